@@ -1,0 +1,54 @@
+"""The vocabulary: one member per hardware action. Kernels count events, `chips/*.toml` times them, `energy_tables/*.toml` prices them.
+
+A new action is one line here (and one in COMPONENT); every chip and energy table that does not time and price it is then refused.
+"""
+
+from enum import IntEnum
+
+
+class Phase(IntEnum):
+    """The part of a tick an event belongs to; counters are kept per core and phase."""
+
+    FORWARD = 0  # encode, integrate, fire, read out
+    ERROR = 1  # back-integrate, error fire, receive errors
+    LEARN = 2  # draws, reads and writes of the learning rule
+
+
+class Event(IntEnum):
+    """A counted hardware action (or, in the last block, an observed loss, which takes no cycle and no energy)."""
+
+    INPUT_LOAD = 0  # one input intensity written into an axon's register, once per sample
+    WORD_READ = 1  # one word of the synapse memory read by row
+    WORD_WRITE = 2  # one word of the synapse memory written
+    COLUMN_READ = 3  # one word read on the column port of a transposable memory
+    ACCUMULATE = 4  # one weight added to one accumulator: forward it is a synaptic operation (SOP)
+    NEURON_UPDATE = 5  # one soma evaluated: potential against a draw, gate bit set (or one term of the winner-take-all)
+    ERROR_UPDATE = 6  # one error soma with a non-zero sum evaluated
+    READOUT = 7  # one potential or spike added to a read-out register of the output core
+    RNG_DRAW = 8  # one generator stepped: one fresh random word, however many units share it
+    SPIKE_IN = 9  # one spike taken from the core's input queue
+    SPIKE_OUT = 10  # one spike sent
+    ERROR_IN = 11  # one error spike taken from the core's input queue
+    ERROR_OUT = 12  # one error spike sent
+    HOP = 13  # one packet moved over one link
+    WEIGHT_UPDATE = 14  # one weight changed by one step in the update logic
+    BIAS_UPDATE = 15  # one bias changed by one step
+    BARRIER = 16  # the end of one tick, once per core
+    # observed, never timed or priced:
+    ERROR_GATED = 17  # an error spike that met a closed gate
+    UPDATE_LOST = 18  # an update without effect: weight or bias already at its rail
+    ACC_SATURATED = 19  # an addition clamped at the accumulator's rail
+    ERROR_SATURATED = 20  # an error sum above what a probability of one can express
+
+
+N_EVENTS = len(Event)
+N_PHASES = len(Phase)
+OBSERVED = (Event.ERROR_GATED, Event.UPDATE_LOST, Event.ACC_SATURATED, Event.ERROR_SATURATED)
+
+COMPONENT = {
+    "synapse_memory": (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ),
+    "neuron": (Event.INPUT_LOAD, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.READOUT, Event.BARRIER),
+    "random": (Event.RNG_DRAW,),
+    "learning": (Event.WEIGHT_UPDATE, Event.BIAS_UPDATE),
+    "network": (Event.SPIKE_IN, Event.SPIKE_OUT, Event.ERROR_IN, Event.ERROR_OUT, Event.HOP),
+}  # which line of the energy report an event belongs to; leakage is a line of its own
