@@ -1,0 +1,72 @@
+"""Data sets: one file of this package each, found by name.
+
+To add one, add a module that exports `DATASET` (a `SetFile`); nothing else changes. Images and labels come out as a
+`Dataset`, whatever the files look like.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from neurochip.datasets._folders import data_folders
+from neurochip.datasets._registry import all_sets, find_set
+from neurochip.datasets._types import Available, Dataset, SetFile
+from neurochip.errors import NeurochipError
+
+__all__ = ["Available", "Dataset", "SetFile", "available", "data_folders", "fetch", "load"]
+
+
+def _say_nothing(text: str) -> None:
+    """Stand in for `announce` where nobody listens."""
+
+
+def load(
+    name: str,
+    path: str | Path | None = None,
+    train_samples: int | None = None,
+    test_samples: int | None = None,
+    announce: Callable[[str], None] = _say_nothing,
+) -> Dataset:
+    """Return the set `name`: from `path` only if given, else from where it is found, fetching it first if need be.
+
+    `train_samples` and `test_samples` keep the first so many images (all if None). `announce` is told in one line each
+    where the files come from, every step that failed, and every substitute. A NeurochipError if the set is unknown, its
+    files are missing or damaged, or has fewer images than asked for.
+    """
+    found = find_set(name)
+    if found.needs_path and path is None:
+        raise NeurochipError(f"data.path is not given, but data.name = '{name}' needs it ({found.description})")
+    whole = found.load(None if path is None else Path(path), announce)
+    n_train = _count("train_samples", train_samples, len(whole.x_train), whole)
+    n_test = _count("test_samples", test_samples, len(whole.x_test), whole)
+    return replace(
+        whole, x_train=whole.x_train[:n_train], y_train=whole.y_train[:n_train], x_test=whole.x_test[:n_test], y_test=whole.y_test[:n_test]
+    )
+
+
+def _count(key: str, wanted: int | None, limit: int, dataset: Dataset) -> int:
+    if wanted is None:
+        return limit
+    if not 1 <= wanted <= limit:
+        raise NeurochipError(
+            f"data.{key} = {wanted}, limit 1..{limit} for data.name = '{dataset.name}' ({dataset.source});"
+            f" ask for at most {limit}, or leave the key out for all"
+        )
+    return wanted
+
+
+def available() -> list[Available]:
+    """Return every set in order of name, and where its files lie; a NeurochipError if NEUROCHIP_DATA is wrong."""
+    return [Available(s.name, s.description, s.needs_path, s.local()) for s in all_sets().values()]
+
+
+def fetch(name: str, announce: Callable[[str], None] = _say_nothing) -> Path:
+    """Put the files of the set `name` into the cache, unless they are there and sound, and return their folder.
+
+    A NeurochipError if the set is unknown, has nothing to fetch, or cannot be had.
+    """
+    found = find_set(name)
+    if found.fetch is None:
+        fetchable = ", ".join(s.name for s in all_sets().values() if s.fetch)
+        raise NeurochipError(f"data set '{name}' has nothing to fetch ({found.description}); can be fetched: {fetchable}")
+    return found.fetch(announce)

@@ -1,0 +1,89 @@
+"""Images of the user's own in one .npz file with the arrays x_train, y_train, x_test, y_test."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.datasets._idx_format import flat_pixels
+from neurochip.datasets._types import Announce, Dataset, SetFile
+from neurochip.errors import NeurochipError
+
+ARRAYS = ("x_train", "y_train", "x_test", "y_test")
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+SAVE = "save it with np.savez(file, x_train=..., y_train=..., x_test=..., y_test=...)"
+MAX_LABEL = 65_535
+
+
+def load(path: Path, announce: Announce) -> Dataset:
+    """Return the images of the file `path`; n_classes is the largest label of both splits + 1. A NeurochipError if it is wrong."""
+    arrays = _read(path)
+    x_train, y_train = _split(path, arrays, "train")
+    x_test, y_test = _split(path, arrays, "test")
+    shape = arrays["x_train"].shape[1:]
+    if arrays["x_test"].shape[1:] != shape:
+        raise NeurochipError(
+            f"{path}: x_test has images of shape {arrays['x_test'].shape[1:]}, expected {shape} as x_train; make both alike"
+        )
+    announce(f"npz: {path}")
+    return Dataset("npz", x_train, y_train, x_test, y_test, shape, int(max(y_train.max(), y_test.max())) + 1, f"npz file, {path}")
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise NeurochipError(f"data.path = '{path}': there is no such file; give an .npz file with {', '.join(ARRAYS)}")
+    if not zipfile.is_zipfile(path):
+        raise NeurochipError(f"{path}: not an .npz file, or cut off; {SAVE}")
+    arrays = {}
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            missing = [name for name in ARRAYS if name not in file]
+            for name in ARRAYS if not missing else ():
+                arrays[name] = file[name]
+    except UNREADABLE as error:
+        raise NeurochipError(f"{path}: {ARRAYS[len(arrays)]} cannot be read ({error}); {SAVE}") from error
+    if missing:
+        raise NeurochipError(f"{path}: holds no {missing[0]}; all of {', '.join(ARRAYS)} are needed; {SAVE}")
+    return arrays
+
+
+def _split(path: Path, arrays: dict[str, np.ndarray], part: str) -> tuple[np.ndarray, np.ndarray]:
+    x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+    if x.ndim < 2 or x.size == 0:
+        raise NeurochipError(f"{path}: x_{part} has shape {x.shape}, expected (images, ...) with at least one image and pixel; mend it")
+    if y.shape != x.shape[:1]:
+        raise NeurochipError(f"{path}: y_{part} has shape {y.shape}, expected {x.shape[:1]}, a label for each image of x_{part}; mend it")
+    return _pixels(path, f"x_{part}", x), _labels(path, f"y_{part}", y)
+
+
+def _pixels(path: Path, name: str, x: np.ndarray) -> np.ndarray:
+    """Return uint8 (n, n_pixels) from uint8, or from float in 0..1 with 1.0 becoming 255 and halves rounded up."""
+    if x.dtype == np.uint8:
+        return flat_pixels(x)
+    if x.dtype.kind != "f":
+        raise NeurochipError(f"{path}: {name} is {x.dtype}, expected uint8, or float in 0..1; convert it")
+    outside = ~((x >= 0) & (x <= 1))
+    if outside.any():
+        raise NeurochipError(f"{path}: {name} holds {x[outside][0]}, limit 0..1 for {x.dtype}; scale it, or save it as uint8")
+    return flat_pixels(np.floor(x.astype(np.float64) * 255 + 0.5).astype(np.uint8))
+
+
+def _labels(path: Path, name: str, y: np.ndarray) -> np.ndarray:
+    if y.dtype.kind not in "iu":
+        raise NeurochipError(f"{path}: {name} is {y.dtype}, expected integers from 0; convert it")
+    outside = (y < 0) | (y > MAX_LABEL)
+    if outside.any():
+        raise NeurochipError(f"{path}: {name} holds {y[outside][0]}, limit 0..{MAX_LABEL}; number the classes from 0")
+    return y.astype(np.int32)
+
+
+DATASET = SetFile(
+    "npz",
+    "your own images: data.path = an .npz file with x_train, y_train, x_test, y_test",
+    needs_path=True,
+    load=load,
+    local=lambda: None,
+    fetch=None,
+    checksums={},
+)
