@@ -1,0 +1,238 @@
+"""Energy tables: one TOML file per published or derived price list, checked when it is loaded.
+
+A table prices every event of the vocabulary (pJ), gives its leakage (nW), says where each number comes from, and carries checks
+that reproduce figures of its own source. Its SRAM macros price the synapse memory by size: `EnergyTable.for_memory`.
+"""
+
+import os
+import reprlib
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import BaseModel, Discriminator, Field, PrivateAttr, Tag, ValidationError, field_validator, model_validator
+
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Phase
+from neurochip.energy_report import PRICED, STRICT, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
+from neurochip.errors import NeurochipError, did_you_mean
+
+__all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]
+
+_EVENTS = {event.name.lower(): event for event in PRICED}
+_BY_MACRO = ("word_read", "word_write")
+
+
+def _form(entry: Any) -> str:
+    relative = "macro_ratio" in entry if isinstance(entry, dict) else isinstance(entry, RatioPrice)
+    return "form:relative" if relative else "form:absolute"
+
+
+AnyPrice = Annotated[Annotated[Price, Tag("form:absolute")] | Annotated[RatioPrice, Tag("form:relative")], Discriminator(_form)]
+
+
+class Size(BaseModel):
+    """A memory of `words` x `bits`."""
+
+    model_config = STRICT
+
+    words: int = Field(gt=0)
+    bits: int = Field(gt=0)
+
+
+class Check(BaseModel):
+    """A figure of the source: `counts` priced with `memory`, or with the line through all macros of `sram_line.words`, in pJ."""
+
+    model_config = STRICT
+
+    what: str = Field(min_length=1)
+    from_: str = Field(alias="from", min_length=1)
+    counts: dict[str, int] = Field(min_length=1)
+    memory: Size | None = None
+    sram_line: Size | None = None
+    expected_pj: float = Field(gt=0)
+    tolerance_pj: float = Field(gt=0)
+
+    @field_validator("counts")
+    @classmethod
+    def _known_events(cls, counts: dict[str, int]) -> dict[str, int]:
+        _refuse_unknown_events(counts)
+        return counts
+
+
+class EnergyTable(BaseModel):
+    """A checked energy table; `pj_per_event` has lower-case event names as keys, without word_read / word_write where macros price them."""
+
+    model_config = STRICT
+
+    name: str = Field(min_length=1)
+    title: str = Field(min_length=1)
+    node_nm: float = Field(gt=0)
+    vdd_v: float = Field(gt=0)
+    source: str = Field(min_length=1)
+    left_out: str = ""
+    pj_per_event: dict[str, AnyPrice]
+    leakage: Leakage
+    sram_macro: list[SramMacro] = []
+    check: list[Check] = Field(min_length=1)
+    _where: str = PrivateAttr(default="energy table")
+
+    @field_validator("pj_per_event")
+    @classmethod
+    def _only_priced_events(cls, prices: dict[str, Price | RatioPrice]) -> dict[str, Price | RatioPrice]:
+        _refuse_unknown_events(prices)
+        if _form(prices.get("word_read")) == "form:relative":
+            raise ValueError("word_read: a macro_ratio is relative to word_read itself; give it a value")
+        return prices
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        twice = [name for name in _BY_MACRO if self.sram_macro and name in self.pj_per_event]
+        if twice:
+            raise ValueError(f"[pj_per_event] {', '.join(twice)} is priced by [[sram_macro]] too; remove one of the two")
+        missing = [name for name in _EVENTS if name not in self.pj_per_event and not (self.sram_macro and name in _BY_MACRO)]
+        if missing:
+            raise ValueError(f"[pj_per_event] no price for {', '.join(missing)}; give 0.0 with a reason if it is free")
+        if bool(self.sram_macro) == (self.leakage.memory_nw_per_bit is not None):
+            mend = "remove it: [[sram_macro]] gives it" if self.sram_macro else "add it, or give [[sram_macro]] entries"
+            raise ValueError(f"[leakage] memory_nw_per_bit: {mend}")
+        if len({macro.size for macro in self.sram_macro}) < len(self.sram_macro):
+            raise ValueError("[[sram_macro]] two macros of one size; remove one")
+        for number, check in enumerate(self.check, 1):
+            if (check.memory is not None) + (check.sram_line is not None) != bool(self.sram_macro):
+                wanted = "exactly one of memory and sram_line" if self.sram_macro else "neither memory nor sram_line: there are no macros"
+                raise ValueError(f"[[check]] entry {number}: give {wanted}")
+        return self
+
+    def for_memory(self, word_bits: int, bank_words: int) -> PricedTable:
+        """Settle all prices for banks of `bank_words` words of `word_bits`.
+
+        The macro of that size, else the fewest narrower macros of the same depth side by side (their prices multiplied, kind `scaled`).
+        A table without macros prices any memory alike. Raises NeurochipError, listing the macros, if none fits.
+        """
+        if not self.sram_macro:
+            return self._settle(self.pj_per_event["word_read"], self.pj_per_event["word_write"], self.leakage.memory_nw_per_bit, "any")
+        fits = [m for m in self.sram_macro if m.words == bank_words and m.bits <= word_bits and word_bits % m.bits == 0]
+        if not fits:
+            sizes = ", ".join(macro.size for macro in sorted(self.sram_macro, key=lambda m: (m.words, m.bits)))
+            raise NeurochipError(
+                f"{self._where}: [[sram_macro]] no memory of {bank_words} words x {word_bits} bits, alone or from narrower macros side by "
+                f"side; available (words x bits): {sizes}; change bank_words or word_bits in the chip file, or add a macro to the table"
+            )
+        macro = max(fits, key=lambda m: m.bits)
+        number = word_bits // macro.bits
+        read, write, memory = macro.price(macro.read_pj), macro.price(macro.write_pj), macro.size
+        if number > 1:
+            memory = f"{number} of {macro.size} side by side"
+            read, write = (price.times(number, "scaled", f"{memory}: {number} times one macro") for price in (read, write))
+        return self._settle(read, write, macro.nw_per_bit, memory)
+
+    def _settle(self, read: Price, write: Price | RatioPrice, per_bit: Price, memory: str) -> PricedTable:
+        entries = {**self.pj_per_event, "word_read": read, "word_write": write}
+        prices = {event: _resolved(entries[name], read) for name, event in _EVENTS.items()}
+        return PricedTable(self.name, memory, prices, per_bit, self.leakage.core_nw, self.leakage.neuron_nw)
+
+    def sram_line(self, words: int, bits: int) -> tuple[float, float]:
+        """(read, write) in pJ at `bits` on the least-squares line through all macros of `words`: how a missing width is extrapolated."""
+        macros = [macro for macro in self.sram_macro if macro.words == words]
+        if len(macros) < 2:
+            raise NeurochipError(f"{self._where}: [[sram_macro]] a line needs 2 macros of {words} words, there are {len(macros)}; add one")
+        widths = [macro.bits for macro in macros]
+        read, write = (np.polyfit(widths, [getattr(m, name) for m in macros], 1) for name in ("read_pj", "write_pj"))
+        return float(np.polyval(read, bits)), float(np.polyval(write, bits))
+
+    def reproduce(self, check: Check) -> float:
+        """The pJ that this table gives for `check`; to be compared with its `expected_pj` within `tolerance_pj`."""
+        counts = np.zeros((N_PHASES, N_EVENTS), np.int64)
+        for name, number in check.counts.items():
+            counts[Phase.FORWARD, _EVENTS[name]] = number
+        if check.sram_line:
+            line = check.sram_line
+            note = {"kind": "scaled", "from": check.from_, "derivation": f"line through the macros of {line.words} words"}
+            read, write = (Price.model_validate({"value": pj, **note}) for pj in self.sram_line(line.words, line.bits))
+            return self._settle(read, write, self.sram_macro[0].nw_per_bit, note["derivation"]).energy_pj(counts).total_pj
+        memory = check.memory or Size(words=1, bits=1)  # a table without macros prices any memory alike
+        return self.for_memory(memory.bits, memory.words).energy_pj(counts).total_pj
+
+
+def _resolved(price: Price | RatioPrice, word_read: Price) -> Price:
+    return price.resolve(word_read) if isinstance(price, RatioPrice) else price
+
+
+def _refuse_unknown_events(names: dict[str, Any]) -> None:
+    for name in names:
+        if name in (event.name.lower() for event in OBSERVED):
+            raise ValueError(f"{name} is only observed, it takes no energy; remove it")
+        if name not in _EVENTS:
+            raise ValueError(f"unknown event '{name}'{did_you_mean(name, _EVENTS)}")
+
+
+def available_tables() -> list[tuple[str, str]]:
+    """(name, title) of every shipped table, by name."""
+    return [(name, load_table(name).title) for name in _shipped()]
+
+
+def _shipped() -> dict[str, Any]:
+    folder = resources.files("neurochip") / "energy_tables"
+    return {entry.name[:-5]: entry for entry in sorted(folder.iterdir(), key=lambda e: e.name) if entry.name.endswith(".toml")}
+
+
+def load_table(name_or_path: str | Path) -> EnergyTable:
+    """Load and check a shipped table by name, or a user's own file (a Path, or text with `.toml` or a path separator).
+
+    Raises NeurochipError on one line: unknown name, unreadable file, no TOML, or the first mistake found in the table.
+    """
+    name = str(name_or_path)
+    is_file = isinstance(name_or_path, Path) or name.endswith(".toml") or any(sep in name for sep in {"/", os.sep})
+    shipped = _shipped()
+    if not is_file and name not in shipped:
+        raise NeurochipError(f"no energy table '{name}'{did_you_mean(name, shipped)}; your own file needs a path or .toml in its name")
+    where = name if is_file else f"energy_tables/{name}.toml"
+    try:
+        text = (Path(name) if is_file else shipped[name]).read_text(encoding="utf-8")
+        table = EnergyTable.model_validate(tomllib.loads(text))
+    except OSError as error:
+        raise NeurochipError(f"{where}: {error.strerror}; shipped tables: {', '.join(shipped)}") from None
+    except ValidationError as error:
+        raise NeurochipError(f"{where}: {_explain(error)}") from None
+    except ValueError as error:  # tomllib's and the decoder's
+        raise NeurochipError(f"{where}: no valid TOML: {error}") from None
+    table._where = where
+    return table
+
+
+_KEYS_OF = {"sram_macro": SramMacro, "check": Check, "leakage": Price, "form:absolute": Price, "form:relative": RatioPrice}
+
+
+def _explain(error: ValidationError) -> str:
+    """The first mistake: `[table] key = value: limit`, on one line."""
+    first = error.errors(include_url=False)[0]
+    loc = [part for part in first["loc"] if not str(part).startswith("form:")]
+    table = "" if len(loc) < 2 else f"[[{loc[0]}]] entry {loc[1] + 1} " if isinstance(loc[1], int) else f"[{loc[0]}] "
+    key = ".".join(str(part) for part in (loc[2:] if table.startswith("[[") else loc[1:] if table else loc))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{table}{_fault(first, key, table)}{more}"
+
+
+def _fault(first: dict[str, Any], key: str, table: str) -> str:
+    name = key.rpartition(".")[2]
+    match first["type"]:
+        case "missing":
+            return f"{key} is missing; add it"
+        case "extra_forbidden":
+            return f"unknown key '{key}'{did_you_mean(name, _known_keys(first['loc']))}"
+        case "value_error":
+            text = str(first["ctx"]["error"])
+            return f"{key}: {text}" if table else f"[{key}] {text}" if key else text
+        case "model_type" | "dict_type":
+            form = "{ value = 1.0, kind = 'assumed', from = '...', derivation = '...' }"
+            return f"{key} = {reprlib.repr(first['input'])}: should be a table such as {form}"
+        case _:
+            return f"{key} = {reprlib.repr(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
+
+
+def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
+    model = next((_KEYS_OF[part] for part in reversed(loc[:-1]) if part in _KEYS_OF), EnergyTable)
+    model = Leakage if len(loc) == 2 and loc[0] == "leakage" else model
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,93 @@
+"""Counts and prices as Accelergy v0.4 files, so that an independent program can recompute the energy of a run.
+
+`accelergy -o out ERT.yaml action_counts.yaml -f energy_estimation ERT_summary` (the `-f` is needed: without it Accelergy asks for an
+architecture) writes `out/energy_estimation.yaml`, whose Total is the run's total in pJ. Accelergy puts a configuration below $HOME.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event
+from neurochip.energy_report import PricedTable
+from neurochip.errors import NeurochipError
+
+VERSION = 0.4
+ROOT = "chip"
+
+Core = tuple[str, PricedTable, np.ndarray, float, int]  # name, prices, counts, leakage in pJ, cycles
+Action = tuple[str, float, int]  # name, pJ per action, how often
+
+
+def export_accelergy(components: Iterable[Core], folder: str | Path, cycle_seconds: float = 1.0e-9) -> list[Path]:
+    """Write `ERT.yaml` (pJ per action) and `action_counts.yaml` (totals over all samples) into `folder`; return the two paths.
+
+    `components`: per core (name, priced table, counts (phases, events) of integers, leakage of the whole run in pJ, cycles of the whole
+    run). Each core gives `chip.<core>.<component>` with one action per event, and `chip.<core>.leakage` with the action `leak`, counted
+    in cycles and priced in pJ per cycle. `cycle_seconds` only labels the actions; no energy depends on it.
+    Raises NeurochipError if PyYAML is missing, a core's name cannot be part of a path, or a core leaks without cycles.
+    """
+    dump = _yaml_dump()
+    tables: list[dict[str, Any]] = []
+    cores: list[dict[str, Any]] = []
+    names: set[str] = set()
+    for name, priced, counts, leakage_pj, cycles in components:
+        _check_name(name, names)
+        entries = [*_dynamic(priced, np.asarray(counts)), _leakage(name, leakage_pj, cycles)]
+        tables += [_table(f"{ROOT}.{name}.{part}", actions, cycle_seconds) for part, actions in entries]
+        cores.append({"name": name, "local": [_local(part, actions) for part, actions in entries]})
+    ert = {"ERT": {"version": VERSION, "tables": tables}}
+    action_counts = {"action_counts": {"version": VERSION, "subtree": [{"name": ROOT, "subtree": cores}]}}
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / "ERT.yaml", folder / "action_counts.yaml"]
+    for path, content in zip(paths, (ert, action_counts), strict=True):
+        path.write_text(dump(content, sort_keys=False), encoding="utf-8")
+    return paths
+
+
+def _dynamic(priced: PricedTable, counts: np.ndarray) -> list[tuple[str, list[Action]]]:
+    if counts.shape != (N_PHASES, N_EVENTS):
+        raise ValueError(f"counts must have shape ({N_PHASES}, {N_EVENTS}), not {counts.shape}")
+    total = counts.sum(axis=0)
+    # plain ints and floats: the safe dumper refuses numpy's
+    return [(part, [_action(event, priced, total) for event in events]) for part, events in COMPONENT.items()]
+
+
+def _action(event: Event, priced: PricedTable, total: np.ndarray) -> Action:
+    return event.name.lower(), float(priced.pj[event]), int(total[event])
+
+
+def _leakage(core: str, leakage_pj: float, cycles: int) -> tuple[str, list[Action]]:
+    if cycles <= 0 < leakage_pj:
+        raise NeurochipError(
+            f"core '{core}': {leakage_pj:g} pJ of leakage in {cycles} cycles; Accelergy counts it in cycles, give at least 1"
+        )
+    return "leakage", [("leak", float(leakage_pj) / cycles if cycles > 0 else 0.0, int(cycles))]
+
+
+def _table(name: str, actions: list[Action], cycle_seconds: float) -> dict[str, Any]:
+    arguments = {"global_cycle_seconds": float(cycle_seconds)}
+    return {"name": name, "actions": [{"name": action, "arguments": dict(arguments), "energy": pj} for action, pj, _ in actions]}
+
+
+def _local(name: str, actions: list[Action]) -> dict[str, Any]:
+    return {"name": name, "action_counts": [{"name": action, "counts": number} for action, _, number in actions]}
+
+
+def _check_name(name: str, names: set[str]) -> None:
+    # Accelergy splits paths at dots, reads [1..4] as a range whose counts it applies once, and evaluates bare numbers
+    if not name.replace("-", "_").isidentifier() or name in names:
+        why = "is there twice" if name in names else "is no part of an Accelergy path"
+        raise NeurochipError(f"core '{name}' {why}; use a name of its own, of letters, digits, - and _, not beginning with a digit")
+    names.add(name)
+
+
+def _yaml_dump():
+    try:
+        import yaml
+    except ImportError:
+        raise NeurochipError("Accelergy files need PyYAML; install it with: pip install pyyaml") from None
+    return yaml.safe_dump
