@@ -1,0 +1,150 @@
+"""The engine: samples, ticks, cores, phases, in silicon order; nothing but spikes passes from one core to another.
+
+Cores of a tick run from the last to the first: a core has emptied its queue of spikes before its source fills it for the next tick.
+Errors travel the other way, so their queues are double, one for even and one for odd ticks. A sample starts with empty queues.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+from numba import njit, types
+
+from neurochip.core import rng
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.hooks import CHIP_STATE, HOOK
+from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.soma import (
+    back_integrate,
+    encode,
+    error_fire,
+    fire,
+    fire_winner,
+    integrate,
+    load_input,
+    read_out,
+    receive_errors,
+    teach,
+)
+from neurochip.core.state import P, Queue, core_view
+from neurochip.core.vector import LANES
+
+
+RUN_SAMPLES = types.void(
+    CHIP_STATE,
+    types.int64[::1],
+    types.FunctionType(HOOK),
+    types.uint32[:, ::1],
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(types.int32, 1, "C", readonly=True),
+    types.int32[:, ::1],
+)
+
+
+class Run(IntEnum):
+    """Order of the int64 vector that describes one call of `run_samples`."""
+
+    TICKS = 0
+    LEARN_FROM = 1  # first tick with learning
+    READ_FROM = 2  # first tick that counts in the read-out
+    TEACH = 3  # 1: teacher and error spikes
+
+
+@njit(cache=True, forceinline=True)
+def share_cycles(chip, busy):
+    """Add one tick's cycles: the tick lasts as long as its slowest core, plus network and barrier.
+
+    Every cycle is shared equally by the cores still working in it (a remainder goes to the slowest), so the shares add up exactly.
+    """
+    n_cores, done, slowest = busy.shape[0], 0, 0
+    for c in range(n_cores):
+        slowest = c if busy[c] > busy[slowest] else slowest
+        chip.cycles[c, 1] += busy[c]
+    while done < busy[slowest]:
+        level, working = busy[slowest], 0
+        for c in range(n_cores):
+            if busy[c] > done:
+                level = min(level, busy[c])
+                working += 1
+        add_share(chip.cycles, busy, done, level - done, working, slowest)
+        done = level
+    add_share(chip.cycles, busy, -1, chip.cycles_per_tick[0], n_cores, slowest)
+
+
+@njit(cache=True, forceinline=True)
+def add_share(cycles, busy, above, amount, n, slowest):
+    """Share `amount` cycles among the n cores that are busy for more than `above` cycles."""
+    share = amount // n if n > 1 else 0
+    if n > 1:
+        for c in range(busy.shape[0]):
+            cycles[c, 0] += share if busy[c] > above else 0
+    cycles[slowest, 0] += amount - share * n
+
+
+@njit(cache=True, forceinline=True)
+def error_phases(chip, c, core, tick):
+    """Phases 2 and 3 of core c > 0: its errors of the previous tick go back through its weights, to core c - 1 for the next tick."""
+    if core.queue[Queue.OWN_ERRORS] > 0:
+        source, parity = core_view(chip, c - 1), (tick + 1) & 1
+        back_integrate(core)
+        source.queue[Queue.ERRORS_EVEN + parity] = error_fire(core, source.inbox_neurons[parity], source.inbox_signs[parity])
+
+
+@njit(cache=True, forceinline=True)
+def learn(core, rule_param, on_error):
+    """Phase 6: hand the rule what this core knows of this tick."""
+    n = core.queue[Queue.OWN_ERRORS]
+    if n > 0:
+        axons = core.axons[: core.queue[Queue.SPIKES]]
+        on_error(core, rule_param, axons, core.own_neurons[:n], core.own_signs[:n])
+
+
+@njit(cache=True, forceinline=True)
+def finish_tick(chip, c, core, busy):
+    """Count the barrier and time the tick: cycles are counts x cycles per event, summed since the counters were cleared."""
+    core.counts[Phase.FORWARD * N_EVENTS + Event.BARRIER] += 1
+    total = 0
+    for e in range(core.counts.shape[0]):
+        total += core.counts[e] * chip.cycles_per_event[e]
+    busy[c] = total - chip.cycles[c, 1]
+
+
+@njit(RUN_SAMPLES, cache=True, nogil=True)
+def run_samples(chip, run, on_error, jump, pixels, labels, votes):
+    """Run samples one after another; add to counters, cycles and votes, and (if the rule learns) change the weights.
+
+    run int64 (Run,); jump uint32 (4, 256): table that advances the encoder's generators by the ticks of one sample;
+    pixels uint8 (n, n_axons of the first core); labels int32 (n,); votes int32 (n, classes), the read-out registers.
+    """
+    n_cores = chip.param.shape[0]
+    busy = np.zeros(n_cores, np.int64)
+    room = chip.param[0, P.N_AXONS] + LANES
+    lit_axons, lit_values, lit_fired = np.zeros(room, np.int32), np.zeros(room, np.uint8), np.zeros(room, np.uint8)
+    for s in range(pixels.shape[0]):
+        chip.queue[:] = 0
+        n_lit = load_input(core_view(chip, 0), pixels[s], lit_axons, lit_values, lit_fired)
+        for tick in range(run[Run.TICKS]):
+            teaching = run[Run.TEACH] and tick >= n_cores - 1  # not before the output core has input
+            learning = run[Run.TEACH] and tick >= run[Run.LEARN_FROM]
+            for c in range(n_cores - 1, -1, -1):
+                core = core_view(chip, c)
+                if c == 0:
+                    encode(core, lit_axons, lit_values, n_lit, lit_fired)
+                integrate(core)
+                if c > 0:
+                    error_phases(chip, c, core, tick)
+                if c == n_cores - 1:
+                    winner = fire_winner(core, chip.gumbel)
+                    if tick >= run[Run.READ_FROM]:
+                        read_out(core, winner, votes[s])
+                    if teaching:
+                        teach(core, winner, labels[s])
+                else:
+                    target = core_view(chip, c + 1)
+                    target.queue[Queue.SPIKES] = fire(core, chip.units, target.axons)
+                    receive_errors(core, tick & 1)
+                if learning:
+                    learn(core, chip.rule_param[c], on_error)
+                finish_tick(chip, c, core, busy)
+            share_cycles(chip, busy)
+        if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+            rng.advance(core_view(chip, 0).rng_axon, jump)

@@ -1,0 +1,151 @@
+"""Hardware random generators: Galois LFSR and xorshift, all linear over GF(2), one state word each, never zero.
+
+A bank is the array of states (uint32) that serves the units of one side of a core. `per_unit`: one state per unit. `broadcast`: one
+state, its word goes to every unit. `rotated`: one state, unit j sees the word rotated left by j modulo the word length.
+A step makes one fresh word. Being linear, n steps are one matrix over GF(2): `advance` jumps any number of ticks in two look-ups a state.
+"""
+
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+
+class Kind(IntEnum):
+    """Generator circuits."""
+
+    LFSR16 = 0
+    XORSHIFT16 = 1
+    XORSHIFT32 = 2
+
+
+class Sharing(IntEnum):
+    """How the units of a bank share generators."""
+
+    PER_UNIT = 0
+    ROTATED = 1
+    BROADCAST = 2
+
+
+class RngParam(IntEnum):
+    """Order of the int64 vector that describes a chip's generators."""
+
+    KIND = 0
+    BITS = 1  # length of state and word
+    STEPS = 2  # state updates per draw
+    SHARING = 3
+
+
+class Generator(NamedTuple):
+    """What a designer must know of a generator: word length, period, a known answer (seed, next words) and where both come from."""
+
+    kind: Kind
+    bits: int
+    period: int
+    seed: int
+    words: tuple[int, ...]
+    source: str
+
+
+GENERATORS = {
+    "lfsr16": Generator(
+        Kind.LFSR16, 16, 2**16 - 1, 0x0001, (0xB400, 0x5A00, 0x2D00, 0x1680, 0x0B40),
+        "Galois form of x^16 + x^14 + x^13 + x^11 + 1, mask 0xB400, shifted right; Wikipedia, 'Linear-feedback shift register'",
+    ),
+    "xorshift16": Generator(
+        Kind.XORSHIFT16, 16, 2**16 - 1, 0x0001, (0x8181, 0x6021, 0xE999, 0x2E0B, 0xB59E),
+        "shifts 7, 9, 8; words by the routine published by J. Metcalf, retroprogramming.com, 2017",
+    ),
+    "xorshift32": Generator(
+        Kind.XORSHIFT32, 32, 2**32 - 1, 2463534242, (723471715, 2497366906, 2064144800, 2008045182, 3532304609),
+        "shifts 13, 17, 5; G. Marsaglia, 'Xorshift RNGs', J. Stat. Software 8(14), 2003",
+    ),
+}  # fmt: skip
+
+LFSR16_MASK = 0xB400
+MASK16 = 0xFFFF
+MASK32 = 0xFFFFFFFF
+
+
+@njit(cache=True)
+def step(state, n, rng_param):
+    """Advance the first n states (uint32) by one draw, in place. Constants are literal so that the loops vectorise in 32-bit lanes."""
+    kind = rng_param[RngParam.KIND]
+    for _ in range(rng_param[RngParam.STEPS]):
+        if kind == Kind.LFSR16:
+            for i in range(n):
+                x = int(state[i])
+                state[i] = (x >> 1) ^ (LFSR16_MASK & -(x & 1))
+        elif kind == Kind.XORSHIFT16:
+            for i in range(n):
+                x = int(state[i])
+                x ^= (x << 7) & MASK16
+                x ^= x >> 9
+                state[i] = x ^ ((x << 8) & MASK16)
+        else:
+            for i in range(n):
+                x = int(state[i])
+                x ^= (x << 13) & MASK32
+                x ^= x >> 17
+                state[i] = x ^ ((x << 5) & MASK32)
+
+
+@njit(cache=True)
+def spread(state, words, first_unit, n, rng_param):
+    """Give units first_unit .. first_unit + n - 1 their words of a shared generator: rotated by the unit's number, or as it is."""
+    bits = rng_param[RngParam.BITS]
+    full = (1 << bits) - 1
+    word = int(state[0])
+    if rng_param[RngParam.SHARING] == Sharing.ROTATED:
+        for j in range(n):
+            turn = (first_unit + j) % bits
+            words[j] = ((word << turn) | (word >> (bits - turn))) & full
+    else:
+        for j in range(n):
+            words[j] = word
+
+
+@njit(cache=True)
+def draw(state, rng_param):
+    """Step a single generator once and return its word."""
+    step(state, 1, rng_param)
+    return int(state[0])
+
+
+def jump_table(rng_param: np.ndarray, n_draws: int) -> np.ndarray:
+    """Table (4, 256) uint32 that advances a state by n_draws: jump(x) = XOR over bytes b of table[b, byte b of x].
+
+    Columns of the GF(2) transition matrix are the images of the unit vectors; powers by repeated squaring.
+    """
+    bits = int(rng_param[RngParam.BITS])
+    one = np.array([1 << i for i in range(bits)], dtype=np.uint32)
+    power = one.copy()
+    step(power, bits, rng_param)  # images of the unit vectors: the matrix of one draw
+    result = one
+    while n_draws:
+        if n_draws & 1:
+            result = _apply(power, result)
+        power = _apply(power, power)
+        n_draws >>= 1
+    table = np.zeros((4, 256), dtype=np.uint32)
+    for bit in range(bits):
+        values = np.arange(256)
+        table[bit // 8, (values >> (bit % 8) & 1) == 1] ^= result[bit]
+    return table
+
+
+def _apply(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Multiply a GF(2) matrix, given as images of the unit vectors, with each of the vectors."""
+    out = np.zeros_like(vectors)
+    for bit in range(len(matrix)):
+        out ^= np.where(vectors >> np.uint32(bit) & np.uint32(1), matrix[bit], np.uint32(0))
+    return out
+
+
+@njit(cache=True)
+def advance(state, table):
+    """Jump every state by the number of draws the table was made for."""
+    for i in range(state.shape[0]):
+        x = int(state[i])
+        state[i] = table[0, x & 255] ^ table[1, (x >> 8) & 255] ^ table[2, (x >> 16) & 255] ^ table[3, x >> 24]

@@ -1,0 +1,37 @@
+"""Learning rules, one per file, found by walking this folder: a new file is a new rule, with no edit elsewhere."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+
+class Setting(NamedTuple):
+    """A real-valued key of the experiment's [rule] table that a rule understands."""
+
+    default: float
+    low: float
+    high: float
+    help: str
+
+
+class Rule(NamedTuple):
+    """What a rule's file exports as RULE."""
+
+    summary: str
+    settings: Mapping[str, Setting]
+    learns: bool  # False: no teacher, no error spikes, no updates
+    quantise: Callable[[Mapping[str, float], int, int, int], list[int]]
+    """(settings, epoch, frac_bits, rng_bits) -> the rule's int64 parameters: the one place where its real numbers become integers."""
+    on_error: Callable
+    """HOOK, called in every tick after warm-up in which the core has own error spikes."""
+
+
+def names() -> list[str]:
+    """Names of all rules, sorted."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
+
+
+def load(name: str) -> Rule:
+    """The rule of that name, which must be one of `names()`."""
+    return importlib.import_module(f"{__name__}.{name}").RULE

@@ -1,0 +1,63 @@
+"""Spike-only backpropagation, local in time and space: an error spike and an arriving spike in one tick step the weight by one LSB.
+
+    W[i, j] <- saturate(W[i, j] + sign)      for every axon i that spiked in this tick, every learning neuron j
+    b[j]    <- saturate(b[j] + sign)
+    a neuron with an error spike learns if r < p_learn: one draw per error spike, in list order; no draw if p_learn is 1
+
+An error spike's sign is the direction the neuron should move in, minus the gradient. Our own construction on the four ideas of
+Biswas, Saraswat, Ganguly (2023, DOI 10.1088/2634-4386/acf1c5): composite neuron, split gradient, coincidence, winner-take-all.
+p_learn = learn_rate * learn_rate_decay**epoch / LSB, at most 1.   Reads: weight, bias, rng_learn.   Updates: the same.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from neurochip.core import rng
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.hooks import rule_hook
+from neurochip.core.memory import step_biases, step_fields
+from neurochip.core.rng import RngParam
+from neurochip.core.rules import Rule, Setting
+
+
+class Param(IntEnum):
+    """Order of the rule's int64 parameters."""
+
+    P_LEARN = 0  # 0 .. 2**rng_bits
+
+
+@rule_hook
+def on_error(core, rule_param, axons, neurons, signs):
+    """Learn from this tick's error spikes. Mutates weight, bias, rng_learn, counts."""
+    p_learn = rule_param[Param.P_LEARN]
+    learners, steps, n = np.empty_like(neurons), np.empty_like(signs), 0
+    certain = p_learn >> core.rng_param[RngParam.BITS]
+    for e in range(neurons.shape[0]):
+        learners[n], steps[n] = neurons[e], signs[e]
+        if certain:
+            n += 1
+        else:
+            n += rng.draw(core.rng_learn, core.rng_param) < p_learn
+            core.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += 1
+    if n > 0:
+        step_fields(core, axons, learners, steps, n)
+        step_biases(core, learners, steps, n)
+
+
+def quantise(settings, epoch, frac_bits, rng_bits):
+    """p_learn in units of 2**-rng_bits, rounded half up."""
+    p_learn = settings["learn_rate"] * settings["learn_rate_decay"] ** epoch * (1 << frac_bits)
+    return [int(min(p_learn, 1.0) * (1 << rng_bits) + 0.5)]
+
+
+RULE = Rule(
+    summary="spike-only backpropagation: weights step by one LSB where an error spike meets a spike",
+    settings={
+        "learn_rate": Setting(4e-4, 0.0, 1.0, "mean weight change per coincidence, in weight units; at most one LSB"),
+        "learn_rate_decay": Setting(0.65, 0.0, 1.0, "factor on learn_rate after every epoch"),
+    },
+    learns=True,
+    quantise=quantise,
+    on_error=on_error,
+)

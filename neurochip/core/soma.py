@@ -1,0 +1,212 @@
+"""The phases of a core's tick, in silicon order; the composite neuron is the forward and the error side together.
+
+All take the core first and change its queues and counters. `ONE` is 1 << frac_bits: the potential at which a neuron surely spikes.
+A draw is the top bits of a generator's word, as many as are compared with.
+"""
+
+from numba import njit
+
+from neurochip.core import rng
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.memory import add_columns, add_rows_saturating
+from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.state import BETA_FRAC_BITS, P, Queue
+from neurochip.core.vector import LANES, add_rows, compress
+
+PIXEL_BITS = 8
+FORWARD = Phase.FORWARD * N_EVENTS
+ERROR = Phase.ERROR * N_EVENTS
+
+
+@njit(cache=True, forceinline=True)
+def fresh_words(core, state, units):
+    """Step a bank that serves `units` units and return the array of their words; count the steps of its generators."""
+    if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+        rng.step(state, units, core.rng_param)
+        return state
+    rng.step(state, 1, core.rng_param)
+    rng.spread(state, core.words, 0, units, core.rng_param)
+    return core.words
+
+
+@njit(cache=True, forceinline=True)
+def draws_per_step(core, units):
+    """Generators stepped when a bank that serves `units` units makes its words."""
+    return units if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else 1
+
+
+@njit(cache=True, forceinline=True)
+def integrate(core):
+    """Phase 1: acc = bias + the rows of the axons that spiked."""
+    param, counts = core.param, core.counts
+    n = core.queue[Queue.SPIKES]
+    core.acc[:] = core.bias
+    if param[P.ACC_NARROW]:
+        clamped = add_rows_saturating(core.acc, core.weight, core.axons, n, param[P.ACC_MIN], param[P.ACC_MAX])
+        counts[FORWARD + Event.ACC_SATURATED] += clamped
+    else:
+        add_rows(core.acc, core.weight, core.axons, n)
+    counts[FORWARD + Event.SPIKE_IN] += n
+    counts[FORWARD + Event.WORD_READ] += n * param[P.ROW_WORDS]
+    counts[FORWARD + Event.ACCUMULATE] += n * param[P.N_NEURONS]
+
+
+@njit(cache=True, forceinline=True)
+def back_integrate(core):
+    """Phase 2: back = the signed sum of the columns of the error spikes this core learned from in the previous tick."""
+    param, counts = core.param, core.counts
+    n = core.queue[Queue.OWN_ERRORS]
+    clamped = add_columns(core.back, core.weight, core.own_neurons, core.own_signs, n, param[P.BACK_MIN], param[P.BACK_MAX])
+    read = Event.COLUMN_READ if param[P.TRANSPOSABLE] else Event.WORD_READ
+    counts[ERROR + read] += n * param[P.COLUMN_ACCESSES]
+    counts[ERROR + Event.ACCUMULATE] += n * param[P.N_AXONS]
+    counts[ERROR + Event.ACC_SATURATED] += clamped
+
+
+@njit(cache=True, forceinline=True)
+def error_fire(core, inbox_neurons, inbox_signs):
+    """Phase 3: each axon with a non-zero sum draws; if r < |back| << gain it sends an error spike with that sign to its source neuron.
+
+    The error bank steps only in ticks in which something was back-integrated. Return the number of error spikes sent.
+    """
+    n_axons, one = core.param[P.N_AXONS], 1 << core.param[P.FRAC_BITS]
+    gain = core.param[P.ERROR_GAIN]
+    words = fresh_words(core, core.rng_axon, n_axons)
+    shift = core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS]
+    back = core.back
+    evaluated, saturated, sent = 0, 0, 0
+    for i in range(n_axons):
+        size = abs(int(back[i])) << gain
+        evaluated += size != 0
+        saturated += size > one
+        inbox_neurons[sent] = i
+        inbox_signs[sent] = 1 if back[i] > 0 else -1
+        sent += (int(words[i]) >> shift) < size
+    counts = core.counts
+    counts[ERROR + Event.RNG_DRAW] += draws_per_step(core, n_axons)
+    counts[ERROR + Event.ERROR_UPDATE] += evaluated
+    counts[ERROR + Event.ERROR_SATURATED] += saturated
+    counts[ERROR + Event.ERROR_OUT] += sent
+    counts[ERROR + Event.HOP] += sent
+    return sent
+
+
+@njit(cache=True, forceinline=True)
+def fire(core, units, spikes):
+    """Phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. Write the spiking neurons, ascending; return how many."""
+    n_neurons, one = core.param[P.N_NEURONS], 1 << core.param[P.FRAC_BITS]
+    words = fresh_words(core, core.rng_neuron, n_neurons)
+    shift = core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS]
+    acc, fired, gate = core.acc, core.fired, core.gate
+    for j in range(core.param[P.STRIDE]):  # the padding has potential zero and cannot spike
+        v = int(acc[j])
+        fired[j] = (int(words[j]) >> shift) < v
+        gate[j] = (v > 0) & (v < one)
+    n = compress(units, fired, n_neurons, spikes)
+    counts = core.counts
+    counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, n_neurons)
+    counts[FORWARD + Event.NEURON_UPDATE] += n_neurons
+    counts[FORWARD + Event.SPIKE_OUT] += n
+    counts[FORWARD + Event.HOP] += n
+    return n
+
+
+@njit(cache=True, forceinline=True)
+def fire_winner(core, gumbel):
+    """Phase 4 of an output core: argmax of beta * v[k] + gumbel[r_k], lowest k on a tie: one winner, softmax probability."""
+    n_neurons, beta = core.param[P.N_NEURONS], core.param[P.BETA]
+    words = fresh_words(core, core.rng_neuron, n_neurons)
+    bits = core.rng_param[RngParam.BITS]
+    entries = gumbel.shape[0]
+    winner, best = 0, 0
+    for k in range(n_neurons):
+        index = (int(words[k]) * entries) >> bits
+        score = ((int(core.acc[k]) * beta) >> BETA_FRAC_BITS) + int(gumbel[index])
+        if k == 0 or score > best:
+            winner, best = k, score
+    counts = core.counts
+    counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, n_neurons)
+    counts[FORWARD + Event.NEURON_UPDATE] += n_neurons
+    counts[FORWARD + Event.SPIKE_OUT] += 1
+    counts[FORWARD + Event.HOP] += 1
+    return winner
+
+
+@njit(cache=True, forceinline=True)
+def read_out(core, winner, votes):
+    """Add this tick to the read-out registers: the winner's spike, or every potential."""
+    if core.param[P.READOUT] == 0:
+        votes[winner] += 1
+        core.counts[FORWARD + Event.READOUT] += 1
+    else:
+        for k in range(core.param[P.N_NEURONS]):
+            votes[k] = int(votes[k]) + int(core.acc[k])
+        core.counts[FORWARD + Event.READOUT] += core.param[P.N_NEURONS]
+
+
+@njit(cache=True, forceinline=True)
+def receive_errors(core, parity):
+    """Phase 5: error spikes that arrived for this tick count if their neuron's gate is open; they become the core's own errors."""
+    box = Queue.ERRORS_EVEN + parity
+    n = core.queue[box]
+    own = 0
+    for e in range(n):
+        neuron = core.inbox_neurons[parity, e]
+        core.own_neurons[own] = neuron
+        core.own_signs[own] = core.inbox_signs[parity, e]
+        own += core.gate[neuron]
+    core.queue[box] = 0
+    core.queue[Queue.OWN_ERRORS] = own
+    core.counts[ERROR + Event.ERROR_IN] += n
+    core.counts[ERROR + Event.ERROR_GATED] += n - own
+
+
+@njit(cache=True, forceinline=True)
+def teach(core, winner, teacher):
+    """Phase 5 of an output core: the teacher that did not win gets a + error, the winner that is not the teacher a - error."""
+    core.queue[Queue.OWN_ERRORS] = 0
+    if winner != teacher:
+        core.own_neurons[0], core.own_signs[0] = teacher, 1
+        core.own_neurons[1], core.own_signs[1] = winner, -1
+        core.queue[Queue.OWN_ERRORS] = 2
+
+
+@njit(cache=True, forceinline=True)
+def load_input(core, pixels, lit_axons, lit_values, lit_fired):
+    """Write a sample's intensities into the axons; list the non-zero ones with the states of their generators. Return how many."""
+    n_axons = core.param[P.N_AXONS]
+    n = 0
+    for i in range(n_axons):
+        lit_axons[n] = i
+        lit_values[n] = pixels[i]
+        n += pixels[i] != 0
+    lit_fired[n : n + LANES] = 0  # what `compress` reads beyond the list
+    if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+        for k in range(n):
+            core.words[k] = core.rng_axon[lit_axons[k]]
+    core.counts[FORWARD + Event.INPUT_LOAD] += n_axons
+    return n
+
+
+@njit(cache=True, forceinline=True)
+def encode(core, lit_axons, lit_values, n_lit, lit_fired):
+    """Phase 0 of the first core: axon i spikes if r < pixel, so with probability pixel / 256.
+
+    All axon generators step every tick; those of dark axons, whose word cannot matter, are advanced at the end of the sample.
+    """
+    words, rng_param = core.words, core.rng_param
+    bits = rng_param[RngParam.BITS]
+    if rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+        rng.step(words, n_lit, rng_param)
+    else:
+        rng.step(core.rng_axon, 1, rng_param)
+        rng.spread(core.rng_axon, words, 0, core.param[P.N_AXONS], rng_param)
+        for k in range(n_lit):  # lit_axons[k] >= k: the words still needed are never overwritten
+            words[k] = words[lit_axons[k]]
+    shift = bits - PIXEL_BITS
+    for k in range(n_lit):
+        lit_fired[k] = (int(words[k]) >> shift) < int(lit_values[k])
+    n = compress(lit_axons, lit_fired, n_lit, core.axons)
+    core.queue[Queue.SPIKES] = n
+    core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_AXONS])
+    return n

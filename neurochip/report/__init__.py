@@ -1,0 +1,1 @@
+"""Tables, plots and pages about a run, made from its directory only (`summary.json` and `run.h5`)."""

@@ -1,0 +1,113 @@
+"""A run, or a comparison of runs, as one self-contained page: plots embedded, no scripts, nothing loaded from anywhere."""
+
+import base64
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, compare_grid, differences, headline, layer_grids, percent, set_title
+from neurochip.report.load import Run
+from neurochip.report.plots import make_plots, writing
+
+TEMPLATES = Path(__file__).parent / "templates"
+CAPTIONS = {
+    "accuracy": "Is the chip's test accuracy still rising at the last epoch, and how far below the reference (if one was trained)?",
+    "spikes": "Long bars are work: every spike sent reads one memory row in the next layer. Errors dropped at closed gates teach nothing.",
+    "energy": "Which colour is longest is what to make cheaper; compare training with inference on the same scale.",
+    "raster": "Hidden layers that are silent or always on do not compute; error spikes should be few and of both signs.",
+    "weights": "Weights piled up at a rail mean too few integer bits; a comb of few bars means too few fraction bits.",
+    "gradient": "A cosine that rises with the ticks is noise that averages out; a bias that stays is not.",
+}
+TERMS = {
+    "tick": "The algorithmic time step: all cores finish a tick before any starts the next, where its spikes arrive.",
+    "sample": "One input presented for a fixed number of ticks.",
+    "SOP": "Synaptic operation: one spike delivered to one synapse, read and added. Weight and neuron updates are not counted in it.",
+    "cycles (share)": "A tick lasts as long as its slowest core; each of its cycles is shared equally by the cores still working in it. "
+    "The shares of all layers add up to the cycles of the chip.",
+    "cycles (busy)": "Cycles in which the layer's own core worked, whoever else did.",
+    "error spike": "A signed spike of the backward stream; + asks the neuron for more spikes, - for fewer.",
+    "gated errors": "Error spikes dropped because the neuron's gate (the derivative bit: potential strictly between 0 and 1) was closed.",
+    "lost updates": "Updates without effect, because the weight or bias was already at its rail (the end of its range).",
+    "saturations": "Sums clamped at the end of an accumulator's range, or error sums above what a probability of one can express.",
+    "phase": "Forward: encode, integrate, fire, read out. Error: error spikes on their way back. Learn: draws, reads and writes.",
+    "kind of price": "Where the price of an event comes from: measured on silicon, simulated as a circuit, scaled from another "
+    "technology, or assumed. The shares say how much of the energy rests on each.",
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A PNG as a data URI, with its alternative text and the sentence below it."""
+
+    uri: str
+    name: str
+    caption: str
+
+
+def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
+    """Write `report.html` into the run's folder and return its path; the plots are drawn first unless their files are given."""
+    summary = run.summary
+    page = _environment().get_template("report.html.j2")
+    text = page.render(
+        title=summary["name"],
+        headline=headline(summary),
+        accuracy=percent(summary["accuracy"]["test"]),
+        test=summary["totals"]["test"],
+        train=summary["totals"]["train"],
+        substitute=f"{SUBSTITUTE} Used instead: {summary['dataset']['source']}" if summary["dataset"]["is_substitute"] else "",
+        warnings=summary["warnings"],
+        sets=[{"title": set_title(summary, which), "name": name, "grids": _tables(summary, which)} for which, name in SETS.items()],
+        note=NOTE,
+        energies=[_energy(summary, which) for which in SETS],
+        plots=[_embed(path) for path in (make_plots(run) if plots is None else plots)],
+        summary=summary,
+        revision=run.attributes().get("git_revision", "not recorded"),
+        experiment=json.dumps(summary["experiment"], indent=2, ensure_ascii=False),
+        terms=TERMS,
+    )
+    return _write(run.folder / "report.html", text)
+
+
+def write_compare_html(runs: Iterable[Run], path: str | Path) -> Path:
+    """Write a page that puts `runs` side by side to `path` and return it."""
+    runs = list(runs)
+    page = _environment().get_template("report.html.j2")
+    names = ", ".join(run.summary["name"] for run in runs)
+    text = page.render(title=f"Comparison: {names}", compare=compare_grid(runs), differences=differences(runs), terms=TERMS)
+    return _write(Path(path), text)
+
+
+def _environment():
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["micro"] = lambda text: re.sub(r"\bus\b", "\N{MICRO SIGN}s", text)
+    return environment
+
+
+def _tables(summary: dict[str, Any], which: str) -> list:
+    return [grid for grid in layer_grids(summary, which) if not grid.title.startswith("energy")]
+
+
+def _energy(summary: dict[str, Any], which: str) -> dict[str, Any]:
+    grids = [grid for grid in layer_grids(summary, which) if grid.title.startswith("energy")]
+    total = summary["totals"][which]
+    energy = sum(total["energy_pj"].values())
+    shares = {part: pj / energy if energy else 0.0 for part, pj in total["energy_pj"].items()}
+    return {"name": SETS[which], "grids": grids, "shares": shares, "kinds": total["energy_share_by_kind"]}
+
+
+def _embed(path: Path) -> Plot:
+    data = base64.b64encode(path.read_bytes()).decode("ascii")
+    return Plot(f"data:image/png;base64,{data}", path.stem, CAPTIONS[path.stem])
+
+
+def _write(path: Path, text: str) -> Path:
+    with writing(path):
+        path.write_text(text, encoding="utf-8")
+    return path

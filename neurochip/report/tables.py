@@ -1,0 +1,109 @@
+"""A run on the screen: rich tables that need no colour, never cut a number, and split or join to fit the width there is."""
+
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, compare_grid, differences, headline, layer_grids, set_title
+from neurochip.report.load import Run
+
+WIDTH = 100  # a pipe or file has no width; rich would assume 80
+GAP = 3  # columns of padding and border that rich puts around a cell
+
+
+def layer_tables(summary: dict[str, Any], width: int = WIDTH) -> list[Table]:
+    """Return the per-layer tables of training, then of inference, each with a total row and at most `width` characters wide."""
+    return [table for which in SETS for table in _set_tables(summary, which, width)]
+
+
+def print_report(run: Run, console: Console) -> None:
+    """Print headline, warnings and per-layer tables; where the console is no terminal it is taken to be at least 100 characters wide."""
+    width = console.width if console.is_terminal else max(console.width, WIDTH)
+    before, console.width = console.size, width
+    try:
+        console.print(_headline_panel(run.summary, width))
+        if run.summary["dataset"]["is_substitute"]:
+            console.print(_substitute_panel(run.summary["dataset"], width))
+        if run.summary["warnings"]:
+            console.print(_warnings_panel(run.summary["warnings"], width))
+        for which in SETS:
+            console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
+            for table in _set_tables(run.summary, which, width):
+                console.print(table, "")
+        console.print(Text(NOTE), width=min(width, WIDTH))
+    finally:
+        console.size = before
+
+
+def compare_table(runs: Iterable[Run], width: int = WIDTH) -> Group:
+    """Return the runs side by side (in several tables where the width asks for it) and a line for each way they differ."""
+    runs = list(runs)
+    tables = [_table(grid, grid.title) for grid in _fit([compare_grid(runs)], width)]
+    return Group(*chain.from_iterable((table, "") for table in tables), *(Text(f"! {line}", style="bold") for line in differences(runs)))
+
+
+def _set_tables(summary: dict[str, Any], which: str, width: int) -> list[Table]:
+    return [_table(grid, f"{SETS[which]}: {grid.title}") for grid in _fit(layer_grids(summary, which), width)]
+
+
+def _fit(grids: list[Grid], width: int) -> list[Grid]:
+    """Join neighbouring grids of the same rows while they fit into `width`; split a grid that does not fit alone."""
+    fitted: list[Grid] = []
+    for grid in chain.from_iterable(_split(grid, width) for grid in grids):
+        last = fitted[-1] if fitted else None
+        if last and last.rows == grid.rows and last.title != grid.title and _width(last, last.columns + grid.columns) <= width:
+            fitted[-1] = Grid(f"{last.title}, {grid.title}", last.row_heading, last.rows, last.columns + grid.columns)
+        else:
+            fitted.append(grid)
+    return fitted
+
+
+def _split(grid: Grid, width: int) -> list[Grid]:
+    parts: list[list[Column]] = [[]]
+    for column in grid.columns:
+        if parts[-1] and _width(grid, [*parts[-1], column]) > width:
+            parts.append([])
+        parts[-1].append(column)
+    return [Grid(grid.title, grid.row_heading, grid.rows, part) for part in parts]
+
+
+def _width(grid: Grid, columns: list[Column]) -> int:
+    return max(len(row) for row in [grid.row_heading, "total", *grid.rows]) + sum(column.width + GAP for column in columns) + GAP
+
+
+def _table(grid: Grid, title: str) -> Table:
+    has_total = any(column.total for column in grid.columns)
+    table = Table(title=Text(title), title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, show_footer=has_total)
+    table.add_column(Text(grid.row_heading), Text("total") if has_total else "", overflow="fold")
+    for column in grid.columns:
+        table.add_column(Text(column.heading), Text(column.total), justify="right", overflow="fold", vertical="bottom")
+    for i, name in enumerate(grid.rows):
+        table.add_row(Text(name), *(Text(column.cells[i]) for column in grid.columns))
+    return table
+
+
+def _headline_panel(summary: dict[str, Any], width: int) -> Panel:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(no_wrap=True)
+    facts.add_column(overflow="fold")
+    for label, text in headline(summary):
+        facts.add_row(Text(label, style="bold"), Text(text))
+    return Panel(facts, title=Text(summary["name"]), title_align="left", width=min(width, 120))
+
+
+def _substitute_panel(dataset: dict[str, Any], width: int) -> Panel:
+    text = Text(f"!!! {SUBSTITUTE} Used instead: {dataset['source']}", style="bold")
+    return Panel(text, title=Text("SUBSTITUTE DATA SET"), title_align="left", box=box.DOUBLE, width=min(width, 120), style="red")
+
+
+def _warnings_panel(warnings: list[str], width: int) -> Panel:
+    lines = Table.grid(padding=(0, 1))
+    for warning in warnings:
+        lines.add_row("!", Text(warning, overflow="fold"))
+    return Panel(lines, title=Text(f"{len(warnings)} warning{'s' * (len(warnings) > 1)}"), title_align="left", width=min(width, 120))
