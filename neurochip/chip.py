@@ -1,0 +1,123 @@
+"""Chip: one named design point, loaded from `chips/*.toml`; the only place where widths, sizes and cycles per event come from."""
+
+import math
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, Field, model_validator
+
+from neurochip.config import STRICT, find, read_toml, validate
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
+from neurochip.core.rng import GENERATORS, Generator, Sharing
+from neurochip.errors import NeurochipError
+
+TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
+
+
+class CoreModel(BaseModel):
+    """[core]: one core, as it is laid out in silicon; a layer's own weight_bits and frac_bits override the defaults here."""
+
+    model_config = STRICT
+
+    n_axons: int = Field(gt=0, le=32767, description="input lines")
+    n_neurons: int = Field(gt=0, le=32767, description="composite neurons")
+    memory_words: int = Field(gt=0, description="words of the synapse memory")
+    word_bits: int = Field(ge=8, le=4096, description="bits read or written in one access")
+    bank_words: int = Field(gt=0, description="words of one SRAM macro: what an access costs depends on it")
+    transposable: bool = Field(description="true: a column is read on its own port; false: it costs one access per row")
+    weight_bits: int = Field(16, ge=2, le=16, description="default width of a weight, sign included")
+    frac_bits: int = Field(12, ge=0, le=15, description="default fraction bits of a weight")
+    acc_bits: int | None = Field(None, ge=4, le=32, description="width of a forward sum; default: no sum can overflow")
+    back_bits: int | None = Field(None, ge=4, le=32, description="width of an error sum; default: no sum can overflow")
+    gumbel_address_bits: int = Field(8, ge=2, le=14, description="address bits of the output core's noise table")
+
+
+class RngModel(BaseModel):
+    """[rng]: the generators of all draws and how units share them."""
+
+    model_config = STRICT
+
+    kind: Literal["lfsr16", "xorshift16", "xorshift32"]
+    sharing: Literal["per_unit", "rotated", "broadcast"]
+    steps_per_draw: int = Field(1, ge=1, le=64, description="state updates per draw; an LFSR makes one new bit per update")
+
+
+class CyclesPerTick(BaseModel):
+    """[cycles_per_tick]: what a tick costs beside the work of its slowest core."""
+
+    model_config = STRICT
+
+    network: int = Field(ge=0)
+    barrier: int = Field(ge=0)
+
+
+class Chip(BaseModel):
+    """A design point. Cycles of a core's tick = sum of its events x cycles_per_event."""
+
+    model_config = STRICT
+
+    name: str
+    summary: str
+    clock_mhz: float = Field(gt=0)
+    n_cores: int = Field(gt=0)
+    core: CoreModel
+    rng: RngModel
+    cycles_per_tick: CyclesPerTick
+    cycles_per_event: dict[str, int]
+
+    @model_validator(mode="after")
+    def _times_every_event(self) -> Self:
+        missing = [name for name in TIMED if name not in self.cycles_per_event]
+        unknown = [name for name in self.cycles_per_event if name not in TIMED]
+        if missing:
+            raise ValueError(f"[cycles_per_event] no cycles for {', '.join(missing)}; give 0 if it takes none of its own")
+        if unknown:
+            raise ValueError(f"[cycles_per_event] {', '.join(unknown)}: unknown event; known: {', '.join(TIMED)}")
+        negative = [name for name, cycles in self.cycles_per_event.items() if cycles < 0]
+        if negative:
+            raise ValueError(f"[cycles_per_event] {', '.join(negative)}: cycles cannot be negative")
+        if self.core.weight_bits > self.core.word_bits:
+            raise ValueError(f"[core] weight_bits = {self.core.weight_bits} does not fit a word of word_bits = {self.core.word_bits}")
+        return self
+
+    @property
+    def generator(self) -> Generator:
+        """The generator circuit."""
+        return GENERATORS[self.rng.kind]
+
+    def rng_param(self) -> np.ndarray:
+        """The int64 vector of RngParam."""
+        sharing = Sharing[self.rng.sharing.upper()]
+        return np.array([self.generator.kind, self.generator.bits, self.rng.steps_per_draw, sharing], dtype=np.int64)
+
+    def cycle_vector(self) -> np.ndarray:
+        """Cycles per event, int64 (phases * events,), the same in every phase; observed losses take none."""
+        one_phase = np.zeros(N_EVENTS, dtype=np.int64)
+        for name, cycles in self.cycles_per_event.items():
+            one_phase[Event[name.upper()]] = cycles
+        return np.tile(one_phase, N_PHASES)
+
+    def row_words(self, n_neurons: int, weight_bits: int) -> int:
+        """Words of a row of n_neurons weights; a field never straddles two words."""
+        return math.ceil(n_neurons / (self.core.word_bits // weight_bits))
+
+
+def load_chip(preset: str, overrides: dict[str, Any], asked_by: str) -> Chip:
+    """The preset (a shipped name or a path) with single keys overridden, as an experiment's [chip] table does."""
+    path = find(preset, "chips", "chip", asked_by)
+    data = read_toml(path)
+    if not overrides:
+        return validate(Chip, data, str(path))
+    chip = validate(Chip, data, str(path)).model_dump()
+    _merge(chip, overrides, asked_by, "chip")
+    return validate(Chip, chip, f"{asked_by} over {path.name}")
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any], where: str, table: str) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value, where, f"{table}.{key}")
+        elif isinstance(base.get(key), dict):
+            raise NeurochipError(f"{where}: [{table}] {key} = {value!r}: a table is wanted")
+        else:
+            base[key] = value
