@@ -1,0 +1,42 @@
+"""The folder of Numba's compiled code, named by a digest of all sources: an edit of any file is never served stale machine code.
+
+Numba's own cache looks only at the file of the kernel itself. Imported before anything that imports numba.
+"""
+
+import os
+import shutil
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+KEPT = 4  # folders of other digests that stay, newest first
+
+
+def source_digest(package: Path) -> str:
+    """16 hex digits over path and content of every .py file of the package."""
+    digest = sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def user_cache() -> Path:
+    """NEUROCHIP_CACHE, else the user's cache folder."""
+    if folder := os.environ.get("NEUROCHIP_CACHE"):
+        return Path(folder).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neurochip"
+
+
+def set_cache_folder() -> Path:
+    """Point Numba at the folder of this source digest; drop folders of old digests, keeping the newest few."""
+    base = Path(os.environ.get("NUMBA_CACHE_DIR") or user_cache())
+    name = f"numba-{source_digest(Path(__file__).parent)}"
+    folder = base if base.name == name else base / name  # a child process inherits the variable
+    os.environ["NUMBA_CACHE_DIR"] = str(folder)
+    if "numba" in sys.modules:  # imported earlier by the user's script: the variable alone is then ignored
+        sys.modules["numba"].config.CACHE_DIR = str(folder)
+    if not folder.exists():
+        others = [p for p in folder.parent.glob("numba-????????????????") if p.is_dir()]
+        for old in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+    return folder

@@ -1,0 +1,253 @@
+"""The experiment file: TOML -> checked models. Unknown keys are refused with the nearest known one; `--set table.key=value` overrides any."""
+
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from neurochip.chip import Chip, load_chip
+from neurochip.config import STRICT, find, read_toml, validate
+from neurochip.core import rules
+from neurochip.energy import EnergyTable, load_table
+from neurochip.errors import NeurochipError, did_you_mean
+
+LENIENT_FLOAT = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class DataModel(BaseModel):
+    """[data]: which images."""
+
+    model_config = STRICT
+
+    name: str = Field(description="mnist, fashion_mnist, idx or npz (your own images, with `path`)")
+    path: str | None = Field(None, description="folder of idx files or npz file; for mnist, a folder to look in first")
+    train_samples: int | None = Field(None, gt=0, description="use the first so many training images; default: all")
+    test_samples: int | None = Field(None, gt=0, description="use the first so many test images; default: all")
+
+
+class LayerModel(BaseModel):
+    """One entry of network.layers."""
+
+    model_config = STRICT
+
+    kind: Literal["dense"] = "dense"
+    neurons: int = Field(gt=0)
+    name: str | None = Field(None, description="default: hidden, hidden2, ... and output")
+    weight_bits: int | None = Field(None, ge=2, le=16, description="sign included; default: the chip's")
+    frac_bits: int | None = Field(None, ge=0, le=15, description="fraction bits of weights, biases and potentials; default: the chip's")
+    initial_bias: float | None = Field(None, description="default: 0.1 in hidden layers, 0 in the output layer")
+    initial_gain: float = Field(1.0, ge=0.0, description="initial weights have std initial_gain * sqrt(2 / fan-in)")
+
+
+class NetworkModel(BaseModel):
+    """[network]: layers from the input on; the last one is the winner-take-all output, one neuron per class."""
+
+    model_config = STRICT
+
+    layers: list[LayerModel] = Field(min_length=1)
+    weights: str | None = Field(None, description="start from the weights of a run: its run.h5")
+
+
+class RunModel(BaseModel):
+    """[run]: epochs and ticks."""
+
+    model_config = STRICT
+
+    epochs: int = Field(ge=0)
+    ticks: int = Field(gt=0, description="ticks per training sample")
+    test_ticks: int | None = Field(None, gt=0, description="ticks per test sample; default: ticks")
+    warmup_ticks: int | None = Field(None, ge=0, description="ticks before learning starts; default: 2 per layer")
+    read_from_tick: int | None = Field(None, ge=0, description="first tick of the read-out; default: warmup_ticks")
+    readout: Literal["potential", "spikes"] = Field("potential", description="sum the output potentials, or count the winner's spikes")
+    checkpoint_s: float = Field(20.0, gt=0.0, description="seconds of training between checkpoints")
+
+
+class EnergyModel(BaseModel):
+    """[energy]: the price list."""
+
+    model_config = STRICT
+
+    table: str = Field(description="name of a shipped table or path of your own .toml")
+
+
+class RecordModel(BaseModel):
+    """[record]: what goes into run.h5 beside counters and weights."""
+
+    model_config = STRICT
+
+    raster_sample: int = Field(0, ge=0, description="training sample whose spikes are recorded with the final weights")
+
+
+class ReferenceModel(BaseModel):
+    """[reference]: the float twin (same shape, initial weights, order, epochs; exact backprop) and the gradient probe."""
+
+    model_config = STRICT
+
+    enabled: bool = False
+    learn_rate: float | None = Field(None, gt=0.0, description="of the first epoch, per sample; default: the rule's times its learning ticks")
+    probe_samples: int = Field(64, ge=1, description="samples of the batch on which spike-made and exact gradient are compared")
+    probe_ticks: list[int] = Field([1, 4, 16, 64, 256], min_length=1, description="learning ticks per sample at which they are compared")
+
+
+class RuleModel(BaseModel):
+    """[rule]: the learning rule and its settings, which its own file declares."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    error_gain: int = Field(0, ge=0, le=8, description="left shift of error sums before they are compared with a draw")
+    beta: float = Field(1.0, gt=0.0, le=64.0, description="gain of the output's winner-take-all, a multiple of 1/16")
+
+
+class ChipTable(BaseModel):
+    """[chip]: a preset, any key of which can be overridden here (for example chip.rng.sharing)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    preset: str = Field(description="name of a shipped chip or path of your own .toml")
+
+
+class Experiment(BaseModel):
+    """One experiment: everything that decides a run's bits."""
+
+    model_config = STRICT
+
+    name: str = Field(min_length=1)
+    seed: int = Field(1, ge=0, lt=2**32)
+    data: DataModel
+    chip: ChipTable
+    network: NetworkModel
+    rule: RuleModel
+    run: RunModel
+    energy: EnergyModel
+    record: RecordModel = RecordModel()
+    reference: ReferenceModel = ReferenceModel()
+
+    @model_validator(mode="after")
+    def _rule_is_known(self) -> Self:
+        if self.rule.name not in rules.names():
+            raise ValueError(f"[rule] unknown learning rule '{self.rule.name}'; available: {', '.join(rules.names())}")
+        settings = rules.load(self.rule.name).settings
+        for key, value in (self.rule.model_extra or {}).items():
+            if key not in settings:
+                known = [*settings, *RuleModel.model_fields]
+                raise ValueError(f"[rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, known)}")
+            low, high = settings[key].low, settings[key].high
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"[rule] {key} = {value!r}: a number from {low:g} to {high:g} is wanted")
+        if self.rule.beta * 16 != int(self.rule.beta * 16):
+            raise ValueError(f"[rule] beta = {self.rule.beta}: must be a multiple of 1/16")
+        return self
+
+    @model_validator(mode="after")
+    def _ticks_fill_the_pipeline(self) -> Self:
+        depth = len(self.network.layers)
+        for key, ticks in (("ticks", self.run.ticks), ("test_ticks", self.test_ticks)):
+            first = max(self.warmup_ticks if key == "ticks" else 0, self.read_from_tick)
+            if ticks <= first or ticks < depth:
+                raise ValueError(
+                    f"[run] {key} = {ticks}: {depth} layers with warmup_ticks = {self.warmup_ticks}, read_from_tick = {self.read_from_tick} "
+                    f"need at least {max(first + 1, depth)} ticks"
+                )
+        return self
+
+    @property
+    def test_ticks(self) -> int:
+        """Ticks per test sample."""
+        return self.run.test_ticks if self.run.test_ticks is not None else self.run.ticks
+
+    @property
+    def warmup_ticks(self) -> int:
+        """First tick with learning: by default when an error can have come back to the first layer."""
+        return self.run.warmup_ticks if self.run.warmup_ticks is not None else 2 * len(self.network.layers)
+
+    @property
+    def read_from_tick(self) -> int:
+        """First tick that counts in the read-out."""
+        return self.run.read_from_tick if self.run.read_from_tick is not None else self.warmup_ticks
+
+    @property
+    def rule_settings(self) -> dict[str, float]:
+        """The rule's settings with defaults filled in."""
+        given = self.rule.model_extra or {}
+        return {key: float(given.get(key, setting.default)) for key, setting in rules.load(self.rule.name).settings.items()}
+
+
+class Setup(BaseModel):
+    """An experiment with the files it names, loaded and checked: all that a run needs beside its data."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    experiment: Experiment
+    chip: Chip
+    energy_table: EnergyTable
+    where: str
+
+    def resolved(self) -> dict[str, Any]:
+        """The experiment with every default filled in."""
+        content = self.experiment.model_dump()
+        content["rule"] |= self.experiment.rule_settings
+        content["run"] |= {key: getattr(self.experiment, key) for key in ("test_ticks", "warmup_ticks", "read_from_tick")}
+        return content
+
+    def sha256(self) -> str:
+        """Hash of everything that decides the results: experiment, chip, energy table, all defaults filled in."""
+        content = {
+            "experiment": self.resolved(),
+            "chip": self.chip.model_dump(),
+            "energy_table": self.energy_table.model_dump(by_alias=True),
+        }
+        content["experiment"]["run"].pop("checkpoint_s")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = None) -> Setup:
+    """Load an experiment (a path, or the name of a shipped one) with `table.key=value` overrides, and the chip and prices it names."""
+    path = Path(file) if Path(file).is_file() else find(file, "experiments", "experiment", "neurochip")
+    data = read_toml(path)
+    for setting in settings:
+        _override(data, setting)
+    if seed is not None:
+        data["seed"] = seed
+    where = str(path) + (" with --set" if settings else "")
+    experiment = validate(Experiment, data, where)
+    chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
+    return Setup(experiment=experiment, chip=chip, energy_table=load_table(experiment.energy.table), where=where)
+
+
+def _override(data: dict[str, Any], setting: str) -> None:
+    """Apply one `a.b.c=value`; the value is TOML, or text if it is not valid TOML. `network.layers.0.neurons` reaches into a list."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise NeurochipError(f"--set {setting}: must have the form table.key=value, for example --set run.epochs=2")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *tables, last = key.split(".")
+    place: Any = data
+    for part in tables:
+        place = _enter(place, part, setting)
+    if isinstance(place, list):
+        place[_index(place, last, setting)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise NeurochipError(f"--set {setting}: '{tables[-1]}' is not a table")
+
+
+def _enter(place: Any, part: str, setting: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, setting)]
+    if not isinstance(place, dict):
+        raise NeurochipError(f"--set {setting}: cannot enter '{part}', what holds it is not a table")
+    return place.setdefault(part, {})
+
+
+def _index(place: list[Any], part: str, setting: str) -> int:
+    if not part.isdigit() or int(part) >= len(place):
+        raise NeurochipError(f"--set {setting}: '{part}' must be an index from 0 to {len(place) - 1}")
+    return int(part)

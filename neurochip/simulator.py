@@ -1,0 +1,117 @@
+"""The simulator: an experiment's chip, trained sample by sample and evaluated in parallel, in plain Python around the kernels."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip import host_random
+from neurochip.build import build_chip, fork, jump_samples, seed_generators, set_rule
+from neurochip.core import rules
+from neurochip.core.engine import Run, run_samples
+from neurochip.core.events import N_EVENTS, N_PHASES
+from neurochip.core.rng import jump_table
+from neurochip.core.state import ChipState
+from neurochip.experiment import Setup
+from neurochip.mapping import place
+
+TRAIN_CHUNK = 250  # samples per kernel call: how often progress is shown and an interrupt is heard
+TEST_CHUNK = 500  # samples per evaluation task; results do not depend on it
+
+
+class Counts(NamedTuple):
+    """What a set of samples cost: counts int64 (cores, phases, events), cycles int64 (cores, 2: share, busy), samples."""
+
+    counts: np.ndarray
+    cycles: np.ndarray
+    samples: int
+
+
+class Evaluation(NamedTuple):
+    """votes int32 (n, classes) are the read-out registers; the prediction is the largest, the lowest class on a tie."""
+
+    votes: np.ndarray
+    cost: Counts
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Class per sample, int32."""
+        return self.votes.argmax(axis=1).astype(np.int32)
+
+
+class Simulator:
+    """One chip with one network. `train` changes its memories and generators; `evaluate` changes nothing."""
+
+    def __init__(self, setup: Setup, n_inputs: int, n_classes: int) -> None:
+        self.setup = setup
+        self.placements = place(setup, n_inputs, n_classes)
+        self.state = build_chip(setup.chip, setup.experiment, self.placements)
+        self.rule = rules.load(setup.experiment.rule.name)
+
+    def order(self, epoch: int, n: int) -> np.ndarray:
+        """The order in which an epoch presents the n training samples."""
+        return host_random.permutation(host_random.stream(self.setup.experiment.seed, "order", epoch), n)
+
+    def train(self, pixels: np.ndarray, labels: np.ndarray, epoch: int, start: int = 0) -> Iterator[tuple[int, int]]:
+        """Present an epoch's samples from position `start` on; after every chunk yield (position reached, right answers in the chunk)."""
+        experiment = self.setup.experiment
+        set_rule(self.state, experiment, epoch)
+        run = _run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns)
+        jump = jump_table(self.state.rng_param, experiment.run.ticks)
+        order = self.order(epoch, len(labels))
+        while start < len(order):
+            chosen = order[start : start + TRAIN_CHUNK]
+            votes = np.zeros((len(chosen), self.placements[-1].neurons), dtype=np.int32)
+            run_samples(self.state, run, self.rule.on_error, jump, pixels[chosen], labels[chosen], votes)
+            start += len(chosen)
+            yield start, int((votes.argmax(axis=1) == labels[chosen]).sum())
+
+    def take_counts(self, samples: int) -> Counts:
+        """Counters and cycles since the last call, which are then cleared."""
+        shape = (len(self.placements), N_PHASES, N_EVENTS)
+        cost = Counts(self.state.counts.reshape(shape).copy(), self.state.cycles.copy(), samples)
+        self.state.counts[:] = 0
+        self.state.cycles[:] = 0
+        return cost
+
+    def evaluate(self, pixels: np.ndarray, labels: np.ndarray, threads: int, on_chunk: Callable[[int], None] = lambda n: None) -> Evaluation:
+        """Present all samples without learning, with generators seeded for the test; in parallel, with the same bits for any `threads`."""
+        starts = range(0, len(labels), TEST_CHUNK)
+        with ThreadPoolExecutor(threads) as pool:
+            parts = []
+            for part in pool.map(lambda s: self._evaluate_chunk(pixels, labels, s), starts):
+                parts.append(part)
+                on_chunk(part.cost.samples)
+        counts = sum(part.cost.counts for part in parts)
+        cycles = sum(part.cost.cycles for part in parts)
+        return Evaluation(np.concatenate([part.votes for part in parts]), Counts(counts, cycles, len(labels)))
+
+    def _evaluate_chunk(self, pixels: np.ndarray, labels: np.ndarray, start: int) -> Evaluation:
+        experiment, ticks = self.setup.experiment, self.setup.experiment.test_ticks
+        chip = self.test_chip(start)
+        chunk = slice(start, start + TEST_CHUNK)
+        votes = np.zeros((len(labels[chunk]), self.placements[-1].neurons), dtype=np.int32)
+        run = _run_vector(ticks, ticks, min(experiment.read_from_tick, ticks - 1), False)
+        run_samples(chip, run, rules.load("frozen").on_error, jump_table(chip.rng_param, ticks), pixels[chunk], labels[chunk], votes)
+        counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
+        return Evaluation(votes, Counts(counts, chip.cycles, len(votes)))
+
+    def test_chip(self, sample: int) -> ChipState:
+        """A fork of the chip as it stands at the start of that test sample: generators free-run, so their state can be jumped to."""
+        chip = fork(self.state)
+        seed_generators(chip, self.setup.experiment.seed, "test")
+        jump_samples(chip, sample * self.setup.experiment.test_ticks)
+        return chip
+
+
+def _run_vector(ticks: int, learn_from: int, read_from: int, teach: bool) -> np.ndarray:
+    run = np.zeros(len(Run), dtype=np.int64)
+    run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]] = ticks, learn_from, read_from, teach
+    return run
+
+
+def default_threads() -> int:
+    """Processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
