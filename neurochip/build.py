@@ -9,7 +9,7 @@ from neurochip import host_random
 from neurochip.chip import Chip
 from neurochip.core import rules
 from neurochip.core.rng import Sharing, advance, jump_table
-from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, P, Queue
+from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, P, Queue, Trace
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Experiment
 from neurochip.mapping import Placement
@@ -134,6 +134,8 @@ def build_chip(chip: Chip, experiment: Experiment, placements: Sequence[Placemen
         inbox_neurons=aligned(2 * strides + 2, np.int32),
         inbox_signs=aligned(2 * strides + 2, np.int32),
         units=aligned(widest, np.int32, np.arange(widest)),
+        trace=np.zeros((0, len(Trace)), dtype=np.int32),
+        traced=aligned(1, np.int64),
     )
     for c, (weight, bias) in enumerate(initial_weights(experiment, placements)):
         load_weights(state, c, weight, bias)

@@ -14,8 +14,6 @@ from neurochip.core import rules
 from neurochip.energy import EnergyTable, load_table
 from neurochip.errors import NeurochipError, did_you_mean
 
-LENIENT_FLOAT = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
 
 class DataModel(BaseModel):
     """[data]: which images."""
@@ -88,7 +86,7 @@ class ReferenceModel(BaseModel):
 
     enabled: bool = False
     learn_rate: float | None = Field(None, gt=0.0, description="of the first epoch, per sample; default: the rule's times its learning ticks")
-    probe_samples: int = Field(64, ge=1, description="samples of the batch on which spike-made and exact gradient are compared")
+    probe_samples: int = Field(32, ge=1, description="samples of the batch on which spike-made and exact gradient are compared")
     probe_ticks: list[int] = Field([1, 4, 16, 64, 256], min_length=1, description="learning ticks per sample at which they are compared")
 
 

@@ -13,7 +13,7 @@ from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.rng import jump_table
-from neurochip.core.state import ChipState
+from neurochip.core.state import ChipState, Trace
 from neurochip.experiment import Setup
 from neurochip.mapping import place
 
@@ -104,6 +104,19 @@ class Simulator:
         seed_generators(chip, self.setup.experiment.seed, "test")
         jump_samples(chip, sample * self.setup.experiment.test_ticks)
         return chip
+
+
+    def raster(self, pixels: np.ndarray, label: int) -> np.ndarray:
+        """Trace rows int32 (n, Trace) of one sample with the weights as they stand, teacher on, nothing learned."""
+        experiment = self.setup.experiment
+        ticks = experiment.run.ticks
+        widest = sum(place.axons + place.neurons for place in self.placements) * 2
+        chip = fork(self.state)._replace(trace=np.zeros((ticks * widest, len(Trace)), dtype=np.int32))
+        seed_generators(chip, experiment.seed, "raster")
+        votes = np.zeros((1, self.placements[-1].neurons), dtype=np.int32)
+        run = _run_vector(ticks, ticks, 0, True)
+        run_samples(chip, run, self.rule.on_error, jump_table(chip.rng_param, ticks), pixels[None], np.array([label], dtype=np.int32), votes)
+        return chip.trace[: chip.traced[0]]
 
 
 def _run_vector(ticks: int, learn_from: int, read_from: int, teach: bool) -> np.ndarray:

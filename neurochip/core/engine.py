@@ -25,7 +25,7 @@ from neurochip.core.soma import (
     receive_errors,
     teach,
 )
-from neurochip.core.state import P, Queue, core_view
+from neurochip.core.state import P, Queue, Trace, core_view
 from neurochip.core.vector import LANES
 
 
@@ -98,6 +98,36 @@ def learn(core, rule_param, on_error):
         on_error(core, rule_param, axons, core.own_neurons[:n], core.own_signs[:n])
 
 
+@njit(cache=True)
+def record(chip, tick, core_number, units, signs, n):
+    """Append the first n units to the trace while it has room; without signs they are spikes."""
+    for k in range(n):
+        row = chip.traced[0]
+        if row < chip.trace.shape[0]:
+            chip.trace[row, Trace.TICK] = tick
+            chip.trace[row, Trace.CORE] = core_number
+            chip.trace[row, Trace.UNIT] = units[k]
+            chip.trace[row, Trace.SIGN] = signs[k] if signs.shape[0] else 0
+            chip.traced[0] = row + 1
+
+
+@njit(cache=True)
+def record_tick(chip, tick, winner):
+    """Append a whole tick: the encoder's spikes, every core's spikes and the error spikes it learns from."""
+    n_cores = chip.param.shape[0]
+    no_signs = np.empty(0, np.int32)
+    first = core_view(chip, 0)
+    record(chip, tick, -1, first.axons, no_signs, first.queue[Queue.SPIKES])
+    for c in range(n_cores):
+        core = core_view(chip, c)
+        if c < n_cores - 1:
+            target = core_view(chip, c + 1)
+            record(chip, tick, c, target.axons, no_signs, target.queue[Queue.SPIKES])
+        else:
+            record(chip, tick, c, np.full(1, winner, np.int32), no_signs, 1)
+        record(chip, tick, c, core.own_neurons, core.own_signs, core.queue[Queue.OWN_ERRORS])
+
+
 @njit(cache=True, forceinline=True)
 def finish_tick(chip, c, core, busy):
     """Count the barrier and time the tick: cycles are counts x cycles per event, summed since the counters were cleared."""
@@ -122,6 +152,7 @@ def run_samples(chip, run, on_error, jump, pixels, labels, votes):
     for s in range(pixels.shape[0]):
         chip.queue[:] = 0
         n_lit = load_input(core_view(chip, 0), pixels[s], lit_axons, lit_values, lit_fired)
+        winner = 0
         for tick in range(run[Run.TICKS]):
             teaching = run[Run.TEACH] and tick >= n_cores - 1  # not before the output core has input
             learning = run[Run.TEACH] and tick >= run[Run.LEARN_FROM]
@@ -146,5 +177,7 @@ def run_samples(chip, run, on_error, jump, pixels, labels, votes):
                     learn(core, chip.rule_param[c], on_error)
                 finish_tick(chip, c, core, busy)
             share_cycles(chip, busy)
+            if chip.trace.shape[0] > 0:
+                record_tick(chip, tick, winner)
         if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
             rng.advance(core_view(chip, 0).rng_axon, jump)

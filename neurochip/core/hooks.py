@@ -19,6 +19,7 @@ _CHIP_ONLY = {
     "param": types.int64[:, ::1], "rule_param": types.int64[:, ::1], "gumbel": _I4, "cycles_per_event": _I8, "cycles_per_tick": _I8,
     "counts": types.int64[:, ::1], "cycles": types.int64[:, ::1], "queue": types.int64[:, ::1], "weight": types.int16[::1],
     "inbox_neurons": _I4, "inbox_signs": _I4, "units": _I4,
+    "trace": types.int32[:, ::1], "traced": _I8,
 }  # fmt: skip
 CORE_STATE = types.NamedTuple([_FIELD_TYPES[name] for name in CoreState._fields], CoreState)
 CHIP_STATE = types.NamedTuple([(_FIELD_TYPES | _CHIP_ONLY)[name] for name in ChipState._fields], ChipState)

@@ -55,6 +55,15 @@ class Queue(IntEnum):
 N_PARAMS, N_QUEUES, N_COUNTS = len(P), len(Queue), N_PHASES * N_EVENTS
 
 
+class Trace(IntEnum):
+    """Columns of a row of ChipState.trace."""
+
+    TICK = 0
+    CORE = 1  # of the unit; -1 for the axons of the first core, which the encoder drives
+    UNIT = 2
+    SIGN = 3  # 0: a spike; +1, -1: an error spike that the unit learns from
+
+
 class CoreState(NamedTuple):
     """One core. Arrays are views into ChipState; `axons[: queue[Queue.SPIKES]]` are the axons that spiked, ascending."""
 
@@ -107,6 +116,8 @@ class ChipState(NamedTuple):
     inbox_neurons: np.ndarray  # int32, twice as long as own_neurons
     inbox_signs: np.ndarray
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`
+    trace: np.ndarray  # int32 (n, Trace) what happened, if n > 0
+    traced: np.ndarray  # int64 (1,) rows of it that are filled
 
 
 @njit(cache=True, forceinline=True)

@@ -1,0 +1,244 @@
+"""The oracle: one whole chip in plain Python, slow and obvious, written from the chip's specification and not from its kernels.
+
+Everything is a dict, a list or an unbounded integer. Every generator is stepped one by one, every tick; every packet sits in a mailbox
+until the next tick; every row, column and word is walked. The names of events and phases are all it shares with `neurochip.core`.
+
+    chip = {"rng": {"kind": "lfsr16" | "xorshift16" | "xorshift32", "sharing": "per_unit" | "rotated" | "broadcast", "steps": 1 ...},
+            "gumbel": [...], "cycles": {Event: cycles}, "cycles_per_tick": 6, "word_bits": 64, "transposable": True,
+            "error_gain": 0, "beta_16": 16 (in sixteenths), "readout": "potential" | "spikes",
+            "layers": [{"weight": [axon][neuron], "bias": [neuron], "weight_bits": 16, "frac_bits": 12, "acc_bits": None (never too narrow),
+                        "back_bits": None, "p_learn": 0 .. 2**rng bits, "axon_states": [...], "neuron_states": [...], "learn_state": 1}]}
+
+`run` changes weights, biases and states of that dict in place and returns votes, counts and cycles.
+"""
+
+from collections import Counter
+
+from neurochip.core.events import OBSERVED, Event, Phase
+
+RNG_BITS = {"lfsr16": 16, "xorshift16": 16, "xorshift32": 32}
+
+
+def next_state(kind, x):
+    """One state update."""
+    if kind == "lfsr16":  # Galois: the bit that falls out at the right is fed back into the taps
+        out = x % 2
+        x = x // 2
+        return x ^ 0b1011_0100_0000_0000 if out else x
+    left, right, last, bits = {"xorshift16": (7, 9, 8, 16), "xorshift32": (13, 17, 5, 32)}[kind]
+    x = x ^ (x << left) % 2**bits
+    x = x ^ (x >> right)
+    return x ^ (x << last) % 2**bits
+
+
+def rotate_left(word, turn, bits):
+    """The word as a ring of bits, turned left."""
+    text = format(word, f"0{bits}b")
+    return int(text[turn % bits :] + text[: turn % bits], 2)
+
+
+def draw_words(rng, states, units):
+    """Step the bank `states` (in place) by one draw; return the word of every unit and how many generators stepped."""
+    used = units if rng["sharing"] == "per_unit" else 1
+    for i in range(used):
+        for _ in range(rng["steps"]):
+            states[i] = next_state(rng["kind"], states[i])
+    bits = RNG_BITS[rng["kind"]]
+    if rng["sharing"] == "per_unit":
+        return list(states[:units]), used
+    if rng["sharing"] == "rotated":
+        return [rotate_left(states[0], unit, bits) for unit in range(units)], used
+    return [states[0]] * units, used
+
+
+def top_bits(rng, word, n):
+    """The n most significant bits of a word."""
+    return word // 2 ** (RNG_BITS[rng["kind"]] - n)
+
+
+def clamp(value, bits):
+    """Saturate to a signed width; None is wide enough for anything."""
+    if bits is None:
+        return value
+    return max(-(2 ** (bits - 1)), min(2 ** (bits - 1) - 1, value))
+
+
+class Core:
+    """One layer on its core: what it knows is its layer, its mailboxes and the chip's constants."""
+
+    def __init__(self, chip, number):
+        self.chip, self.rng, self.layer = chip, chip["rng"], chip["layers"][number]
+        self.is_first, self.is_last = number == 0, number == len(chip["layers"]) - 1
+        self.n_axons, self.n_neurons = len(self.layer["weight"]), len(self.layer["bias"])
+        self.counts = Counter()
+        self.new_sample()
+
+    def new_sample(self):
+        """A sample starts with empty queues."""
+        self.spikes_in, self.errors_in, self.own_errors = [], [], []  # axons; (neuron, sign); (neuron, sign)
+        self.spikes_out, self.errors_out = [], []
+
+    def count(self, phase, event, n=1):
+        self.counts[phase, event] += n
+
+    def add(self, phase, total, term, bits):
+        """One addition in an accumulator of that width."""
+        kept = clamp(total + term, bits)
+        self.count(phase, Event.ACCUMULATE)
+        self.count(phase, Event.ACC_SATURATED, kept != total + term)
+        return kept
+
+    def word_of(self, field):
+        """Which word of its row (or, by column, of its column) a field is in; a field never straddles two words."""
+        return field // (self.chip["word_bits"] // self.layer["weight_bits"])
+
+    def encode(self, pixels):
+        words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)
+        self.count(Phase.FORWARD, Event.RNG_DRAW, stepped)
+        self.spikes_in = [i for i in range(self.n_axons) if top_bits(self.rng, words[i], 8) < pixels[i]]
+
+    def integrate(self):
+        self.potential = list(self.layer["bias"])
+        for i in self.spikes_in:
+            self.count(Phase.FORWARD, Event.SPIKE_IN)
+            self.count(Phase.FORWARD, Event.WORD_READ, self.word_of(self.n_neurons - 1) + 1)
+            for j in range(self.n_neurons):
+                self.potential[j] = self.add(Phase.FORWARD, self.potential[j], self.layer["weight"][i][j], self.layer["acc_bits"])
+
+    def send_errors_back(self):
+        """Back-integrate the errors of the previous tick, then let the error somas fire."""
+        if self.is_first or not self.own_errors:
+            return
+        back = [0] * self.n_axons
+        for k, sign in self.own_errors:
+            if self.chip["transposable"]:
+                self.count(Phase.ERROR, Event.COLUMN_READ, self.word_of(self.n_axons - 1) + 1)
+            else:
+                self.count(Phase.ERROR, Event.WORD_READ, self.n_axons)
+            for i in range(self.n_axons):
+                back[i] = self.add(Phase.ERROR, back[i], sign * self.layer["weight"][i][k], self.layer["back_bits"])
+        words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)
+        self.count(Phase.ERROR, Event.RNG_DRAW, stepped)
+        for i in range(self.n_axons):
+            if back[i] == 0:
+                continue
+            size = abs(back[i]) * 2 ** self.chip["error_gain"]
+            self.count(Phase.ERROR, Event.ERROR_UPDATE)
+            self.count(Phase.ERROR, Event.ERROR_SATURATED, size > 2 ** self.layer["frac_bits"])
+            if top_bits(self.rng, words[i], self.layer["frac_bits"]) < size:
+                self.errors_out.append((i, 1 if back[i] > 0 else -1))
+                self.count(Phase.ERROR, Event.ERROR_OUT)
+                self.count(Phase.ERROR, Event.HOP)
+
+    def fire(self):
+        words, stepped = draw_words(self.rng, self.layer["neuron_states"], self.n_neurons)
+        self.count(Phase.FORWARD, Event.RNG_DRAW, stepped)
+        self.count(Phase.FORWARD, Event.NEURON_UPDATE, self.n_neurons)
+        if self.is_last:
+            self.winner = self.winner_of(words)
+            self.spikes_out = [self.winner]
+        else:
+            self.gate_is_open = [0 < v < 2 ** self.layer["frac_bits"] for v in self.potential]
+            thresholds = [top_bits(self.rng, word, self.layer["frac_bits"]) for word in words]
+            self.spikes_out = [j for j in range(self.n_neurons) if thresholds[j] < self.potential[j]]
+        self.count(Phase.FORWARD, Event.SPIKE_OUT, len(self.spikes_out))
+        self.count(Phase.FORWARD, Event.HOP, len(self.spikes_out))
+
+    def winner_of(self, words):
+        """argmax of beta * potential (rounded down) + noise; the lowest neuron on a tie."""
+        noise = [self.chip["gumbel"][word * len(self.chip["gumbel"]) // 2 ** RNG_BITS[self.rng["kind"]]] for word in words]
+        scores = [self.chip["beta_16"] * v // 16 + g for v, g in zip(self.potential, noise, strict=True)]
+        return scores.index(max(scores))
+
+    def read_out(self, votes):
+        if self.chip["readout"] == "spikes":
+            votes[self.winner] += 1
+            self.count(Phase.FORWARD, Event.READOUT)
+        else:
+            for k in range(self.n_neurons):
+                votes[k] += self.potential[k]
+                self.count(Phase.FORWARD, Event.READOUT)
+
+    def receive_errors(self):
+        self.own_errors = [(neuron, sign) for neuron, sign in self.errors_in if self.gate_is_open[neuron]]
+        self.count(Phase.ERROR, Event.ERROR_IN, len(self.errors_in))
+        self.count(Phase.ERROR, Event.ERROR_GATED, len(self.errors_in) - len(self.own_errors))
+
+    def teach(self, teacher):
+        self.own_errors = [(teacher, 1), (self.winner, -1)] if teacher != self.winner else []
+
+    def learn(self):
+        learners = []
+        for neuron, sign in self.own_errors:
+            if self.layer["p_learn"] < 2 ** RNG_BITS[self.rng["kind"]]:  # else certain: no draw
+                words, _ = draw_words({**self.rng, "sharing": "per_unit"}, self.layer["learn_state"], 1)
+                self.count(Phase.LEARN, Event.RNG_DRAW)
+                if words[0] >= self.layer["p_learn"]:
+                    continue
+            learners.append((neuron, sign))
+        words_of_a_row = {self.word_of(neuron) for neuron, _ in learners}
+        for i in self.spikes_in:
+            self.count(Phase.LEARN, Event.WORD_READ, len(words_of_a_row))
+            self.count(Phase.LEARN, Event.WORD_WRITE, len(words_of_a_row))
+            for neuron, sign in learners:
+                self.layer["weight"][i][neuron] = self.step(self.layer["weight"][i][neuron], sign, Event.WEIGHT_UPDATE)
+        for neuron, sign in learners:
+            self.layer["bias"][neuron] = self.step(self.layer["bias"][neuron], sign, Event.BIAS_UPDATE)
+
+    def step(self, value, sign, event):
+        """One step of one LSB; at the rail it is lost."""
+        kept = clamp(value + sign, self.layer["weight_bits"])
+        self.count(Phase.LEARN, event if kept == value + sign else Event.UPDATE_LOST)
+        return kept
+
+    def busy_cycles(self):
+        """Cycles of all that was counted so far."""
+        return sum(n * self.chip["cycles"][event] for (_, event), n in self.counts.items() if event not in OBSERVED)
+
+
+def run(chip, images, labels, ticks, learn_from, read_from, teaches):
+    """Run samples; return {"votes": [sample][class], "counts": one Counter of (phase, event) per core, "share", "busy": cycles per core}."""
+    cores = [Core(chip, number) for number in range(len(chip["layers"]))]
+    share, busy, all_votes = [0] * len(cores), [0] * len(cores), []
+    for pixels, label in zip(images, labels, strict=True):
+        votes = [0] * cores[-1].n_neurons
+        for core in cores:
+            core.new_sample()
+        cores[0].count(Phase.FORWARD, Event.INPUT_LOAD, cores[0].n_axons)
+        for tick in range(ticks):
+            for number, core in enumerate(cores):  # packets of the previous tick are delivered
+                core.spikes_in = cores[number - 1].spikes_out if number > 0 else []
+                core.errors_in = cores[number + 1].errors_out if not core.is_last else []
+            for core in cores:
+                core.spikes_out, core.errors_out = [], []
+            for core in cores:
+                if core.is_first:
+                    core.encode(pixels)
+                core.integrate()
+                core.send_errors_back()
+                core.fire()
+                if core.is_last and tick >= read_from:
+                    core.read_out(votes)
+                if not core.is_last:
+                    core.receive_errors()
+                elif teaches and tick >= len(cores) - 1:  # not before the output core has input
+                    core.teach(label)
+                if teaches and tick >= learn_from:
+                    core.learn()
+                core.count(Phase.FORWARD, Event.BARRIER)
+            this_tick = [core.busy_cycles() - before for core, before in zip(cores, busy, strict=True)]
+            busy = [core.busy_cycles() for core in cores]
+            share_tick(share, this_tick, chip["cycles_per_tick"])
+        all_votes.append(votes)
+    return {"votes": all_votes, "counts": [core.counts for core in cores], "share": share, "busy": busy}
+
+
+def share_tick(share, busy, overhead):
+    """Between two moments at which a core falls idle, the cycles are split evenly among those still at work; the rest to the slowest."""
+    slowest = busy.index(max(busy))
+    moments = sorted({0, *busy})
+    stretches = [(end - start, [c for c in range(len(busy)) if busy[c] >= end]) for start, end in zip(moments, moments[1:], strict=False)]
+    for cycles, working in [*stretches, (overhead, list(range(len(busy))))]:
+        for c in working:
+            share[c] += cycles // len(working)
+        share[slowest] += cycles % len(working)
