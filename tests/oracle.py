@@ -197,7 +197,7 @@ class Core:
 
 
 def run(chip, images, labels, ticks, learn_from, read_from, teaches):
-    """Run samples; return {"votes": [sample][class], "counts": one Counter of (phase, event) per core, "share", "busy": cycles per core}."""
+    """Run samples; return {"votes": [sample][class], "counts": a Counter of (phase, event) per core, "share", "busy": cycles per core}."""
     cores = [Core(chip, number) for number in range(len(chip["layers"]))]
     share, busy, all_votes = [0] * len(cores), [0] * len(cores), []
     for pixels, label in zip(images, labels, strict=True):
