@@ -1,7 +1,8 @@
 """neurochip: a hardware-oriented simulator of spike-only on-chip learning."""
 
 from neurochip import _compile_cache
+from neurochip._version import __version__
 
-__version__ = "0.1.0"
+__all__ = ["__version__"]
 
 _compile_cache.set_cache_folder()

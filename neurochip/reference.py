@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from neurochip.build import initial_weights
 from neurochip.core import rules
 from neurochip.experiment import Experiment
 from neurochip.mapping import Placement
@@ -170,9 +169,9 @@ def learn_rates(experiment: Experiment, placements: Sequence[Placement], epoch: 
 class Reference:
     """The twin's training, epoch by epoch."""
 
-    def __init__(self, experiment: Experiment, placements: Sequence[Placement]) -> None:
+    def __init__(self, experiment: Experiment, placements: Sequence[Placement], weights: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
         self.experiment, self.placements = experiment, placements
-        self.twin = make_twin(initial_weights(experiment, placements), [p.frac_bits for p in placements])
+        self.twin = make_twin(weights, [p.frac_bits for p in placements])
         self.beta = experiment.rule.beta
         self.gain = float(1 << experiment.rule.error_gain)
 

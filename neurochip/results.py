@@ -13,6 +13,7 @@ import numpy as np
 from neurochip import __version__
 from neurochip.core.events import COMPONENT, Event, Phase
 from neurochip.datasets import Dataset
+from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.mapping import Placement
 from neurochip.simulator import Counts, Evaluation
@@ -143,6 +144,33 @@ def _write_raster(group, raster: dict[str, Any]) -> None:
     group.attrs.update({key: raster[key] for key in ("sample", "label", "ticks")})
     for name, events in raster["events"].items():
         group[name] = events
+
+
+def write(folder: Path, setup: Setup, data: Dataset, placements: list[Placement], record: Record, final: Final) -> dict[str, Any]:
+    """Write run.h5, then summary.json: its presence says that the run is complete. Return the summary."""
+    write_h5(folder / "run.h5", setup, data, placements, record, final)
+    summary = summarise(setup, data, placements, record, final)
+    write_atomically(folder / "summary.json", lambda part: part.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8"))
+    return summary
+
+
+def read_weights(path: Path, placements: list[Placement], where: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Per layer (weight int16, bias int32) of a run.h5 (or the folder it is in), which must have the same shapes and bit widths."""
+    import h5py
+
+    path = path / "run.h5" if path.is_dir() else path
+    weights = []
+    try:
+        with h5py.File(path, "r") as file:
+            layers = [file[f"layers/{i}"] for i in range(len(file["layers"]))]
+            found = [tuple(int(layer.attrs[key]) for key in ("axons", "neurons", "weight_bits", "frac_bits")) for layer in layers]
+            weights = [(layer["weight"][...].astype(np.int16), layer["bias"][...].astype(np.int32)) for layer in layers]
+    except (OSError, KeyError, RuntimeError) as error:
+        raise NeurochipError(f"{where}: [network] weights = '{path}': not a readable run.h5 ({error})") from None
+    wanted = [(p.axons, p.neurons, p.weight_bits, p.frac_bits) for p in placements]
+    if found != wanted:
+        raise NeurochipError(f"{where}: [network] weights = '{path}': layers (axons, neurons, weight_bits, frac_bits) are {found}, wanted {wanted}")
+    return weights
 
 
 def summarise(setup: Setup, data: Dataset, placements: list[Placement], record: Record, final: Final) -> dict[str, Any]:

@@ -1,0 +1,44 @@
+# Two commands do everything: `make run` (the main job) and `make test`. Both make .venv and install what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Data sets that lie beside the checkout are used; else `neurochip` looks in the user's cache and downloads.
+ifneq ($(wildcard ../shared/data),)
+export NEUROCHIP_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: run test test-fast test-nojit lint bench figures clean
+
+run: $(VENV)/installed
+	$(BIN)/neurochip run experiments/mnist_local_bp.toml --out runs/mnist_local_bp --resume
+
+test: $(VENV)/installed
+	$(BIN)/python -m pytest
+
+test-fast: $(VENV)/installed
+	$(BIN)/python -m pytest -m "not slow"
+
+test-nojit: $(VENV)/installed
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/test_oracle.py tests/test_core.py -m "not slow"
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/installed
+	$(BIN)/neurochip bench
+
+# every row of the README's table of results; resumes what was interrupted
+figures: $(VENV)/installed
+	for name in mnist_local_bp mnist_local_bp_8bit mnist_deep_local_bp fashion_local_bp; do \
+	  $(BIN)/neurochip run $$name --out runs/$$name --resume || exit 1; done
+	$(BIN)/neurochip compare runs/*local_bp*
+
+$(VENV)/installed: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

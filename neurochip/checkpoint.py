@@ -1,0 +1,86 @@
+"""The whole machine state of an unfinished run in one file, replaced atomically: a run killed at any moment goes on with the same bits."""
+
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurochip.core.state import ChipState
+from neurochip.errors import NeurochipError
+from neurochip.reference import Reference
+from neurochip.results import Record, write_atomically
+from neurochip.simulator import Counts
+
+NAME = "checkpoint.npz"
+MACHINE = ("weight", "bias", "rng_neuron", "rng_axon", "rng_learn", "counts", "cycles")  # all that outlives a sample
+LEARNED = ("weight", "transposed", "bias")  # of the twin
+SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail")
+
+
+class Position(NamedTuple):
+    """Where a run stands: samples of the current epoch already presented, and how many of them were answered right."""
+
+    epoch: int = 0
+    sample: int = 0
+    correct: int = 0
+
+
+def data_fingerprint(data: Any) -> int:
+    """CRC-32 over all images and labels: a run is not resumed on other data."""
+    value = 0
+    for array in (data.x_train, data.y_train, data.x_test, data.y_test):
+        value = zlib.crc32(np.ascontiguousarray(array).data, value)
+    return value
+
+
+def twin_arrays(reference: Reference | None) -> dict[str, np.ndarray]:
+    """Copies of what the float twin has learned, to be saved while its next epoch is under way."""
+    return {name: getattr(reference.twin, name).copy() for name in LEARNED} if reference else {}
+
+
+def save(folder: Path, identity: str, position: Position, state: ChipState, twin: dict[str, np.ndarray], record: Record) -> None:
+    """Replace the checkpoint in `folder`; `identity` says which run it belongs to."""
+    arrays = {f"machine/{name}": getattr(state, name) for name in MACHINE}
+    arrays |= {f"twin/{name}": array for name, array in twin.items()}
+    for name, costs in (("train", record.train), ("test", record.test)):
+        for i, cost in enumerate(costs):
+            arrays |= {f"{name}/{i}/counts": cost.counts, f"{name}/{i}/cycles": cost.cycles, f"{name}/{i}/samples": np.array(cost.samples)}
+    facts = {"identity": identity, "position": position, "record": {name: getattr(record, name) for name in SCALARS}}
+
+    def write(part: Path) -> None:
+        with open(part, "wb") as handle:
+            np.savez(handle, facts=np.array(json.dumps(facts)), **arrays)
+
+    write_atomically(folder / NAME, write)
+
+
+def load(folder: Path, identity: str, state: ChipState, reference: Reference | None) -> tuple[Position, Record]:
+    """Put the saved machine state back into `state` and the twin, and return position and record. No checkpoint: the very beginning."""
+    path = folder / NAME
+    if not path.exists():
+        return Position(), Record()
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            facts = json.loads(str(file["facts"]))
+            if facts["identity"] != identity:
+                raise NeurochipError(
+                    f"{path}: belongs to another experiment, chip, energy table or data; resume with the same files and --set, or choose another --out"
+                )
+            for name in MACHINE:
+                getattr(state, name)[...] = file[f"machine/{name}"]
+            if reference:
+                for name in LEARNED:
+                    getattr(reference.twin, name)[...] = file[f"twin/{name}"]
+            record = Record(**facts["record"])
+            for name in ("train", "test"):
+                for i in range(len(getattr(record, f"{name}_accuracy"))):
+                    parts = (file[f"{name}/{i}/counts"], file[f"{name}/{i}/cycles"], int(file[f"{name}/{i}/samples"]))
+                    getattr(record, name).append(Counts(*parts))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise NeurochipError(f"{path}: damaged checkpoint ({type(error).__name__}: {error}); delete it to start the run from the beginning") from None
+    return Position(*facts["position"]), record
+
+

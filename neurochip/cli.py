@@ -1,0 +1,125 @@
+"""The command line. Bodies are under ten lines: what they call is in commands.py and imported on use."""
+
+import sys
+from typing import Any
+
+import click
+
+from neurochip import __version__
+from neurochip.errors import NeurochipError
+
+SETTING = click.option("--set", "settings", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key of the experiment; repeatable.")
+
+
+class OneLineErrors(click.Group):
+    """Every mistake a user can make ends as one line on stderr and exit code 2."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a NeurochipError becomes its text, an unknown command or option stays click's one line."""
+        try:
+            return super().invoke(ctx)
+        except NeurochipError as error:
+            click.echo(f"neurochip: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="neurochip")
+def main() -> None:
+    """Simulate neuromorphic chips that learn on chip, with spikes only: accuracy, cycles and energy from one execution."""
+
+
+@main.command()
+@click.argument("file")
+@click.option("--out", metavar="DIR", help="Run directory; default: runs/NAME.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
+@click.option("--threads", type=click.IntRange(1, 256), help="Threads of evaluation; results do not depend on it. Default: all processors.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run in the run directory, if there is one.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, threads: int | None, resume: bool, quiet: bool) -> None:
+    """Run experiment FILE (a path, or the name of a shipped one): train, evaluate, report."""
+    from neurochip import commands
+
+    sys.exit(commands.run(file, out, settings, seed, threads, resume, quiet))
+
+
+@main.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--accelergy", metavar="DIR", help="Also write an Accelergy ERT and action counts, from which an outside tool can sum up.")
+def report(folder: str, accelergy: str | None) -> None:
+    """Print the report of run directory RUN and make its plots and page anew."""
+    from neurochip import commands
+
+    commands.report(folder, accelergy)
+
+
+@main.command()
+@click.argument("folders", metavar="RUN...", nargs=-1, required=True)
+@click.option("--html", metavar="FILE", help="Also write the comparison as a page.")
+def compare(folders: tuple[str, ...], html: str | None) -> None:
+    """Compare run directories in one table."""
+    from neurochip import commands
+
+    commands.compare(folders, html)
+
+
+@main.group()
+def data() -> None:
+    """List, fetch and locate data sets."""
+
+
+@data.command("list")
+def data_list() -> None:
+    """The data sets that can be named, and which are on this machine."""
+    from neurochip import commands
+
+    commands.data_list()
+
+
+@data.command("fetch")
+@click.argument("name")
+def data_fetch(name: str) -> None:
+    """Download data set NAME into the user's cache."""
+    from neurochip import commands
+
+    commands.data_fetch(name)
+
+
+@data.command("path")
+def data_path() -> None:
+    """The folders that are searched, in order."""
+    from neurochip import commands
+
+    commands.data_path()
+
+
+@main.command()
+@click.option("--out", metavar="FILE", help="Write there instead of to the screen.")
+def schema(out: str | None) -> None:
+    """The JSON Schema of experiment files, for completion in an editor."""
+    from neurochip import commands
+
+    commands.schema(out)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--quick", is_flag=True, help="Fewer repeats and no scaling table.")
+def bench(as_json: bool, quick: bool) -> None:
+    """Measure synaptic operations per second against the best this machine does at adding weight rows."""
+    from neurochip import bench as benchmark
+
+    benchmark.main(as_json, quick)
+
+
+@main.command()
+def info() -> None:
+    """The chips, energy tables, learning rules and experiments found."""
+    from neurochip import commands
+
+    commands.info()
+
+
+if __name__ == "__main__":
+    main()

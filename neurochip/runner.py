@@ -1,0 +1,222 @@
+"""One run from experiment to report: train, evaluate after every epoch, checkpoint, and leave a complete run directory."""
+
+import resource
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from neurochip import checkpoint, datasets, results
+from neurochip.build import load_weights, weights_of
+from neurochip.checkpoint import Position
+from neurochip.core.events import Event
+from neurochip.core.state import P
+from neurochip.errors import NeurochipError
+from neurochip.experiment import Setup
+from neurochip.progress import Progress
+from neurochip.reference import Reference
+from neurochip.results import Record
+from neurochip.simulator import Evaluation, Simulator
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; its checkpoint is written."""
+
+
+class Runner:
+    """A run in a directory. `go` trains and evaluates what is left to do and writes the results."""
+
+    def __init__(self, setup: Setup, folder: Path, threads: int, console: Console, quiet: bool, started: float, jit_s: float) -> None:
+        self.setup, self.folder, self.threads, self.console, self.quiet = setup, folder, threads, console, quiet
+        self.started, self.jit_s = started, jit_s
+        experiment = setup.experiment
+        spec = experiment.data
+        self.data = datasets.load(spec.name, spec.path, spec.train_samples, spec.test_samples, self.say)
+        self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test images")
+        self.simulator = Simulator(setup, self.data.x_train.shape[1], self.data.n_classes)
+        if experiment.network.weights:
+            self._load_weights(Path(experiment.network.weights))
+        self.initial = self._weights()
+        self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
+        if self.epochs < experiment.run.epochs:
+            self.say(f"rule '{experiment.rule.name}' does not learn: no training, one evaluation")
+        self.reference = Reference(experiment, self.simulator.placements, self.initial) if experiment.reference.enabled and self.epochs else None
+        self.identity = f"{setup.sha256()}/{checkpoint.data_fingerprint(self.data):08x}"
+        self.evaluation: Evaluation | None = None
+        self.stop = threading.Event()
+
+    def say(self, text: str) -> None:
+        """A line for the person at the screen."""
+        if not self.quiet:
+            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def go(self) -> dict[str, Any]:
+        """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.position, self.record = checkpoint.load(self.folder, self.identity, self.simulator.state, self.reference)
+        if self.position != Position():
+            self.say(f"resuming at epoch {self.position.epoch + 1}, sample {self.position.sample:,}")
+        handlers = {number: signal.signal(number, lambda *_: self.stop.set()) for number in _signals()}
+        try:
+            with Progress(self.console, self.quiet) as progress, ThreadPoolExecutor(1) as twin_thread:
+                while self.position.epoch < self.epochs:
+                    self._epoch(progress, twin_thread)
+                self.evaluation = self.evaluation or self._evaluate(progress, "test")
+            return self._finish(self.evaluation)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def _epoch(self, progress: Progress, twin_thread: ThreadPoolExecutor) -> None:
+        """Train one epoch (or what is left of it), the twin beside it, and evaluate."""
+        epoch, n = self.position.epoch, len(self.data.y_train)
+        self.twin_start = checkpoint.twin_arrays(self.reference)
+        twin = twin_thread.submit(self._train_twin, epoch) if self.reference and self.threads > 1 else None
+        self._train(progress, epoch, n)
+        self.evaluation = self._evaluate(progress, f"epoch {epoch + 1} test")
+        self._keep(self.evaluation, n, twin)
+        self.position = Position(epoch + 1, 0, 0)
+        self.twin_start = checkpoint.twin_arrays(self.reference)
+        self._save()
+        twin_text = f", float twin {100 * self.record.reference_accuracy[-1]:.2f} %" if self.reference else ""
+        progress.note(
+            f"epoch {epoch + 1}/{self.epochs}: training {100 * self.record.train_accuracy[-1]:.2f} %, "
+            f"test {100 * self.record.test_accuracy[-1]:.2f} %{twin_text}"
+        )
+
+    def _train(self, progress: Progress, epoch: int, n: int) -> None:
+        begun = saved = time.monotonic()
+        progress.start(f"epoch {epoch + 1}/{self.epochs}", n, self.position.sample)
+        for reached, right in self.simulator.train(self.data.x_train, self.data.y_train, epoch, self.position.sample):
+            self.position = Position(epoch, reached, self.position.correct + right)
+            progress.at(reached, self.position.correct / reached)
+            now = time.monotonic()
+            if self.stop.is_set() or now - saved > self.setup.experiment.run.checkpoint_s:
+                self.record.train_wall_s, begun, saved = self.record.train_wall_s + now - begun, now, now
+                self._save()
+                self._check_stop()
+        self.record.train_wall_s += time.monotonic() - begun
+
+    def _train_twin(self, epoch: int) -> float:
+        order = self.simulator.order(epoch, len(self.data.y_train))
+        self.reference.train(self.data.x_train[order], self.data.y_train[order], epoch)
+        return self.reference.accuracy(self.data.x_test, self.data.y_test)
+
+    def _keep(self, evaluation: Evaluation, n: int, twin: Future | None) -> None:
+        """Put a finished epoch into the record."""
+        record = self.record
+        record.train.append(self.simulator.take_counts(n))
+        record.train_accuracy.append(self.position.correct / n)
+        record.test.append(evaluation.cost)
+        record.test_accuracy.append(self._accuracy(evaluation))
+        record.weights_at_rail.append([_at_rail(weight, param) for (weight, _), param in zip(self._weights(), self.simulator.state.param, strict=True)])
+        if self.reference:
+            record.reference_accuracy.append(twin.result() if twin else self._train_twin(self.position.epoch))
+
+    def _accuracy(self, evaluation: Evaluation) -> float:
+        return float((evaluation.predictions == self.data.y_test).mean())
+
+    def _evaluate(self, progress: Progress, title: str) -> Evaluation:
+        begun, done = time.monotonic(), 0
+        progress.start(title, len(self.data.y_test), 0)
+
+        def on_chunk(n: int) -> None:
+            nonlocal done
+            done += n
+            progress.at(done, None)
+
+        evaluation = self.simulator.evaluate(self.data.x_test, self.data.y_test, self.threads, on_chunk)
+        self.record.test_wall_s += time.monotonic() - begun
+        self._check_stop()
+        return evaluation
+
+    def _save(self) -> None:
+        checkpoint.save(self.folder, self.identity, self.position, self.simulator.state, self.twin_start, self.record)
+
+    def _check_stop(self) -> None:
+        if self.stop.is_set():
+            raise Interrupted
+
+    def _finish(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Probe, raster, files. `evaluation` is that of the last epoch, or of the chip as it was loaded if there was no epoch."""
+        if not self.record.test:
+            self.record.test.append(evaluation.cost)
+            self.record.test_accuracy.append(self._accuracy(evaluation))
+        simulator, experiment = self.simulator, self.setup.experiment
+        final = results.Final(
+            weights=self._weights(),
+            initial=self.initial,
+            generators=[_generators(simulator.state, c) for c in range(len(simulator.placements))],
+            evaluation=evaluation,
+            labels=self.data.y_test,
+            raster=self._raster(experiment.record.raster_sample),
+            probe=self._probe() if self.reference else None,
+            simulation=self._simulation(),
+        )
+        parts = (self.setup, self.data, simulator.placements, self.record, final)
+        return results.write(self.folder, *parts)
+
+    def _probe(self) -> Any:
+        from neurochip import probe
+
+        n = self.setup.experiment.reference.probe_samples
+        return probe.measure(self.simulator, self.data.x_train[:n], self.data.y_train[:n])
+
+    def _raster(self, sample: int) -> dict[str, Any]:
+        if sample >= len(self.data.y_train):
+            raise NeurochipError(f"{self.setup.where}: [record] raster_sample = {sample}: there are {len(self.data.y_train):,} training samples")
+        rows = self.simulator.raster(self.data.x_train[sample], int(self.data.y_train[sample]))
+        events = {"input/spikes": rows[rows[:, 1] == -1][:, [0, 2]]}
+        for c in range(len(self.simulator.placements)):
+            of_core = rows[rows[:, 1] == c]
+            events[f"{c}/spikes"] = of_core[of_core[:, 3] == 0][:, [0, 2]]
+            events[f"{c}/errors"] = of_core[of_core[:, 3] != 0][:, [0, 2, 3]]
+        return {"sample": sample, "label": int(self.data.y_train[sample]), "ticks": self.setup.experiment.run.ticks, "events": events}
+
+    def _simulation(self) -> dict[str, float | int]:
+        sops = sum(int(cost.counts[:, 0, Event.ACCUMULATE].sum()) for cost in self.record.train + self.record.test)
+        samples = sum(cost.samples for cost in self.record.train + self.record.test)
+        busy_s = self.record.train_wall_s + self.record.test_wall_s
+        return {
+            "wall_s": time.monotonic() - self.started,
+            "train_wall_s": self.record.train_wall_s,
+            "test_wall_s": self.record.test_wall_s,
+            "samples_per_s": samples / busy_s if busy_s else 0.0,
+            "sops_per_s": sops / busy_s if busy_s else 0.0,
+            "threads": self.threads,
+            "jit_s": self.jit_s,
+            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
+        }
+
+    def _weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        return [weights_of(self.simulator.state, c) for c in range(len(self.simulator.placements))]
+
+    def _load_weights(self, path: Path) -> None:
+        from neurochip.results import read_weights
+
+        for c, (weight, bias) in enumerate(read_weights(path, self.simulator.placements, self.setup.where)):
+            load_weights(self.simulator.state, c, weight, bias)
+
+
+def _signals() -> tuple[int, ...]:
+    return (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
+
+
+def _at_rail(weight: np.ndarray, param: np.ndarray) -> int:
+    return int(((weight == param[P.WEIGHT_MIN]) | (weight == param[P.WEIGHT_MAX])).sum())
+
+
+def _generators(state: Any, c: int) -> dict[str, np.ndarray]:
+    axons, neurons = int(state.param[c, P.N_AXONS]), int(state.param[c, P.N_NEURONS])
+    axon_at, neuron_at = int(state.param[c, P.AXON_AT]), int(state.param[c, P.NEURON_AT])
+    return {
+        "axon": state.rng_axon[axon_at : axon_at + axons],
+        "neuron": state.rng_neuron[neuron_at : neuron_at + neurons],
+        "learn": state.rng_learn[c : c + 1],
+    }
