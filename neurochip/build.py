@@ -92,7 +92,9 @@ def seed_generators(chip: ChipState, seed: int, stream: str) -> None:
     for c, param in enumerate(chip.param):
         axons, stride, neurons = (int(param[p]) for p in (P.N_AXONS, P.STRIDE, P.N_NEURONS))
         if axons + neurons + 1 > 2**bits - 1:
-            raise NeurochipError(f"core {c} wants {axons + neurons + 1:,} different generator states, a {bits}-bit generator has {2**bits - 1:,}")
+            raise NeurochipError(
+                f"core {c} wants {axons + neurons + 1:,} different generator states, a {bits}-bit generator has {2**bits - 1:,}"
+            )
         seeds = host_random.generator_seeds(host_random.stream(seed, "generators", stream, c), axons + neurons + 1, bits)
         chip.rng_axon[param[P.AXON_AT] : param[P.AXON_AT] + axons] = seeds[:axons]
         chip.rng_neuron[param[P.NEURON_AT] : param[P.NEURON_AT] + stride] = 0  # the padding never draws
@@ -180,9 +182,7 @@ def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
 
 def fork(state: ChipState) -> ChipState:
     """The same chip with the same memories (not copied), and queues, counters and generators of its own: for a parallel evaluation."""
-    copies = {
-        name: aligned(value.shape, value.dtype.type, value) for name, value in state._asdict().items() if name not in SHARED
-    }
+    copies = {name: aligned(value.shape, value.dtype.type, value) for name, value in state._asdict().items() if name not in SHARED}
     copies["counts"][:] = 0
     copies["cycles"][:] = 0
     return state._replace(**copies)

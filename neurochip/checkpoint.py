@@ -80,7 +80,7 @@ def load(folder: Path, identity: str, state: ChipState, reference: Reference | N
                     parts = (file[f"{name}/{i}/counts"], file[f"{name}/{i}/cycles"], int(file[f"{name}/{i}/samples"]))
                     getattr(record, name).append(Counts(*parts))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise NeurochipError(f"{path}: damaged checkpoint ({type(error).__name__}: {error}); delete it to start the run from the beginning") from None
+        raise NeurochipError(
+            f"{path}: damaged checkpoint ({type(error).__name__}: {error}); delete it to start the run from the beginning"
+        ) from None
     return Position(*facts["position"]), record
-
-

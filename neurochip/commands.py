@@ -35,7 +35,11 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     try:
         runner.go()
     except Interrupted:
-        console.print(f"stopped; go on with: neurochip run {file} --out {folder} --resume (and the same --set, --seed)", highlight=False, soft_wrap=True)
+        console.print(
+            f"stopped; go on with: neurochip run {file} --out {folder} --resume (and the same --set, --seed)",
+            highlight=False,
+            soft_wrap=True,
+        )
         return INTERRUPTED
     _report(folder, console, quiet)
     return 0

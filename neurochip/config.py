@@ -83,7 +83,9 @@ def _model_at(model: type[BaseModel], location: list[str | int]) -> type[BaseMod
         field = model.model_fields.get(part)
         if field is None:
             return None
-        inner = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type) and issubclass(t, BaseModel)]
+        inner = [
+            t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type) and issubclass(t, BaseModel)
+        ]
         if not inner:
             return None
         model = inner[0]

@@ -85,7 +85,9 @@ class ReferenceModel(BaseModel):
     model_config = STRICT
 
     enabled: bool = False
-    learn_rate: float | None = Field(None, gt=0.0, description="of the first epoch, per sample; default: the rule's times its learning ticks")
+    learn_rate: float | None = Field(
+        None, gt=0.0, description="of the first epoch, per sample; default: the rule's times its learning ticks"
+    )
     probe_samples: int = Field(32, ge=1, description="samples of the batch on which spike-made and exact gradient are compared")
     probe_ticks: list[int] = Field([1, 4, 16, 64, 256], min_length=1, description="learning ticks per sample at which they are compared")
 

@@ -35,7 +35,9 @@ def place(setup: Setup, n_inputs: int, n_classes: int) -> list[Placement]:
     """Put each layer of the experiment on a core of its chip. Raises NeurochipError if a layer, or their number, exceeds a limit."""
     layers, chip, where = setup.experiment.network.layers, setup.chip, setup.where
     if len(layers) > chip.n_cores:
-        raise NeurochipError(f"{where}: [network] {len(layers)} layers need {len(layers)} cores, chip {chip.name} has n_cores = {chip.n_cores}")
+        raise NeurochipError(
+            f"{where}: [network] {len(layers)} layers need {len(layers)} cores, chip {chip.name} has n_cores = {chip.n_cores}"
+        )
     if layers[-1].neurons != n_classes:
         raise NeurochipError(
             f"{where}: [network.layers[{len(layers) - 1}]] neurons = {layers[-1].neurons}: the data has {n_classes} classes, "
@@ -64,7 +66,9 @@ def _fit(chip: Chip, where: str, name: str, axons: int, neurons: int, weight_bit
     if weight_bits > core.word_bits:
         raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
     if frac_bits > weight_bits + 4:
-        raise NeurochipError(f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits")
+        raise NeurochipError(
+            f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"
+        )
     row_words = chip.row_words(neurons, weight_bits)
     per_word = core.word_bits // weight_bits
     memory_words = axons * row_words

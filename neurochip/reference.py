@@ -33,7 +33,10 @@ class Twin(NamedTuple):
 
 def make_twin(weights: Sequence[tuple[np.ndarray, np.ndarray]], frac_bits: Sequence[int]) -> Twin:
     """The twin of integer weights (axons, neurons) and biases in LSB of 2**-frac_bits."""
-    real = [(w.astype(np.float32) / np.float32(1 << f), b.astype(np.float32) / np.float32(1 << f)) for (w, b), f in zip(weights, frac_bits, strict=True)]
+    real = [
+        (w.astype(np.float32) / np.float32(1 << f), b.astype(np.float32) / np.float32(1 << f))
+        for (w, b), f in zip(weights, frac_bits, strict=True)
+    ]
     sizes = np.array([real[0][0].shape[0], *(w.shape[1] for w, _ in real)], dtype=np.int64)
     n_outputs = int(sizes[1:].sum())
     return Twin(

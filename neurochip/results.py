@@ -111,7 +111,10 @@ def write_h5(path: Path, setup: Setup, data: Dataset, placements: list[Placement
                 file["accuracy/reference"] = record.reference_accuracy
             for i, place in enumerate(placements):
                 _write_layer(file.create_group(f"layers/{i}"), i, place, record, final)
-            for name, costs, ticks in (("train", record.train, setup.experiment.run.ticks), ("test", record.test, setup.experiment.test_ticks)):
+            for name, costs, ticks in (
+                ("train", record.train, setup.experiment.run.ticks),
+                ("test", record.test, setup.experiment.test_ticks),
+            ):
                 file[f"samples/{name}"] = np.array([cost.samples for cost in costs], dtype=np.int64)
                 file[f"samples/{name}"].attrs["ticks"] = ticks
             file["test/labels"], file["test/predictions"] = final.labels, final.evaluation.predictions
@@ -169,7 +172,9 @@ def read_weights(path: Path, placements: list[Placement], where: str) -> list[tu
         raise NeurochipError(f"{where}: [network] weights = '{path}': not a readable run.h5 ({error})") from None
     wanted = [(p.axons, p.neurons, p.weight_bits, p.frac_bits) for p in placements]
     if found != wanted:
-        raise NeurochipError(f"{where}: [network] weights = '{path}': layers (axons, neurons, weight_bits, frac_bits) are {found}, wanted {wanted}")
+        raise NeurochipError(
+            f"{where}: [network] weights = '{path}': layers (axons, neurons, weight_bits, frac_bits) are {found}, wanted {wanted}"
+        )
     return weights
 
 

@@ -21,7 +21,6 @@ from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.progress import Progress
 from neurochip.reference import Reference
-from neurochip.results import Record
 from neurochip.simulator import Evaluation, Simulator
 
 
@@ -46,7 +45,9 @@ class Runner:
         self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
         if self.epochs < experiment.run.epochs:
             self.say(f"rule '{experiment.rule.name}' does not learn: no training, one evaluation")
-        self.reference = Reference(experiment, self.simulator.placements, self.initial) if experiment.reference.enabled and self.epochs else None
+        self.reference = (
+            Reference(experiment, self.simulator.placements, self.initial) if experiment.reference.enabled and self.epochs else None
+        )
         self.identity = f"{setup.sha256()}/{checkpoint.data_fingerprint(self.data):08x}"
         self.evaluation: Evaluation | None = None
         self.stop = threading.Event()
@@ -115,7 +116,9 @@ class Runner:
         record.train_accuracy.append(self.position.correct / n)
         record.test.append(evaluation.cost)
         record.test_accuracy.append(self._accuracy(evaluation))
-        record.weights_at_rail.append([_at_rail(weight, param) for (weight, _), param in zip(self._weights(), self.simulator.state.param, strict=True)])
+        record.weights_at_rail.append(
+            [_at_rail(weight, param) for (weight, _), param in zip(self._weights(), self.simulator.state.param, strict=True)]
+        )
         if self.reference:
             record.reference_accuracy.append(twin.result() if twin else self._train_twin(self.position.epoch))
 
@@ -170,7 +173,9 @@ class Runner:
 
     def _raster(self, sample: int) -> dict[str, Any]:
         if sample >= len(self.data.y_train):
-            raise NeurochipError(f"{self.setup.where}: [record] raster_sample = {sample}: there are {len(self.data.y_train):,} training samples")
+            raise NeurochipError(
+                f"{self.setup.where}: [record] raster_sample = {sample}: there are {len(self.data.y_train):,} training samples"
+            )
         rows = self.simulator.raster(self.data.x_train[sample], int(self.data.y_train[sample]))
         events = {"input/spikes": rows[rows[:, 1] == -1][:, [0, 2]]}
         for c in range(len(self.simulator.placements)):

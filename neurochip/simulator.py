@@ -76,7 +76,9 @@ class Simulator:
         self.state.cycles[:] = 0
         return cost
 
-    def evaluate(self, pixels: np.ndarray, labels: np.ndarray, threads: int, on_chunk: Callable[[int], None] = lambda n: None) -> Evaluation:
+    def evaluate(
+        self, pixels: np.ndarray, labels: np.ndarray, threads: int, on_chunk: Callable[[int], None] = lambda n: None
+    ) -> Evaluation:
         """Present all samples without learning, with generators seeded for the test; in parallel, with the same bits for any `threads`."""
         starts = range(0, len(labels), TEST_CHUNK)
         with ThreadPoolExecutor(threads) as pool:
@@ -105,7 +107,6 @@ class Simulator:
         jump_samples(chip, sample * self.setup.experiment.test_ticks)
         return chip
 
-
     def raster(self, pixels: np.ndarray, label: int) -> np.ndarray:
         """Trace rows int32 (n, Trace) of one sample with the weights as they stand, teacher on, nothing learned."""
         experiment = self.setup.experiment
@@ -115,7 +116,9 @@ class Simulator:
         seed_generators(chip, experiment.seed, "raster")
         votes = np.zeros((1, self.placements[-1].neurons), dtype=np.int32)
         run = _run_vector(ticks, ticks, 0, True)
-        run_samples(chip, run, self.rule.on_error, jump_table(chip.rng_param, ticks), pixels[None], np.array([label], dtype=np.int32), votes)
+        run_samples(
+            chip, run, self.rule.on_error, jump_table(chip.rng_param, ticks), pixels[None], np.array([label], dtype=np.int32), votes
+        )
         return chip.trace[: chip.traced[0]]
 
 

@@ -28,7 +28,6 @@ from neurochip.core.soma import (
 from neurochip.core.state import P, Queue, Trace, core_view
 from neurochip.core.vector import LANES
 
-
 RUN_SAMPLES = types.void(
     CHIP_STATE,
     types.int64[::1],

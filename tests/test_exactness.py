@@ -1,0 +1,218 @@
+"""Same chip, experiment and seed: same bits, with any number of threads, any chunks, any start, compiled or interpreted, cache cold or warm.
+
+Run as a program, this file prints the digest of a few tiny chips after learning (and, asked for, shows that an index out of bounds is seen).
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import oracle
+import pytest
+import test_oracle
+from test_oracle import Case
+
+from neurochip import simulator
+from neurochip.core import rng
+from neurochip.core.rng import GENERATORS, Sharing
+from neurochip.experiment import load_setup
+from neurochip.simulator import Simulator
+
+ROOT = Path(__file__).parents[1]
+TINY = (
+    Case(biases=(0.5, 0.0), warmup=0, learn_rate=0.5**13),
+    Case(biases=(0.5, 0.0), ticks=6, kind="lfsr16", sharing="rotated", steps=3, readout="spikes", transposable=False, error_gain=2),
+    Case(bits=((3, 1), (3, 1)), corners="mixed", warmup=0, ticks=6, kind="xorshift32", sharing="broadcast", images=("white", "black")),
+    Case(sizes=(17, 16, 3), bits=((16, 12), (8, 6)), gains=(20.0, 20.0), ticks=6, kind="xorshift32", acc_bits=16, back_bits=5),
+)  # every generator and sharing, certain and rare learning, rails, narrow sums
+
+
+def digest(chip, *more: np.ndarray) -> str:
+    """Of everything a chip holds, scratch included (but not of what only one way of running uses)."""
+    parts = [value for name, value in chip._asdict().items() if name not in ("words", "fired", "units")]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, *more))).hexdigest()
+
+
+def tiny_digests() -> list[str]:
+    """Digests of the tiny chips after their samples."""
+    result = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in TINY:
+            setup, chip = test_oracle.build(case, Path(folder))
+            labels = np.arange(len(case.images), dtype=np.int32)
+            votes = test_oracle.kernel(case, setup, chip, case.pixels(), labels)
+            result.append(digest(chip, votes))
+    return result
+
+
+def in_a_new_process(arguments: list[str], cwd: Path = ROOT, **environment: str) -> list[str]:
+    """The lines a new Python prints, warnings being errors; its compile cache is the one of this process unless `environment` says otherwise."""
+    env = {**os.environ, "PYTHONPATH": f"{cwd}{os.pathsep}{ROOT / 'tests'}", **environment}
+    done = subprocess.run([sys.executable, "-W", "error", *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+# ---- compiled, interpreted, checked
+
+
+def test_compiled_and_interpreted_agree():
+    """Interpreted, NumPy refuses a store that does not fit and warns of an overflow, which is an error here: no silent saturation either."""
+    assert in_a_new_process([__file__], NUMBA_DISABLE_JIT="1") == ["interpreted", *tiny_digests()]
+
+
+@pytest.mark.slow
+def test_no_index_out_of_bounds(tmp_path):
+    """All kernels compiled anew with checked indices, in a cache of their own: Numba's cache does not know whether code checks."""
+    lines = in_a_new_process([__file__, "out of bounds"], NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path))
+    assert lines == ["compiled", *tiny_digests(), "IndexError"]
+
+
+def test_a_different_seed_is_another_digest():
+    """The digest sees what it should: one seed changed, every digest changed."""
+    assert len(set(tiny_digests())) == len(TINY)
+    assert tiny_digests() == tiny_digests()
+
+
+# ---- threads, chunks, starts
+
+
+def simulate(tmp_path, case: Case) -> tuple[Simulator, np.ndarray, np.ndarray]:
+    """A simulator of that case, and its images and labels."""
+    (tmp_path / "case.toml").write_text(case.toml(), encoding="utf-8")
+    pixels = case.pixels()
+    labels = (np.arange(len(pixels)) % case.sizes[-1]).astype(np.int32)
+    return Simulator(load_setup(str(tmp_path / "case.toml")), case.sizes[0], case.sizes[-1]), pixels, labels
+
+
+MANY = [
+    Case(biases=(0.5, 0.0), kind=kind, sharing=sharing, steps=2, images=("random", "sparse", "white", "black") * 6, learn_rate=0.5**13)
+    for kind in oracle.RNG_BITS
+    for sharing in test_oracle.SHARINGS
+]
+
+
+@pytest.mark.parametrize("case", MANY, ids=lambda case: f"{case.kind}-{case.sharing}")
+def test_evaluation_does_not_depend_on_threads_or_chunks(case, tmp_path, monkeypatch):
+    sim, pixels, labels = simulate(tmp_path, case)
+    list(sim.train(pixels, labels, epoch=0))
+    before = digest(sim.state)
+    whole = sim.evaluate(pixels, labels, threads=1)
+    assert whole.votes.any() and whole.cost.counts.any()
+    for threads, chunk in ((1, 1), (2, 5), (3, 2), (3, 7)):
+        monkeypatch.setattr(simulator, "TEST_CHUNK", chunk)
+        other = sim.evaluate(pixels, labels, threads)
+        assert np.array_equal(other.votes, whole.votes)
+        assert np.array_equal(other.predictions, whole.predictions)
+        assert np.array_equal(other.cost.counts, whole.cost.counts)
+        assert np.array_equal(other.cost.cycles, whole.cost.cycles)
+        assert other.cost.samples == whole.cost.samples == len(labels)
+    assert digest(sim.state) == before
+
+
+@pytest.mark.parametrize("case", MANY[:3], ids=lambda case: f"{case.kind}-{case.sharing}")
+def test_a_jump_is_as_good_as_running(case, tmp_path):
+    """The chip at the start of test sample k, jumped to, has the generators of one that ran the k samples before; so has one that jumped twice."""
+    sim, pixels, labels = simulate(tmp_path, case)
+    frozen = Case(**{**case.__dict__, "rule": "frozen", "warmup": 0})
+    for k in (0, 1, 5, 17):
+        ran, jumped = sim.test_chip(0), sim.test_chip(k)
+        test_oracle.kernel(frozen, None, ran, pixels[:k], labels[:k])
+        assert test_oracle.states_of(case, ran) == test_oracle.states_of(case, jumped)
+        simulator.jump_samples(jumped, 3 * case.ticks)
+        assert test_oracle.states_of(case, jumped) == test_oracle.states_of(case, sim.test_chip(k + 3))
+        assert k == 0 or test_oracle.states_of(case, jumped) != test_oracle.states_of(case, sim.test_chip(0))
+
+
+@pytest.mark.parametrize("case", MANY[::4], ids=lambda case: f"{case.kind}-{case.sharing}")
+def test_training_does_not_depend_on_chunks_or_pauses(case, tmp_path, monkeypatch):
+    sim, pixels, labels = simulate(tmp_path, case)
+    untrained = digest(sim.state)
+    assert [position for position, _ in sim.train(pixels, labels, epoch=1)] == [24]
+    assert digest(sim.state) != untrained
+    monkeypatch.setattr(simulator, "TRAIN_CHUNK", 7)
+    other, _, _ = simulate(tmp_path, case)
+    training = other.train(pixels, labels, epoch=1)
+    position, _ = [next(training) for _ in range(2)][-1]
+    assert position == 14
+    assert [p for p, _ in other.train(pixels, labels, epoch=1, start=position)] == [21, 24]
+    assert digest(other.state) == digest(sim.state)
+
+
+def test_counts_are_taken_once(tmp_path):
+    """Counters taken in pieces add up to those taken at once, cycles included: clearing them loses nothing."""
+    case = MANY[0]
+    sim, pixels, labels = simulate(tmp_path, case)
+    other, _, _ = simulate(tmp_path, case)
+    list(sim.train(pixels, labels, epoch=0))
+    whole = sim.take_counts(24)
+    pieces = []
+    for start in (0, 9, 20):
+        for position, _ in other.train(pixels[other.order(0, 24)][:0], labels[:0], epoch=0):
+            raise AssertionError(position)  # nothing to train on, nothing happens
+        part = slice(start, {0: 9, 9: 20, 20: 24}[start])
+        chosen = other.order(0, 24)[part]
+        run = simulator._run_vector(case.ticks, case.warmup, case.read_from, True)
+        votes = np.zeros((len(chosen), case.sizes[-1]), np.int32)
+        jump = rng.jump_table(other.state.rng_param, case.ticks)
+        simulator.run_samples(other.state, run, other.rule.on_error, jump, pixels[chosen], labels[chosen], votes)
+        pieces.append(other.take_counts(len(chosen)))
+    assert np.array_equal(sum(piece.counts for piece in pieces), whole.counts)
+    assert np.array_equal(sum(piece.cycles for piece in pieces), whole.cycles)
+    assert not sim.take_counts(0).counts.any() and not sim.take_counts(0).cycles.any()
+
+
+# ---- the compile cache
+
+
+WORD_OF_A_BANK = """
+{first}
+import numpy as np
+from neurochip.core import soma
+from neurochip.core.state import CoreState
+fields = dict.fromkeys(CoreState._fields, np.zeros(1, np.int64))
+core = CoreState(**(fields | {{"rng_param": np.array([0, 16, 1, 0]), "words": np.zeros(1, np.uint32)}}))
+print(int(soma.fresh_words(core, np.array([1], np.uint32), 1)[0]))
+print(sum(soma.fresh_words.stats.cache_hits.values()), sum(soma.fresh_words.stats.cache_misses.values()))
+"""
+
+
+def test_an_edited_callee_is_never_served_stale(tmp_path):
+    """A kernel of soma.py calls one of rng.py, in which a constant is edited: Numba alone would serve the old machine code."""
+    package = tmp_path / "neurochip"
+    shutil.copytree(ROOT / "neurochip", package, ignore=shutil.ignore_patterns("__pycache__", "report", "datasets"))
+    source = package / "core" / "rng.py"
+    original = source.read_text(encoding="utf-8")
+    hit, miss = "1 0", "0 1"
+
+    def kernel(first: str = "") -> list[str]:
+        return in_a_new_process(["-B", "-c", WORD_OF_A_BANK.format(first=first)], tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+
+    assert kernel() == [str(0xB400), miss]
+    assert kernel("import numba") == [str(0xB400), hit]  # numba imported before neurochip: the folder is the same
+    source.write_text(original.replace("LFSR16_MASK = 0xB400", "LFSR16_MASK = 0xA801"), encoding="utf-8")
+    assert kernel() == [str(0xA801), miss]
+    assert kernel() == [str(0xA801), hit]
+    source.write_text(original, encoding="utf-8")
+    assert kernel() == [str(0xB400), hit]
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+
+
+def main() -> None:
+    """What the tests above ask of a new process."""
+    print("interpreted" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "compiled")
+    print("\n".join(tiny_digests()))
+    if sys.argv[1:] == ["out of bounds"]:
+        try:
+            rng.step(np.ones(2, np.uint32), 3, np.array([GENERATORS["lfsr16"].kind, 16, 1, Sharing.PER_UNIT]))
+        except IndexError:
+            print("IndexError")
+
+
+if __name__ == "__main__":
+    main()
