@@ -13,6 +13,7 @@ until the next tick; every row, column and word is walked. The names of events a
 """
 
 from collections import Counter
+from itertools import pairwise
 
 from neurochip.core.events import OBSERVED, Event, Phase
 
@@ -197,9 +198,11 @@ class Core:
 
 
 def run(chip, images, labels, ticks, learn_from, read_from, teaches):
-    """Run samples; return {"votes": [sample][class], "counts": a Counter of (phase, event) per core, "share", "busy": cycles per core}."""
+    """Run samples; return {"votes": [sample][class], "counts": a Counter of (phase, event) per core, "share", "busy": cycles per core,
+    "trace": (tick, core or -1 for the encoder, unit, sign of an error it learns from or 0 for a spike), in the order of the hardware}.
+    """
     cores = [Core(chip, number) for number in range(len(chip["layers"]))]
-    share, busy, all_votes = [0] * len(cores), [0] * len(cores), []
+    share, busy, all_votes, trace = [0] * len(cores), [0] * len(cores), [], []
     for pixels, label in zip(images, labels, strict=True):
         votes = [0] * cores[-1].n_neurons
         for core in cores:
@@ -229,15 +232,18 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches):
             this_tick = [core.busy_cycles() - before for core, before in zip(cores, busy, strict=True)]
             busy = [core.busy_cycles() for core in cores]
             share_tick(share, this_tick, chip["cycles_per_tick"])
+            trace += [(tick, -1, i, 0) for i in cores[0].spikes_in]
+            for number, core in enumerate(cores):
+                trace += [(tick, number, j, 0) for j in core.spikes_out] + [(tick, number, j, sign) for j, sign in core.own_errors]
         all_votes.append(votes)
-    return {"votes": all_votes, "counts": [core.counts for core in cores], "share": share, "busy": busy}
+    return {"votes": all_votes, "counts": [core.counts for core in cores], "share": share, "busy": busy, "trace": trace}
 
 
 def share_tick(share, busy, overhead):
     """Between two moments at which a core falls idle, the cycles are split evenly among those still at work; the rest to the slowest."""
     slowest = busy.index(max(busy))
     moments = sorted({0, *busy})
-    stretches = [(end - start, [c for c in range(len(busy)) if busy[c] >= end]) for start, end in zip(moments, moments[1:], strict=False)]
+    stretches = [(end - start, [c for c in range(len(busy)) if busy[c] >= end]) for start, end in pairwise(moments)]
     for cycles, working in [*stretches, (overhead, list(range(len(busy))))]:
         for c in working:
             share[c] += cycles // len(working)

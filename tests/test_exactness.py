@@ -43,9 +43,9 @@ def tiny_digests() -> list[str]:
     result = []
     with tempfile.TemporaryDirectory() as folder:
         for case in TINY:
-            setup, chip = test_oracle.build(case, Path(folder))
+            chip = test_oracle.build(case, Path(folder))
             labels = np.arange(len(case.images), dtype=np.int32)
-            votes = test_oracle.kernel(case, setup, chip, case.pixels(), labels)
+            votes = test_oracle.kernel(case, chip, case.pixels(), labels)
             result.append(digest(chip, votes))
     return result
 
@@ -122,7 +122,7 @@ def test_a_jump_is_as_good_as_running(case, tmp_path):
     frozen = Case(**{**case.__dict__, "rule": "frozen", "warmup": 0})
     for k in (0, 1, 5, 17):
         ran, jumped = sim.test_chip(0), sim.test_chip(k)
-        test_oracle.kernel(frozen, None, ran, pixels[:k], labels[:k])
+        test_oracle.kernel(frozen, ran, pixels[:k], labels[:k])
         assert test_oracle.states_of(case, ran) == test_oracle.states_of(case, jumped)
         simulator.jump_samples(jumped, 3 * case.ticks)
         assert test_oracle.states_of(case, jumped) == test_oracle.states_of(case, sim.test_chip(k + 3))

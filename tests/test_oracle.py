@@ -1,4 +1,5 @@
-"""The kernels against the oracle, bit for bit: weights, biases, generator states, votes, every count, every cycle.
+"""The kernels against the oracle, bit for bit: weights, biases, generator states, votes, every count, every cycle, every
+packet of the trace.
 
 Chips come from the real building path: a TOML file, `load_setup`, `place`, `build_chip`, `set_rule`. 240 seeded random chips, 60 more from
 hypothesis (which shrinks a failure), 72 for every generator x sharing x steps x depth, and 17 named corners: 389 chips.
@@ -19,7 +20,7 @@ from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
 from neurochip.core.rng import jump_table
-from neurochip.core.state import P, Queue
+from neurochip.core.state import P, Queue, Trace
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
 
@@ -180,7 +181,7 @@ def build(case: Case, folder):
         choice = {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(case.corners)
         if choice:
             load_weights(chip, c, dice.choice(choice, shape), dice.choice(choice, shape[1]))
-    return setup, chip
+    return chip
 
 
 def states_of(case: Case, chip):
@@ -213,7 +214,7 @@ def as_lists(case: Case, chip) -> dict:
     }  # fmt: skip
 
 
-def kernel(case: Case, setup, chip, pixels, labels) -> np.ndarray:
+def kernel(case: Case, chip, pixels, labels) -> np.ndarray:
     """Run all samples, in two calls of the kernel; return the votes."""
     rule = rules.load(case.rule)
     run = np.zeros(len(Run), np.int64)
@@ -227,13 +228,14 @@ def kernel(case: Case, setup, chip, pixels, labels) -> np.ndarray:
 
 def check(case: Case, folder) -> Counter:
     """Kernel == oracle for everything there is; return the events of the whole chip."""
-    setup, chip = build(case, folder)
+    chip = build(case, folder)
     pixels = case.pixels()
     labels = np.random.default_rng(case.seed).integers(0, case.sizes[-1], len(pixels)).astype(np.int32)
     twin = as_lists(case, chip)
     learns = case.rule != "frozen"
     expected = oracle.run(twin, pixels.tolist(), labels.tolist(), case.ticks, case.warmup, case.read_from, learns)
-    votes = kernel(case, setup, chip, pixels, labels)
+    chip = chip._replace(trace=np.full((len(expected["trace"]) + 1, len(Trace)), 9, np.int32))
+    votes = kernel(case, chip, pixels, labels)
 
     assert votes.tolist() == expected["votes"]
     counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
@@ -249,6 +251,8 @@ def check(case: Case, folder) -> Counter:
         assert not memory[:, case.sizes[c + 1] :].any() and not biases[case.sizes[c + 1] :].any(), f"padding of core {c}"
     assert chip.cycles[:, 0].tolist() == expected["share"]
     assert chip.cycles[:, 1].tolist() == expected["busy"]
+    assert chip.trace[: chip.traced[0]].tolist() == [list(row) for row in expected["trace"]]
+    assert (chip.trace[chip.traced[0] :] == 9).all()
     total = Counter()
     for core_counts in expected["counts"]:
         for (_, event), n in core_counts.items():
@@ -341,9 +345,9 @@ def test_queues_start_empty(tmp_path):
     results = []
     for garbage in (0, 3):
         case = Case(biases=(0.5, 0.0))
-        setup, chip = build(case, tmp_path)
+        chip = build(case, tmp_path)
         chip.queue[:, Queue.SPIKES] = garbage
         chip.queue[:, [Queue.OWN_ERRORS, Queue.ERRORS_EVEN, Queue.ERRORS_ODD]] = min(garbage, 1)
-        kernel(case, setup, chip, case.pixels(), np.array([0, 1], np.int32))
+        kernel(case, chip, case.pixels(), np.array([0, 1], np.int32))
         results.append((chip.weight.tolist(), chip.counts.tolist()))
     assert results[0] == results[1]
