@@ -20,6 +20,7 @@ class Placement(NamedTuple):
     acc_bits: int  # of a forward sum
     back_bits: int  # of an error sum
     acc_is_narrow: bool  # a sum can leave acc_bits
+    back_is_narrow: bool
     row_words: int
     column_accesses: int
     memory_words: int
@@ -86,7 +87,7 @@ def _fit(chip: Chip, where: str, name: str, axons: int, neurons: int, weight_bit
         raise NeurochipError(f"{where}: sums need {max(acc_full, back_full)} bits, the simulator has 32; lower weight_bits")
     acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
     return Placement(
-        name, axons, neurons, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full, row_words,
+        name, axons, neurons, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full, back_bits < back_full, row_words,
         math.ceil(axons / per_word) if core.transposable else axons, memory_words, _stride(neurons),
     )  # fmt: skip
 

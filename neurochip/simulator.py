@@ -49,6 +49,7 @@ class Simulator:
         self.placements = place(setup, n_inputs, n_classes)
         self.state = build_chip(setup.chip, setup.experiment, self.placements)
         self.rule = rules.load(setup.experiment.rule.name)
+        self._test_seeded: ChipState | None = None
 
     def order(self, epoch: int, n: int) -> np.ndarray:
         """The order in which an epoch presents the n training samples."""
@@ -81,6 +82,7 @@ class Simulator:
     ) -> Evaluation:
         """Present all samples without learning, with generators seeded for the test; in parallel, with the same bits for any `threads`."""
         starts = range(0, len(labels), TEST_CHUNK)
+        self._test_start()  # before there are threads
         with ThreadPoolExecutor(threads) as pool:
             parts = []
             for part in pool.map(lambda s: self._evaluate_chunk(pixels, labels, s), starts):
@@ -103,9 +105,18 @@ class Simulator:
     def test_chip(self, sample: int) -> ChipState:
         """A fork of the chip as it stands at the start of that test sample: generators free-run, so their state can be jumped to."""
         chip = fork(self.state)
-        seed_generators(chip, self.setup.experiment.seed, "test")
+        seeded = self._test_start()
+        chip.rng_neuron[:], chip.rng_axon[:], chip.rng_learn[:] = seeded.rng_neuron, seeded.rng_axon, seeded.rng_learn
         jump_samples(chip, sample * self.setup.experiment.test_ticks)
         return chip
+
+    def _test_start(self) -> ChipState:
+        """A fork with the generators of the test stream at their seeds; made once."""
+        if self._test_seeded is None:
+            chip = fork(self.state)
+            seed_generators(chip, self.setup.experiment.seed, "test")
+            self._test_seeded = chip
+        return self._test_seeded
 
     def raster(self, pixels: np.ndarray, label: int) -> np.ndarray:
         """Trace rows int32 (n, Trace) of one sample with the weights as they stand, teacher on, nothing learned."""

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit, types
 
 from neurochip.core import rng
+from neurochip.core.borrow import borrow
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.rng import RngParam, Sharing
@@ -25,7 +26,7 @@ from neurochip.core.soma import (
     receive_errors,
     teach,
 )
-from neurochip.core.state import P, Queue, Trace, core_view
+from neurochip.core.state import P, Queue, Synapses, Trace, core_view
 from neurochip.core.vector import LANES
 
 RUN_SAMPLES = types.void(
@@ -85,7 +86,7 @@ def error_phases(chip, c, core, tick):
     if core.queue[Queue.OWN_ERRORS] > 0:
         source, parity = core_view(chip, c - 1), (tick + 1) & 1
         back_integrate(core)
-        source.queue[Queue.ERRORS_EVEN + parity] = error_fire(core, source.inbox_neurons[parity], source.inbox_signs[parity])
+        source.queue[Queue.ERRORS_EVEN + parity] = error_fire(core, chip.units, source.inbox_neurons[parity], source.inbox_signs[parity])
 
 
 @njit(cache=True, forceinline=True)
@@ -93,8 +94,22 @@ def learn(core, rule_param, on_error):
     """Phase 6: hand the rule what this core knows of this tick."""
     n = core.queue[Queue.OWN_ERRORS]
     if n > 0:
-        axons = core.axons[: core.queue[Queue.SPIKES]]
-        on_error(core, rule_param, axons, core.own_neurons[:n], core.own_signs[:n])
+        on_error(
+            Synapses(
+                core.param,
+                core.rng_param,
+                core.counts,
+                core.weight,
+                core.bias,
+                core.rng_learn,
+                borrow(core.learners, 0, (n,)),
+                borrow(core.steps, 0, (n,)),
+            ),
+            rule_param,
+            borrow(core.axons, 0, (core.queue[Queue.SPIKES],)),
+            borrow(core.own_neurons, 0, (n,)),
+            borrow(core.own_signs, 0, (n,)),
+        )
 
 
 @njit(cache=True)
@@ -173,7 +188,7 @@ def run_samples(chip, run, on_error, jump, pixels, labels, votes):
                     target.queue[Queue.SPIKES] = fire(core, chip.units, target.axons)
                     receive_errors(core, tick & 1)
                 if learning:
-                    learn(core, chip.rule_param[c], on_error)
+                    learn(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), on_error)
                 finish_tick(chip, c, core, busy)
             share_cycles(chip, busy)
             if chip.trace.shape[0] > 0:

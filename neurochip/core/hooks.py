@@ -4,7 +4,7 @@ import os
 
 from numba import njit, types
 
-from neurochip.core.state import ChipState, CoreState
+from neurochip.core.state import ChipState, Synapses
 
 _U4, _I4, _I8 = types.uint32[::1], types.int32[::1], types.int64[::1]
 _FIELD_TYPES = {
@@ -13,6 +13,7 @@ _FIELD_TYPES = {
     "bias": _I4, "rng_neuron": _U4, "rng_axon": _U4, "rng_learn": _U4, "acc": _I4,
     "gate": types.uint8[::1], "fired": types.uint8[::1], "words": _U4,
     "back": _I4, "axons": _I4, "own_neurons": _I4, "own_signs": _I4,
+    "learners": _I4, "steps": _I4,
     "inbox_neurons": types.int32[:, ::1], "inbox_signs": types.int32[:, ::1],
 }  # fmt: skip
 _CHIP_ONLY = {
@@ -21,10 +22,10 @@ _CHIP_ONLY = {
     "inbox_neurons": _I4, "inbox_signs": _I4, "units": _I4,
     "trace": types.int32[:, ::1], "traced": _I8,
 }  # fmt: skip
-CORE_STATE = types.NamedTuple([_FIELD_TYPES[name] for name in CoreState._fields], CoreState)
+SYNAPSES = types.NamedTuple([_FIELD_TYPES[name] for name in Synapses._fields], Synapses)
 CHIP_STATE = types.NamedTuple([(_FIELD_TYPES | _CHIP_ONLY)[name] for name in ChipState._fields], ChipState)
-HOOK = types.void(CORE_STATE, _I8, _I4, _I4, _I4)
-"""hook(core, rule_param, axons, neurons, signs): spiking axons, own error spikes and their signs, all of this tick."""
+HOOK = types.void(SYNAPSES, _I8, _I4, _I4, _I4)
+"""hook(synapses, rule_param, axons, neurons, signs): spiking axons, own error spikes and their signs, all of this tick."""
 
 
 def rule_hook(function):

@@ -3,10 +3,14 @@
 A row holds the weights of one axon, packed from field 0 up into words of `word_bits`; a field never straddles two words.
 """
 
+import numpy as np
 from numba import njit
 
+from neurochip.core.borrow import borrow
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.state import P
+
+LEARN = Phase.LEARN * N_EVENTS
 
 
 @njit(cache=True, forceinline=True)
@@ -24,17 +28,33 @@ def add_rows_saturating(acc, weight, axons, n, low, high):
 
 
 @njit(cache=True, forceinline=True)
-def add_columns(back, weight, neurons, signs, n, low, high):
-    """back[i] = sum over errors e of signs[e] * weight[i, neurons[e]], clamped after every addition. Return the number of clamps."""
+def add_columns(back, weight, neurons, signs, n):
+    """back[i] = sum over the first n errors e of signs[e] * weight[i, neurons[e]]: column by column into sums that cannot overflow."""
+    back[:] = 0
+    e = 0
+    while e + 2 <= n:  # the usual pair, teacher and winner, in one pass
+        one, two, sign, other = neurons[e], neurons[e + 1], int(signs[e]), int(signs[e + 1])
+        for i in range(back.shape[0]):
+            back[i] = int(back[i]) + sign * int(weight[i, one]) + other * int(weight[i, two])
+        e += 2
+    if e < n:
+        neuron, sign = neurons[e], int(signs[e])
+        for i in range(back.shape[0]):
+            back[i] = int(back[i]) + sign * int(weight[i, neuron])
+
+
+@njit(cache=True, forceinline=True)
+def add_columns_saturating(back, weight, neurons, signs, n, low, high):
+    """The same with sums clamped to [low, high] after every addition, in list order. Return the number of clamped additions."""
+    back[:] = 0
     clamped = 0
-    for i in range(back.shape[0]):
-        row = weight[i]
-        total = 0
-        for e in range(n):
-            wide = total + int(signs[e]) * int(row[neurons[e]])
-            total = min(max(wide, low), high)
-            clamped += wide != total
-        back[i] = total
+    for e in range(n):
+        neuron, sign = neurons[e], int(signs[e])
+        for i in range(back.shape[0]):
+            total = int(back[i]) + sign * int(weight[i, neuron])
+            kept = min(max(total, low), high)
+            clamped += total != kept
+            back[i] = kept
     return clamped
 
 
@@ -54,38 +74,41 @@ def words_touched(neurons, n, fields_per_word):
 
 
 @njit(cache=True, forceinline=True)
-def step_fields(core, axons, neurons, steps, n):
-    """weight[i, j] = saturate(weight[i, j] + step) for every listed axon i and the first n (neuron j, step) pairs, in list order.
+def step_fields(synapses, axons, neurons, steps, n):
+    """weight[i, j] = saturate(weight[i, j] + step) for every listed axon i and the first n (neuron j, step +1 or -1), in list order.
 
     Read-modify-write of exactly the touched words of each row; a step that meets a rail is counted as lost.
     """
-    low, high = core.param[P.WEIGHT_MIN], core.param[P.WEIGHT_MAX]
-    weight = core.weight
+    param, counts = synapses.param, synapses.counts
+    weight = borrow(synapses.weight, 0, (synapses.weight.size,))
+    stride = np.uint64(param[P.STRIDE])
     lost = 0
-    for axon in axons:
-        row = weight[axon]
-        for k in range(n):
-            total = int(row[neurons[k]]) + int(steps[k])
-            kept = min(max(total, low), high)
-            lost += total != kept
-            row[neurons[k]] = kept
-    touched = words_touched(neurons, n, core.param[P.FIELDS_PER_WORD]) * axons.shape[0]
-    learn = Phase.LEARN * N_EVENTS
-    core.counts[learn + Event.WORD_READ] += touched
-    core.counts[learn + Event.WORD_WRITE] += touched
-    core.counts[learn + Event.WEIGHT_UPDATE] += axons.shape[0] * n - lost
-    core.counts[learn + Event.UPDATE_LOST] += lost
+    for k in range(n):
+        step = int(steps[k])
+        rail = param[P.WEIGHT_MAX] if step > 0 else param[P.WEIGHT_MIN]
+        neuron = np.uint64(neurons[k])
+        for a in range(axons.shape[0]):
+            at = np.uint64(axons[a]) * stride + neuron  # unsigned: no test for an index from the end
+            value = int(weight[at])
+            is_stuck = value == rail
+            lost += is_stuck
+            weight[at] = value if is_stuck else value + step
+    touched = words_touched(neurons, n, param[P.FIELDS_PER_WORD]) * axons.shape[0]
+    counts[LEARN + Event.WORD_READ] += touched
+    counts[LEARN + Event.WORD_WRITE] += touched
+    counts[LEARN + Event.WEIGHT_UPDATE] += axons.shape[0] * n - lost
+    counts[LEARN + Event.UPDATE_LOST] += lost
 
 
 @njit(cache=True, forceinline=True)
-def step_biases(core, neurons, steps, n):
+def step_biases(synapses, neurons, steps, n):
     """bias[j] = saturate(bias[j] + step) for the first n (neuron j, step) pairs; a bias is as wide as a weight."""
-    low, high = core.param[P.WEIGHT_MIN], core.param[P.WEIGHT_MAX]
+    low, high = synapses.param[P.WEIGHT_MIN], synapses.param[P.WEIGHT_MAX]
     lost = 0
     for k in range(n):
-        total = int(core.bias[neurons[k]]) + int(steps[k])
+        total = int(synapses.bias[neurons[k]]) + int(steps[k])
         kept = min(max(total, low), high)
         lost += total != kept
-        core.bias[neurons[k]] = kept
-    core.counts[Phase.LEARN * N_EVENTS + Event.BIAS_UPDATE] += n - lost
-    core.counts[Phase.LEARN * N_EVENTS + Event.UPDATE_LOST] += lost
+        synapses.bias[neurons[k]] = kept
+    synapses.counts[LEARN + Event.BIAS_UPDATE] += n - lost
+    synapses.counts[LEARN + Event.UPDATE_LOST] += lost

@@ -116,31 +116,29 @@ def draw(state, rng_param):
 def jump_table(rng_param: np.ndarray, n_draws: int) -> np.ndarray:
     """Table (4, 256) uint32 that advances a state by n_draws: jump(x) = XOR over bytes b of table[b, byte b of x].
 
-    Columns of the GF(2) transition matrix are the images of the unit vectors; powers by repeated squaring.
+    A transition matrix over GF(2) is kept as such a table too: its powers by repeated squaring are look-ups.
     """
     bits = int(rng_param[RngParam.BITS])
-    one = np.array([1 << i for i in range(bits)], dtype=np.uint32)
-    power = one.copy()
+    units = np.array([1 << i for i in range(bits)], dtype=np.uint32)
+    power = units.copy()
     step(power, bits, rng_param)  # images of the unit vectors: the matrix of one draw
-    result = one
+    result = units.copy()
     while n_draws:
+        table = _table(power)
         if n_draws & 1:
-            result = _apply(power, result)
-        power = _apply(power, power)
+            advance(result, table)
+        advance(power, table)
         n_draws >>= 1
+    return _table(result)
+
+
+def _table(images: np.ndarray) -> np.ndarray:
+    """The look-up table (4, 256) of a matrix given by the images of the unit vectors."""
     table = np.zeros((4, 256), dtype=np.uint32)
-    for bit in range(bits):
-        values = np.arange(256)
-        table[bit // 8, (values >> (bit % 8) & 1) == 1] ^= result[bit]
+    for bit, image in enumerate(images):
+        row, size = bit // 8, 1 << (bit % 8)
+        table[row, size : 2 * size] = table[row, :size] ^ image
     return table
-
-
-def _apply(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Multiply a GF(2) matrix, given as images of the unit vectors, with each of the vectors."""
-    out = np.zeros_like(vectors)
-    for bit in range(len(matrix)):
-        out ^= np.where(vectors >> np.uint32(bit) & np.uint32(1), matrix[bit], np.uint32(0))
-    return out
 
 
 @njit(cache=True)

@@ -8,7 +8,7 @@ from numba import njit
 
 from neurochip.core import rng
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.memory import add_columns, add_rows_saturating
+from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import BETA_FRAC_BITS, P, Queue
 from neurochip.core.vector import LANES, add_rows, compress
@@ -56,15 +56,20 @@ def back_integrate(core):
     """Phase 2: back = the signed sum of the columns of the error spikes this core learned from in the previous tick."""
     param, counts = core.param, core.counts
     n = core.queue[Queue.OWN_ERRORS]
-    clamped = add_columns(core.back, core.weight, core.own_neurons, core.own_signs, n, param[P.BACK_MIN], param[P.BACK_MAX])
+    if param[P.BACK_NARROW]:
+        low, high = param[P.BACK_MIN], param[P.BACK_MAX]
+        counts[ERROR + Event.ACC_SATURATED] += add_columns_saturating(
+            core.back, core.weight, core.own_neurons, core.own_signs, n, low, high
+        )
+    else:
+        add_columns(core.back, core.weight, core.own_neurons, core.own_signs, n)
     read = Event.COLUMN_READ if param[P.TRANSPOSABLE] else Event.WORD_READ
     counts[ERROR + read] += n * param[P.COLUMN_ACCESSES]
     counts[ERROR + Event.ACCUMULATE] += n * param[P.N_AXONS]
-    counts[ERROR + Event.ACC_SATURATED] += clamped
 
 
 @njit(cache=True, forceinline=True)
-def error_fire(core, inbox_neurons, inbox_signs):
+def error_fire(core, units, inbox_neurons, inbox_signs):
     """Phase 3: each axon with a non-zero sum draws; if r < |back| << gain it sends an error spike with that sign to its source neuron.
 
     The error bank steps only in ticks in which something was back-integrated. Return the number of error spikes sent.
@@ -73,15 +78,17 @@ def error_fire(core, inbox_neurons, inbox_signs):
     gain = core.param[P.ERROR_GAIN]
     words = fresh_words(core, core.rng_axon, n_axons)
     shift = core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS]
-    back = core.back
-    evaluated, saturated, sent = 0, 0, 0
+    back, fired = core.back, core.fired
+    evaluated, saturated = 0, 0
     for i in range(n_axons):
         size = abs(int(back[i])) << gain
         evaluated += size != 0
         saturated += size > one
-        inbox_neurons[sent] = i
-        inbox_signs[sent] = 1 if back[i] > 0 else -1
-        sent += (int(words[i]) >> shift) < size
+        fired[i] = (int(words[i]) >> shift) < size
+    fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
+    sent = compress(units, fired, n_axons, inbox_neurons)
+    for k in range(sent):
+        inbox_signs[k] = 1 if back[inbox_neurons[k]] > 0 else -1
     counts = core.counts
     counts[ERROR + Event.RNG_DRAW] += draws_per_step(core, n_axons)
     counts[ERROR + Event.ERROR_UPDATE] += evaluated

@@ -1,7 +1,7 @@
 """State of a chip and of one core, as the kernels see it: integer arrays and the order of parameter vectors.
 
 `ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` cuts one core out of
-it without a copy. A phase or a learning rule is handed one `CoreState` and nothing else: that is what keeps it local in space.
+it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them local in space.
 """
 
 from enum import IntEnum
@@ -32,12 +32,13 @@ class P(IntEnum):
     ACC_NARROW = 12  # 1: a sum can leave acc_bits, so every addition saturates
     BACK_MIN = 13
     BACK_MAX = 14
-    ERROR_GAIN = 15  # left shift of an error sum
-    BETA = 16  # gain of the winner-take-all, in 1 / 2**BETA_FRAC_BITS
-    READOUT = 17  # of the output core; 0: winners are counted, 1: potentials are summed
-    WEIGHT_AT = 18  # where this core's arrays start in ChipState
-    NEURON_AT = 19
-    AXON_AT = 20
+    BACK_NARROW = 15
+    ERROR_GAIN = 16  # left shift of an error sum
+    BETA = 17  # gain of the winner-take-all, in 1 / 2**BETA_FRAC_BITS
+    READOUT = 18  # of the output core; 0: winners are counted, 1: potentials are summed
+    WEIGHT_AT = 19  # where this core's arrays start in ChipState
+    NEURON_AT = 20
+    AXON_AT = 21
 
 
 BETA_FRAC_BITS = 4
@@ -78,14 +79,29 @@ class CoreState(NamedTuple):
     rng_learn: np.ndarray  # uint32 (1,) of the learning rule
     acc: np.ndarray  # int32 (STRIDE,) forward sums, in LSB of the weights
     gate: np.ndarray  # uint8 (STRIDE,)
-    fired: np.ndarray  # uint8 (STRIDE,) scratch
+    fired: np.ndarray  # uint8 scratch, one flag per unit of the larger side
     words: np.ndarray  # uint32 scratch, one word per unit of the larger side
     back: np.ndarray  # int32 (n_axons,) error sums
     axons: np.ndarray  # int32 (n_axons,) input queue of spikes
     own_neurons: np.ndarray  # int32 (n_neurons,)
     own_signs: np.ndarray  # int32 (n_neurons,)
+    learners: np.ndarray  # int32 (STRIDE,) scratch of the learning rule
+    steps: np.ndarray  # int32 (STRIDE,)
     inbox_neurons: np.ndarray  # int32 (2, STRIDE) input queues of errors: of an even tick, of an odd tick
     inbox_signs: np.ndarray  # int32 (2, STRIDE)
+
+
+class Synapses(NamedTuple):
+    """What a learning rule is handed of its core: the memories it may change, its generator, counters, scratch lists, parameters."""
+
+    param: np.ndarray
+    rng_param: np.ndarray
+    counts: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+    rng_learn: np.ndarray
+    learners: np.ndarray  # int32 (n,) scratch, as long as the rule's lists
+    steps: np.ndarray  # int32 (n,)
 
 
 class ChipState(NamedTuple):
@@ -113,6 +129,8 @@ class ChipState(NamedTuple):
     axons: np.ndarray
     own_neurons: np.ndarray
     own_signs: np.ndarray
+    learners: np.ndarray
+    steps: np.ndarray
     inbox_neurons: np.ndarray  # int32, twice as long as own_neurons
     inbox_signs: np.ndarray
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`
@@ -138,12 +156,14 @@ def core_view(chip, c):
         borrow(chip.rng_learn, c, (1,)),
         borrow(chip.acc, j, (stride,)),
         borrow(chip.gate, j, (stride,)),
-        borrow(chip.fired, j, (stride,)),
+        borrow(chip.fired, 0, (chip.fired.shape[0],)),
         borrow(chip.words, 0, (chip.words.shape[0],)),
         borrow(chip.back, i, (n_axons,)),
         borrow(chip.axons, i, (n_axons,)),
         borrow(chip.own_neurons, j, (stride,)),
         borrow(chip.own_signs, j, (stride,)),
+        borrow(chip.learners, j, (stride,)),
+        borrow(chip.steps, j, (stride,)),
         borrow(chip.inbox_neurons, 2 * j, (2, stride)),
         borrow(chip.inbox_signs, 2 * j, (2, stride)),
     )

@@ -5,7 +5,7 @@ from neurochip.core.rules import Rule
 
 
 @rule_hook
-def on_error(core, rule_param, axons, neurons, signs):
+def on_error(synapses, rule_param, axons, neurons, signs):
     """Never called: a rule that does not learn gets no error spikes."""
 
 

@@ -11,8 +11,6 @@ p_learn = learn_rate * learn_rate_decay**epoch / LSB, at most 1.   Reads: weight
 
 from enum import IntEnum
 
-import numpy as np
-
 from neurochip.core import rng
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import rule_hook
@@ -28,21 +26,18 @@ class Param(IntEnum):
 
 
 @rule_hook
-def on_error(core, rule_param, axons, neurons, signs):
+def on_error(synapses, rule_param, axons, neurons, signs):
     """Learn from this tick's error spikes. Mutates weight, bias, rng_learn, counts."""
-    p_learn = rule_param[Param.P_LEARN]
-    learners, steps, n = np.empty_like(neurons), np.empty_like(signs), 0
-    certain = p_learn >> core.rng_param[RngParam.BITS]
+    p_learn, learners, steps, n = rule_param[Param.P_LEARN], synapses.learners, synapses.steps, 0
+    is_certain = p_learn >> synapses.rng_param[RngParam.BITS]
     for e in range(neurons.shape[0]):
         learners[n], steps[n] = neurons[e], signs[e]
-        if certain:
-            n += 1
-        else:
-            n += rng.draw(core.rng_learn, core.rng_param) < p_learn
-            core.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += 1
+        n += is_certain or rng.draw(synapses.rng_learn, synapses.rng_param) < p_learn
+    if not is_certain:
+        synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += neurons.shape[0]
     if n > 0:
-        step_fields(core, axons, learners, steps, n)
-        step_biases(core, learners, steps, n)
+        step_fields(synapses, axons, learners, steps, n)
+        step_biases(synapses, learners, steps, n)
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
