@@ -30,7 +30,8 @@ def add_rows_saturating(acc, weight, axons, n, low, high):
 @njit(cache=True, forceinline=True)
 def add_columns(back, weight, neurons, signs, n):
     """back[i] = sum over the first n errors e of signs[e] * weight[i, neurons[e]]: column by column into sums that cannot overflow."""
-    back[:] = 0
+    for i in range(back.shape[0]):
+        back[i] = 0
     e = 0
     while e + 2 <= n:  # the usual pair, teacher and winner, in one pass
         one, two, sign, other = neurons[e], neurons[e + 1], int(signs[e]), int(signs[e + 1])

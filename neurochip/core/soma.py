@@ -4,6 +4,7 @@ All take the core first and change its queues and counters. `ONE` is 1 << frac_b
 A draw is the top bits of a generator's word, as many as are compared with.
 """
 
+import numpy as np
 from numba import njit
 
 from neurochip.core import rng
@@ -30,6 +31,12 @@ def fresh_words(core, state, units):
 
 
 @njit(cache=True, forceinline=True)
+def top_bits(word, dropped):
+    """The word without its lowest `dropped` (uint32, at least 1) bits, as a signed number: compared in 32-bit lanes."""
+    return np.int32(word >> dropped)
+
+
+@njit(cache=True, forceinline=True)
 def draws_per_step(core, units):
     """Generators stepped when a bank that serves `units` units makes its words."""
     return units if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else 1
@@ -40,7 +47,8 @@ def integrate(core):
     """Phase 1: acc = bias + the rows of the axons that spiked."""
     param, counts = core.param, core.counts
     n = core.queue[Queue.SPIKES]
-    core.acc[:] = core.bias
+    for j in range(param[P.STRIDE]):  # slice assignment would not vectorise
+        core.acc[j] = core.bias[j]
     if param[P.ACC_NARROW]:
         clamped = add_rows_saturating(core.acc, core.weight, core.axons, n, param[P.ACC_MIN], param[P.ACC_MAX])
         counts[FORWARD + Event.ACC_SATURATED] += clamped
@@ -77,14 +85,14 @@ def error_fire(core, units, inbox_neurons, inbox_signs):
     n_axons, one = core.param[P.N_AXONS], 1 << core.param[P.FRAC_BITS]
     gain = core.param[P.ERROR_GAIN]
     words = fresh_words(core, core.rng_axon, n_axons)
-    shift = core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS]
+    dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
     back, fired = core.back, core.fired
     evaluated, saturated = 0, 0
     for i in range(n_axons):
         size = abs(int(back[i])) << gain
         evaluated += size != 0
         saturated += size > one
-        fired[i] = (int(words[i]) >> shift) < size
+        fired[i] = top_bits(words[i], dropped) < size
     fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
     sent = compress(units, fired, n_axons, inbox_neurons)
     for k in range(sent):
@@ -103,11 +111,11 @@ def fire(core, units, spikes):
     """Phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. Write the spiking neurons, ascending; return how many."""
     n_neurons, one = core.param[P.N_NEURONS], 1 << core.param[P.FRAC_BITS]
     words = fresh_words(core, core.rng_neuron, n_neurons)
-    shift = core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS]
+    dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
     acc, fired, gate = core.acc, core.fired, core.gate
     for j in range(core.param[P.STRIDE]):  # the padding has potential zero and cannot spike
-        v = int(acc[j])
-        fired[j] = (int(words[j]) >> shift) < v
+        v = acc[j]
+        fired[j] = top_bits(words[j], dropped) < v
         gate[j] = (v > 0) & (v < one)
     n = compress(units, fired, n_neurons, spikes)
     counts = core.counts
@@ -210,9 +218,9 @@ def encode(core, lit_axons, lit_values, n_lit, lit_fired):
         rng.spread(core.rng_axon, words, 0, core.param[P.N_AXONS], rng_param)
         for k in range(n_lit):  # lit_axons[k] >= k: the words still needed are never overwritten
             words[k] = words[lit_axons[k]]
-    shift = bits - PIXEL_BITS
+    dropped = np.uint32(bits - PIXEL_BITS)
     for k in range(n_lit):
-        lit_fired[k] = (int(words[k]) >> shift) < int(lit_values[k])
+        lit_fired[k] = top_bits(words[k], dropped) < lit_values[k]
     n = compress(lit_axons, lit_fired, n_lit, core.axons)
     core.queue[Queue.SPIKES] = n
     core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_AXONS])
