@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Decimal, localcontext
 
 import numpy as np
 
@@ -68,9 +69,14 @@ def core_params(chip: Chip, experiment: Experiment, placements: Sequence[Placeme
 
 
 def gumbel_table(address_bits: int, frac_bits: int) -> np.ndarray:
-    """Noise -ln(-ln u) at the centres u of 2**address_bits equal steps, in 2**-frac_bits, rounded half up: int32."""
+    """Noise -ln(-ln u) at the centres u of 2**address_bits equal steps, in 2**-frac_bits, rounded half up: int32.
+
+    Decimal logarithms are correctly rounded, so the table is the same on every machine, whatever its libm.
+    """
     n = 1 << address_bits
-    return np.array([math.floor(-math.log(-math.log((i + 0.5) / n)) * (1 << frac_bits) + 0.5) for i in range(n)], dtype=np.int32)
+    with localcontext(prec=30):
+        noise = [-(-(Decimal(2 * i + 1) / (2 * n)).ln()).ln() * (1 << frac_bits) for i in range(n)]
+        return np.array([int((value + Decimal("0.5")).to_integral_value(ROUND_FLOOR)) for value in noise], dtype=np.int32)
 
 
 def initial_weights(experiment: Experiment, placements: Sequence[Placement]) -> list[tuple[np.ndarray, np.ndarray]]:
