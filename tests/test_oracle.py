@@ -50,6 +50,7 @@ class Case:
     rule: str = "spike_backprop"
     learn_rate: float = 1.0  # at 1.0 every update is certain
     decay: float = 0.5
+    rule_settings: str = ""  # TOML; of a rule that is not spike_backprop
     epoch: int = 0
     ticks: int = 10
     warmup: int = 3
@@ -67,7 +68,9 @@ class Case:
             for n, (w, f), g, b in zip(self.sizes[1:], self.bits, self.gains, self.biases, strict=True)
         )
         narrow = "".join(f"{name} = {bits}\n" for name, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
-        rates = f"learn_rate = {self.learn_rate!r}\nlearn_rate_decay = {self.decay}" if self.rule == "spike_backprop" else ""
+        rates = (
+            f"learn_rate = {self.learn_rate!r}\nlearn_rate_decay = {self.decay}" if self.rule == "spike_backprop" else self.rule_settings
+        )
         cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
         return f"""
 name = "case"
