@@ -164,8 +164,8 @@ def rule_cases(name: str) -> list[Case]:
             for bits in (2, 3, 16):
                 result.append(
                     Case(
-                        bits=((bits, bits - 1), (bits, max(bits - 4, 0))), corners=corners, biases=(0.5, 0.0), rule=name, rule_settings=lines,
-                        warmup=0, ticks=8, images=("white", "random"), **known,
+                        bits=((bits, bits - 1), (bits, max(bits - 4, 0))), corners=corners, biases=(0.5, 0.0), rule=name,
+                        rule_settings=lines, warmup=0, ticks=8, images=("white", "random"), **known,
                     )
                 )  # fmt: skip
     return result
