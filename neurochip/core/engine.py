@@ -11,6 +11,7 @@ from numba import njit, types
 
 from neurochip.core import rng
 from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.rng import RngParam, Sharing
@@ -49,7 +50,7 @@ class Run(IntEnum):
     TEACH = 3  # 1: teacher and error spikes
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def share_cycles(chip, busy):
     """Add one tick's cycles: the tick lasts as long as its slowest core, plus network and barrier.
 
@@ -70,7 +71,7 @@ def share_cycles(chip, busy):
     add_share(chip.cycles, busy, -1, chip.cycles_per_tick[0], n_cores, slowest)
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def add_share(cycles, busy, above, amount, n, slowest):
     """Share `amount` cycles among the n cores that are busy for more than `above` cycles."""
     share = amount // n if n > 1 else 0
@@ -80,7 +81,7 @@ def add_share(cycles, busy, above, amount, n, slowest):
     cycles[slowest, 0] += amount - share * n
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def error_phases(chip, c, core, tick):
     """Phases 2 and 3 of core c > 0: its errors of the previous tick go back through its weights, to core c - 1 for the next tick."""
     if core.queue[Queue.OWN_ERRORS] > 0:
@@ -89,7 +90,7 @@ def error_phases(chip, c, core, tick):
         source.queue[Queue.ERRORS_EVEN + parity] = error_fire(core, chip.units, source.inbox_neurons[parity], source.inbox_signs[parity])
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def learn(core, rule_param, on_error):
     """Phase 6: hand the rule what this core knows of this tick."""
     n = core.queue[Queue.OWN_ERRORS]
@@ -112,7 +113,7 @@ def learn(core, rule_param, on_error):
         )
 
 
-@njit(cache=True)
+@outlined
 def record(chip, tick, core_number, units, signs, n):
     """Append the first n units to the trace while it has room; without signs they are spikes."""
     for k in range(n):
@@ -125,7 +126,7 @@ def record(chip, tick, core_number, units, signs, n):
             chip.traced[0] = row + 1
 
 
-@njit(cache=True)
+@outlined
 def record_tick(chip, tick, winner):
     """Append a whole tick: the encoder's spikes, every core's spikes and the error spikes it learns from."""
     n_cores = chip.param.shape[0]
@@ -142,7 +143,7 @@ def record_tick(chip, tick, winner):
         record(chip, tick, c, core.own_neurons, core.own_signs, core.queue[Queue.OWN_ERRORS])
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def finish_tick(chip, c, core, busy):
     """Count the barrier and time the tick: cycles are counts x cycles per event, summed since the counters were cleared."""
     core.counts[Phase.FORWARD * N_EVENTS + Event.BARRIER] += 1

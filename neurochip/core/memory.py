@@ -4,18 +4,21 @@ A row holds the weights of one axon, packed from field 0 up into words of `word_
 """
 
 import numpy as np
-from numba import njit
 
 from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.state import P
 
 LEARN = Phase.LEARN * N_EVENTS
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def add_rows_saturating(acc, weight, axons, n, low, high):
-    """acc[j] += weight[i, j] for the first n of `axons`, sums clamped to [low, high] after every addition, in list order. Return the number of clamped additions."""
+    """acc[j] += weight[i, j] for the first n of `axons`, sums clamped to [low, high] after every addition, in list order.
+
+    Return the number of clamped additions.
+    """
     clamped = 0
     for k in range(n):
         row = weight[axons[k]]
@@ -27,7 +30,7 @@ def add_rows_saturating(acc, weight, axons, n, low, high):
     return clamped
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def add_columns(back, weight, neurons, signs, n):
     """back[i] = sum over the first n errors e of signs[e] * weight[i, neurons[e]]: column by column into sums that cannot overflow."""
     for i in range(back.shape[0]):
@@ -44,7 +47,7 @@ def add_columns(back, weight, neurons, signs, n):
             back[i] = int(back[i]) + sign * int(weight[i, neuron])
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def add_columns_saturating(back, weight, neurons, signs, n, low, high):
     """The same with sums clamped to [low, high] after every addition, in list order. Return the number of clamped additions."""
     back[:] = 0
@@ -59,7 +62,7 @@ def add_columns_saturating(back, weight, neurons, signs, n, low, high):
     return clamped
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def words_touched(neurons, n, fields_per_word):
     """Number of different words of a row that hold the fields of the first n of `neurons` (any order)."""
     count = 0
@@ -74,7 +77,7 @@ def words_touched(neurons, n, fields_per_word):
     return count
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def step_fields(synapses, axons, neurons, steps, n):
     """weight[i, j] = saturate(weight[i, j] + step) for every listed axon i and the first n (neuron j, step +1 or -1), in list order.
 
@@ -101,7 +104,7 @@ def step_fields(synapses, axons, neurons, steps, n):
     counts[LEARN + Event.UPDATE_LOST] += lost
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def step_biases(synapses, neurons, steps, n):
     """bias[j] = saturate(bias[j] + step) for the first n (neuron j, step) pairs; a bias is as wide as a weight."""
     low, high = synapses.param[P.WEIGHT_MIN], synapses.param[P.WEIGHT_MAX]

@@ -5,9 +5,9 @@ A draw is the top bits of a generator's word, as many as are compared with.
 """
 
 import numpy as np
-from numba import njit
 
 from neurochip.core import rng
+from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating
 from neurochip.core.rng import RngParam, Sharing
@@ -19,7 +19,7 @@ FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def fresh_words(core, state, units):
     """Step a bank that serves `units` units and return the array of their words; count the steps of its generators."""
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
@@ -30,19 +30,19 @@ def fresh_words(core, state, units):
     return core.words
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def top_bits(word, dropped):
     """The word without its lowest `dropped` (uint32, at least 1) bits, as a signed number: compared in 32-bit lanes."""
     return np.int32(word >> dropped)
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def draws_per_step(core, units):
     """Generators stepped when a bank that serves `units` units makes its words."""
     return units if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else 1
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def integrate(core):
     """Phase 1: acc = bias + the rows of the axons that spiked."""
     param, counts = core.param, core.counts
@@ -59,7 +59,7 @@ def integrate(core):
     counts[FORWARD + Event.ACCUMULATE] += n * param[P.N_NEURONS]
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def back_integrate(core):
     """Phase 2: back = the signed sum of the columns of the error spikes this core learned from in the previous tick."""
     param, counts = core.param, core.counts
@@ -76,7 +76,7 @@ def back_integrate(core):
     counts[ERROR + Event.ACCUMULATE] += n * param[P.N_AXONS]
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def error_fire(core, units, inbox_neurons, inbox_signs):
     """Phase 3: each axon with a non-zero sum draws; if r < |back| << gain it sends an error spike with that sign to its source neuron.
 
@@ -106,7 +106,7 @@ def error_fire(core, units, inbox_neurons, inbox_signs):
     return sent
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def fire(core, units, spikes):
     """Phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. Write the spiking neurons, ascending; return how many."""
     n_neurons, one = core.param[P.N_NEURONS], 1 << core.param[P.FRAC_BITS]
@@ -126,7 +126,7 @@ def fire(core, units, spikes):
     return n
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def fire_winner(core, gumbel):
     """Phase 4 of an output core: argmax of beta * v[k] + gumbel[r_k], lowest k on a tie: one winner, softmax probability."""
     n_neurons, beta = core.param[P.N_NEURONS], core.param[P.BETA]
@@ -147,7 +147,7 @@ def fire_winner(core, gumbel):
     return winner
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def read_out(core, winner, votes):
     """Add this tick to the read-out registers: the winner's spike, or every potential."""
     if core.param[P.READOUT] == 0:
@@ -159,7 +159,7 @@ def read_out(core, winner, votes):
         core.counts[FORWARD + Event.READOUT] += core.param[P.N_NEURONS]
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def receive_errors(core, parity):
     """Phase 5: error spikes that arrived for this tick count if their neuron's gate is open; they become the core's own errors."""
     box = Queue.ERRORS_EVEN + parity
@@ -176,7 +176,7 @@ def receive_errors(core, parity):
     core.counts[ERROR + Event.ERROR_GATED] += n - own
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def teach(core, winner, teacher):
     """Phase 5 of an output core: the teacher that did not win gets a + error, the winner that is not the teacher a - error."""
     core.queue[Queue.OWN_ERRORS] = 0
@@ -186,7 +186,7 @@ def teach(core, winner, teacher):
         core.queue[Queue.OWN_ERRORS] = 2
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def load_input(core, pixels, lit_axons, lit_values, lit_fired):
     """Write a sample's intensities into the axons; list the non-zero ones with the states of their generators. Return how many."""
     n_axons = core.param[P.N_AXONS]
@@ -203,7 +203,7 @@ def load_input(core, pixels, lit_axons, lit_values, lit_fired):
     return n
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def encode(core, lit_axons, lit_values, n_lit, lit_fired):
     """Phase 0 of the first core: axon i spikes if r < pixel, so with probability pixel / 256.
 

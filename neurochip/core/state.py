@@ -1,16 +1,17 @@
 """State of a chip and of one core, as the kernels see it: integer arrays and the order of parameter vectors.
 
 `ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` cuts one core out of
-it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them local in space.
+it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them
+local in space.
 """
 
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, N_PHASES
 
 
@@ -138,7 +139,7 @@ class ChipState(NamedTuple):
     traced: np.ndarray  # int64 (1,) rows of it that are filled
 
 
-@njit(cache=True, forceinline=True)
+@kernel
 def core_view(chip, c):
     """Cut core c out of the chip: borrowed views, no copies."""
     param = borrow(chip.param, c * N_PARAMS, (N_PARAMS,))
