@@ -16,11 +16,25 @@ from neurochip.core.engine import share_cycles
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import GENERATORS, Sharing
 from neurochip.core.rules import spike_backprop
-from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, CoreState, P, Queue
+from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, CoreState, P, Queue, Synapses
 from neurochip.core.vector import LANES, add_rows, compress
 
 SIXTEEN_BITS = [name for name, generator in GENERATORS.items() if generator.bits == 16]
 SIGMAS = 5  # how far a frequency may be from its probability
+
+
+def from_python(kernel):
+    """A compiled caller: kernels are inlined where they are called and cannot be called from Python."""
+    return njit(lambda *arguments: kernel(*arguments)) if not config.DISABLE_JIT else kernel
+
+
+_add_rows, _compress = from_python(add_rows), from_python(compress)
+_add_rows_saturating, _words_touched = from_python(memory.add_rows_saturating), from_python(memory.words_touched)
+_add_columns, _add_columns_saturating = from_python(memory.add_columns), from_python(memory.add_columns_saturating)
+_step_fields, _step_biases = from_python(memory.step_fields), from_python(memory.step_biases)
+_draw, _spread, _step, _advance = from_python(rng.draw), from_python(rng.spread), from_python(rng.step), from_python(rng.advance)
+_fire, _error_fire, _fire_winner = from_python(soma.fire), from_python(soma.error_fire), from_python(soma.fire_winner)
+_load_input, _encode, _share_cycles = from_python(soma.load_input), from_python(soma.encode), from_python(share_cycles)
 
 
 def rng_param(name: str, sharing: Sharing = Sharing.PER_UNIT, steps: int = 1) -> np.ndarray:
@@ -52,11 +66,18 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "param": param, "rng_param": rng_param(name, sharing), "counts": np.zeros(N_COUNTS, np.int64),
         "queue": np.zeros(len(Queue), np.int64), "weight": np.zeros((n_axons, stride), np.int16),
         "rng_axon": states[:n_axons], "rng_neuron": states[n_axons:-1], "rng_learn": states[-1:],
-        "gate": np.zeros(stride, np.uint8), "fired": np.zeros(stride, np.uint8), "words": np.zeros(max(n_axons, stride), np.uint32),
+        "gate": np.zeros(stride, np.uint8), "fired": np.zeros(max(n_axons, stride) + LANES, np.uint8),
+        "words": np.zeros(max(n_axons, stride), np.uint32),
         "back": np.zeros(n_axons, np.int32), "axons": np.zeros(n_axons + LANES, np.int32),
         "inbox_neurons": np.zeros((2, stride), np.int32), "inbox_signs": np.zeros((2, stride), np.int32),
     }  # fmt: skip
     return CoreState(**{name: arrays.get(name, np.zeros(stride, np.int32)) for name in CoreState._fields})
+
+
+def synapses_of(core: CoreState, n: int) -> Synapses:
+    """What the core hands a rule that is told n errors."""
+    parts = {"learners": core.learners[:n], "steps": core.steps[:n]}
+    return Synapses(**{name: parts.get(name, getattr(core, name)) for name in Synapses._fields})
 
 
 def counts_of(core: CoreState) -> dict[tuple[str, str], int]:
@@ -75,7 +96,7 @@ def near(hits: int, n: int, p: float) -> bool:
 def test_published_words(name):
     generator = GENERATORS[name]
     state = np.array([generator.seed], dtype=np.uint32)
-    assert tuple(rng.draw(state, rng_param(name)) for _ in generator.words) == generator.words
+    assert tuple(_draw(state, rng_param(name)) for _ in generator.words) == generator.words
     assert (generator.words[-1], generator.period) == (int(state[0]), 2**generator.bits - 1)
 
 
@@ -97,7 +118,7 @@ def test_full_period_of_16_bits(name):
 def matrix_of(name: str) -> list[int]:
     """The GF(2) matrix of one step, as the images of the unit vectors."""
     state = np.array([1 << bit for bit in range(GENERATORS[name].bits)], dtype=np.uint32)
-    rng.step(state, len(state), rng_param(name))
+    _step(state, len(state), rng_param(name))
     return state.tolist()
 
 
@@ -138,7 +159,7 @@ def test_a_step_is_linear(name, steps):
     images = []
     for state in (a, b, a ^ b):
         state = state.copy()
-        rng.step(state, 50, rng_param(name, steps=steps))
+        _step(state, 50, rng_param(name, steps=steps))
         images.append(state)
     assert np.array_equal(images[0] ^ images[1], images[2])
     assert not np.array_equal(images[0], a)
@@ -152,11 +173,11 @@ def test_a_jump_is_as_good_as_steps(name, steps):
     for n in range(301):
         if n in (0, 1, 2, 7, 64, 255, 300):
             jumped = start.copy()
-            rng.advance(jumped, rng.jump_table(param, n))
+            _advance(jumped, rng.jump_table(param, n))
             assert np.array_equal(jumped, walked), n
-        rng.step(walked, len(walked), param)
+        _step(walked, len(walked), param)
     whole = start.copy()
-    rng.advance(whole, rng.jump_table(param, GENERATORS[name].period))  # a whole period is no jump at all
+    _advance(whole, rng.jump_table(param, GENERATORS[name].period))  # a whole period is no jump at all
     assert np.array_equal(whole, start)
 
 
@@ -164,14 +185,14 @@ def test_a_jump_is_as_good_as_steps(name, steps):
 def test_steps_per_draw(name):
     one, five = np.array([77], np.uint32), np.array([77], np.uint32)
     for _ in range(5):
-        rng.draw(one, rng_param(name))
-    assert rng.draw(five, rng_param(name, steps=5)) == int(one[0])
+        _draw(one, rng_param(name))
+    assert _draw(five, rng_param(name, steps=5)) == int(one[0])
 
 
 @pytest.mark.parametrize("name", GENERATORS)
 def test_only_the_first_n_states_step_and_zero_locks_up(name):
     state = np.array([5, 0, 6, 7], dtype=np.uint32)
-    rng.step(state, 3, rng_param(name))
+    _step(state, 3, rng_param(name))
     assert state[1] == 0 and state[3] == 7
     assert state[0] not in (0, 5) and state[2] not in (0, 6)
 
@@ -182,11 +203,11 @@ def test_spread(name):
     bits, word = GENERATORS[name].bits, 0b1000_0000_0000_0110
     ring = format(word, f"0{bits}b")
     state, words = np.array([word], np.uint32), np.zeros(70, np.uint32)
-    rng.spread(state, words, 0, 70, rng_param(name, Sharing.ROTATED))
+    _spread(state, words, 0, 70, rng_param(name, Sharing.ROTATED))
     assert words.tolist() == [int(ring[j % bits :] + ring[: j % bits], 2) for j in range(70)]
-    rng.spread(state, words, 5, 3, rng_param(name, Sharing.ROTATED))
+    _spread(state, words, 5, 3, rng_param(name, Sharing.ROTATED))
     assert words[:4].tolist() == [int(ring[j % bits :] + ring[: j % bits], 2) for j in (5, 6, 7, 3)]
-    rng.spread(state, words, 0, 69, rng_param(name, Sharing.BROADCAST))
+    _spread(state, words, 0, 69, rng_param(name, Sharing.BROADCAST))
     assert words[:69].tolist() == [word] * 69 and words[69] != word
     assert state.tolist() == [word]
 
@@ -263,8 +284,8 @@ def test_every_saturating_step_of_three_bits():
         core = core_of(2, 3, WEIGHT_MIN=-4, WEIGHT_MAX=3, FIELDS_PER_WORD=2)
         core.weight[:, :3], core.bias[:3] = weight, weight
         neurons, steps = np.array([2, 0, 1], np.int32), np.array([step, -step, step], np.int32)
-        memory.step_fields(core, np.array([1], np.int32), neurons, steps, 2)
-        memory.step_biases(core, neurons, steps, 2)
+        _step_fields(core, np.array([1], np.int32), neurons, steps, 2)
+        _step_biases(core, neurons, steps, 2)
         up, down = max(-4, min(3, weight + step)), max(-4, min(3, weight - step))
         assert core.weight[:, :4].tolist() == [[weight, weight, weight, 0], [down, weight, up, 0]]
         assert core.bias[:4].tolist() == [down, weight, up, 0]
@@ -279,7 +300,7 @@ def test_words_touched():
     for per_word, n in product((1, 2, 3, 7), range(5)):
         for neurons in combinations(range(10), n):
             listed = np.array([*neurons[::-1], 99], np.int32)  # beyond the first n: not looked at
-            assert memory.words_touched(listed, n, per_word) == len({neuron // per_word for neuron in neurons})
+            assert _words_touched(listed, n, per_word) == len({neuron // per_word for neuron in neurons})
 
 
 @pytest.mark.parametrize("stride", [16, 32, 48, 64, 80, 112, 144, 208])
@@ -295,18 +316,8 @@ def test_add_rows(stride):
         _add_rows(acc, weight, axons, n)
         assert np.array_equal(acc, start + weight[axons[:n]].astype(np.int64).sum(axis=0)), n
         clamped = start.copy()
-        memory.add_rows_saturating(clamped, weight, axons, n, -(2**31), 2**31 - 1)
+        _add_rows_saturating(clamped, weight, axons, n, -(2**31), 2**31 - 1)
         assert np.array_equal(clamped, acc)
-
-
-@njit
-def _add_rows(acc, weight, axons, n):
-    add_rows(acc, weight, axons, n)
-
-
-@njit
-def _compress(values, flags, n, out):
-    return compress(values, flags, n, out)
 
 
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 1.0])
@@ -330,13 +341,30 @@ def test_saturating_sums_keep_the_order_of_the_list():
             total = expected[j] + int(weight[axon, j])
             expected[j] = min(max(total, -8), 7)
             clamps += expected[j] != total
-        assert memory.add_rows_saturating(acc, weight, np.array(order), 3, -8, 7) == clamps
+        assert _add_rows_saturating(acc, weight, np.array(order), 3, -8, 7) == clamps
         assert acc.tolist() == expected
-        back = np.zeros(3, np.int32)
-        memory.add_columns(back, weight, np.array([0, 1, 0]), np.array([1, -1, -1]), 3, -100, 100)
-        assert back.tolist() == [8, 8, -1]
-    assert memory.add_columns(back, weight, np.array([0, 1, 0]), np.array([1, -1, -1]), 3, -8, 7) == 3
-    assert back.tolist() == [0, 2, 0]
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_columns(n):
+    """Sums of columns and their clamped form, against naive loops, for every number of errors."""
+    dice = np.random.default_rng(n)
+    weight = dice.integers(-8, 8, (11, 16)).astype(np.int16)
+    neurons, signs = dice.permutation(16)[:6].astype(np.int32), dice.choice([-1, 1], 6).astype(np.int32)
+    back, plain, expected, clamps = np.full(11, 99, np.int32), [], [], 0
+    for row in weight.tolist():
+        plain.append(sum(sign * row[neuron] for sign, neuron in zip(signs[:n].tolist(), neurons[:n], strict=True)))
+        total = 0
+        for sign, neuron in zip(signs[:n].tolist(), neurons[:n], strict=True):
+            wide = total + sign * row[neuron]
+            total = min(max(wide, -8), 7)
+            clamps += wide != total
+        expected.append(total)
+    _add_columns(back, weight, neurons, signs, n)
+    assert back.tolist() == plain
+    assert _add_columns_saturating(back, weight, neurons, signs, n, -8, 7) == clamps
+    assert back.tolist() == expected
+    assert clamps > 0 or n < 2
 
 
 # ---- somas
@@ -358,34 +386,14 @@ def test_fire_probability_is_the_clipped_potential():
                                ("FORWARD", "SPIKE_OUT"): hits.sum(), ("FORWARD", "HOP"): hits.sum()}  # fmt: skip
 
 
-@njit
-def _fire(core, units, spikes):
-    return soma.fire(core, units, spikes)
-
-
-@njit
-def _error_fire(core, neurons, signs):
-    return soma.error_fire(core, neurons, signs)
-
-
-@njit
-def _winner(core, gumbel):
-    return soma.fire_winner(core, gumbel)
-
-
-@njit
-def _encode(core, lit_axons, lit_values, n_lit, lit_fired):
-    return soma.encode(core, lit_axons, lit_values, n_lit, lit_fired)
-
-
 def test_error_probability_is_the_clipped_sum():
     """P = clip(|back| << gain, 0, 1), with the sign of the sum; a sum of zero never fires, one above one is told."""
     sums, n, gain = [0, 1, -1, -512, 512, 1024, -1025, 4000], 20_000, 2
     core = core_of(len(sums), 2, ERROR_GAIN=gain)
     core.back[:] = sums
-    neurons, signs, hits = np.zeros(16, np.int32), np.zeros(16, np.int32), np.zeros(len(sums), int)
+    units, neurons, signs, hits = np.arange(16, dtype=np.int32), np.zeros(16, np.int32), np.zeros(16, np.int32), np.zeros(len(sums), int)
     for _ in range(n):
-        sent = _error_fire(core, neurons, signs)
+        sent = _error_fire(core, units, neurons, signs)
         hits[neurons[:sent]] += 1
         assert all(signs[k] == (1 if sums[neurons[k]] > 0 else -1) for k in range(sent))
     assert [near(h, n, min(abs(s) * 4 / 4096, 1.0)) for h, s in zip(hits, sums, strict=True)] == [True] * len(sums)
@@ -398,7 +406,7 @@ def test_encoder_rate_is_pixel_over_256(sharing):
     pixels, n = np.array([0, 1, 2, 17, 128, 200, 254, 255], np.uint8), 20_000
     core = core_of(len(pixels), 1, sharing=sharing)
     lit_axons, lit_values, lit_fired = np.zeros(24, np.int32), np.zeros(24, np.uint8), np.zeros(24, np.uint8)
-    n_lit = soma.load_input(core, pixels, lit_axons, lit_values, lit_fired)
+    n_lit = _load_input(core, pixels, lit_axons, lit_values, lit_fired)
     assert lit_axons[:n_lit].tolist() == list(range(1, 8)) and lit_values[:n_lit].tolist() == pixels[1:].tolist()
     hits = np.zeros(len(pixels), int)
     for _ in range(n):
@@ -424,7 +432,7 @@ def test_winner_is_softmax(address_bits, beta):
     core.acc[:5] = [int(v * 4096) for v in potentials]
     gumbel, wins = gumbel_table(address_bits, 12), np.zeros(5, int)
     for _ in range(n):
-        wins[_winner(core, gumbel)] += 1
+        wins[_fire_winner(core, gumbel)] += 1
     weights = np.exp(beta * np.array(potentials))
     softmax = weights / weights.sum()
     tolerance = SIGMAS * np.sqrt(softmax * (1 - softmax) / n) + (0.01 if address_bits == 8 else 0.001)
@@ -434,9 +442,9 @@ def test_winner_is_softmax(address_bits, beta):
 def test_winner_of_a_tie_is_the_lowest():
     core = core_of(1, 6, sharing=Sharing.BROADCAST)
     core.acc[:6] = [3, 9, 8, 9, -5, 9]
-    assert {_winner(core, np.zeros(4, np.int32)) for _ in range(20)} == {1}
+    assert {_fire_winner(core, np.zeros(4, np.int32)) for _ in range(20)} == {1}
     core.acc[:6] = [-3, -9, -3, -9, -5, -9]
-    assert {_winner(core, np.full(4, -1000, np.int32)) for _ in range(20)} == {0}
+    assert {_fire_winner(core, np.full(4, -1000, np.int32)) for _ in range(20)} == {0}
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -448,13 +456,24 @@ def test_learning_probability(name):
         core = core_of(2, 3, name)
         empty, neurons, signs = np.zeros(0, np.int32), np.array([1, 2], np.int32), np.array([1, -1], np.int32)
         for _ in range(4000):
-            spike_backprop.on_error(core, np.array([p_learn]), empty, neurons, signs)
+            spike_backprop.on_error(synapses_of(core, 2), np.array([p_learn]), empty, neurons, signs)
         assert core.bias[1] == counts_of(core).get(("LEARN", "BIAS_UPDATE"), 0) + core.bias[2]
         assert core.bias[0] == 0 and not core.weight.any()
         assert counts_of(core).get(("LEARN", "RNG_DRAW"), 0) == (0 if p_learn == full else 8000)
         learned[p_learn] = int(core.bias[1] - core.bias[2])
     assert learned[0] == 0 and learned[full] == 8000
     assert near(learned[full // 4], 8000, 0.25)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_learning_threshold_is_exact(name):
+    """r < p_learn: a word equal to p_learn does not learn, p_learn one higher does."""
+    for more, learned in ((0, 0), (1, 1)):
+        core = core_of(2, 3, name)
+        word = _draw(core.rng_learn.copy(), core.rng_param)
+        empty, neuron = np.zeros(0, np.int32), np.array([1], np.int32)
+        spike_backprop.on_error(synapses_of(core, 1), np.array([word + more]), empty, neuron, neuron)
+        assert core.bias.tolist()[:3] == [0, learned, 0]
 
 
 @pytest.mark.parametrize(("rate", "epoch", "p"), [(4e-4, 0, 1.0), (1e-4, 0, 0.4096), (1e-4, 2, 0.1024), (0.0, 0, 0.0)])
@@ -479,7 +498,7 @@ def test_shares_add_up_to_the_ticks(ticks, n, overhead):
     chip = chip_of([0] * n, overhead)
     for busy in ticks:
         before = chip.cycles[:, 0].copy()
-        share_cycles(chip, np.array(busy[:n]))
+        _share_cycles(chip, np.array(busy[:n]))
         share = chip.cycles[:, 0] - before
         assert share.sum() == max(busy[:n]) + overhead
         assert all(share[a] <= share[b] for a in range(n) for b in range(n) if busy[a] < busy[b])
@@ -494,6 +513,6 @@ def test_shares_add_up_to_the_ticks(ticks, n, overhead):
 def test_shares_by_hand(busy, overhead, share):
     """The first example of each kind: alone; alike; half of 4 and then 6 alone; a remainder goes to the slowest, the lowest of equals."""
     chip = chip_of(busy, overhead)
-    share_cycles(chip, np.array(busy))
+    _share_cycles(chip, np.array(busy))
     assert sum(share) == max(busy) + overhead
     assert chip.cycles[:, 0].tolist() == share

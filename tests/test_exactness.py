@@ -167,20 +167,22 @@ def test_counts_are_taken_once(tmp_path):
 # ---- the compile cache
 
 
-WORD_OF_A_BANK = """
+LEARN_ONCE = """
 {first}
 import numpy as np
-from neurochip.core import soma
-from neurochip.core.state import CoreState
-fields = dict.fromkeys(CoreState._fields, np.zeros(1, np.int64))
-core = CoreState(**(fields | {{"rng_param": np.array([0, 16, 1, 0]), "words": np.zeros(1, np.uint32)}}))
-print(int(soma.fresh_words(core, np.array([1], np.uint32), 1)[0]))
-print(sum(soma.fresh_words.stats.cache_hits.values()), sum(soma.fresh_words.stats.cache_misses.values()))
+from neurochip.core.rules.spike_backprop import on_error
+from neurochip.core.state import N_COUNTS, N_PARAMS, Synapses
+one, rng_learn = np.zeros(1, np.int32), np.ones(1, np.uint32)
+param, rng_param, counts = np.zeros(N_PARAMS, np.int64), np.array([0, 16, 1, 0]), np.zeros(N_COUNTS, np.int64)
+synapses = Synapses(param, rng_param, counts, np.zeros((1, 16), np.int16), one.copy(), rng_learn, one.copy(), one.copy())
+on_error(synapses, np.array([1]), np.zeros(0, np.int32), one, one + 1)
+print(rng_learn[0])
+print(sum(on_error.stats.cache_hits.values()), sum(on_error.stats.cache_misses.values()))
 """
 
 
 def test_an_edited_callee_is_never_served_stale(tmp_path):
-    """A kernel of soma.py calls one of rng.py, in which a constant is edited: Numba alone would serve the old machine code."""
+    """The learning rule's kernel draws by one of rng.py, in which a constant is edited: Numba alone would serve the old machine code."""
     package = tmp_path / "neurochip"
     shutil.copytree(ROOT / "neurochip", package, ignore=shutil.ignore_patterns("__pycache__", "report", "datasets"))
     source = package / "core" / "rng.py"
@@ -190,7 +192,7 @@ def test_an_edited_callee_is_never_served_stale(tmp_path):
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DISABLE_JIT": "0"}
 
     def kernel(first: str = "") -> list[str]:
-        return in_a_new_process(["-B", "-c", WORD_OF_A_BANK.format(first=first)], tmp_path, **environment)
+        return in_a_new_process(["-B", "-c", LEARN_ONCE.format(first=first)], tmp_path, **environment)
 
     assert kernel() == [str(0xB400), miss]
     assert kernel("import numba") == [str(0xB400), hit]  # numba imported before neurochip: the folder is the same

@@ -2,7 +2,7 @@
 packet of the trace.
 
 Chips come from the real building path: a TOML file, `load_setup`, `place`, `build_chip`, `set_rule`. 240 seeded random chips, 60 more from
-hypothesis (which shrinks a failure), 72 for every generator x sharing x steps x depth, and 17 named corners: 389 chips.
+hypothesis (which shrinks a failure), 72 for every generator x sharing x steps x depth, and 19 named corners: 391 chips.
 """
 
 import random
@@ -324,6 +324,8 @@ CORNERS = {
     "one neuron each": (Case(sizes=(1, 1, 1)), Event.WEIGHT_UPDATE, Event.SPIKE_IN),
     "a single layer": (Case(sizes=(13, 5), bits=((16, 12),), gains=(1.0,), biases=(0.0,)), Event.ERROR_OUT, Event.WEIGHT_UPDATE),
     "weights at their rails": (Case(**RAILS), None, Event.UPDATE_LOST),
+    "no fraction bits": (Case(bits=((9, 0), (9, 0)), biases=(1.0, 0.0), images=("random",) * 4), None, Event.WEIGHT_UPDATE),
+    "no fraction bits, 32-bit words": (Case(bits=((9, 0),) * 2, kind="xorshift32", gains=(3.0, 3.0)), None, Event.WEIGHT_UPDATE),
     "two-bit weights": (Case(bits=((2, 0), (2, 1)), corners="mixed", warmup=0), None, Event.UPDATE_LOST),
     "narrow forward sums": (Case(sizes=(40, 9, 4), bits=((8, 6),) * 2, gains=(20.0,) * 2, acc_bits=8), None, Event.ACC_SATURATED),
     "narrow error sums": (Case(gains=(0.1, 20.0), biases=(0.5, 0.0), back_bits=6, acc_bits=32), None, Event.ACC_SATURATED),
