@@ -4,8 +4,10 @@ Numba's own cache looks only at the file of the kernel itself. Imported before a
 """
 
 import os
+import re
 import shutil
 import sys
+import tempfile
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,14 +31,38 @@ def user_cache() -> Path:
 
 def set_cache_folder() -> Path:
     """Point Numba at the folder of this source digest; drop folders of old digests, keeping the newest few."""
-    base = Path(os.environ.get("NUMBA_CACHE_DIR") or user_cache())
     name = f"numba-{source_digest(Path(__file__).parent)}"
-    folder = base if base.name == name else base / name  # a child process inherits the variable
+    try:
+        base = Path(os.environ.get("NUMBA_CACHE_DIR") or user_cache())
+        folder = (base.parent if re.fullmatch("numba-[0-9a-f]{16}", base.name) else base) / name  # a child process inherits the variable
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            _drop_old(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied", str(folder))
+    except (OSError, RuntimeError) as error:  # RuntimeError: there is no home folder
+        folder = _temporary() / name
+        print(f"neurochip: no cache for compiled code ({error}), {folder} is used; NEUROCHIP_CACHE can name a folder", file=sys.stderr)
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
     if "numba" in sys.modules:  # imported earlier by the user's script: the variable alone is then ignored
         sys.modules["numba"].config.CACHE_DIR = str(folder)
-    if not folder.exists():
-        others = [p for p in folder.parent.glob("numba-????????????????") if p.is_dir()]
-        for old in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]:
-            shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def _drop_old(folder: Path) -> None:
+    others = [p for p in folder.parent.glob("numba-????????????????") if p.is_dir() and p != folder]
+    for old in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _temporary() -> Path:
+    """A folder below the system's temporary one that nobody else can write: compiled code is loaded from it."""
+    folder = Path(tempfile.gettempdir()) / f"neurochip-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        facts = folder.lstat()
+        if folder.is_symlink() or (hasattr(os, "getuid") and (facts.st_uid != os.getuid() or facts.st_mode & 0o022)):
+            raise PermissionError
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="neurochip-"))
     return folder

@@ -3,8 +3,9 @@
 import json
 import zipfile
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from neurochip.simulator import Counts
 NAME = "checkpoint.npz"
 MACHINE = ("weight", "bias", "rng_neuron", "rng_axon", "rng_learn", "counts", "cycles")  # all that outlives a sample
 LEARNED = ("weight", "transposed", "bias")  # of the twin
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail")
 
 
@@ -28,12 +30,12 @@ class Position(NamedTuple):
     correct: int = 0
 
 
-def data_fingerprint(data: Any) -> int:
-    """CRC-32 over all images and labels: a run is not resumed on other data."""
+def fingerprint(arrays: Iterable[np.ndarray]) -> str:
+    """CRC-32 over images, labels and initial weights: a run is not resumed on others."""
     value = 0
-    for array in (data.x_train, data.y_train, data.x_test, data.y_test):
+    for array in arrays:
         value = zlib.crc32(np.ascontiguousarray(array).data, value)
-    return value
+    return f"{value:08x}"
 
 
 def twin_arrays(reference: Reference | None) -> dict[str, np.ndarray]:
@@ -63,11 +65,14 @@ def load(folder: Path, identity: str, state: ChipState, reference: Reference | N
     if not path.exists():
         return Position(), Record()
     try:
+        if not zipfile.is_zipfile(path):
+            raise ValueError("not an .npz file, or cut off")
         with np.load(path, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             if facts["identity"] != identity:
                 raise NeurochipError(
-                    f"{path}: belongs to another experiment, chip, energy table or data; resume with the same files and --set, or choose another --out"
+                    f"{path}: belongs to another experiment, seed, chip, energy table or data; resume with the same files, --set and "
+                    f"--seed, or choose another --out"
                 )
             for name in MACHINE:
                 getattr(state, name)[...] = file[f"machine/{name}"]
@@ -79,8 +84,9 @@ def load(folder: Path, identity: str, state: ChipState, reference: Reference | N
                 for i in range(len(getattr(record, f"{name}_accuracy"))):
                     parts = (file[f"{name}/{i}/counts"], file[f"{name}/{i}/cycles"], int(file[f"{name}/{i}/samples"]))
                     getattr(record, name).append(Counts(*parts))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            position = Position(*facts["position"])
+    except UNREADABLE as error:
         raise NeurochipError(
             f"{path}: damaged checkpoint ({type(error).__name__}: {error}); delete it to start the run from the beginning"
         ) from None
-    return Position(*facts["position"]), record
+    return position, record

@@ -9,8 +9,9 @@ from pydantic import BaseModel, Field, model_validator
 from neurochip.config import STRICT, find, read_toml, validate
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
 from neurochip.core.rng import GENERATORS, Generator, Sharing
-from neurochip.errors import NeurochipError
+from neurochip.errors import NeurochipError, did_you_mean
 
+MOST_CYCLES = 65536
 TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
 
 
@@ -25,11 +26,11 @@ class CoreModel(BaseModel):
     word_bits: int = Field(ge=8, le=4096, description="bits read or written in one access")
     bank_words: int = Field(gt=0, description="words of one SRAM macro: what an access costs depends on it")
     transposable: bool = Field(description="true: a column is read on its own port; false: it costs one access per row")
-    weight_bits: int = Field(16, ge=2, le=16, description="default width of a weight, sign included")
-    frac_bits: int = Field(12, ge=0, le=15, description="default fraction bits of a weight")
-    acc_bits: int | None = Field(None, ge=4, le=32, description="width of a forward sum; default: no sum can overflow")
-    back_bits: int | None = Field(None, ge=4, le=32, description="width of an error sum; default: no sum can overflow")
-    gumbel_address_bits: int = Field(8, ge=2, le=14, description="address bits of the output core's noise table")
+    weight_bits: int = Field(default=16, ge=2, le=16, description="default width of a weight, sign included")
+    frac_bits: int = Field(default=12, ge=0, le=15, description="default fraction bits of a weight")
+    acc_bits: int | None = Field(default=None, ge=4, le=32, description="width of a forward sum; default: no sum can overflow")
+    back_bits: int | None = Field(default=None, ge=4, le=32, description="width of an error sum; default: no sum can overflow")
+    gumbel_address_bits: int = Field(default=8, ge=2, le=14, description="address bits of the output core's noise table")
 
 
 class RngModel(BaseModel):
@@ -39,7 +40,7 @@ class RngModel(BaseModel):
 
     kind: Literal["lfsr16", "xorshift16", "xorshift32"]
     sharing: Literal["per_unit", "rotated", "broadcast"]
-    steps_per_draw: int = Field(1, ge=1, le=64, description="state updates per draw; an LFSR makes one new bit per update")
+    steps_per_draw: int = Field(default=1, ge=1, le=64, description="state updates per draw; an LFSR makes one new bit per update")
 
 
 class CyclesPerTick(BaseModel):
@@ -47,8 +48,8 @@ class CyclesPerTick(BaseModel):
 
     model_config = STRICT
 
-    network: int = Field(ge=0)
-    barrier: int = Field(ge=0)
+    network: int = Field(ge=0, le=MOST_CYCLES)
+    barrier: int = Field(ge=0, le=MOST_CYCLES)
 
 
 class Chip(BaseModel):
@@ -72,12 +73,15 @@ class Chip(BaseModel):
         if missing:
             raise ValueError(f"[cycles_per_event] no cycles for {', '.join(missing)}; give 0 if it takes none of its own")
         if unknown:
-            raise ValueError(f"[cycles_per_event] {', '.join(unknown)}: unknown event; known: {', '.join(TIMED)}")
-        negative = [name for name, cycles in self.cycles_per_event.items() if cycles < 0]
-        if negative:
-            raise ValueError(f"[cycles_per_event] {', '.join(negative)}: cycles cannot be negative")
+            raise ValueError(f"[cycles_per_event] {unknown[0]}: unknown event{did_you_mean(unknown[0], TIMED)}")
+        for name, cycles in self.cycles_per_event.items():
+            if not 0 <= cycles <= MOST_CYCLES:
+                raise ValueError(f"[cycles_per_event] {name} = {cycles}: must be from 0 to {MOST_CYCLES}")
         if self.core.weight_bits > self.core.word_bits:
-            raise ValueError(f"[core] weight_bits = {self.core.weight_bits} does not fit a word of word_bits = {self.core.word_bits}")
+            raise ValueError(
+                f"[core] weight_bits = {self.core.weight_bits} do not fit a word of word_bits = {self.core.word_bits}; "
+                f"lower weight_bits or widen the word"
+            )
         return self
 
     @property
@@ -101,10 +105,18 @@ class Chip(BaseModel):
         """Words of a row of n_neurons weights; a field never straddles two words."""
         return math.ceil(n_neurons / (self.core.word_bits // weight_bits))
 
+    def leaking_bits(self, memory_words: int) -> int:
+        """Bits of a core's memory that leak when a layer fills `memory_words`: banks that hold no weight are switched off."""
+        return math.ceil(memory_words / self.core.bank_words) * self.core.bank_words * self.core.word_bits
+
+    def microseconds(self, cycles: int) -> float:
+        """The time of `cycles` at the chip's clock."""
+        return cycles / self.clock_mhz
+
 
 def load_chip(preset: str, overrides: dict[str, Any], asked_by: str) -> Chip:
     """The preset (a shipped name or a path) with single keys overridden, as an experiment's [chip] table does."""
-    path = find(preset, "chips", "chip", asked_by)
+    path = find(preset, "chips", "chip", f"{asked_by} preset: ")
     data = read_toml(path)
     if not overrides:
         return validate(Chip, data, str(path))
@@ -118,6 +130,6 @@ def _merge(base: dict[str, Any], changes: dict[str, Any], where: str, table: str
         if isinstance(value, dict) and isinstance(base.get(key), dict):
             _merge(base[key], value, where, f"{table}.{key}")
         elif isinstance(base.get(key), dict):
-            raise NeurochipError(f"{where}: [{table}] {key} = {value!r}: a table is wanted")
+            raise NeurochipError(f"{where}: [{table}] {key} = {value!r}: must be a table, for example {key}.{next(iter(base[key]))}")
         else:
             base[key] = value

@@ -1,7 +1,8 @@
 """The command line. Bodies are under ten lines: what they call is in commands.py and imported on use."""
 
+import errno
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -12,15 +13,38 @@ SETTING = click.option("--set", "settings", multiple=True, metavar="TABLE.KEY=VA
 
 
 class OneLineErrors(click.Group):
-    """Every mistake a user can make ends as one line on stderr and exit code 2."""
+    """Every mistake a user can make ends as one line on stderr and exit code 2; an interrupt as one line and 130."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run the command line and exit."""
+        try:
+            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}) or 0)
+        except click.UsageError as error:
+            if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # since click 8.2
+                error.show()
+                sys.exit(2)
+            place = error.ctx.command_path if error.ctx else "neurochip"
+            _fail(f"{error.format_message().rstrip('.')} (see: {place} --help)")
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a NeurochipError becomes its text, an unknown command or option stays click's one line."""
+        """Run the command; what a user or the machine did wrong becomes its text."""
         try:
             return super().invoke(ctx)
         except NeurochipError as error:
-            click.echo(f"neurochip: {error}", err=True)
-            ctx.exit(2)
+            _fail(str(error))
+        except KeyboardInterrupt as interrupt:
+            _fail(str(interrupt) or "interrupted", 130)  # as a shell gives it for SIGINT
+        except MemoryError:
+            _fail("not enough memory; use fewer or smaller layers, or fewer samples (data.train_samples, data.test_samples)")
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # a reader that went away, as `| head` does: click ends quietly
+            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}; free space or choose a place that can be written")
+
+
+def _fail(text: str, code: int = 2) -> NoReturn:
+    click.echo(f"neurochip: {' '.join(text.split())}", err=True)
+    sys.exit(code)
 
 
 @click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -41,7 +65,7 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     """Run experiment FILE (a path, or the name of a shipped one): train, evaluate, report."""
     from neurochip import commands
 
-    sys.exit(commands.run(file, out, settings, seed, threads, resume, quiet))
+    commands.run(file, out, settings, seed, threads, resume, quiet)
 
 
 @main.command()
@@ -122,4 +146,4 @@ def info() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="neurochip")

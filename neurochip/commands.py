@@ -1,28 +1,37 @@
 """The bodies of the commands; everything heavy is imported here, not in cli.py, so that `neurochip --help` is quick."""
 
+import os
+import shlex
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from neurochip.errors import NeurochipError
 
-INTERRUPTED = 130  # exit code, as a shell gives it for SIGINT
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from neurochip.experiment import Setup
+
+CHECKPOINT = "checkpoint.npz"
+WIDTH = 100
 
 
-def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, threads: int | None, resume: bool, quiet: bool) -> int:
-    """Run an experiment into a run directory and print its report. Return the exit code."""
+def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, threads: int | None, resume: bool, quiet: bool) -> None:
+    """Run an experiment into a run directory and print its report. KeyboardInterrupt, with how to go on, if it was asked to stop."""
     started = time.monotonic()
-    console = Console(soft_wrap=False)
+    console = _console()
     from neurochip.experiment import load_setup
 
     setup = load_setup(file, settings, seed)
     folder = Path(out) if out else Path("runs") / setup.experiment.name
-    complete = (folder / "summary.json").exists()
-    if folder.exists() and not resume and not (folder.is_dir() and not any(folder.iterdir())):
-        raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted run with --resume")
-    if complete:
-        return _already_complete(setup, folder, console, quiet)
+    _check_folder(folder, resume)
+    if (folder / "summary.json").exists():
+        _already_complete(setup, folder, console, quiet)
+        return
     if not quiet:
         console.print(f"{setup.where} -> {folder}  (loading or compiling the kernels)", highlight=False, markup=False, soft_wrap=True)
     begun = time.monotonic()
@@ -35,30 +44,43 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     try:
         runner.go()
     except Interrupted:
-        console.print(
-            f"stopped; go on with: neurochip run {file} --out {folder} --resume (and the same --set, --seed)",
-            highlight=False,
-            soft_wrap=True,
-        )
-        return INTERRUPTED
+        again = ["neurochip", "run", file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]
+        again += ["--seed", str(seed)] if seed is not None else []
+        raise KeyboardInterrupt(f"interrupted; go on with: {shlex.join([*again, '--resume'])}") from None
     _report(folder, console, quiet)
-    return 0
 
 
-def _already_complete(setup, folder: Path, console: Console, quiet: bool) -> int:
+def _check_folder(folder: Path, resume: bool) -> None:
+    """Refuse a run directory that would be overwritten: only a new or empty folder starts a run, only a run can be resumed."""
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise NeurochipError(f"{folder}: is not a folder; choose another --out")
+    found = {path.name for path in folder.iterdir()}
+    if found and not resume:
+        raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted run with --resume")
+    if found - {f".{CHECKPOINT}.part"} and not found & {CHECKPOINT, "summary.json"}:
+        raise NeurochipError(f"{folder}: holds no run to go on with (no {CHECKPOINT}, no summary.json); choose another --out")
+
+
+def _already_complete(setup: "Setup", folder: Path, console: Console, quiet: bool) -> None:
     from neurochip.report.load import load_run
 
     if load_run(folder).summary["experiment_sha256"] != setup.sha256():
-        raise NeurochipError(f"{folder}: holds a complete run of another experiment, chip or energy table; choose another --out")
+        raise NeurochipError(f"{folder}: holds a complete run of another experiment, seed, chip or energy table; choose another --out")
     if not quiet:
         console.print(f"{folder}: this run is already complete", highlight=False)
     _report(folder, console, quiet)
-    return 0
+
+
+def _console() -> Console:
+    """The screen; where it is a pipe or a file, lines may be as long as reports are wide."""
+    console = Console()
+    return console if console.is_terminal else Console(width=max(console.width, WIDTH))
 
 
 def _report(folder: Path, console: Console, quiet: bool) -> None:
     """Plots, page and screen tables, from the files of the run; the checkpoint is no longer needed."""
-    from neurochip import checkpoint
     from neurochip.report.html import write_html
     from neurochip.report.load import load_run
     from neurochip.report.plots import make_plots
@@ -66,7 +88,7 @@ def _report(folder: Path, console: Console, quiet: bool) -> None:
 
     result = load_run(folder)
     page = write_html(result, make_plots(result))
-    (folder / checkpoint.NAME).unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     if not quiet:
         print_report(result, console)
         console.print(f"page: {page}", highlight=False, soft_wrap=True)
@@ -74,7 +96,7 @@ def _report(folder: Path, console: Console, quiet: bool) -> None:
 
 def report(folder: str, accelergy: str | None) -> None:
     """Print the report of a run again; with `accelergy`, export its prices and counts too."""
-    console = Console()
+    console = _console()
     _report(Path(folder), console, False)
     if accelergy:
         from neurochip.report.accelergy import export_run
@@ -89,7 +111,7 @@ def compare(folders: tuple[str, ...], html: str | None) -> None:
     from neurochip.report.load import load_run
     from neurochip.report.tables import compare_table
 
-    console, runs = Console(), [load_run(Path(folder)) for folder in folders]
+    console, runs = _console(), [load_run(Path(folder)) for folder in folders]
     console.print(compare_table(runs, console.width))
     if html:
         console.print(f"page: {write_compare_html(runs, Path(html))}", highlight=False, soft_wrap=True)
@@ -97,22 +119,22 @@ def compare(folders: tuple[str, ...], html: str | None) -> None:
 
 def data_list() -> None:
     """Names, descriptions and places of the data sets."""
-    from rich.table import Table
-
     from neurochip import datasets
 
-    table = Table("name", "what", "found")
+    rows = []
     for entry in datasets.available():
-        place = "give its path" if entry.needs_path else str(entry.where) if entry.where else "no; neurochip data fetch " + entry.name
-        table.add_row(entry.name, entry.description, place)
-    Console().print(table)
+        place = (
+            "give data.path" if entry.needs_path else str(entry.where) if entry.where else f"not here; neurochip data fetch {entry.name}"
+        )
+        rows.append((entry.name, entry.description, place))
+    _console().print(_table("data sets", ("name", "what", "where"), rows))
 
 
 def data_fetch(name: str) -> None:
     """Get a data set into the cache."""
     from neurochip import datasets
 
-    console = Console()
+    console = _console()
     console.print(str(datasets.fetch(name, lambda text: console.print(text, highlight=False, soft_wrap=True))), soft_wrap=True)
 
 
@@ -121,7 +143,7 @@ def data_path() -> None:
     from neurochip import datasets
 
     for folder in datasets.data_folders():
-        print(folder)
+        print(folder)  # whole, and nothing else: for scripts
 
 
 def schema(out: str | None) -> None:
@@ -139,27 +161,36 @@ def schema(out: str | None) -> None:
 
 def info() -> None:
     """What can be named in an experiment."""
-    from rich.table import Table
-
     from neurochip.chip import load_chip
     from neurochip.config import read_toml, shipped
     from neurochip.core import rules
     from neurochip.core.rng import GENERATORS
     from neurochip.energy import available_tables
 
-    console = Console()
+    console = _console()
     entries = {
-        "chips": [(name, load_chip(name, {}, "neurochip").summary) for name in shipped("chips")],
+        "chips": [(name, load_chip(name, {}, "").summary) for name in shipped("chips")],
         "energy tables": available_tables(),
         "learning rules": [(name, rules.load(name).summary) for name in rules.names()],
         "random generators": [(name, f"{g.bits} bits, period {g.period:,}; {g.source}") for name, g in GENERATORS.items()],
         "experiments": [(name, _first_comment(path) or read_toml(path).get("name", "")) for name, path in shipped("experiments").items()],
     }
     for title, rows in entries.items():
-        table = Table("name", "what", title=title, title_justify="left", expand=False)
-        for row in rows:
-            table.add_row(*row)
-        console.print(table)
+        console.print(_table(title, ("name", "what"), rows), "")
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> "Table":
+    """A plain table, like those of the report; nothing in it is cut."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
 
 
 def _first_comment(path: Path) -> str:

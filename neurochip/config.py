@@ -1,6 +1,8 @@
 """Configuration files: TOML read, checked by pydantic models, every mistake told in one line that names file, table and key."""
 
+import reprlib
 import tomllib
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from neurochip.errors import NeurochipError, did_you_mean
 
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True)
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -18,13 +20,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NeurochipError(f"{path}: no such file") from None
+        raise NeurochipError(f"{path}: no such file; give the path of a TOML file") from None
     except IsADirectoryError:
-        raise NeurochipError(f"{path}: is a folder, a TOML file is wanted") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise NeurochipError(f"{path}: cannot be read: {error}") from None
+        raise NeurochipError(f"{path}: is a folder; give the path of a TOML file") from None
+    except OSError as error:
+        raise NeurochipError(f"{path}: cannot be read: {error.strerror}; give the path of a TOML file") from None
     except tomllib.TOMLDecodeError as error:
-        raise NeurochipError(f"{path}: not valid TOML: {error}") from None
+        raise NeurochipError(f"{path}: not valid TOML: {error}; mend it there") from None
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise NeurochipError(f"{path}: not valid TOML: {error}; give a TOML file in UTF-8") from None
 
 
 def shipped(folder: str) -> dict[str, Path]:
@@ -34,13 +38,13 @@ def shipped(folder: str) -> dict[str, Path]:
 
 
 def find(name: str, folder: str, what: str, asked_by: str) -> Path:
-    """The shipped file of that name, or the file at that path if `name` ends in .toml or holds a path separator."""
-    if name.endswith(".toml") or "/" in name or "\\" in name:
-        return Path(name).expanduser()
+    """The shipped file of that name, or the file at that path if `name` ends in .toml, holds a path separator or is there."""
     known = shipped(folder)
-    if name not in known:
-        raise NeurochipError(f"{asked_by}: unknown {what} '{name}'{did_you_mean(name, known)} (or give the path of a .toml file)")
-    return known[name]
+    if name in known:
+        return known[name]
+    if name.endswith(".toml") or "/" in name or "\\" in name or Path(name).exists():
+        return Path(name).expanduser()
+    raise NeurochipError(f"{asked_by}unknown {what} '{name}'{did_you_mean(name, known)} (your own file needs a path or .toml in its name)")
 
 
 def validate(model: type[Model], data: dict[str, Any], where: str) -> Model:
@@ -53,29 +57,33 @@ def validate(model: type[Model], data: dict[str, Any], where: str) -> Model:
 
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
-    *table, key = first["loc"] or ("",)
-    name = f"[{_dotted(table)}] {key}" if table else f"{key}"
+    loc, message = first["loc"], first["msg"].removeprefix("Value error, ").removeprefix("Input ")
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if not loc:
+        return f"{message}{more}"
+    is_table = isinstance(loc[-1], int) or _model_at(model, loc) is not None
+    *table, key = (*loc[:-1], "") if is_table and first["type"] != "extra_forbidden" else loc
+    name = f"[{_dotted(loc)}]" if key == "" else f"[{_dotted(table)}] {key}" if table else str(key)
     if first["type"] == "extra_forbidden":
         owner = _model_at(model, table)
-        known = owner.model_fields if owner else ()
-        return f"{name}: unknown key{did_you_mean(str(key), known)}{more}"
+        return f"{name}: unknown key{did_you_mean(str(key), owner.model_fields if owner else ())}{more}"
     if first["type"] == "missing":
         return f"{name}: missing; add it{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not first["loc"]:
-        return f"{message}{more}"
-    return f"{name} = {first['input']!r}: {message[0].lower()}{message[1:]}{more}"
+    if first["type"] in ("model_type", "dict_type"):
+        message = "must be a table"
+    if first["type"] == "too_short":
+        message = f"must have at least {first['ctx']['min_length']} of them"
+    return f"{name} = {reprlib.repr(first['input'])}: {message}{more}"
 
 
-def _dotted(location: list[str | int]) -> str:
+def _dotted(location: Sequence[str | int]) -> str:
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
 
 
-def _model_at(model: type[BaseModel], location: list[str | int]) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[BaseModel] | None:
     """The model that checks the table at `location`, through lists."""
     for part in location:
         if isinstance(part, int):

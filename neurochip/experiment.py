@@ -1,18 +1,20 @@
-"""The experiment file: TOML -> checked models. Unknown keys are refused with the nearest known one; `--set table.key=value` overrides any."""
+"""The experiment file: TOML -> checked models. Unknown keys are refused with the nearest known one; `--set table.key=value` overrides."""
 
 import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from neurochip.chip import Chip, load_chip
-from neurochip.config import STRICT, find, read_toml, validate
+from neurochip.config import STRICT, find, read_toml, shipped, validate
 from neurochip.core import rules
 from neurochip.energy import EnergyTable, load_table
 from neurochip.errors import NeurochipError, did_you_mean
+
+OPEN = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)  # further keys are checked against the rule or the chip
 
 
 class DataModel(BaseModel):
@@ -21,9 +23,9 @@ class DataModel(BaseModel):
     model_config = STRICT
 
     name: str = Field(description="mnist, fashion_mnist, idx or npz (your own images, with `path`)")
-    path: str | None = Field(None, description="folder of idx files or npz file; for mnist, a folder to look in first")
-    train_samples: int | None = Field(None, gt=0, description="use the first so many training images; default: all")
-    test_samples: int | None = Field(None, gt=0, description="use the first so many test images; default: all")
+    path: str | None = Field(default=None, description="folder of idx files or npz file; for mnist, a folder to look in first")
+    train_samples: int | None = Field(default=None, gt=0, description="use the first so many training images; default: all")
+    test_samples: int | None = Field(default=None, gt=0, description="use the first so many test images; default: all")
 
 
 class LayerModel(BaseModel):
@@ -33,11 +35,13 @@ class LayerModel(BaseModel):
 
     kind: Literal["dense"] = "dense"
     neurons: int = Field(gt=0)
-    name: str | None = Field(None, description="default: hidden, hidden2, ... and output")
-    weight_bits: int | None = Field(None, ge=2, le=16, description="sign included; default: the chip's")
-    frac_bits: int | None = Field(None, ge=0, le=15, description="fraction bits of weights, biases and potentials; default: the chip's")
-    initial_bias: float | None = Field(None, description="default: 0.1 in hidden layers, 0 in the output layer")
-    initial_gain: float = Field(1.0, ge=0.0, description="initial weights have std initial_gain * sqrt(2 / fan-in)")
+    name: str | None = Field(default=None, description="default: hidden, hidden2, ... and output")
+    weight_bits: int | None = Field(default=None, ge=2, le=16, description="sign included; default: the chip's")
+    frac_bits: int | None = Field(
+        default=None, ge=0, le=15, description="fraction bits of weights, biases and potentials; default: the chip's"
+    )
+    initial_bias: float | None = Field(default=None, description="default: 0.1 in hidden layers, 0 in the output layer")
+    initial_gain: float = Field(default=1.0, ge=0.0, le=256.0, description="initial weights have std initial_gain * sqrt(2 / fan-in)")
 
 
 class NetworkModel(BaseModel):
@@ -46,7 +50,7 @@ class NetworkModel(BaseModel):
     model_config = STRICT
 
     layers: list[LayerModel] = Field(min_length=1)
-    weights: str | None = Field(None, description="start from the weights of a run: its run.h5")
+    weights: str | None = Field(default=None, description="start from the weights of a run: its run.h5")
 
 
 class RunModel(BaseModel):
@@ -55,12 +59,14 @@ class RunModel(BaseModel):
     model_config = STRICT
 
     epochs: int = Field(ge=0)
-    ticks: int = Field(gt=0, description="ticks per training sample")
-    test_ticks: int | None = Field(None, gt=0, description="ticks per test sample; default: ticks")
-    warmup_ticks: int | None = Field(None, ge=0, description="ticks before learning starts; default: 2 per layer")
-    read_from_tick: int | None = Field(None, ge=0, description="first tick of the read-out; default: warmup_ticks")
-    readout: Literal["potential", "spikes"] = Field("potential", description="sum the output potentials, or count the winner's spikes")
-    checkpoint_s: float = Field(20.0, gt=0.0, description="seconds of training between checkpoints")
+    ticks: int = Field(gt=0, le=65536, description="ticks per training sample")
+    test_ticks: int | None = Field(default=None, gt=0, le=65536, description="ticks per test sample; default: ticks")
+    warmup_ticks: int | None = Field(default=None, ge=0, description="ticks before learning starts; default: 2 per layer")
+    read_from_tick: int | None = Field(default=None, ge=0, description="first tick of the read-out; default: warmup_ticks")
+    readout: Literal["potential", "spikes"] = Field(
+        default="potential", description="sum the output potentials, or count the winner's spikes"
+    )
+    checkpoint_s: float = Field(default=20.0, gt=0.0, description="seconds of training between checkpoints")
 
 
 class EnergyModel(BaseModel):
@@ -76,7 +82,7 @@ class RecordModel(BaseModel):
 
     model_config = STRICT
 
-    raster_sample: int = Field(0, ge=0, description="training sample whose spikes are recorded with the final weights")
+    raster_sample: int = Field(default=0, ge=0, description="training sample whose spikes are recorded with the final weights")
 
 
 class ReferenceModel(BaseModel):
@@ -86,26 +92,28 @@ class ReferenceModel(BaseModel):
 
     enabled: bool = False
     learn_rate: float | None = Field(
-        None, gt=0.0, description="of the first epoch, per sample; default: the rule's times its learning ticks"
+        default=None, gt=0.0, description="of the first epoch, per sample; default: the rule's times its learning ticks"
     )
-    probe_samples: int = Field(32, ge=1, description="samples of the batch on which spike-made and exact gradient are compared")
-    probe_ticks: list[int] = Field([1, 4, 16, 64, 256], min_length=1, description="learning ticks per sample at which they are compared")
+    probe_samples: int = Field(default=32, ge=1, description="samples of the batch on which spike-made and exact gradient are compared")
+    probe_ticks: list[Annotated[int, Field(ge=1, le=65536)]] = Field(
+        default=[1, 4, 16, 64, 256], min_length=1, description="learning ticks per sample at which they are compared"
+    )
 
 
 class RuleModel(BaseModel):
     """[rule]: the learning rule and its settings, which its own file declares."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = OPEN
 
     name: str
-    error_gain: int = Field(0, ge=0, le=8, description="left shift of error sums before they are compared with a draw")
-    beta: float = Field(1.0, gt=0.0, le=64.0, description="gain of the output's winner-take-all, a multiple of 1/16")
+    error_gain: int = Field(default=0, ge=0, le=8, description="left shift of error sums before they are compared with a draw")
+    beta: float = Field(default=1.0, gt=0.0, le=64.0, description="gain of the output's winner-take-all, a multiple of 1/16")
 
 
 class ChipTable(BaseModel):
     """[chip]: a preset, any key of which can be overridden here (for example chip.rng.sharing)."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = OPEN
 
     preset: str = Field(description="name of a shipped chip or path of your own .toml")
 
@@ -116,20 +124,27 @@ class Experiment(BaseModel):
     model_config = STRICT
 
     name: str = Field(min_length=1)
-    seed: int = Field(1, ge=0, lt=2**32)
+    seed: int = Field(default=1, ge=0, lt=2**32)
     data: DataModel
     chip: ChipTable
     network: NetworkModel
     rule: RuleModel
     run: RunModel
     energy: EnergyModel
-    record: RecordModel = RecordModel()
-    reference: ReferenceModel = ReferenceModel()
+    record: RecordModel = Field(default_factory=RecordModel)
+    reference: ReferenceModel = Field(default_factory=ReferenceModel)
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if name != name.strip() or name.startswith(".") or not name.isprintable() or set("/\\") & set(name):
+            raise ValueError("it names the run's folder: no / or \\, no leading dot, no spaces around it")
+        return name
 
     @model_validator(mode="after")
     def _rule_is_known(self) -> Self:
         if self.rule.name not in rules.names():
-            raise ValueError(f"[rule] unknown learning rule '{self.rule.name}'; available: {', '.join(rules.names())}")
+            raise ValueError(f"[rule] name = '{self.rule.name}': unknown learning rule{did_you_mean(self.rule.name, rules.names())}")
         settings = rules.load(self.rule.name).settings
         for key, value in (self.rule.model_extra or {}).items():
             if key not in settings:
@@ -137,7 +152,7 @@ class Experiment(BaseModel):
                 raise ValueError(f"[rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, known)}")
             low, high = settings[key].low, settings[key].high
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise ValueError(f"[rule] {key} = {value!r}: a number from {low:g} to {high:g} is wanted")
+                raise ValueError(f"[rule] {key} = {value!r}: must be a number from {low:g} to {high:g}")
         if self.rule.beta * 16 != int(self.rule.beta * 16):
             raise ValueError(f"[rule] beta = {self.rule.beta}: must be a multiple of 1/16")
         return self
@@ -149,8 +164,8 @@ class Experiment(BaseModel):
             first = max(self.warmup_ticks if key == "ticks" else 0, self.read_from_tick)
             if ticks <= first or ticks < depth:
                 raise ValueError(
-                    f"[run] {key} = {ticks}: {depth} layers with warmup_ticks = {self.warmup_ticks}, read_from_tick = {self.read_from_tick} "
-                    f"need at least {max(first + 1, depth)} ticks"
+                    f"[run] {key} = {ticks}: {depth} layers with warmup_ticks = {self.warmup_ticks}, read_from_tick = "
+                    f"{self.read_from_tick} need at least {max(first + 1, depth)} ticks; raise {key} or lower the other two"
                 )
         return self
 
@@ -206,7 +221,7 @@ class Setup(BaseModel):
 
 def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = None) -> Setup:
     """Load an experiment (a path, or the name of a shipped one) with `table.key=value` overrides, and the chip and prices it names."""
-    path = Path(file) if Path(file).is_file() else find(file, "experiments", "experiment", "neurochip")
+    path = Path(file) if Path(file).is_file() else find(file, "experiments", "experiment", "")
     data = read_toml(path)
     for setting in settings:
         _override(data, setting)
@@ -215,7 +230,10 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     where = str(path) + (" with --set" if settings else "")
     experiment = validate(Experiment, data, where)
     chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
-    return Setup(experiment=experiment, chip=chip, energy_table=load_table(experiment.energy.table), where=where)
+    prices = find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: ")
+    table = load_table(experiment.energy.table if experiment.energy.table in shipped("energy_tables") else prices)
+    table.for_memory(chip.core.word_bits, chip.core.bank_words)  # refused now, not after hours of training
+    return Setup(experiment=experiment, chip=chip, energy_table=table, where=where)
 
 
 def _override(data: dict[str, Any], setting: str) -> None:
@@ -236,18 +254,18 @@ def _override(data: dict[str, Any], setting: str) -> None:
     elif isinstance(place, dict):
         place[last] = value
     else:
-        raise NeurochipError(f"--set {setting}: '{tables[-1]}' is not a table")
+        raise NeurochipError(f"--set {setting}: '{tables[-1]}' is not a table; name a key of a table, for example run.epochs")
 
 
 def _enter(place: Any, part: str, setting: str) -> Any:
     if isinstance(place, list):
         return place[_index(place, part, setting)]
     if not isinstance(place, dict):
-        raise NeurochipError(f"--set {setting}: cannot enter '{part}', what holds it is not a table")
+        raise NeurochipError(f"--set {setting}: '{part}' is not in a table; name a key of a table, for example run.epochs")
     return place.setdefault(part, {})
 
 
 def _index(place: list[Any], part: str, setting: str) -> int:
-    if not part.isdigit() or int(part) >= len(place):
+    if not part.isdecimal() or int(part) >= len(place):
         raise NeurochipError(f"--set {setting}: '{part}' must be an index from 0 to {len(place) - 1}")
     return int(part)

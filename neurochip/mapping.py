@@ -37,7 +37,8 @@ def place(setup: Setup, n_inputs: int, n_classes: int) -> list[Placement]:
     layers, chip, where = setup.experiment.network.layers, setup.chip, setup.where
     if len(layers) > chip.n_cores:
         raise NeurochipError(
-            f"{where}: [network] {len(layers)} layers need {len(layers)} cores, chip {chip.name} has n_cores = {chip.n_cores}"
+            f"{where}: [network] {len(layers)} layers need {len(layers)} cores, chip {chip.name} has n_cores = {chip.n_cores}; "
+            f"use fewer layers or a chip with more cores"
         )
     if layers[-1].neurons != n_classes:
         raise NeurochipError(
@@ -45,7 +46,7 @@ def place(setup: Setup, n_inputs: int, n_classes: int) -> list[Placement]:
             f"the output layer needs {n_classes} neurons"
         )
     sizes = [n_inputs, *(layer.neurons for layer in layers)]
-    placements = []
+    placements: list[Placement] = []
     for i, layer in enumerate(layers):
         name = layer.name or _default_name(i, len(layers))
         if name in {other.name for other in placements}:
@@ -53,7 +54,20 @@ def place(setup: Setup, n_inputs: int, n_classes: int) -> list[Placement]:
         bits = layer.weight_bits if layer.weight_bits is not None else chip.core.weight_bits
         frac = layer.frac_bits if layer.frac_bits is not None else chip.core.frac_bits
         placements.append(_fit(chip, f"{where}: [network.layers[{i}]] layer '{name}'", name, sizes[i], sizes[i + 1], bits, frac))
+    _check_read_out(setup, placements[-1])
     return placements
+
+
+def _check_read_out(setup: Setup, output: Placement) -> None:
+    """The simulator's read-out registers have 32 bits; a sum that might not fit is refused, as it would wrap."""
+    run = setup.experiment.run
+    ticks = max(run.ticks, setup.experiment.test_ticks) - setup.experiment.read_from_tick
+    bits = output.acc_bits + math.ceil(math.log2(ticks))
+    if run.readout == "potential" and bits > 32:
+        raise NeurochipError(
+            f"{setup.where}: [run] readout = 'potential': sums over {ticks} ticks of {output.acc_bits} bits need {bits} bits, the read-out "
+            f"registers have 32; lower test_ticks or weight_bits, or set readout = 'spikes'"
+        )
 
 
 def _default_name(i: int, depth: int) -> str:

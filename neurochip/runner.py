@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from neurochip import checkpoint, datasets, results
+from neurochip import checkpoint, datasets, results, summary
 from neurochip.build import load_weights, weights_of
 from neurochip.checkpoint import Position
 from neurochip.core.events import Event
@@ -22,6 +22,8 @@ from neurochip.experiment import Setup
 from neurochip.progress import Progress
 from neurochip.reference import Reference
 from neurochip.simulator import Evaluation, Simulator
+
+TWIN_CHUNK = 2000  # samples of the float twin between looks at the stop flag
 
 
 class Interrupted(Exception):
@@ -36,8 +38,13 @@ class Runner:
         self.started, self.jit_s = started, jit_s
         experiment = setup.experiment
         spec = experiment.data
-        self.data = datasets.load(spec.name, spec.path, spec.train_samples, spec.test_samples, self.say)
+        self.stop = threading.Event()
+        try:
+            self.data = datasets.load(spec.name, spec.path, spec.train_samples, spec.test_samples, self.say)
+        except NeurochipError as error:
+            raise (NeurochipError(f"{setup.where}: {error}") if str(error).startswith("data.") else error) from None
         self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test images")
+        self._check_raster_sample()
         self.simulator = Simulator(setup, self.data.x_train.shape[1], self.data.n_classes)
         if experiment.network.weights:
             self._load_weights(Path(experiment.network.weights))
@@ -48,9 +55,10 @@ class Runner:
         self.reference = (
             Reference(experiment, self.simulator.placements, self.initial) if experiment.reference.enabled and self.epochs else None
         )
-        self.identity = f"{setup.sha256()}/{checkpoint.data_fingerprint(self.data):08x}"
+        self.twin_start = checkpoint.twin_arrays(self.reference)
+        data, initial = self.data, [array for pair in self.initial for array in pair]
+        self.identity = f"{setup.sha256()}/{checkpoint.fingerprint([data.x_train, data.y_train, data.x_test, data.y_test, *initial])}"
         self.evaluation: Evaluation | None = None
-        self.stop = threading.Event()
 
     def say(self, text: str) -> None:
         """A line for the person at the screen."""
@@ -58,13 +66,15 @@ class Runner:
             self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def go(self) -> dict[str, Any]:
-        """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.position, self.record = checkpoint.load(self.folder, self.identity, self.simulator.state, self.reference)
-        if self.position != Position():
-            self.say(f"resuming at epoch {self.position.epoch + 1}, sample {self.position.sample:,}")
-        handlers = {number: signal.signal(number, lambda *_: self.stop.set()) for number in _signals()}
+        """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM (at once, without a new checkpoint, after two)."""
+        handlers = {number: signal.signal(number, self._on_signal) for number in _signals()}
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.position, self.record = checkpoint.load(self.folder, self.identity, self.simulator.state, self.reference)
+            if self.position != Position():
+                self.say(f"resuming after {self.position.epoch} epochs and {self.position.sample:,} samples")
+            self.twin_start = checkpoint.twin_arrays(self.reference)
+            self._save()  # says whose folder this is, and whether it can be written, before hours of work
             with Progress(self.console, self.quiet) as progress, ThreadPoolExecutor(1) as twin_thread:
                 while self.position.epoch < self.epochs:
                     self._epoch(progress, twin_thread)
@@ -77,8 +87,7 @@ class Runner:
     def _epoch(self, progress: Progress, twin_thread: ThreadPoolExecutor) -> None:
         """Train one epoch (or what is left of it), the twin beside it, and evaluate."""
         epoch, n = self.position.epoch, len(self.data.y_train)
-        self.twin_start = checkpoint.twin_arrays(self.reference)
-        twin = twin_thread.submit(self._train_twin, epoch) if self.reference and self.threads > 1 else None
+        twin = twin_thread.submit(self._train_twin, self.reference, epoch) if self.reference and self.threads > 1 else None
         self._train(progress, epoch, n)
         self.evaluation = self._evaluate(progress, f"epoch {epoch + 1} test")
         self._keep(self.evaluation, n, twin)
@@ -104,10 +113,15 @@ class Runner:
                 self._check_stop()
         self.record.train_wall_s += time.monotonic() - begun
 
-    def _train_twin(self, epoch: int) -> float:
+    def _train_twin(self, reference: Reference, epoch: int) -> float:
+        """One epoch of the twin; cut short, and of no use, when the run is to stop: resumed, it starts from twin_start."""
         order = self.simulator.order(epoch, len(self.data.y_train))
-        self.reference.train(self.data.x_train[order], self.data.y_train[order], epoch)
-        return self.reference.accuracy(self.data.x_test, self.data.y_test)
+        for start in range(0, len(order), TWIN_CHUNK):
+            if self.stop.is_set():
+                raise Interrupted
+            chosen = order[start : start + TWIN_CHUNK]
+            reference.train(self.data.x_train[chosen], self.data.y_train[chosen], epoch)
+        return reference.accuracy(self.data.x_test, self.data.y_test)
 
     def _keep(self, evaluation: Evaluation, n: int, twin: Future | None) -> None:
         """Put a finished epoch into the record."""
@@ -117,10 +131,10 @@ class Runner:
         record.test.append(evaluation.cost)
         record.test_accuracy.append(self._accuracy(evaluation))
         record.weights_at_rail.append(
-            [_at_rail(weight, param) for (weight, _), param in zip(self._weights(), self.simulator.state.param, strict=True)]
+            [results.at_rail(weight, place) for (weight, _), place in zip(self._weights(), self.simulator.placements, strict=True)]
         )
         if self.reference:
-            record.reference_accuracy.append(twin.result() if twin else self._train_twin(self.position.epoch))
+            record.reference_accuracy.append(twin.result() if twin else self._train_twin(self.reference, self.position.epoch))
 
     def _accuracy(self, evaluation: Evaluation) -> float:
         return float((evaluation.predictions == self.data.y_test).mean())
@@ -136,11 +150,18 @@ class Runner:
 
         evaluation = self.simulator.evaluate(self.data.x_test, self.data.y_test, self.threads, on_chunk)
         self.record.test_wall_s += time.monotonic() - begun
+        if self.stop.is_set():
+            self._save()
         self._check_stop()
         return evaluation
 
     def _save(self) -> None:
         checkpoint.save(self.folder, self.identity, self.position, self.simulator.state, self.twin_start, self.record)
+
+    def _on_signal(self, *_: Any) -> None:
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+        self.stop.set()
 
     def _check_stop(self) -> None:
         if self.stop.is_set():
@@ -163,7 +184,7 @@ class Runner:
             simulation=self._simulation(),
         )
         parts = (self.setup, self.data, simulator.placements, self.record, final)
-        return results.write(self.folder, *parts)
+        return summary.write(self.folder, *parts)
 
     def _probe(self) -> Any:
         from neurochip import probe
@@ -171,11 +192,14 @@ class Runner:
         n = self.setup.experiment.reference.probe_samples
         return probe.measure(self.simulator, self.data.x_train[:n], self.data.y_train[:n])
 
-    def _raster(self, sample: int) -> dict[str, Any]:
-        if sample >= len(self.data.y_train):
+    def _check_raster_sample(self) -> None:
+        sample, n = self.setup.experiment.record.raster_sample, len(self.data.y_train)
+        if sample >= n:
             raise NeurochipError(
-                f"{self.setup.where}: [record] raster_sample = {sample}: there are {len(self.data.y_train):,} training samples"
+                f"{self.setup.where}: [record] raster_sample = {sample}: must be below {n}, the number of training samples"
             )
+
+    def _raster(self, sample: int) -> dict[str, Any]:
         rows = self.simulator.raster(self.data.x_train[sample], int(self.data.y_train[sample]))
         events = {"input/spikes": rows[rows[:, 1] == -1][:, [0, 2]]}
         for c in range(len(self.simulator.placements)):
@@ -211,10 +235,6 @@ class Runner:
 
 def _signals() -> tuple[int, ...]:
     return (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-
-
-def _at_rail(weight: np.ndarray, param: np.ndarray) -> int:
-    return int(((weight == param[P.WEIGHT_MIN]) | (weight == param[P.WEIGHT_MAX])).sum())
 
 
 def _generators(state: Any, c: int) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from neurochip.chip import Chip
+from neurochip.chip import MOST_CYCLES, TIMED, Chip
 from neurochip.config import shipped
 from neurochip.core import rules
 from neurochip.energy import available_tables
@@ -24,7 +24,10 @@ def experiment_schema() -> dict[str, Any]:
                 "default": setting.default,
                 "description": f"{name}: {setting.help}",
             }
+    rule["properties"]["beta"]["multipleOf"] = 1 / 16
     chip = Chip.model_json_schema()
+    cycles = {"type": "integer", "minimum": 0, "maximum": MOST_CYCLES}
+    chip["properties"]["cycles_per_event"] |= {"properties": dict.fromkeys(TIMED, cycles), "additionalProperties": False}
     definitions |= chip.pop("$defs")
     table = definitions["ChipTable"]
     table["properties"]["preset"]["examples"] = list(shipped("chips"))
