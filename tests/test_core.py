@@ -419,6 +419,8 @@ def test_encoder_rate_is_pixel_over_256(sharing):
 def test_gumbel_table(frac_bits):
     table = gumbel_table(8, frac_bits)
     assert table.dtype == np.int32 and len(table) == 256
+    exact = [-math.log(-math.log((i + 0.5) / 256)) * 2**frac_bits for i in range(256)]
+    assert max(abs(entry - value) for entry, value in zip(table.tolist(), exact, strict=True)) <= 0.5 + 1e-6
     assert (np.diff(table) >= 0).all() and table[0] < 0 < table[-1]
     assert table.mean() / 2**frac_bits == pytest.approx(0.5772, abs=0.04)  # Euler's constant is the mean of a Gumbel variable
     assert len(set(table.tolist())) > (200 if frac_bits == 12 else 40)
