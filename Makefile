@@ -31,9 +31,9 @@ bench: $(VENV)/installed
 
 # every row of the README's table of results; resumes what was interrupted
 figures: $(VENV)/installed
-	for name in mnist_local_bp mnist_local_bp_8bit mnist_deep_local_bp fashion_local_bp; do \
+	for name in mnist_local_bp mnist_local_bp_8bit mnist_deep_local_bp fashion_mnist_local_bp; do \
 	  $(BIN)/neurochip run $$name --out runs/$$name --resume || exit 1; done
-	$(BIN)/neurochip compare runs/*local_bp*
+	$(BIN)/neurochip compare runs/mnist_local_bp runs/mnist_local_bp_8bit runs/mnist_deep_local_bp runs/fashion_mnist_local_bp
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
