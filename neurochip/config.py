@@ -37,6 +37,41 @@ def shipped(folder: str) -> dict[str, Path]:
     return {path.stem: path for path in sorted(root.glob("*.toml"))}
 
 
+def override(data: dict[str, Any], setting: str) -> None:
+    """Apply one `a.b.c=value`; the value is TOML, or text if it is not valid TOML. `network.layers.0.neurons` reaches into a list."""
+    key, equals, text = setting.partition("=")
+    if not equals or not key:
+        raise NeurochipError(f"--set {setting}: must have the form table.key=value, for example --set run.epochs=2")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *tables, last = key.split(".")
+    place: Any = data
+    for part in tables:
+        place = _enter(place, part, setting)
+    if isinstance(place, list):
+        place[_index(place, last, setting)] = value
+    elif isinstance(place, dict):
+        place[last] = value
+    else:
+        raise NeurochipError(f"--set {setting}: '{tables[-1]}' is not a table; name a key of a table, for example run.epochs")
+
+
+def _enter(place: Any, part: str, setting: str) -> Any:
+    if isinstance(place, list):
+        return place[_index(place, part, setting)]
+    if not isinstance(place, dict):
+        raise NeurochipError(f"--set {setting}: '{part}' is not in a table; name a key of a table, for example run.epochs")
+    return place.setdefault(part, {})
+
+
+def _index(place: list[Any], part: str, setting: str) -> int:
+    if not part.isdecimal() or int(part) >= len(place):
+        raise NeurochipError(f"--set {setting}: '{part}' must be an index from 0 to {len(place) - 1}")
+    return int(part)
+
+
 def find(name: str, folder: str, what: str, asked_by: str) -> Path:
     """The shipped file of that name, or the file at that path if `name` ends in .toml, holds a path separator or is there."""
     known = shipped(folder)

@@ -2,17 +2,16 @@
 
 import hashlib
 import json
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from neurochip.chip import Chip, load_chip
-from neurochip.config import STRICT, find, read_toml, shipped, validate
+from neurochip.config import STRICT, find, override, read_toml, shipped, validate
 from neurochip.core import rules
 from neurochip.energy import EnergyTable, load_table
-from neurochip.errors import NeurochipError, did_you_mean
+from neurochip.errors import did_you_mean
 
 OPEN = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)  # further keys are checked against the rule or the chip
 
@@ -224,7 +223,7 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     path = Path(file) if Path(file).is_file() else find(file, "experiments", "experiment", "")
     data = read_toml(path)
     for setting in settings:
-        _override(data, setting)
+        override(data, setting)
     if seed is not None:
         data["seed"] = seed
     where = str(path) + (" with --set" if settings else "")
@@ -234,38 +233,3 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     table = load_table(experiment.energy.table if experiment.energy.table in shipped("energy_tables") else prices)
     table.for_memory(chip.core.word_bits, chip.core.bank_words)  # refused now, not after hours of training
     return Setup(experiment=experiment, chip=chip, energy_table=table, where=where)
-
-
-def _override(data: dict[str, Any], setting: str) -> None:
-    """Apply one `a.b.c=value`; the value is TOML, or text if it is not valid TOML. `network.layers.0.neurons` reaches into a list."""
-    key, equals, text = setting.partition("=")
-    if not equals or not key:
-        raise NeurochipError(f"--set {setting}: must have the form table.key=value, for example --set run.epochs=2")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    *tables, last = key.split(".")
-    place: Any = data
-    for part in tables:
-        place = _enter(place, part, setting)
-    if isinstance(place, list):
-        place[_index(place, last, setting)] = value
-    elif isinstance(place, dict):
-        place[last] = value
-    else:
-        raise NeurochipError(f"--set {setting}: '{tables[-1]}' is not a table; name a key of a table, for example run.epochs")
-
-
-def _enter(place: Any, part: str, setting: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, setting)]
-    if not isinstance(place, dict):
-        raise NeurochipError(f"--set {setting}: '{part}' is not in a table; name a key of a table, for example run.epochs")
-    return place.setdefault(part, {})
-
-
-def _index(place: list[Any], part: str, setting: str) -> int:
-    if not part.isdecimal() or int(part) >= len(place):
-        raise NeurochipError(f"--set {setting}: '{part}' must be an index from 0 to {len(place) - 1}")
-    return int(part)

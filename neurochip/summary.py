@@ -7,8 +7,11 @@ from typing import Any
 import numpy as np
 
 from neurochip import __version__
+from neurochip.chip import Chip
 from neurochip.core.events import COMPONENT, Event, Phase
 from neurochip.datasets import Dataset
+from neurochip.energy import EnergyTable, PricedTable
+from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.mapping import Placement
 from neurochip.results import FORMAT, Final, Record, at_rail, dataset_facts, write_atomically, write_h5
@@ -171,3 +174,30 @@ def _warnings(summary: dict[str, Any]) -> list[str]:
         if train["saturations"] > 0.01 * max(1, train["sops"]):
             found.append(f"layer {layer['name']}: {train['saturations']:,} saturated sums in training")
     return found
+
+
+def stored_cores(path: Path, part: str) -> tuple[list[tuple[str, PricedTable, np.ndarray, float, int]], float]:
+    """From a run.h5 alone, for `part` train (all epochs) or test (the last evaluation): what each core cost, and a cycle in us.
+
+    Per core (name, prices, counts (phases, events), leakage in pJ, cycles of the chip); no cores if there were no samples.
+    """
+    import h5py
+
+    epochs = slice(None) if part == "train" else slice(-1, None)
+    try:
+        with h5py.File(path, "r") as file:
+            chip = Chip.model_validate_json(file.attrs["chip"])
+            table = EnergyTable.model_validate_json(file.attrs["energy_table"])
+            samples = int(file[f"samples/{part}"][epochs].sum())
+            layers = [file[f"layers/{i}"] for i in range(len(file["layers"]))]
+            facts = [(str(layer.attrs["name"]), int(layer.attrs["memory_words"]), int(layer.attrs["neurons"])) for layer in layers]
+            counts = [layer[f"{part}/counts"][epochs].sum(axis=0) for layer in layers]
+            cycles = sum(int(layer[f"{part}/cycles"][epochs, 0].sum()) for layer in layers)
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise NeurochipError(f"{path}: cannot be priced again ({error}); make the run again") from None
+    priced, chip_us = table.for_memory(chip.core.word_bits, chip.core.bank_words), chip.microseconds(cycles)
+    cores = [
+        (name, priced, count, priced.leakage_pj(chip.leaking_bits(words), neurons, chip_us), cycles)
+        for (name, words, neurons), count in zip(facts, counts, strict=True)
+    ]
+    return (cores if samples else []), chip.microseconds(1)

@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.chip import Chip
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event
-from neurochip.energy import EnergyTable
 from neurochip.energy_report import PricedTable
 from neurochip.errors import NeurochipError
-from neurochip.report.load import Run, load_run
+from neurochip.report.load import load_run
+from neurochip.summary import stored_cores
 
 VERSION = 0.4
 ROOT = "chip"
@@ -58,32 +57,12 @@ def export_run(run_folder: Path, folder: Path) -> list[Path]:
     The totals are those of summary.json: energy_nj_per_sample x samples. Raises NeurochipError if the run cannot be read.
     """
     run = load_run(run_folder)
-    facts = run.attributes()
-    try:
-        chip = Chip.model_validate_json(facts["chip"])
-        table = EnergyTable.model_validate_json(facts["energy_table"])
-    except (KeyError, ValueError) as error:
-        raise NeurochipError(f"{run.h5}: attributes chip and energy_table cannot be read ({error}); make the run again") from None
-    priced = table.for_memory(chip.core.word_bits, chip.core.bank_words)
     paths: list[Path] = []
-    for part, epochs in (("train", slice(None)), ("test", slice(-1, None))):
-        if run.array(f"samples/{part}")[epochs].sum():
-            cores = _cores(run, part, epochs, chip, priced)
-            paths += export_accelergy(cores, Path(folder) / part, 1.0e-6 / chip.clock_mhz)
+    for part in ("train", "test"):
+        cores, cycle_us = stored_cores(run.h5, part)
+        if cores:
+            paths += export_accelergy(cores, Path(folder) / part, cycle_us * 1.0e-6)
     return paths
-
-
-def _cores(run: Run, part: str, epochs: slice, chip: Chip, priced: PricedTable) -> list[Core]:
-    layers = range(len(run.summary["layers"]))
-    chip_cycles = sum(int(run.array(f"layers/{i}/{part}/cycles")[epochs, 0].sum()) for i in layers)
-    cores = []
-    for i in layers:
-        layer = run.attributes(f"layers/{i}")
-        leaking_bits = chip.leaking_bits(int(layer["memory_words"]))
-        leakage = priced.leakage_pj(leaking_bits, int(layer["neurons"]), chip.microseconds(chip_cycles))
-        counts = run.array(f"layers/{i}/{part}/counts")[epochs].sum(axis=0)
-        cores.append((str(layer["name"]), priced, counts, leakage, chip_cycles))
-    return cores
 
 
 def _dynamic(priced: PricedTable, counts: np.ndarray) -> list[tuple[str, list[Action]]]:
