@@ -91,7 +91,7 @@ warmup_ticks = {self.warmup}
 read_from_tick = {self.read_from}
 readout = "{self.readout}"
 [energy]
-table = "sg13g2_1v2"
+table = "loihi_sanafe"
 [chip]
 preset = "reference"
 [chip.core]
@@ -328,7 +328,7 @@ CORNERS = {
     "no fraction bits, 32-bit words": (Case(bits=((9, 0),) * 2, kind="xorshift32", gains=(3.0, 3.0)), None, Event.WEIGHT_UPDATE),
     "two-bit weights": (Case(bits=((2, 0), (2, 1)), corners="mixed", warmup=0), None, Event.UPDATE_LOST),
     "narrow forward sums": (Case(sizes=(40, 9, 4), bits=((8, 6),) * 2, gains=(20.0,) * 2, acc_bits=8), None, Event.ACC_SATURATED),
-    "narrow error sums": (Case(gains=(0.1, 20.0), biases=(0.5, 0.0), back_bits=6, acc_bits=32), None, Event.ACC_SATURATED),
+    "narrow error sums": (Case(gains=(0.1, 20.0), biases=(0.5, 0.0), back_bits=6, acc_bits=28), None, Event.ACC_SATURATED),
     "errors above one": (Case(gains=(0.1, 20.0), biases=(0.5, 0.0), error_gain=3), None, Event.ERROR_SATURATED),
     "errors at shut gates": (Case(biases=(-1.0, 0.0), images=("white",) * 3), None, Event.ERROR_GATED),
     "columns by rows": (Case(transposable=False, word_bits=17, biases=(0.5, 0.0)), Event.COLUMN_READ, Event.ERROR_OUT),
