@@ -89,9 +89,9 @@ def backward(twin, label, beta, gain):
         largest = max(largest, twin.potential[out_at + k])
     total = 0.0
     for k in range(n_out):
-        total += math.exp(beta * (float(twin.potential[out_at + k]) - float(largest)))
+        total += math.exp(beta * (np.float64(twin.potential[out_at + k]) - np.float64(largest)))
     for k in range(n_out):
-        p = math.exp(beta * (float(twin.potential[out_at + k]) - float(largest))) / total
+        p = math.exp(beta * (np.float64(twin.potential[out_at + k]) - np.float64(largest))) / total
         twin.delta[out_at + k] = np.float32((1.0 if k == label else 0.0) - p)
     w_at = twin.weight.shape[0] - twin.sizes[n_layers - 1] * n_out
     for layer in range(n_layers - 1, 0, -1):

@@ -130,7 +130,7 @@ def test_threads_do_not_matter_and_seeds_do(tmp_path, no_plots):
 
 
 def test_interpreted_kernels_give_the_same_run(tmp_path, no_plots):
-    experiment = write_experiment(tmp_path, n_train=6, n_test=4, neurons=(5, 3), epochs=1, ticks=6)
+    experiment = write_experiment(tmp_path, n_train=6, n_test=4, neurons=(5, 3), epochs=1, ticks=6, more=REFERENCE)
     run(experiment, tmp_path / "compiled")
     process = start("run", experiment, "--out", tmp_path / "interpreted", "--quiet", NUMBA_DISABLE_JIT="1")
     assert process.communicate(timeout=300) == ("", "") and process.returncode == 0
