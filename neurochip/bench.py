@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neurochip import datasets, host_random
+from neurochip.build import aligned
 from neurochip.core.events import Event, Phase
 from neurochip.core.vector import add_rows
 from neurochip.datasets import Dataset
@@ -74,7 +75,7 @@ class RowAdds:
     def __init__(self, rows: int, stride: int, neurons: int) -> None:
         self.neurons = neurons
         values = host_random.words(1, rows * stride) % np.uint64(201)
-        self.weight = values.astype(np.int16).reshape(rows, stride) - np.int16(100)
+        self.weight = aligned((rows, stride), np.int16, values.astype(np.int16).reshape(rows, stride) - np.int16(100))
         lit = np.sort(host_random.permutation(2, rows)[:LIT])
         lists = [np.sort(lit[host_random.permutation(3 + k, LIT)[:SPIKES]]) for k in range(LISTS)]
         self.lists = np.array(lists, dtype=np.int32)
@@ -88,7 +89,7 @@ class RowAdds:
 
     def measure(self) -> dict[str, float]:
         """Additions per second, per way."""
-        result, sums = {}, np.zeros(self.weight.shape[1], dtype=np.int32)
+        result, sums = {}, aligned(self.weight.shape[1], np.int32)
         for name, way in self.ways.items():
             begun = time.perf_counter()
             way(sums, self.weight, self.lists, REPEATS)

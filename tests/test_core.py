@@ -406,7 +406,7 @@ def test_encoder_rate_is_pixel_over_256(sharing):
     pixels, n = np.array([0, 1, 2, 17, 128, 200, 254, 255], np.uint8), 20_000
     core = core_of(len(pixels), 1, sharing=sharing)
     lit_axons, lit_values, lit_fired = np.zeros(24, np.int32), np.zeros(24, np.uint8), np.zeros(24, np.uint8)
-    n_lit = _load_input(core, pixels, lit_axons, lit_values, lit_fired)
+    n_lit = _load_input(core, np.arange(24, dtype=np.int32), pixels, lit_axons, lit_values, lit_fired)
     assert lit_axons[:n_lit].tolist() == list(range(1, 8)) and lit_values[:n_lit].tolist() == pixels[1:].tolist()
     hits = np.zeros(len(pixels), int)
     for _ in range(n):

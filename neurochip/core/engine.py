@@ -27,7 +27,7 @@ from neurochip.core.soma import (
     receive_errors,
     teach,
 )
-from neurochip.core.state import P, Queue, Synapses, Trace, core_view
+from neurochip.core.state import N_COUNTS, P, Queue, Synapses, Trace, core_view
 from neurochip.core.vector import LANES
 
 RUN_SAMPLES = types.void(
@@ -144,13 +144,19 @@ def record_tick(chip, tick, winner):
 
 
 @kernel
-def finish_tick(chip, c, core, busy):
-    """Count the barrier and time the tick: cycles are counts x cycles per event, summed since the counters were cleared."""
-    core.counts[Phase.FORWARD * N_EVENTS + Event.BARRIER] += 1
+def cycles_of(chip, counts, begin, end):
+    """Cycles of the counters begin .. end - 1: counts x cycles per event."""
     total = 0
-    for e in range(core.counts.shape[0]):
-        total += core.counts[e] * chip.cycles_per_event[e]
-    busy[c] = total - chip.cycles[c, 1]
+    for e in range(begin, end):
+        total += counts[e] * chip.cycles_per_event[e]
+    return total
+
+
+@kernel
+def finish_tick(chip, c, core, n_live, settled, busy):
+    """Count the barrier and time the tick: cycles of the first n_live counters, which can change, and of the others, which cannot."""
+    core.counts[Phase.FORWARD * N_EVENTS + Event.BARRIER] += 1
+    busy[c] = cycles_of(chip, core.counts, 0, n_live) + settled[c] - chip.cycles[c, 1]
 
 
 @njit(RUN_SAMPLES, cache=True, nogil=True)
@@ -161,12 +167,15 @@ def run_samples(chip, run, on_error, jump, pixels, labels, votes):
     pixels uint8 (n, n_axons of the first core); labels int32 (n,); votes int32 (n, classes), the read-out registers.
     """
     n_cores = chip.param.shape[0]
-    busy = np.zeros(n_cores, np.int64)
+    busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
+    n_live = N_COUNTS if run[Run.TEACH] else N_EVENTS  # without a teacher only the forward phase counts
+    for c in range(n_cores):
+        settled[c] = cycles_of(chip, chip.counts[c], n_live, N_COUNTS)
     room = chip.param[0, P.N_AXONS] + LANES
     lit_axons, lit_values, lit_fired = np.zeros(room, np.int32), np.zeros(room, np.uint8), np.zeros(room, np.uint8)
     for s in range(pixels.shape[0]):
         chip.queue[:] = 0
-        n_lit = load_input(core_view(chip, 0), pixels[s], lit_axons, lit_values, lit_fired)
+        n_lit = load_input(core_view(chip, 0), chip.units, pixels[s], lit_axons, lit_values, lit_fired)
         winner = 0
         for tick in range(run[Run.TICKS]):
             teaching = run[Run.TEACH] and tick >= n_cores - 1  # not before the output core has input
@@ -190,7 +199,7 @@ def run_samples(chip, run, on_error, jump, pixels, labels, votes):
                     receive_errors(core, tick & 1)
                 if learning:
                     learn(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), on_error)
-                finish_tick(chip, c, core, busy)
+                finish_tick(chip, c, core, n_live, settled, busy)
             share_cycles(chip, busy)
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, winner)

@@ -143,7 +143,10 @@ def _table(images: np.ndarray) -> np.ndarray:
 
 @njit(cache=True)
 def advance(state, table):
-    """Jump every state by the number of draws the table was made for."""
+    """Jump every state by the number of draws the table was made for. The upper bytes of short states are zero, and so is their look-up."""
     for i in range(state.shape[0]):
         x = int(state[i])
-        state[i] = table[0, x & 255] ^ table[1, (x >> 8) & 255] ^ table[2, (x >> 16) & 255] ^ table[3, x >> 24]
+        jumped = int(table[0, x & 255]) ^ int(table[1, (x >> 8) & 255])
+        if x >> 16:
+            jumped ^= int(table[2, (x >> 16) & 255]) ^ int(table[3, x >> 24])
+        state[i] = jumped

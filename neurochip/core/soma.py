@@ -187,15 +187,16 @@ def teach(core, winner, teacher):
 
 
 @kernel
-def load_input(core, pixels, lit_axons, lit_values, lit_fired):
+def load_input(core, units, pixels, lit_axons, lit_values, lit_fired):
     """Write a sample's intensities into the axons; list the non-zero ones with the states of their generators. Return how many."""
     n_axons = core.param[P.N_AXONS]
-    n = 0
     for i in range(n_axons):
-        lit_axons[n] = i
-        lit_values[n] = pixels[i]
-        n += pixels[i] != 0
-    lit_fired[n : n + LANES] = 0  # what `compress` reads beyond the list
+        core.fired[i] = pixels[i]
+    core.fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
+    n = compress(units, core.fired, n_axons, lit_axons)
+    for k in range(n):
+        lit_values[k] = pixels[lit_axons[k]]
+    lit_fired[n : n + LANES] = 0
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         for k in range(n):
             core.words[k] = core.rng_axon[lit_axons[k]]
