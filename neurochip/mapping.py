@@ -99,9 +99,10 @@ def _fit(chip: Chip, where: str, name: str, axons: int, neurons: int, weight_bit
     back_full = weight_bits + math.ceil(math.log2(neurons + 1))
     if acc_full > 32 or back_full > 32:
         raise NeurochipError(f"{where}: sums need {max(acc_full, back_full)} bits, the simulator has 32; lower weight_bits")
-    for key, bits in (("acc_bits", core.acc_bits), ("back_bits", core.back_bits)):
-        if bits is not None and bits < weight_bits:
-            raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a sum of core.{key} = {bits}; raise core.{key} or leave it out")
+    if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
+        raise NeurochipError(
+            f"{where}: weight_bits = {weight_bits} do not fit a sum of core.acc_bits = {core.acc_bits}; raise core.acc_bits or leave it out"
+        )
     acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
     return Placement(
         name, axons, neurons, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full, back_bits < back_full, row_words,
