@@ -26,11 +26,11 @@ def test_the_main_net_by_hand():
 def test_what_an_experiment_and_a_chip_can_change():
     hidden, _, output = placed(
         'network.layers=[{neurons=256, weight_bits=8, frac_bits=6, name="first"}, {neurons=64}, {neurons=10}]',
-        "chip.core.acc_bits=12",
+        "chip.core.acc_bits=16",
         "chip.core.transposable=false",
     )
     assert (hidden.name, hidden.weight_bits, hidden.frac_bits, hidden.row_words) == ("first", 8, 6, 32)
-    assert hidden.acc_is_narrow and hidden.acc_bits == 12 and hidden.column_accesses == 784 and output.name == "output"
+    assert hidden.acc_is_narrow and hidden.acc_bits == 16 and hidden.column_accesses == 784 and output.name == "output"
 
 
 @pytest.mark.parametrize("neurons", [1, 3, 10, 127, 128, 200, 256])
@@ -42,6 +42,11 @@ def test_stride_holds_the_row_in_whole_vectors(neurons):
 @pytest.mark.parametrize(
     ("settings", "sizes", "message"),
     [
+        (
+            ("chip.core.acc_bits=12",),
+            (784, 10),
+            r"[network.layers[0]] layer 'hidden': weight_bits = 16 do not fit a sum of core.acc_bits = 12; raise core.acc_bits",
+        ),
         (
             (),
             (1025, 10),
