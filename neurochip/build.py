@@ -26,7 +26,7 @@ def aligned(shape: int | tuple[int, ...], dtype: type, values: np.ndarray | None
     n_bytes = size * np.dtype(dtype).itemsize
     raw = np.zeros(n_bytes + ALIGNMENT, dtype=np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
-    array = raw[start : start + n_bytes].view(dtype).reshape(shape)
+    array: np.ndarray = raw[start : start + n_bytes].view(dtype).reshape(shape)
     if values is not None:
         array[...] = values
     return array

@@ -88,8 +88,8 @@ class Simulator:
             for part in pool.map(lambda s: self._evaluate_chunk(pixels, labels, s), starts):
                 parts.append(part)
                 on_chunk(part.cost.samples)
-        counts = sum(part.cost.counts for part in parts)
-        cycles = sum(part.cost.cycles for part in parts)
+        counts = np.sum([part.cost.counts for part in parts], axis=0)
+        cycles = np.sum([part.cost.cycles for part in parts], axis=0)
         return Evaluation(np.concatenate([part.votes for part in parts]), Counts(counts, cycles, len(labels)))
 
     def _evaluate_chunk(self, pixels: np.ndarray, labels: np.ndarray, start: int) -> Evaluation:

@@ -175,7 +175,7 @@ def test_a_run_that_only_evaluated_has_dashes_and_no_accuracy_plot(tmp_path):
     folder = make_run(tmp_path / "run", hidden=(), reference=False)
     edit(folder, untrain)
     run = load_run(folder)
-    assert "96.03 % after 0 epochs (training: -)" in screen(run)
+    assert "96.03 % after 0 epochs (training, read while learning: -)" in screen(run)
     assert [path.stem for path in make_plots(run)] == ["spikes", "energy", "raster", "weights"]
 
 

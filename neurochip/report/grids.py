@@ -141,7 +141,10 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
     operating = [f"{value:g} {unit}" for value, unit in ((table["node_nm"], "nm"), (table["vdd_v"], "V")) if value is not None]
     note = f"; {dataset['note']}" if dataset["note"] else ""
     facts = [
-        ("accuracy, test", f"{percent(accuracy['test'])} after {len(accuracy['per_epoch'])} epochs (training: {percent(train)})"),
+        (
+            "accuracy, test",
+            f"{percent(accuracy['test'])} after {len(accuracy['per_epoch'])} epochs (training, read while learning: {percent(train)})",
+        ),
         ("accuracy, reference", reference),
         (
             "data set",
@@ -159,7 +162,8 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
                 f"({decimals(2)(per(1000 * total['energy_nj_per_sample'], sops))} pJ per SOP, all energy included)",
             )
         )
-    return facts + [
+    return [
+        *facts,
         (
             "chip",
             f"{chip['name']}: {chip['clock_mhz']:g} MHz, cores of {count(chip['n_axons'])} axons x {count(chip['n_neurons'])} neurons, "
@@ -170,7 +174,7 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
         (
             "simulation",
             f"{summary['simulation']['wall_s']:,.1f} s, {summary['simulation']['samples_per_s']:,.0f} samples/s, "
-            f"{summary['simulation']['sops_per_s'] / 1e9:,.2f} billion SOPs/s on this computer (not the chip)",
+            f"{summary['simulation']['sops_per_s'] / 1000000000.0:,.2f} billion SOPs/s on this computer (not the chip)",
         ),
         ("run", f"{summary['name']}, seed {summary['seed']}, neurochip {summary['version']}, hash {summary['experiment_sha256'][:12]}"),
     ]
@@ -200,7 +204,8 @@ def _compare_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         rows += [(f"{name.lower()} {label}", decimals(3)(totals[which][key])) for which, name in SETS.items()]
     for which, name in SETS.items():
         rows.append((f"{name.lower()} SOPs [1/sample]", decimals(0)(per(totals[which]["sops"], totals[which]["samples"]))))
-    return rows + [
+    return [
+        *rows,
         ("ticks, training / inference", " / ".join(ticks_per_sample(summary, which) for which in SETS)),
         ("epochs", count(len(accuracy["per_epoch"]))),
         ("neurons per layer", "-".join(str(layer["neurons"]) for layer in summary["layers"])),

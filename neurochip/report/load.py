@@ -57,7 +57,7 @@ SUMMARY = {
     "dataset": {"name": str, "source": str, "n_train": int, "n_test": int, "is_substitute": bool, "note": (str, type(None))},
     "accuracy": {
         **dict.fromkeys(("test", "reference_test", "gap"), NUMBER_OR_NONE),
-        **dict.fromkeys(("per_epoch", "train_per_epoch"), [NUMBER]),
+        **{key: [NUMBER] for key in ("per_epoch", "train_per_epoch")},
         "reference_per_epoch": LIST_OR_NONE,
     },
     "chip": {
