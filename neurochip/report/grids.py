@@ -174,7 +174,7 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
         (
             "simulation",
             f"{summary['simulation']['wall_s']:,.1f} s, {summary['simulation']['samples_per_s']:,.0f} samples/s, "
-            f"{summary['simulation']['sops_per_s'] / 1000000000.0:,.2f} billion SOPs/s on this computer (not the chip)",
+            f"{summary['simulation']['sops_per_s'] / 1e9:,.2f} billion SOPs/s on this computer (not the chip)",
         ),
         ("run", f"{summary['name']}, seed {summary['seed']}, neurochip {summary['version']}, hash {summary['experiment_sha256'][:12]}"),
     ]
