@@ -93,6 +93,7 @@ class ReferenceModel(BaseModel):
     learn_rate: float | None = Field(
         default=None, gt=0.0, description="of the first epoch, per sample; default: the rule's times its learning ticks"
     )
+    probe_weights: Literal["initial", "final"] = Field(default="initial", description="weights at which the gradients are compared")
     probe_samples: int = Field(default=32, ge=1, description="samples of the batch on which spike-made and exact gradient are compared")
     probe_ticks: list[Annotated[int, Field(ge=1, le=65536)]] = Field(
         default=[1, 4, 16, 64, 256], min_length=1, description="learning ticks per sample at which they are compared"

@@ -1,17 +1,20 @@
 """The evidence that the rule is a gradient: spike-made weight changes against the exact gradient, layer by layer, over learning ticks.
 
-On a batch of samples, with the trained weights: the mean change that one learning tick makes (weights are put back after each, and
+On a batch of samples, with the initial weights (or the final ones): the mean change that one learning tick makes (weights are put back after each, and
 every error spike learns, so nothing but the coincidences themselves is measured), averaged over 1, 4, 16, ... ticks, is compared with
 minus the exact gradient of the float twin at the same weights.
     cosine = <change, -gradient> / (|change| |gradient|)       1: the same direction
     bias   = <change, -gradient> / |gradient|**2 - 1           0: the same length along the gradient
+With final weights the exact gradient of samples already learned is small, while single ticks still err: the expected loss of a tick is
+not the loss of the mean activity, and the bias shows it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.build import aligned, fork, seed_generators, weights_of
+from neurochip.build import aligned, fork, load_weights, seed_generators
 from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.rng import jump_table
@@ -43,15 +46,14 @@ def exact_gradient(twin: Twin, pixels: np.ndarray, labels: np.ndarray, beta: flo
     return [layer / len(labels) for layer in total]
 
 
-def measure(simulator: Simulator, pixels: np.ndarray, labels: np.ndarray) -> Probe:
-    """Compare on the given batch; the simulator's own chip is left as it is."""
+def measure(simulator: Simulator, weights: Sequence[tuple[np.ndarray, np.ndarray]], pixels: np.ndarray, labels: np.ndarray) -> Probe:
+    """Compare on the given batch at the given weights (axons, neurons) and biases per layer; the simulator's own chip is left as it is."""
     experiment = simulator.setup.experiment
     ticks = np.array(sorted(set(experiment.reference.probe_ticks)), dtype=np.int64)
-    weights = [weights_of(simulator.state, c) for c in range(len(simulator.placements))]
     twin = make_twin(weights, [p.frac_bits for p in simulator.placements])
     gradient = exact_gradient(twin, pixels, labels, experiment.rule.beta, float(1 << experiment.rule.error_gain))
     cosine, bias = np.zeros((len(weights), len(ticks))), np.zeros((len(weights), len(ticks)))
-    for n, change in _mean_changes(simulator, pixels, labels, ticks):
+    for n, change in _mean_changes(simulator, weights, pixels, labels, ticks):
         for c, exact in enumerate(gradient):
             along, length = float((change[c] * exact).sum()), float((exact**2).sum())
             cosine[c, n] = along / np.sqrt(length * float((change[c] ** 2).sum())) if change[c].any() and length else 0.0
@@ -59,19 +61,22 @@ def measure(simulator: Simulator, pixels: np.ndarray, labels: np.ndarray) -> Pro
     return Probe(ticks, cosine, bias, len(labels))
 
 
-def _mean_changes(simulator, pixels, labels, ticks):
+def _mean_changes(simulator, weights, pixels, labels, ticks):
     """Yield (index into ticks, mean change per learning tick and layer, in LSB) as the ticks add up."""
     chip = fork(simulator.state)
-    start = simulator.state.weight
-    chip = chip._replace(weight=aligned(start.shape, np.int16, start), bias=aligned(chip.bias.shape, np.int32, chip.bias))
-    chip = chip._replace(rule_param=aligned(chip.rule_param.shape, np.int64))
+    own = {
+        name: aligned(array.shape, array.dtype.type) for name, array in chip._asdict().items() if name in ("weight", "bias", "rule_param")
+    }
+    chip = chip._replace(**own)
+    for c, (weight, biases) in enumerate(weights):
+        load_weights(chip, c, weight, biases)
+    start, bias = chip.weight.copy(), chip.bias.copy()
     chip.rule_param[:, Param.P_LEARN] = 1 << int(chip.rng_param[1])
     seed_generators(chip, simulator.setup.experiment.seed, "probe")
     first = max(2 * len(simulator.placements) - 1, simulator.setup.experiment.warmup_ticks)
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]] = first + 1, first, first, 1
     jump, on_error = jump_table(chip.rng_param, first + 1), rules.load("spike_backprop").on_error
-    bias = simulator.state.bias
     votes = np.zeros((1, simulator.placements[-1].neurons), dtype=np.int32)
     total = np.zeros(start.shape, dtype=np.int64)
     for tick in range(1, int(ticks[-1]) + 1):

@@ -1,7 +1,7 @@
 """The float twin: a net of the same shape, initial weights, sample order and epochs, trained by exact backprop, without spikes.
 
     v = x W + b,  h = clip(v, 0, 1) in hidden layers,  p = softmax(beta v) at the output,  x = pixel / 256 (the encoder's rate)
-    delta_out = y - p,   delta_hidden = 2**error_gain (W delta) where 0 < v < 1,   W += learn_rate x delta   after every sample
+    delta_out = y - p,   delta_hidden = W delta where 0 < v < 1,   W += learn_rate x delta   after every sample
 
 Float32, one sample at a time, every sum in a fixed order without fast-math: the same numbers on every machine with the same libm.
 It is the yardstick of what the shape can learn, and its gradient is what spike-made changes are compared with.
@@ -80,7 +80,7 @@ def forward(twin, pixels, beta):
 
 @njit(cache=True)
 def backward(twin, label, beta, gain):
-    """Fill `delta`, minus the gradient at every potential, for the image last given to `forward`."""
+    """Fill `delta`, minus the gradient at every potential, for the image last given to `forward`; times gain per layer below."""
     n_layers = twin.sizes.shape[0] - 1
     n_out = twin.sizes[n_layers]
     out_at = twin.potential.shape[0] - n_out
@@ -176,12 +176,11 @@ class Reference:
         self.experiment, self.placements = experiment, placements
         self.twin = make_twin(weights, [p.frac_bits for p in placements])
         self.beta = experiment.rule.beta
-        self.gain = float(1 << experiment.rule.error_gain)
 
     def train(self, pixels: np.ndarray, labels: np.ndarray, epoch: int) -> None:
         """One epoch over samples already in the epoch's order."""
         rates = learn_rates(self.experiment, self.placements, epoch)
-        train_samples(self.twin, pixels, labels, rates, self.beta, self.gain)
+        train_samples(self.twin, pixels, labels, rates, self.beta, 1.0)
 
     def accuracy(self, pixels: np.ndarray, labels: np.ndarray) -> float:
         """Share of images classified right."""

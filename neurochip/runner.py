@@ -190,7 +190,8 @@ class Runner:
         from neurochip import probe
 
         n = self.setup.experiment.reference.probe_samples
-        return probe.measure(self.simulator, self.data.x_train[:n], self.data.y_train[:n])
+        weights = self.initial if self.setup.experiment.reference.probe_weights == "initial" else self._weights()
+        return probe.measure(self.simulator, weights, self.data.x_train[:n], self.data.y_train[:n])
 
     def _check_raster_sample(self) -> None:
         sample, n = self.setup.experiment.record.raster_sample, len(self.data.y_train)

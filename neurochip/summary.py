@@ -65,7 +65,7 @@ def summarise(setup: Setup, data: Dataset, placements: list[Placement], record: 
         "energy_table": {key: getattr(setup.energy_table, key) for key in ("name", "node_nm", "vdd_v", "source")},
         "layers": layers,
         "totals": {name: _totals(*priced) for name, priced in sets.items()},
-        "probe": _probe_facts(placements, final.probe),
+        "probe": _probe_facts(experiment.reference.probe_weights, placements, final.probe),
         "simulation": final.simulation,
     }  # fmt: skip
     result["warnings"] = _warnings(result)
@@ -149,14 +149,14 @@ def _totals(sets: list[dict[str, Any]], kinds: dict[str, float]) -> dict[str, An
     }
 
 
-def _probe_facts(placements: list[Placement], probe: Any) -> dict[str, Any] | None:
+def _probe_facts(weights: str, placements: list[Placement], probe: Any) -> dict[str, Any] | None:
     if probe is None:
         return None
     layers = [
         {"name": place.name, "cosine": cosine.tolist(), "bias": bias.tolist()}
         for place, cosine, bias in zip(placements, probe.cosine, probe.bias, strict=True)
     ]
-    return {"ticks": probe.ticks.tolist(), "samples": probe.samples, "layers": layers}
+    return {"weights": weights, "ticks": probe.ticks.tolist(), "samples": probe.samples, "layers": layers}
 
 
 def _warnings(summary: dict[str, Any]) -> list[str]:

@@ -208,7 +208,12 @@ def _probe(file: h5py.File, layers: list[dict], rng) -> dict:
     bias = [[round(0.3 / n + 0.01 * i + 0.002 * rng.random(), 4) for n in ticks] for i in range(len(layers))]
     file["probe/ticks"], file["probe/cosine"], file["probe/bias"] = np.array(ticks, float), np.array(cosine), np.array(bias)
     parts = zip(layers, cosine, bias, strict=True)
-    return {"ticks": ticks, "samples": 256, "layers": [{"name": layer["name"], "cosine": c, "bias": b} for layer, c, b in parts]}
+    return {
+        "weights": "initial",
+        "ticks": ticks,
+        "samples": 256,
+        "layers": [{"name": layer["name"], "cosine": c, "bias": b} for layer, c, b in parts],
+    }
 
 
 if __name__ == "__main__":

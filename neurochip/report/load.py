@@ -73,7 +73,7 @@ SUMMARY = {
     "simulation": dict.fromkeys(("wall_s", "samples_per_s", "sops_per_s"), NUMBER),
     "warnings": [str],
 }
-PROBE = {"ticks": [NUMBER], "samples": int, "layers": [{"name": str, "cosine": [NUMBER], "bias": [NUMBER]}]}
+PROBE = {"weights": str, "ticks": [NUMBER], "samples": int, "layers": [{"name": str, "cosine": [NUMBER], "bias": [NUMBER]}]}
 
 
 @dataclass(frozen=True)

@@ -260,7 +260,9 @@ def _gradient(run: Run):
     probe = run.summary["probe"]
     if probe is None:
         return None
-    figure = _new(10, 4.8, _named(run, f"spike-made weight change against the exact gradient ({probe['samples']:,} samples)"))
+    figure = _new(
+        10, 4.8, _named(run, f"spike-made weight change against exact gradient ({probe['samples']:,} samples, {probe['weights']} weights)")
+    )
     cosine, bias = figure.subplots(1, 2)
     for i, layer in enumerate(probe["layers"]):
         for axes, key in ((cosine, "cosine"), (bias, "bias")):
