@@ -1,8 +1,8 @@
 """The evidence that the rule is a gradient: spike-made weight changes against the exact gradient, layer by layer, over learning ticks.
 
-On a batch of samples, with the initial weights (or the final ones): the mean change that one learning tick makes (weights are put back after each, and
-every error spike learns, so nothing but the coincidences themselves is measured), averaged over 1, 4, 16, ... ticks, is compared with
-minus the exact gradient of the float twin at the same weights.
+On a batch of samples, with the initial weights (or the final ones): the mean change that one learning tick makes (weights are put back
+after each, and every error spike learns, so nothing but the coincidences themselves is measured), averaged over 1, 4, 16, ... ticks, is
+compared with minus the exact gradient of the float twin at the same weights.
     cosine = <change, -gradient> / (|change| |gradient|)       1: the same direction
     bias   = <change, -gradient> / |gradient|**2 - 1           0: the same length along the gradient
 With final weights the exact gradient of samples already learned is small, while single ticks still err: the expected loss of a tick is
