@@ -174,10 +174,10 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def scale(data: Dataset, settings: tuple[str, ...]) -> dict[str, float]:
-    """Microseconds and SOP per sample of training and inference for one variation of the net, best of three."""
+    """Microseconds and SOP per sample of training and inference for one variation of the net, best of eight."""
     job, result = Job(data, settings + _test_ticks(settings), 1000), {}
     for name, run in (("training", job.train), ("inference", job.infer)):
-        sops, samples = max(run(500) for _ in range(3))
+        sops, samples = max(run(500) for _ in range(8))
         result |= {f"{name}_us_per_sample": 1e6 / samples, f"{name}_sops_per_sample": sops / samples}
     return result
 

