@@ -9,14 +9,13 @@ import numpy as np
 from neurochip import host_random
 from neurochip.chip import Chip
 from neurochip.core import rules
-from neurochip.core.rng import Sharing, advance, jump_table
+from neurochip.core.rng import RngParam, Sharing, advance, jump_table
 from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, P, Queue, Trace
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Experiment
 from neurochip.mapping import Placement
 
 ALIGNMENT = 64  # bytes: no vector load crosses a cache line
-BANKS = ("rng_neuron", "rng_axon", "rng_learn")
 SHARED = ("param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "units")
 
 
@@ -95,7 +94,7 @@ def initial_weights(experiment: Experiment, placements: Sequence[Placement]) -> 
 
 def seed_generators(chip: ChipState, seed: int, stream: str) -> None:
     """Give every generator of the chip its seed of that stream. Within a core all banks together have different states."""
-    bits = int(chip.rng_param[1])
+    bits = int(chip.rng_param[RngParam.BITS])
     for c, param in enumerate(chip.param):
         axons, stride, neurons = (int(param[p]) for p in (P.N_AXONS, P.STRIDE, P.N_NEURONS))
         if axons + neurons + 1 > 2**bits - 1:
@@ -185,7 +184,7 @@ def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
     """Write the rule's integer parameters of an epoch into every core."""
     rule = rules.load(experiment.rule.name)
     for c in range(len(state.param)):
-        frac_bits, rng_bits = int(state.param[c, P.FRAC_BITS]), int(state.rng_param[1])
+        frac_bits, rng_bits = int(state.param[c, P.FRAC_BITS]), int(state.rng_param[RngParam.BITS])
         state.rule_param[c] = rule.quantise(experiment.rule_settings, epoch, frac_bits, rng_bits)
 
 
@@ -200,7 +199,7 @@ def fork(state: ChipState) -> ChipState:
 def jump_samples(state: ChipState, n_ticks: int) -> None:
     """Advance the free-running generators (somas of every core, encoder of the first) by n_ticks ticks, as running samples would."""
     table = jump_table(state.rng_param, n_ticks)
-    shared = state.rng_param[3] != Sharing.PER_UNIT
+    shared = state.rng_param[RngParam.SHARING] != Sharing.PER_UNIT
     for c in range(len(state.param)):
         at, neurons = int(state.param[c, P.NEURON_AT]), int(state.param[c, P.N_NEURONS])
         advance(state.rng_neuron[at : at + (1 if shared else neurons)], table)

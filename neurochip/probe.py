@@ -16,11 +16,11 @@ import numpy as np
 
 from neurochip.build import aligned, fork, load_weights, seed_generators
 from neurochip.core import rules
-from neurochip.core.engine import Run, run_samples
-from neurochip.core.rng import jump_table
+from neurochip.core.engine import run_samples
+from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.reference import Twin, backward, forward, make_twin
-from neurochip.simulator import Simulator
+from neurochip.simulator import Simulator, run_vector
 
 
 class Probe(NamedTuple):
@@ -71,11 +71,10 @@ def _mean_changes(simulator, weights, pixels, labels, ticks):
     for c, (weight, biases) in enumerate(weights):
         load_weights(chip, c, weight, biases)
     start, bias = chip.weight.copy(), chip.bias.copy()
-    chip.rule_param[:, Param.P_LEARN] = 1 << int(chip.rng_param[1])
+    chip.rule_param[:, Param.P_LEARN] = 1 << int(chip.rng_param[RngParam.BITS])
     seed_generators(chip, simulator.setup.experiment.seed, "probe")
     first = max(2 * len(simulator.placements) - 1, simulator.setup.experiment.warmup_ticks)
-    run = np.zeros(len(Run), dtype=np.int64)
-    run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]] = first + 1, first, first, 1
+    run = run_vector(first + 1, first, first, True)
     jump, on_error = jump_table(chip.rng_param, first + 1), rules.load("spike_backprop").on_error
     votes = np.zeros((1, simulator.placements[-1].neurons), dtype=np.int32)
     total = np.zeros(start.shape, dtype=np.int64)

@@ -59,7 +59,7 @@ class Simulator:
         """Present an epoch's samples from position `start` on; after every chunk yield (position reached, right answers in the chunk)."""
         experiment = self.setup.experiment
         set_rule(self.state, experiment, epoch)
-        run = _run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns)
+        run = run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns)
         jump = jump_table(self.state.rng_param, experiment.run.ticks)
         order = self.order(epoch, len(labels))
         while start < len(order):
@@ -97,7 +97,7 @@ class Simulator:
         chip = self.test_chip(start)
         chunk = slice(start, start + TEST_CHUNK)
         votes = np.zeros((len(labels[chunk]), self.placements[-1].neurons), dtype=np.int32)
-        run = _run_vector(ticks, ticks, min(experiment.read_from_tick, ticks - 1), False)
+        run = run_vector(ticks, ticks, experiment.read_from_tick, False)
         run_samples(chip, run, rules.load("frozen").on_error, jump_table(chip.rng_param, ticks), pixels[chunk], labels[chunk], votes)
         counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
         return Evaluation(votes, Counts(counts, chip.cycles, len(votes)))
@@ -126,14 +126,15 @@ class Simulator:
         chip = fork(self.state)._replace(trace=np.zeros((ticks * widest, len(Trace)), dtype=np.int32))
         seed_generators(chip, experiment.seed, "raster")
         votes = np.zeros((1, self.placements[-1].neurons), dtype=np.int32)
-        run = _run_vector(ticks, ticks, 0, True)
+        run = run_vector(ticks, ticks, 0, True)
         run_samples(
             chip, run, self.rule.on_error, jump_table(chip.rng_param, ticks), pixels[None], np.array([label], dtype=np.int32), votes
         )
         return chip.trace[: chip.traced[0]]
 
 
-def _run_vector(ticks: int, learn_from: int, read_from: int, teach: bool) -> np.ndarray:
+def run_vector(ticks: int, learn_from: int, read_from: int, teach: bool) -> np.ndarray:
+    """The int64 vector of Run."""
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]] = ticks, learn_from, read_from, teach
     return run

@@ -21,7 +21,7 @@ ERROR = Phase.ERROR * N_EVENTS
 
 @kernel
 def fresh_words(core, state, units):
-    """Step a bank that serves `units` units and return the array of their words; count the steps of its generators."""
+    """Step a bank that serves `units` units and return the array of their words."""
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         rng.step(state, units, core.rng_param)
         return state
