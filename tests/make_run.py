@@ -140,6 +140,7 @@ def _counts(i: int, shape: tuple[int, int], samples: int, learns: bool, rng) -> 
             Event.WORD_READ: errors * 10,
             Event.WORD_WRITE: errors * 10,
             Event.WEIGHT_UPDATE: errors * 12,
+            Event.LEARN_DECISION: errors - errors // 3,
             Event.UPDATE_LOST: errors // 9,
         }
         counts[Phase.LEARN, list(learn)] = list(learn.values())

@@ -171,6 +171,7 @@ class Core:
     def learn(self):
         learners = []
         for neuron, sign in self.own_errors:
+            self.count(Phase.LEARN, Event.LEARN_DECISION)
             if self.layer["p_learn"] < 2 ** RNG_BITS[self.rng["kind"]]:  # else certain: no draw
                 words, _ = draw_words({**self.rng, "sharing": "per_unit"}, self.layer["learn_state"], 1)
                 self.count(Phase.LEARN, Event.RNG_DRAW)

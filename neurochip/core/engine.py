@@ -92,9 +92,10 @@ def error_phases(chip, c, core, tick):
 
 @kernel
 def learn(core, rule_param, on_error):
-    """Phase 6: hand the rule what this core knows of this tick."""
+    """Phase 6: hand the rule what this core knows of this tick; every own error spike takes one decision, whatever the rule makes of it."""
     n = core.queue[Queue.OWN_ERRORS]
     if n > 0:
+        core.counts[Phase.LEARN * N_EVENTS + Event.LEARN_DECISION] += n
         on_error(
             Synapses(
                 core.param,

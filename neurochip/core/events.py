@@ -34,11 +34,12 @@ class Event(IntEnum):
     WEIGHT_UPDATE = 14  # one weight changed by one step in the update logic
     BIAS_UPDATE = 15  # one bias changed by one step
     BARRIER = 16  # the end of one tick, once per core
+    LEARN_DECISION = 17  # one own error spike offered to the learning rule: drawn, and its bias stepped
     # observed, never timed or priced:
-    ERROR_GATED = 17  # an error spike that met a closed gate
-    UPDATE_LOST = 18  # an update without effect: weight or bias already at its rail
-    ACC_SATURATED = 19  # an addition clamped at the accumulator's rail
-    ERROR_SATURATED = 20  # an error sum above what a probability of one can express
+    ERROR_GATED = 18  # an error spike that met a closed gate
+    UPDATE_LOST = 19  # an update without effect: weight or bias already at its rail
+    ACC_SATURATED = 20  # an addition clamped at the accumulator's rail
+    ERROR_SATURATED = 21  # an error sum above what a probability of one can express
 
 
 N_EVENTS = len(Event)
@@ -49,6 +50,6 @@ COMPONENT = {
     "synapse_memory": (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ),
     "neuron": (Event.INPUT_LOAD, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.READOUT, Event.BARRIER),
     "random": (Event.RNG_DRAW,),
-    "learning": (Event.WEIGHT_UPDATE, Event.BIAS_UPDATE),
+    "learning": (Event.WEIGHT_UPDATE, Event.BIAS_UPDATE, Event.LEARN_DECISION),
     "network": (Event.SPIKE_IN, Event.SPIKE_OUT, Event.ERROR_IN, Event.ERROR_OUT, Event.HOP),
 }  # which line of the energy report an event belongs to; leakage is a line of its own
