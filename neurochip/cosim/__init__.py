@@ -1,1 +1,1 @@
-"""The RTL twin beside the simulator: built, run and compared, cycle by cycle (docs/rtl.md)."""
+"""The RTL twin from the simulator's side: parameters, expected cycles, builds, lock-step, golden export. docs/rtl.md is the contract."""

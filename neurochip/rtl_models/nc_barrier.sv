@@ -1,0 +1,72 @@
+// The barrier: starts every tick of a sample in all cores at once, waits until the last is idle and its packets have arrived, and lets
+// generators step and queues swap in the two cycles before the next tick. Counterpart: run_samples() and share_cycles() in core/engine.py.
+`default_nettype none
+module nc_barrier (
+    input wire clk,
+    input wire rst,
+    input wire config_write,
+    input wire [1:0] config_address,  // ticks, first tick that learns, first tick that is read out, teacher on
+    input wire [31:0] config_data,
+    output wire [31:0] config_value,
+    input wire sample_valid,
+    output wire sample_ready,
+    input wire [15:0] sample_label,
+    input wire any_busy,
+    output wire step,
+    output wire swap,
+    output reg new_sample,
+    output reg [15:0] label,
+    output wire learning,
+    output wire teaching,
+    output wire reading,
+    output wire idle
+);
+    localparam [1:0] WAIT = 2'd0, SWAP = 2'd1, RUN = 2'd2, NETWORK = 2'd3;
+    localparam int QUIET = neurochip_pkg::NETWORK_CYCLES + neurochip_pkg::BARRIER_CYCLES - 2;  // from the last busy cycle to the step
+
+    reg [31:0] ticks, learn_from, read_from;
+    reg teach;
+    reg [1:0] state;
+    reg [31:0] tick;
+    reg [15:0] waited;
+
+    wire is_over = state == NETWORK && 32'(waited) == QUIET;
+    wire is_last_tick = tick + 32'd1 == ticks;
+    wire begins = sample_valid & sample_ready;
+    assign sample_ready = state == WAIT || (is_over && is_last_tick);
+    assign step = begins || (is_over && !is_last_tick);
+    assign swap = state == SWAP;
+    assign learning = teach && tick >= learn_from;
+    assign teaching = teach && tick >= neurochip_pkg::N_CORES - 1;
+    assign reading = tick >= read_from;
+    assign idle = state == WAIT;
+    assign config_value = config_address == 2'd0 ? ticks : config_address == 2'd1 ? learn_from : config_address == 2'd2 ? read_from : {31'b0, teach};
+
+    always_ff @(posedge clk) begin
+        if (rst) state <= WAIT;
+        else if (step) state <= SWAP;
+        else
+            case (state)
+                SWAP: state <= RUN;
+                RUN: if (!any_busy) state <= NETWORK;
+                NETWORK: if (is_over) state <= WAIT;
+                default: state <= WAIT;
+            endcase
+
+        waited <= state == NETWORK ? waited + 16'd1 : 16'd1;
+        if (begins) begin
+            tick <= '0;
+            label <= sample_label;
+        end else if (step) tick <= tick + 32'd1;
+        if (step) new_sample <= begins;
+
+        if (config_write)
+            case (config_address)
+                2'd0: ticks <= config_data;
+                2'd1: learn_from <= config_data;
+                2'd2: read_from <= config_data;
+                default: teach <= config_data[0];
+            endcase
+    end
+endmodule
+`default_nettype wire

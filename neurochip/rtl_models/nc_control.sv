@@ -1,0 +1,208 @@
+// The states of a core and its walk through a tick: which axon, word, neuron, error is in hand, and what comes next. States with nothing
+// to do are skipped without a cycle, and the memory is addressed from the next state, so that a word is there when its cycle comes.
+// Counterpart: the loop over phases in core/engine.py.
+`default_nettype none
+module nc_control #(
+    parameter int N_AXONS = 16,
+    parameter int N_NEURONS = 8,
+    parameter int FIELDS = 4,
+    parameter bit TRANSPOSABLE = 1,
+    parameter bit IS_FIRST = 0,
+    parameter bit IS_LAST = 0,
+    parameter int ROW_WORDS = (N_NEURONS + FIELDS - 1) / FIELDS,
+    parameter int ACCESSES = TRANSPOSABLE ? (N_AXONS + FIELDS - 1) / FIELDS : N_AXONS
+) (
+    input wire clk,
+    input wire rst,
+    input wire start,
+    input wire new_sample,
+    input wire learning,
+    input wire stall,  // the packet of this cycle is not taken
+    input wire intensity_valid,
+    input wire [N_AXONS-1:0] active,
+    // own errors
+    input wire own_any,
+    input wire own_after,  // own errors of this tick, the one in hand included
+    input wire walk_any,
+    input wire walk_more,
+    input wire [15:0] walk_neuron,
+    input wire walk_minus,
+    output wire walk_restart,
+    output wire walk_take,
+    input wire inbox_any,
+    input wire inbox_more,
+    // error sums
+    input wire sums_any_after,
+    input wire sums_any_more,
+    // learning
+    input wire learns,
+    output reg [3:0] state,
+    output wire leaves_fire,
+    output reg [15:0] axon,
+    output reg [15:0] word,  // of the row; of an output or hidden soma's potential
+    output reg [7:0] field,
+    output reg [15:0] neuron,  // in hand in FIRE; of the error in BACK_INTEGRATE
+    output reg minus,
+    output reg is_first_error,
+    output reg [15:0] access,
+    output reg [N_NEURONS-1:0] learners,
+    output reg [N_NEURONS-1:0] learners_minus,
+    output wire [15:0] learn_word,
+    // memory
+    output wire row_read,
+    output wire row_write,
+    output wire [19:0] row_address,
+    output wire column_read,
+    output wire [15:0] column_neuron,
+    output wire [15:0] column_access
+);
+    localparam [3:0] IDLE = neurochip_pkg::IDLE, LOAD = neurochip_pkg::LOAD, START = neurochip_pkg::START;
+    localparam [3:0] INTEGRATE = neurochip_pkg::INTEGRATE, BACK_INTEGRATE = neurochip_pkg::BACK_INTEGRATE;
+    localparam [3:0] ERROR_FIRE = neurochip_pkg::ERROR_FIRE, FIRE = neurochip_pkg::FIRE;
+    localparam [3:0] RECEIVE_ERRORS = neurochip_pkg::RECEIVE_ERRORS, DECIDE = neurochip_pkg::DECIDE;
+    localparam [3:0] LEARN_READ = neurochip_pkg::LEARN_READ, LEARN_WRITE = neurochip_pkg::LEARN_WRITE;
+
+    // ---- walks: spiking axons, words that hold a learner
+    reg [N_AXONS-1:0] axons_left;
+    wire [N_AXONS-1:0] axons = state == START || state == DECIDE ? active : axons_left;
+    wire [N_AXONS-1:0] axons_rest;
+    wire axon_any;
+    wire [15:0] axon_next;
+    nc_find_first #(
+        .N(N_AXONS)
+    ) next_axon (
+        .bits(axons),
+        .any(axon_any),
+        .index(axon_next),
+        .rest(axons_rest)
+    );
+
+    reg [ROW_WORDS-1:0] touched, words_left;
+    reg is_row_begun;
+    wire [ROW_WORDS-1:0] words_rest;
+    wire word_any;
+    nc_find_first #(
+        .N(ROW_WORDS)
+    ) next_word (
+        .bits(is_row_begun ? words_left : touched),
+        .any(word_any),
+        .index(learn_word),
+        .rest(words_rest)
+    );
+
+    // ---- what comes next
+    wire last_word = 32'(word) == ROW_WORDS - 1;
+    wire last_access = 32'(access) == ACCESSES - 1;
+    wire last_neuron = 32'(neuron) == N_NEURONS - 1;
+    wire goes_back = !IS_FIRST && own_any;
+    wire any_learner = |touched | learns;
+
+    reg [3:0] next;
+    reg take_axon, take_error, go_back;
+    always_comb begin
+        next = state;
+        take_axon = 1'b0;
+        take_error = 1'b0;
+        go_back = 1'b0;
+        case (state)
+            IDLE: if (start) next = IS_FIRST && new_sample ? LOAD : START;
+            LOAD: if (intensity_valid && 32'(axon) == N_AXONS - 1) next = START;
+            START: begin
+                take_axon = axon_any;
+                go_back = !axon_any && goes_back;
+                next = axon_any ? INTEGRATE : goes_back ? BACK_INTEGRATE : FIRE;
+            end
+            INTEGRATE:
+            if (last_word) begin
+                take_axon = axon_any;
+                go_back = !axon_any && goes_back;
+                next = axon_any ? INTEGRATE : goes_back ? BACK_INTEGRATE : FIRE;
+            end
+            BACK_INTEGRATE:
+            if (last_access) begin
+                take_error = walk_any;
+                next = walk_any ? BACK_INTEGRATE : sums_any_after ? ERROR_FIRE : FIRE;
+            end
+            ERROR_FIRE: if (!stall && !sums_any_more) next = FIRE;
+            FIRE: if (!stall && last_neuron) next = inbox_any ? RECEIVE_ERRORS : learning && IS_LAST && own_after ? DECIDE : IDLE;
+            RECEIVE_ERRORS: if (!inbox_more) next = learning && own_after ? DECIDE : IDLE;
+            DECIDE:
+            if (!walk_more) begin
+                take_axon = any_learner && axon_any;
+                next = any_learner && axon_any ? LEARN_READ : IDLE;
+            end
+            LEARN_READ: next = LEARN_WRITE;
+            LEARN_WRITE: begin
+                take_axon = !word_any && axon_any;
+                next = word_any || axon_any ? LEARN_READ : IDLE;
+            end
+            default: next = IDLE;
+        endcase
+    end
+
+    reg decide_begun;
+    assign walk_restart = state == DECIDE ? ~decide_begun : state != BACK_INTEGRATE;
+    assign walk_take = go_back | take_error | state == DECIDE;
+    assign leaves_fire = state == FIRE && last_neuron && !stall;
+
+    // ---- addresses, of the next state; a read-modify-write addresses in its own two states
+    wire [15:0] axon_ahead = take_axon ? axon_next : axon;
+    wire [15:0] word_ahead = take_axon ? 16'd0 : word + 16'd1;
+    wire [15:0] neuron_ahead = go_back | take_error ? walk_neuron : neuron;
+    wire [15:0] access_ahead = go_back | take_error ? 16'd0 : access + 16'd1;
+    wire integrates = next == INTEGRATE;
+    wire backs = next == BACK_INTEGRATE;
+    wire [15:0] row_axon = integrates ? axon_ahead : backs ? access_ahead : axon;
+    wire [15:0] row_word = integrates ? word_ahead : backs ? 16'(32'(neuron_ahead) / FIELDS) : state == LEARN_READ ? learn_word : word;
+    assign row_read = integrates | state == LEARN_READ | (backs && !TRANSPOSABLE);
+    assign row_write = state == LEARN_WRITE;
+    assign row_address = 20'(32'(row_axon) * ROW_WORDS + 32'(row_word));
+    assign column_read = backs && TRANSPOSABLE;
+    assign column_neuron = neuron_ahead;
+    assign column_access = access_ahead;
+
+    // ---- registers
+    wire [N_NEURONS-1:0] decided = N_NEURONS'(learns) << walk_neuron;
+    wire [15:0] decided_word = 16'(32'(walk_neuron) / FIELDS);
+    wire enters_fire = next == FIRE && state != FIRE;
+    always_ff @(posedge clk) begin
+        if (rst) state <= IDLE;
+        else state <= next;
+
+        if (state == IDLE) axon <= '0;
+        else if (state == LOAD) axon <= axon + 16'(intensity_valid);
+        else if (take_axon) axon <= axon_next;
+        if (take_axon) axons_left <= axons_rest;
+
+        if (enters_fire || take_axon) word <= '0;
+        else if (state == INTEGRATE) word <= word + 16'd1;
+        else if (state == LEARN_READ) word <= learn_word;
+        else if (state == FIRE && !stall && 32'(field) == FIELDS - 1) word <= word + 16'd1;
+        if (enters_fire) field <= '0;
+        else if (state == FIRE && !stall) field <= 32'(field) == FIELDS - 1 ? '0 : field + 8'd1;
+
+        if (enters_fire) neuron <= '0;
+        else if (go_back || take_error) neuron <= walk_neuron;
+        else if (state == FIRE && !stall) neuron <= neuron + 16'd1;
+        if (go_back || take_error) begin
+            minus <= walk_minus;
+            is_first_error <= go_back;
+            access <= '0;
+        end else if (state == BACK_INTEGRATE) access <= access + 16'd1;
+
+        decide_begun <= state == DECIDE;
+        if (state == START) begin
+            touched <= '0;
+            learners <= '0;
+            is_row_begun <= 1'b0;
+        end else if (state == DECIDE) begin
+            if (learns) touched <= touched | ROW_WORDS'(1) << decided_word;
+            learners <= learners | decided;
+            learners_minus <= walk_minus ? learners_minus | decided : learners_minus & ~decided;
+        end else if (state == LEARN_READ) begin
+            words_left <= words_rest;
+            is_row_begun <= 1'b1;
+        end else if (state == LEARN_WRITE && !word_any) is_row_begun <= 1'b0;
+    end
+endmodule
+`default_nettype wire

@@ -1,0 +1,215 @@
+// The chip: a chain of cores with their memories, links for spikes and errors between them, and the barrier. Sizes and widths come from
+// neurochip_pkg. `spike_stall` and `error_stall` hold back a core's outgoing packets for a cycle (a busy network). Configuration:
+// core 255 is the barrier (ticks, first tick that learns, first that is read out, teacher on). Counterpart: ChipState, run_samples().
+`default_nettype none
+module nc_engine #(
+    parameter int N_CORES = neurochip_pkg::N_CORES,
+    parameter bit TRACE = 1
+) (
+    input wire clk,
+    input wire rst,
+    input wire config_read,
+    input wire config_write,
+    input wire [7:0] config_core,
+    input wire [23:0] config_address,
+    input wire [31:0] config_wdata,
+    output wire [31:0] config_rdata,
+    input wire sample_valid,
+    output wire sample_ready,
+    input wire [15:0] sample_label,
+    input wire intensity_valid,
+    output wire intensity_ready,
+    input wire [7:0] intensity,
+    input wire [N_CORES-1:0] spike_stall,
+    input wire [N_CORES-1:0] error_stall,
+    output wire out_valid,  // the winner of a tick leaves the chip
+    output wire [15:0] out_unit,
+    output wire idle,
+    output wire [N_CORES*256-1:0] trace
+);
+    wire step, swap, new_sample, learning, teaching, reading;
+    wire [15:0] label;
+    wire [N_CORES-1:0] busy, takes_intensity;
+    wire [31:0] barrier_value;
+    nc_barrier barrier (
+        .clk(clk),
+        .rst(rst),
+        .config_write(config_write && config_core == 8'd255),
+        .config_address(config_address[1:0]),
+        .config_data(config_wdata),
+        .config_value(barrier_value),
+        .sample_valid(sample_valid),
+        .sample_ready(sample_ready),
+        .sample_label(sample_label),
+        .any_busy(|busy),
+        .step(step),
+        .swap(swap),
+        .new_sample(new_sample),
+        .label(label),
+        .learning(learning),
+        .teaching(teaching),
+        .reading(reading),
+        .idle(idle)
+    );
+    assign intensity_ready = takes_intensity[0];
+
+    // link c carries spikes into core c and errors out of it
+    wire [N_CORES:0] spike_valid, spike_ready, error_valid, error_ready;
+    wire [(N_CORES+1)*16-1:0] spike_unit;
+    wire [(N_CORES+1)*17-1:0] error_unit;
+    wire [N_CORES*32-1:0] core_value;
+    assign spike_valid[0] = 1'b0;
+    assign spike_unit[15:0] = '0;
+    assign error_ready[0] = 1'b1;
+    assign error_valid[N_CORES] = 1'b0;
+    assign error_unit[N_CORES*17+:17] = '0;
+    assign spike_ready[N_CORES] = ~spike_stall[N_CORES-1];
+    assign out_valid = spike_valid[N_CORES] && spike_ready[N_CORES];
+    assign out_unit = spike_unit[N_CORES*16+:16];
+
+    genvar c;
+    generate
+        for (c = 0; c < N_CORES; c = c + 1) begin : core
+            localparam int AXONS = neurochip_pkg::N_AXONS[c*32+:32];
+            localparam int NEURONS = neurochip_pkg::N_NEURONS[c*32+:32];
+            localparam int WEIGHT_BITS = neurochip_pkg::WEIGHT_BITS[c*32+:32];
+            localparam int WORD_BITS = neurochip_pkg::WORD_BITS;
+            localparam int SLICES = (WORD_BITS + 31) / 32;
+            localparam bit IS_LAST = c == N_CORES - 1;
+            wire row_read, row_write, column_read;
+            wire [19:0] row_address;
+            wire [SLICES-1:0] row_mask;
+            wire [WORD_BITS-1:0] row_wdata, row_rdata, column_rdata;
+            wire [15:0] column_neuron, column_access;
+            wire sends_spike, sends_error, takes_spike, takes_error;
+            wire [15:0] spike;
+            wire [16:0] error;
+
+            nc_core #(
+                .N_AXONS(AXONS),
+                .N_NEURONS(NEURONS),
+                .WEIGHT_BITS(WEIGHT_BITS),
+                .FRAC_BITS(neurochip_pkg::FRAC_BITS[c*32+:32]),
+                .ACC_BITS(neurochip_pkg::ACC_BITS[c*32+:32]),
+                .ACC_NARROW(neurochip_pkg::ACC_NARROW[c]),
+                .BACK_BITS(neurochip_pkg::BACK_BITS[c*32+:32]),
+                .BACK_NARROW(neurochip_pkg::BACK_NARROW[c]),
+                .IS_FIRST(c == 0),
+                .IS_LAST(IS_LAST),
+                .TRACE(TRACE)
+            ) core (
+                .clk(clk),
+                .rst(rst),
+                .step(step),
+                .swap(swap),
+                .new_sample(new_sample),
+                .learning(learning),
+                .teaching(teaching),
+                .reading(reading),
+                .label(label),
+                .busy(busy[c]),
+                .config_read(config_read && config_core == 8'(c)),
+                .config_write(config_write && config_core == 8'(c)),
+                .config_address(config_address),
+                .config_wdata(config_wdata),
+                .config_rdata(core_value[c*32+:32]),
+                .intensity_valid(c == 0 && intensity_valid),
+                .intensity_ready(takes_intensity[c]),
+                .intensity(intensity),
+                .spike_in_valid(spike_valid[c]),
+                .spike_in_ready(spike_ready[c]),
+                .spike_in_unit(spike_unit[c*16+:16]),
+                .spike_out_valid(sends_spike),
+                .spike_out_ready(takes_spike),
+                .spike_out_unit(spike),
+                .error_in_valid(error_valid[c+1]),
+                .error_in_ready(error_ready[c+1]),
+                .error_in_unit(error_unit[(c+1)*17+:17]),
+                .error_out_valid(sends_error),
+                .error_out_ready(takes_error),
+                .error_out_unit(error),
+                .row_read(row_read),
+                .row_write(row_write),
+                .row_address(row_address),
+                .row_mask(row_mask),
+                .row_wdata(row_wdata),
+                .row_rdata(row_rdata),
+                .column_read(column_read),
+                .column_neuron(column_neuron),
+                .column_access(column_access),
+                .column_rdata(column_rdata),
+                .trace(trace[c*256+:256])
+            );
+            nc_memory #(
+                .N_AXONS(AXONS),
+                .N_NEURONS(NEURONS),
+                .WEIGHT_BITS(WEIGHT_BITS),
+                .WORD_BITS(WORD_BITS),
+                .TRANSPOSABLE(neurochip_pkg::TRANSPOSABLE)
+            ) memory (
+                .clk(clk),
+                .row_read(row_read),
+                .row_write(row_write),
+                .row_address(row_address),
+                .row_mask(row_mask),
+                .row_wdata(row_wdata),
+                .row_rdata(row_rdata),
+                .column_read(column_read),
+                .column_neuron(column_neuron),
+                .column_access(column_access),
+                .column_rdata(column_rdata)
+            );
+
+            if (IS_LAST) begin : to_outside
+                assign spike_valid[N_CORES] = sends_spike;
+                assign spike_unit[N_CORES*16+:16] = spike;
+                assign takes_spike = spike_ready[N_CORES];
+            end else begin : to_next
+                wire link_ready;
+                assign takes_spike = link_ready && !spike_stall[c];
+                nc_link #(
+                    .BITS(16)
+                ) link (
+                    .clk(clk),
+                    .rst(rst),
+                    .in_valid(sends_spike && !spike_stall[c]),
+                    .in_ready(link_ready),
+                    .in_data(spike),
+                    .out_valid(spike_valid[c+1]),
+                    .out_ready(spike_ready[c+1]),
+                    .out_data(spike_unit[(c+1)*16+:16])
+                );
+            end
+            if (c == 0) begin : no_source
+                assign takes_error = 1'b1;
+                assign error_valid[0] = 1'b0;
+                assign error_unit[16:0] = '0;
+                wire unused = &{1'b0, sends_error, error, error_stall[0], spike_ready[0], error_valid[0], error_unit[16:0], error_ready[0]};
+            end else begin : to_source
+                wire link_ready;
+                assign takes_error = link_ready && !error_stall[c];
+                nc_link #(
+                    .BITS(17)
+                ) link (
+                    .clk(clk),
+                    .rst(rst),
+                    .in_valid(sends_error && !error_stall[c]),
+                    .in_ready(link_ready),
+                    .in_data(error),
+                    .out_valid(error_valid[c]),
+                    .out_ready(error_ready[c]),
+                    .out_data(error_unit[c*17+:17])
+                );
+            end
+        end
+    endgenerate
+
+    reg [7:0] core_read, core_read_then;
+    always_ff @(posedge clk) begin
+        if (config_read) core_read <= config_core;
+        core_read_then <= core_read;
+    end
+    assign config_rdata = core_read_then == 8'd255 ? barrier_value : core_value[32'(core_read_then)*32+:32];
+    wire unused = &{1'b0, takes_intensity, error_ready[N_CORES]};
+endmodule
+`default_nettype wire

@@ -1,0 +1,99 @@
+// The accumulators, a word's worth of fields side by side: each word read by row is added in the cycle in which it arrives. A tick starts
+// from the biases: an entry that was not yet added to reads as its biases. Biases live here too and step when the rule says so.
+// Counterpart: integrate() in core/soma.py, step_biases() in core/memory.py.
+`default_nettype none
+module nc_integrate #(
+    parameter int N_NEURONS = 8,
+    parameter int WEIGHT_BITS = 16,
+    parameter int FIELDS = 4,
+    parameter int ACC_BITS = 21,
+    parameter bit ACC_NARROW = 0,
+    parameter int ROW_WORDS = (N_NEURONS + FIELDS - 1) / FIELDS
+) (
+    input wire clk,
+    input wire clear,  // a tick starts
+    input wire add,
+    input wire [15:0] word,
+    input wire [FIELDS*WEIGHT_BITS-1:0] row,
+    output wire [7:0] additions,
+    output wire [7:0] saturations,
+    input wire [15:0] neuron_word,  // of the potential in hand
+    input wire [7:0] neuron_field,
+    output wire signed [ACC_BITS-1:0] potential,
+    input wire bias_write,
+    input wire [15:0] bias_word,
+    input wire [7:0] bias_field,
+    input wire signed [WEIGHT_BITS-1:0] bias_new,
+    output wire signed [WEIGHT_BITS-1:0] bias_old
+);
+    localparam int WORD_BITS = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
+    localparam int FIELD_BITS = FIELDS > 1 ? $clog2(FIELDS) : 1;
+    localparam int LAST_FIELDS = N_NEURONS - (ROW_WORDS - 1) * FIELDS;
+
+    reg [FIELDS*ACC_BITS-1:0] acc[0:ROW_WORDS-1];
+    reg [FIELDS*WEIGHT_BITS-1:0] bias[0:ROW_WORDS-1];
+    reg [ROW_WORDS-1:0] is_added;
+
+    wire is_last = 32'(word) == ROW_WORDS - 1;
+    wire [FIELDS-1:0] used = is_last ? FIELDS'((1 << LAST_FIELDS) - 1) : {FIELDS{1'b1}};
+    assign additions = is_last ? 8'(LAST_FIELDS) : 8'(FIELDS);
+
+    wire [FIELDS*ACC_BITS-1:0] entry = acc[word[WORD_BITS-1:0]];
+    wire [FIELDS*WEIGHT_BITS-1:0] start = bias[word[WORD_BITS-1:0]];
+    wire has_sum = is_added[word[WORD_BITS-1:0]];
+    wire [FIELDS*ACC_BITS-1:0] totals;
+    wire [FIELDS-1:0] is_saturated;
+
+    genvar f;
+    generate
+        for (f = 0; f < FIELDS; f = f + 1) begin : field
+            wire signed [WEIGHT_BITS-1:0] from_bias = start[f*WEIGHT_BITS+:WEIGHT_BITS];
+            wire signed [ACC_BITS-1:0] from_sum = entry[f*ACC_BITS+:ACC_BITS];
+            wire signed [WEIGHT_BITS-1:0] term = row[f*WEIGHT_BITS+:WEIGHT_BITS];
+            wire clamped;
+            nc_saturating_add #(
+                .SUM_BITS(ACC_BITS),
+                .TERM_BITS(WEIGHT_BITS),
+                .SATURATES(ACC_NARROW)
+            ) adder (
+                .sum(has_sum ? from_sum : ACC_BITS'(from_bias)),
+                .term(term),
+                .total(totals[f*ACC_BITS+:ACC_BITS]),
+                .saturated(clamped)
+            );
+            assign is_saturated[f] = clamped & used[f];
+        end
+    endgenerate
+
+    function automatic [7:0] ones(input [FIELDS-1:0] flags);
+        integer i;
+        ones = '0;
+        for (i = 0; i < FIELDS; i = i + 1) ones = ones + 8'(flags[i]);
+    endfunction
+    assign saturations = ones(is_saturated);
+
+    wire [FIELDS*ACC_BITS-1:0] held = acc[neuron_word[WORD_BITS-1:0]];
+    wire [FIELDS*WEIGHT_BITS-1:0] held_bias = bias[neuron_word[WORD_BITS-1:0]];
+    wire signed [ACC_BITS-1:0] held_sum = held[32'(neuron_field)*ACC_BITS+:ACC_BITS];
+    wire signed [WEIGHT_BITS-1:0] held_start = held_bias[32'(neuron_field)*WEIGHT_BITS+:WEIGHT_BITS];
+    assign potential = is_added[neuron_word[WORD_BITS-1:0]] ? held_sum : ACC_BITS'(held_start);
+
+    wire [FIELDS*WEIGHT_BITS-1:0] bias_entry = bias[bias_word[WORD_BITS-1:0]];
+    assign bias_old = bias_entry[32'(bias_field)*WEIGHT_BITS+:WEIGHT_BITS];
+
+    function automatic [FIELDS*WEIGHT_BITS-1:0] replaced(input [FIELDS*WEIGHT_BITS-1:0] old, input [FIELD_BITS-1:0] at,
+                                                         input [WEIGHT_BITS-1:0] value);
+        replaced = old;
+        replaced[32'(at)*WEIGHT_BITS+:WEIGHT_BITS] = value;
+    endfunction
+
+    always_ff @(posedge clk) begin
+        if (clear) is_added <= '0;
+        else if (add) is_added <= is_added | ROW_WORDS'(1) << word[WORD_BITS-1:0];
+        if (add) acc[word[WORD_BITS-1:0]] <= totals;
+        if (bias_write) bias[bias_word[WORD_BITS-1:0]] <= replaced(bias_entry, bias_field[FIELD_BITS-1:0], bias_new);
+    end
+
+    wire unused = &{1'b0, word, neuron_word, neuron_field, bias_word, bias_field};
+endmodule
+`default_nettype wire
