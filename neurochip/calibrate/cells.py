@@ -1,0 +1,281 @@
+"""Standard cells of a Liberty file in one set of units: ns, pF, pJ, nW, um2, whatever units the file declares for itself."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.calibrate.liberty import Group, only_cells, parse, read_text
+from neurochip.errors import NeurochipError
+
+DONT_USE = ("*lpflow*",)  # isolation cells that a mapper takes for cheap gates
+SLEW_NS = 0.08  # of every input; 0.08 -> 0.2 ns moves an energy by 1 %
+_SPECIAL = {"clock_gating_integrated_cell", "is_isolation_cell", "is_level_shifter", "retention_cell"}
+_PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A look-up table over slew (ns) and load (pF); one axis of length 1 where the file gives only the other."""
+
+    slews: tuple[float, ...]
+    loads: tuple[float, ...]
+    values: np.ndarray  # (slews, loads)
+
+    def at(self, slew_ns: float, load_pf: float) -> float:
+        """Bilinear; beyond its ends a table goes on as it ends, as timing tools do."""
+        (i, a), (j, b) = _place(self.slews, slew_ns), _place(self.loads, load_pf)
+        v = self.values
+        low = v[i, j] + (v[i, j + 1] - v[i, j]) * b if len(self.loads) > 1 else v[i, 0]
+        if len(self.slews) == 1:
+            return float(low)
+        high = v[i + 1, j] + (v[i + 1, j + 1] - v[i + 1, j]) * b if len(self.loads) > 1 else v[i + 1, 0]
+        return float(low + (high - low) * a)
+
+
+def _place(axis: tuple[float, ...], x: float) -> tuple[int, float]:
+    if len(axis) == 1:
+        return 0, 0.0
+    i = min(max(int(np.searchsorted(axis, x)) - 1, 0), len(axis) - 2)
+    return i, (x - axis[i]) / (axis[i + 1] - axis[i])
+
+
+@dataclass
+class Pin:
+    """A pin; `power` are pairs (rise, fall) of tables per arc and condition, `delays` and `slews` likewise, `setup` for data pins."""
+
+    name: str
+    direction: str
+    capacitance_pf: float
+    function: str
+    is_clock: bool
+    max_load_pf: float
+    power: list[tuple[Table | None, Table | None]] = field(default_factory=list)
+    delays: dict[str, list[Table]] = field(default_factory=dict)  # by related pin
+    slews: dict[str, list[Table]] = field(default_factory=dict)
+    setup: list[Table] = field(default_factory=list)
+
+    def toggle_pj(self, load_pf: float) -> float:
+        """Internal energy of one toggle: mean of rise and fall, over all arcs and conditions."""
+        pairs = [[t.at(SLEW_NS, load_pf) for t in pair if t is not None] for pair in self.power]
+        return math.fsum(sum(pair) / len(pair) for pair in pairs) / len(pairs) if pairs else 0.0
+
+    def delay_ns(self, load_pf: float) -> float:
+        """Mean over all arcs, rise and fall: what one `assign #d` can stand for."""
+        found = [table.at(SLEW_NS, load_pf) for tables in self.delays.values() for table in tables]
+        return max(math.fsum(found) / len(found), 0.0) if found else 0.0
+
+
+@dataclass(frozen=True)
+class FlipFlop:
+    """The `ff` group: state names, and functions of pins."""
+
+    state: str
+    inverse: str
+    clocked_on: str
+    next_state: str
+    clear: str
+    preset: str
+
+
+@dataclass
+class Cell:
+    """A standard cell."""
+
+    name: str
+    area_um2: float
+    leakage_nw: float
+    pins: dict[str, Pin]
+    flip_flop: FlipFlop | None
+    usable: bool  # a gate or a plain flip-flop: no latch, no clock gate, no scan, not marked dont_use
+
+    @property
+    def outputs(self) -> list[Pin]:
+        """The pins that drive."""
+        return [pin for pin in self.pins.values() if pin.direction == "output"]
+
+    @property
+    def clock_pin(self) -> Pin | None:
+        """The pin a flip-flop is clocked on."""
+        name = self.flip_flop.clocked_on.strip("!'() ") if self.flip_flop else ""
+        return self.pins.get(name)
+
+
+@dataclass
+class Library:
+    """The cells of one file and its supply."""
+
+    name: str
+    file: str
+    vdd_v: float
+    temperature_c: float | None
+    cells: dict[str, Cell]
+    source: str = field(repr=False)  # the text itself
+
+    def usable(self) -> set[str]:
+        """Names of the cells that synthesis may use."""
+        return {name for name, cell in self.cells.items() if cell.usable}
+
+    def text(self) -> str:
+        """The file again with nothing but usable cells: what the mapper of a synthesiser may see."""
+        return only_cells(self.source, self.usable())
+
+    def tie(self, value: str) -> tuple[str, str]:
+        """(cell, pin) that drives a constant "0" or "1"; ("", "") without one."""
+        found = ((cell.name, pin.name) for cell in self.cells.values() for pin in cell.outputs if pin.function.strip("() ") == value)
+        return next(found, ("", ""))
+
+
+def read_cells(path: Path, dont_use: Sequence[str] = DONT_USE) -> Library:
+    """Read and check a file of standard cells, of which those with names that match a pattern of `dont_use` are not used.
+
+    Raises NeurochipError on one line: no Liberty, no units, not the cells that are needed.
+    """
+    where = str(path)
+    source = read_text(path)
+    library = parse(source, where)
+    if any(next(cell.all("memory"), None) for cell in library.all("cell")):
+        raise NeurochipError(f"{where}: holds a memory macro, not standard cells; give it with --sram, and standard cells with --liberty")
+    reader = _Reader(library, where)
+    cells = {group.name: reader.cell(group) for group in library.all("cell")}
+    for cell in cells.values():
+        cell.usable = cell.usable and not any(fnmatch(cell.name, pattern) for pattern in dont_use)
+    _check_set(where, cells.values())
+    return Library(library.name, path.name, reader.vdd_v, library.number("nom_temperature"), cells, source)
+
+
+def _check_set(where: str, cells: Iterable[Cell]) -> None:
+    """A core can be mapped only with a flip-flop, an inverter and a gate with two inputs."""
+    usable = [cell for cell in cells if cell.usable]
+    gates = [(cell, pin.function) for cell in usable if not cell.flip_flop for pin in cell.outputs]
+    inverter = any(re.fullmatch(r"[(\s]*(![(\s]*\w+[)\s]*|\w+\s*')[)\s]*", function) for _, function in gates)
+    needed = {
+        "flip-flop (ff group with next_state)": any(cell.flip_flop for cell in usable),
+        "inverter": inverter,
+        "gate with two inputs": any(len(re.findall(r"[A-Za-z_]\w*", function)) == 2 for _, function in gates),
+    }
+    if lacking := [what for what, there in needed.items() if not there]:
+        raise NeurochipError(f"{where}: no usable {', no '.join(lacking)} among {len(usable)} cells; give the whole standard-cell library")
+
+
+def scale_of(library: Group, key: str, unit: str, where: str) -> float:
+    """A declared unit such as leakage_power_unit : "1nW" in SI; NeurochipError if it is not there or not of `unit`."""
+    text = library.attributes.get(key, "")
+    match = re.fullmatch(rf"([\d.eE+-]+)\s*([munpf]?){unit}", text, re.IGNORECASE)
+    if match is None:
+        raise NeurochipError(f"{where}: {key} = '{text}': give a unit of {unit}, as 1n{unit}; without it no number in the file has a size")
+    return float(match[1]) * _PREFIX[match[2].lower()]
+
+
+def capacitance_scale_pf(library: Group, where: str) -> float:
+    """One unit of capacitance in pF."""
+    match = re.fullmatch(r'\s*([\d.eE+-]+)\s*,\s*"?\s*([munpf]?)f\s*"?\s*', library.calls.get("capacitive_load_unit", ""), re.IGNORECASE)
+    if match is None:
+        raise NeurochipError(f"{where}: no capacitive_load_unit, as capacitive_load_unit(1, pf): no energy has a size; add it")
+    return float(match[1]) * _PREFIX[match[2].lower()] / 1e-12
+
+
+def supply_v(library: Group, where: str) -> float:
+    """The supply of the file's conditions."""
+    conditions = {group.name: group for group in library.all("operating_conditions")}
+    chosen = conditions.get(library.attributes.get("default_operating_conditions", ""), next(iter(conditions.values()), None))
+    voltage = library.number("nom_voltage") or (chosen.number("voltage") if chosen else None)
+    if not voltage:
+        raise NeurochipError(f"{where}: neither nom_voltage nor operating_conditions with a voltage; add nom_voltage")
+    return voltage * scale_of(library, "voltage_unit", "V", where)
+
+
+class _Reader:
+    """Cells of one library; holds its units and templates."""
+
+    def __init__(self, library: Group, where: str) -> None:
+        self.where = where
+        self.pf = capacitance_scale_pf(library, where)
+        self.ns = scale_of(library, "time_unit", "s", where) / 1e-9
+        self.nw = scale_of(library, "leakage_power_unit", "W", where) / 1e-9
+        self.pj = self.pf * scale_of(library, "voltage_unit", "V", where) ** 2  # one unit of internal power
+        self.vdd_v = supply_v(library, where)
+        self.templates = {group.name: group for group in library.all("lu_table_template", "power_lut_template")}
+        self.default_cap = library.number("default_input_pin_cap") or 0.0
+
+    def cell(self, group: Group) -> Cell:
+        ff = next(group.all("ff"), None)
+        flip_flop = None
+        if ff is not None:
+            names = [name.strip() for name in ff.name.split(",")]
+            keys = ("clocked_on", "next_state", "clear", "preset")
+            flip_flop = FlipFlop(names[0], names[-1] if len(names) > 1 else "", *(ff.attributes.get(key, "") for key in keys))
+        pins = {pin.name: self.pin(pin) for pin in group.all("pin")}
+        outputs = [pin for pin in pins.values() if pin.direction == "output"]
+        other = any(group.all("latch", "statetable", "test_cell", "ff_bank", "latch_bank"))
+        usable = bool(outputs) and not other and "true" not in (group.attributes.get("dont_use"), group.attributes.get("dont_touch"))
+        usable = usable and all(pin.function for pin in outputs) and not _SPECIAL & group.attributes.keys()
+        usable = usable and not any("three_state" in pin.attributes for pin in group.all("pin"))
+        conditional = [leak.number("value") or 0.0 for leak in group.all("leakage_power")]
+        leakage = group.number("cell_leakage_power")
+        if leakage is None:
+            leakage = sum(conditional) / len(conditional) if conditional else 0.0
+        return Cell(group.name, group.number("area") or 0.0, leakage * self.nw, pins, flip_flop, usable)
+
+    def pin(self, group: Group) -> Pin:
+        attributes = group.attributes
+        capacitance = group.number("capacitance")
+        limit = group.number("max_capacitance")
+        pin = Pin(
+            group.name, attributes.get("direction", ""), self.pf * (self.default_cap if capacitance is None else capacitance),
+            attributes.get("function", ""), attributes.get("clock") == "true", math.inf if limit is None else limit * self.pf,
+        )  # fmt: skip
+        for power in group.all("internal_power"):
+            tables = [self.table(next(power.all(kind, "power"), None), self.pj) for kind in ("rise_power", "fall_power")]
+            if any(tables):
+                pin.power.append((tables[0], tables[1]))
+        for timing in group.all("timing"):
+            related, kind = (timing.attributes.get(key, "") for key in ("related_pin", "timing_type"))
+            if kind.startswith("setup"):
+                pin.setup += [
+                    t for name in ("rise_constraint", "fall_constraint") if (t := self.table(next(timing.all(name), None), self.ns))
+                ]
+            elif kind in ("", "combinational", "rising_edge", "falling_edge"):
+                for target, names in ((pin.delays, ("cell_rise", "cell_fall")), (pin.slews, ("rise_transition", "fall_transition"))):
+                    found = [t for name in names if (t := self.table(next(timing.all(name), None), self.ns))]
+                    target.setdefault(related, []).extend(found)
+        return pin
+
+    def table(self, group: Group | None, scale: float) -> Table | None:
+        if group is None or not (values := group.numbers("values")):
+            return None
+        template = self.templates.get(group.name, Group("", ""))
+        axes = [group.numbers(key) or template.numbers(key) for key in ("index_1", "index_2")]
+        axes = [axis for axis in axes if axis] if len(values) > 1 else []
+        if math.prod(len(axis) for axis in axes) != len(values):
+            raise NeurochipError(
+                f"{self.where}: a {group.kind} table of {' x '.join(str(len(axis)) for axis in axes) or 'no'} indices "
+                f"has {len(values)} values; the file is damaged"
+            )
+        array = np.array(values) * scale
+        by_load = [("capacitance" in template.attributes.get(f"variable_{i}", "")) for i in (1, 2)]
+        if not axes:
+            return Table((0.0,), (0.0,), array.reshape(1, 1))
+        if len(axes) == 1:
+            return self._line(axes[0], array, by_load[0])
+        array = array.reshape(len(axes[0]), len(axes[1]))
+        slews, loads = axes
+        if by_load[0]:
+            slews, loads, array = loads, slews, array.T
+        second_is_load = by_load[0] or by_load[1] or not template.attributes
+        return Table(self._ns(slews), self._scaled(loads, self.pf if second_is_load else self.ns), array)
+
+    def _line(self, axis: list[float], array: np.ndarray, by_load: bool) -> Table:
+        if by_load:
+            return Table((0.0,), self._scaled(axis, self.pf), array.reshape(1, -1))
+        return Table(self._ns(axis), (0.0,), array.reshape(-1, 1))
+
+    def _ns(self, axis: list[float]) -> tuple[float, ...]:
+        return self._scaled(axis, self.ns)
+
+    def _scaled(self, axis: list[float], scale: float) -> tuple[float, ...]:
+        return tuple(x * scale for x in axis)

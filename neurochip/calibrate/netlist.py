@@ -1,0 +1,128 @@
+"""A mapped netlist (yosys' JSON) and what its nets cost: loads, energy per toggle, energy of the clock."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from neurochip.calibrate.cells import Cell, Library, Pin
+from neurochip.errors import NeurochipError
+
+Bit = int | str  # a net's number, or "0", "1", "x"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One cell of the netlist; `block` is where it was in the hierarchy before flattening, "" for the top's own logic."""
+
+    name: str
+    cell: Cell
+    nets: dict[str, Bit]
+    block: str
+
+
+@dataclass(frozen=True)
+class Port:
+    """One port of the top; `bits[0]` is the lowest."""
+
+    name: str
+    direction: str
+    bits: list[Bit]
+
+
+@dataclass
+class Netlist:
+    """Cells and ports of one flat module."""
+
+    top: str
+    library: Library
+    instances: list[Instance]
+    ports: dict[str, Port]
+    drivers: dict[int, tuple[Instance, Pin]] = field(init=False)
+    sinks: dict[int, list[tuple[Instance, Pin]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.drivers, self.sinks = {}, {}
+        for instance in self.instances:
+            for name, net in instance.nets.items():
+                pin = instance.cell.pins[name]
+                if isinstance(net, int):
+                    if pin.direction == "output":
+                        self.drivers[net] = instance, pin
+                    else:
+                        self.sinks.setdefault(net, []).append((instance, pin))
+
+    def load_pf(self, net: int, wire_pf: float) -> float:
+        """Input pins on a net plus `wire_pf` for each."""
+        return sum(pin.capacitance_pf + wire_pf for _, pin in self.sinks.get(net, ()))
+
+    @cached_property
+    def flip_flops(self) -> list[Instance]:
+        """The clocked cells."""
+        return [instance for instance in self.instances if instance.cell.flip_flop]
+
+    @cached_property
+    def clock_nets(self) -> set[int]:
+        """Nets on clock pins."""
+        nets = (i.nets[i.cell.clock_pin.name] for i in self.flip_flops if i.cell.clock_pin)
+        return {net for net in nets if isinstance(net, int)}
+
+    @property
+    def area_um2(self) -> float:
+        """Of all cells, before layout."""
+        return sum(instance.cell.area_um2 for instance in self.instances)
+
+    @property
+    def leakage_nw(self) -> float:
+        """Of all cells."""
+        return sum(instance.cell.leakage_nw for instance in self.instances)
+
+    def clock_pj(self, wire_pf: float) -> float:
+        """Energy of one clock cycle: both edges of every flip-flop's clock pin, inside it and on its capacitance."""
+        pins = [instance.cell.clock_pin for instance in self.flip_flops]
+        return sum(2 * p.toggle_pj(0.0) + (p.capacitance_pf + wire_pf) * self.library.vdd_v**2 for p in pins if p)
+
+    def toggle_pj(self, wire_pf: float) -> dict[int, float]:
+        """Energy of one toggle of every net but the clock: its driver inside, its load, and the pins it moves inside."""
+        square = self.library.vdd_v**2
+        energies: dict[int, float] = {}
+        for net in self.drivers.keys() | self.sinks.keys() - self.clock_nets:
+            load = self.load_pf(net, wire_pf)
+            driver = self.drivers.get(net)
+            inside = driver[1].toggle_pj(load) if driver else 0.0
+            energies[net] = inside + 0.5 * load * square + sum(pin.toggle_pj(0.0) for _, pin in self.sinks.get(net, ()))
+        return {net: pj for net, pj in energies.items() if net not in self.clock_nets}
+
+    def block_of(self, net: int) -> str:
+        """The block whose cell drives `net`; that of the first reader for an input of the top."""
+        if net in self.drivers:
+            return self.drivers[net][0].block
+        return next((instance.block for instance, _ in self.sinks.get(net, ())), "")
+
+    def inputs(self) -> Iterator[Port]:
+        """Input ports."""
+        return (port for port in self.ports.values() if port.direction == "input")
+
+    def outputs(self) -> Iterator[Port]:
+        """Output ports."""
+        return (port for port in self.ports.values() if port.direction == "output")
+
+
+def read_netlist(path: Path, library: Library) -> Netlist:
+    """The only module of a yosys JSON file. Raises NeurochipError if a cell in it is not of `library`."""
+    modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
+    tops = [name for name, module in modules.items() if int(str(module["attributes"].get("top", "0")), 2)] or list(modules)
+    module = modules[tops[0]]
+    instances = []
+    for name, entry in module["cells"].items():
+        cell = library.cells.get(entry["type"])
+        if cell is None:
+            raise NeurochipError(
+                f"{library.file}: no cell for '{entry['type']}' ({name}), which synthesis left over; give a library that has it"
+            )
+        # names of flattened cells are path.to.cell; yosys keeps only what it made itself under a $ at the end
+        block = name.rpartition(".")[0]
+        instances.append(Instance(name, cell, {pin: bits[0] for pin, bits in entry["connections"].items() if bits}, block))
+    ports = {name: Port(name, entry["direction"], entry["bits"]) for name, entry in module["ports"].items()}
+    return Netlist(tops[0], library, instances, ports)

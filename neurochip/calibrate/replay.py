@@ -1,0 +1,122 @@
+"""A netlist run on recorded pins: every input as it was in each cycle of the RTL, every output compared, every toggle recorded.
+
+The netlist is simulated alone; what was around it (memory, network, other cores) is in the record. So a wrong netlist shows in the first
+cycle in which it differs, and the energy is that of the same work.
+"""
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurochip.calibrate.netlist import Netlist, Port
+from neurochip.errors import NeurochipError
+
+GATE = "netlist_under_test"
+INPUT_DELAY_PS = 300  # inputs come from flip-flops elsewhere; at once where gates take no time either
+
+
+@dataclass(frozen=True)
+class Record:
+    """Pins of one module, cycle by cycle, sampled before the rising edge: text of 0, 1, x per port, highest bit first."""
+
+    clock: str
+    ports: list[str]  # without the clock
+    rows: list[list[str]]  # cycles x ports
+
+
+def replay(netlist: Netlist, verilog: str, record: Record, period_ps: int, folder: Path) -> Path:
+    """Simulate `verilog` (module GATE) on `record`; return its VCD. Raises NeurochipError at the first output that differs."""
+    inputs = [port for port in netlist.inputs() if port.name != record.clock]
+    outputs = list(netlist.outputs())
+    if missing := [port.name for port in (*inputs, *outputs) if port.name not in record.ports]:
+        raise NeurochipError(f"netlist of {netlist.top}: no record of port {missing[0]}; the RTL that was recorded has other ports")
+    input_ps = INPUT_DELAY_PS if "assign #" in verilog else 0
+    (folder / "netlist.v").write_text(verilog, encoding="utf-8")
+    (folder / "bench.sv").write_text(_bench(record, inputs, outputs, period_ps, input_ps), encoding="utf-8")
+    places = {name: i for i, name in enumerate(record.ports)}
+    for file, ports in (("inputs.mem", inputs), ("outputs.mem", outputs)):
+        columns = [places[port.name] for port in ports]
+        lines = ("".join(row[column] for column in columns) for row in record.rows)
+        text = "\n".join(line.replace("x", "0").replace("z", "0") if file == "inputs.mem" else line for line in lines)
+        (folder / file).write_text(text + "\n", encoding="ascii")
+    run_tool("iverilog", ["-g2012", "-o", "netlist.vvp", "-s", "bench", "netlist.v", "bench.sv"], folder)
+    said = run_tool("vvp", ["-n", "netlist.vvp"], folder)
+    if found := re.search(r"DIFFERS (\d+) ([01xz]+) ([01xz]+)", said):
+        _refuse(netlist, outputs, int(found[1]), found[2], found[3])
+    if f"EQUAL {len(record.rows)}" not in said:
+        raise NeurochipError(f"netlist of {netlist.top}: the simulation ended early: {said.strip()[-200:]}")
+    return folder / "netlist.vcd"
+
+
+def _bench(record: Record, inputs: list[Port], outputs: list[Port], period_ps: int, input_ps: int) -> str:
+    widths = [sum(len(port.bits) for port in ports) for ports in (inputs, outputs)]
+    pins, low = [f"    .{record.clock}(clk)"], widths[0]
+    for port in inputs:
+        low -= len(port.bits)
+        pins.append(f"    .{port.name}(given[{low + len(port.bits) - 1}:{low}])")
+    low = widths[1]
+    for port in outputs:
+        low -= len(port.bits)
+        pins.append(f"    .{port.name}(got[{low + len(port.bits) - 1}:{low}])")
+    connections = ",\n".join(pins)
+    half = period_ps // 2
+    return f"""`timescale 1ps / 1ps
+module bench;
+  reg clk = 0;
+  reg [{widths[0] - 1}:0] given, inputs[0:{len(record.rows) - 1}];
+  wire [{widths[1] - 1}:0] got;
+  reg [{widths[1] - 1}:0] want, outputs[0:{len(record.rows) - 1}];
+  integer k, i, differs;
+  {GATE} dut (
+{connections}
+  );
+  initial begin
+    $readmemb("inputs.mem", inputs);
+    $readmemb("outputs.mem", outputs);
+    $dumpfile("netlist.vcd");
+    $dumpvars(1, dut);
+    for (k = 0; k < {len(record.rows)}; k = k + 1) begin
+      given <= #{input_ps} inputs[k];
+      #{half} clk = 0;
+      #{period_ps - half - 1} want = outputs[k];
+      differs = 0;
+      for (i = 0; i < {widths[1]}; i = i + 1)
+        if ((want[i] === 1'b0 || want[i] === 1'b1) && got[i] !== want[i]) differs = 1;
+      if (differs) begin
+        $display("DIFFERS %0d %b %b", k, want, got);
+        $finish;
+      end
+      #1 clk = 1;
+    end
+    $display("EQUAL %0d", k);
+    $finish;
+  end
+endmodule
+"""
+
+
+def _refuse(netlist: Netlist, outputs: list[Port], cycle: int, want: str, got: str) -> None:
+    place, position = 0, next(i for i, (w, g) in enumerate(zip(want, got, strict=True)) if w in "01" and w != g)
+    for port in outputs:
+        if position < place + len(port.bits):
+            bit = len(port.bits) - 1 - (position - place)
+            raise NeurochipError(
+                f"netlist of {netlist.top}: not the RTL: cycle {cycle}, output {port.name}[{bit}] is {got[position]}, the RTL has "
+                f"{want[position]}; the library's functions or the synthesis are wrong, nothing was written"
+            )
+        place += len(port.bits)
+
+
+def run_tool(name: str, arguments: list[str], folder: Path) -> str:
+    """Run iverilog or vvp in `folder`; return what it printed. NeurochipError if it is not there or fails."""
+    program = shutil.which(name)
+    if program is None:
+        raise NeurochipError(
+            f"{name} is not installed: the netlist is simulated with Icarus Verilog; get it with: apt-get install iverilog"
+        )
+    done = subprocess.run([program, *arguments], cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        raise NeurochipError(f"{name} failed: {(done.stderr or done.stdout).strip()[-300:]}")
+    return done.stdout

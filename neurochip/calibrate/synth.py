@@ -1,0 +1,58 @@
+"""Synthesis: SystemVerilog -> a flat netlist of a user's cells whose instance names still say which block they came from.
+
+Hierarchy is kept while cells are mapped and names numbered, and only then flattened: so `u_fire._12_` is a gate of `u_fire`, and energy
+can be told apart by block. Optimisation across blocks is lost; the area is a few percent above that of a flat run.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from neurochip.calibrate.cells import Library
+from neurochip.calibrate.netlist import Netlist, read_netlist
+from neurochip.cosim.yosys import run_yosys
+
+CLOCK_PS = 10000  # target of the mapper: it trades area for speed up to this
+
+
+def elaborate(sources: Sequence[Path], top: str, folder: Path) -> dict[str, str]:
+    """Read `sources` (package first) below `top` into folder/elaborated.il; return the modules of the instances in `top`, by name."""
+    files = " ".join(str(path.resolve()) for path in sources)
+    script = [
+        f"read_verilog -sv {files}",
+        f"hierarchy -check -top {top}",
+        "proc",
+        "write_rtlil elaborated.il",
+        "write_json elaborated.json",
+    ]
+    run_yosys("\n".join(script), folder)
+    cells = json.loads((folder / "elaborated.json").read_text(encoding="utf-8"))["modules"][top]["cells"]
+    is_module = lambda kind: kind.startswith("$paramod") or not kind.startswith("$")
+    return {name: entry["type"] for name, entry in cells.items() if is_module(entry["type"])}
+
+
+def synthesise(design: Path, top: str, library: Library, folder: Path) -> Netlist:
+    """Map module `top` of an elaborated design (`.il`) or of Verilog sources to `library`, in `folder`."""
+    (folder / "cells.lib").write_text(library.text(), encoding="latin-1")
+    read = f"read_rtlil {design.resolve()}" if design.suffix == ".il" else f"read_verilog -sv {design.resolve()}"
+    ties = [part for value, option in (("1", "hi"), ("0", "lo")) for part in _tie(library, value, option)]
+    script = [
+        read,
+        f"hierarchy -check -top {top}",
+        f"synth -top {top}",
+        "dfflibmap -liberty cells.lib",
+        f"abc -liberty cells.lib -D {CLOCK_PS}",
+        "setundef -zero",
+        *([f"hilomap {' '.join(ties)}"] if ties else []),
+        "rename -enumerate",
+        "flatten",
+        "opt_clean -purge",
+        "write_json mapped.json",
+    ]
+    run_yosys("\n".join(script), folder)
+    return read_netlist(folder / "mapped.json", library)
+
+
+def _tie(library: Library, value: str, option: str) -> list[str]:
+    cell, pin = library.tie(value)
+    return [f"-{option}cell", cell, pin] if cell else []
