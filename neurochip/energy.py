@@ -15,21 +15,26 @@ import numpy as np
 from pydantic import BaseModel, Discriminator, Field, PrivateAttr, Tag, ValidationError, field_validator, model_validator
 
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Phase
-from neurochip.energy_report import PRICED, STRICT, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
+from neurochip.energy_core import Area, ByRole, Calibration, Clock, Core, Logic, PathTime, Role, SizedPrice, Timing
+from neurochip.energy_report import PRICED, STRICT, ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
 from neurochip.errors import NeurochipError, did_you_mean
 
 __all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]
 
 _EVENTS = {event.name.lower(): event for event in PRICED}
 _BY_MACRO = ("word_read", "word_write")
+_ACCESSES = (*_BY_MACRO, "column_read")
 
 
 def _form(entry: Any) -> str:
-    relative = "macro_ratio" in entry if isinstance(entry, dict) else isinstance(entry, RatioPrice)
-    return "form:relative" if relative else "form:absolute"
+    keys = entry.keys() if isinstance(entry, dict) else type(entry).model_fields.keys() if isinstance(entry, BaseModel) else ()
+    return "form:relative" if "macro_ratio" in keys else "form:sized" if "base" in keys else "form:absolute"
 
 
-AnyPrice = Annotated[Annotated[Price, Tag("form:absolute")] | Annotated[RatioPrice, Tag("form:relative")], Discriminator(_form)]
+AnyPrice = Annotated[
+    Annotated[Price, Tag("form:absolute")] | Annotated[RatioPrice, Tag("form:relative")] | Annotated[SizedPrice, Tag("form:sized")],
+    Discriminator(_form),
+]
 
 
 class Size(BaseModel):
@@ -41,8 +46,23 @@ class Size(BaseModel):
     bits: int = Field(gt=0)
 
 
+class CheckedCore(BaseModel):
+    """The core whose netlist a check compares with: its size and roles, the cycles it worked and waited. Memory macros are not in it."""
+
+    model_config = STRICT
+
+    axons: int = Field(gt=0)
+    neurons: int = Field(gt=0)
+    roles: list[Role] = Field(min_length=1)
+    busy_cycles: int = Field(ge=0)
+    idle_cycles: int = Field(ge=0)
+
+
 class Check(BaseModel):
-    """A figure of the source: `counts` priced with `memory`, or with the line through all macros of `sram_line.words`, in pJ."""
+    """A figure of the source: `counts` priced with `memory`, or with the line through all macros of `sram_line.words`, in pJ.
+
+    With `core`, the energy of that core's netlist without its memory: events, logic of word accesses, clock.
+    """
 
     model_config = STRICT
 
@@ -51,6 +71,7 @@ class Check(BaseModel):
     counts: dict[str, int] = Field(min_length=1)
     memory: Size | None = None
     sram_line: Size | None = None
+    core: CheckedCore | None = None
     expected_pj: float = Field(gt=0)
     tolerance_pj: float = Field(gt=0)
 
@@ -74,13 +95,18 @@ class EnergyTable(BaseModel):
     left_out: str = ""
     pj_per_event: dict[str, AnyPrice]
     leakage: Leakage
+    logic_pj_per_access: Logic | None = None
+    clock: Clock | None = None
+    area: Area | None = None
+    timing: Timing | None = None
+    calibration: Calibration | None = None
     sram_macro: list[SramMacro] = []
     check: list[Check] = Field(min_length=1)
     _where: str = PrivateAttr(default="energy table")
 
     @field_validator("pj_per_event")
     @classmethod
-    def _only_priced_events(cls, prices: dict[str, Price | RatioPrice]) -> dict[str, Price | RatioPrice]:
+    def _only_priced_events(cls, prices: dict[str, AnyPrice]) -> dict[str, AnyPrice]:
         _refuse_unknown_events(prices)
         if _form(prices.get("word_read")) == "form:relative":
             raise ValueError("word_read: a macro_ratio is relative to word_read itself; give it a value")
@@ -100,38 +126,58 @@ class EnergyTable(BaseModel):
         if len({macro.size for macro in self.sram_macro}) < len(self.sram_macro):
             raise ValueError("[[sram_macro]] two macros of one size; remove one")
         for number, check in enumerate(self.check, 1):
-            if (check.memory is not None) + (check.sram_line is not None) != bool(self.sram_macro):
+            if check.core is not None and (check.memory or check.sram_line):
+                raise ValueError(f"[[check]] entry {number}: core is its logic alone; give neither memory nor sram_line")
+            if check.core is None and (check.memory is not None) + (check.sram_line is not None) != bool(self.sram_macro):
                 wanted = "exactly one of memory and sram_line" if self.sram_macro else "neither memory nor sram_line: there are no macros"
                 raise ValueError(f"[[check]] entry {number}: give {wanted}")
         return self
 
-    def for_memory(self, word_bits: int, bank_words: int) -> PricedTable:
-        """Settle all prices for banks of `bank_words` words of `word_bits`.
+    def for_memory(self, word_bits: int, bank_words: int, core: Core | None = None) -> PricedTable:
+        """Settle all prices for banks of `bank_words` words of `word_bits`, and for a core where prices depend on its size.
 
         The macro of that size, else the fewest narrower macros of the same depth side by side (their prices multiplied, kind `scaled`).
         A table without macros prices any memory alike. Raises NeurochipError, listing the macros, if none fits.
         """
         if not self.sram_macro:
-            return self._settle(self.pj_per_event["word_read"], self.pj_per_event["word_write"], self.leakage.memory_nw_per_bit, "any")
-        fits = [m for m in self.sram_macro if m.words == bank_words and m.bits <= word_bits and word_bits % m.bits == 0]
-        if not fits:
+            own = self.pj_per_event
+            return self._settle(own["word_read"], own["word_write"], self.leakage.memory_nw_per_bit, "any", core)
+        macro = self._macro(word_bits, bank_words)
+        if macro is None:
             sizes = ", ".join(macro.size for macro in sorted(self.sram_macro, key=lambda m: (m.words, m.bits)))
             raise NeurochipError(
                 f"{self._where}: [[sram_macro]] no memory of {bank_words} words x {word_bits} bits, alone or from narrower macros side by "
                 f"side; available (words x bits): {sizes}; change bank_words or word_bits in the chip file, or add a macro to the table"
             )
-        macro = max(fits, key=lambda m: m.bits)
         number = word_bits // macro.bits
         read, write, memory = macro.price(macro.read_pj), macro.price(macro.write_pj), macro.size
         if number > 1:
             memory = f"{number} of {macro.size} side by side"
             read, write = (price.times(number, "scaled", f"{memory}: {number} times one macro") for price in (read, write))
-        return self._settle(read, write, macro.nw_per_bit, memory)
+        return self._settle(read, write, macro.nw_per_bit, memory, core)
 
-    def _settle(self, read: Price, write: Price | RatioPrice, per_bit: Price, memory: str) -> PricedTable:
+    def _macro(self, word_bits: int, bank_words: int) -> SramMacro | None:
+        fits = [m for m in self.sram_macro if m.words == bank_words and m.bits <= word_bits and word_bits % m.bits == 0]
+        return max(fits, key=lambda m: m.bits, default=None)
+
+    def bank_area_um2(self, word_bits: int, bank_words: int) -> float | None:
+        """Area of the macros that make a bank, if the table has it."""
+        macro = self._macro(word_bits, bank_words)
+        return macro.area_um2 * (word_bits // macro.bits) if macro and macro.area_um2 else None
+
+    def _settle(self, read: Price, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:
+        read = _resolved(read, read, core)
         entries = {**self.pj_per_event, "word_read": read, "word_write": write}
-        prices = {event: _resolved(entries[name], read) for name, event in _EVENTS.items()}
-        return PricedTable(self.name, memory, prices, per_bit, self.leakage.core_nw, self.leakage.neuron_nw)
+        prices = {event: _resolved(entries[name], read, core) for name, event in _EVENTS.items()}
+        if self.logic_pj_per_access:
+            for name in _ACCESSES:
+                if logic := getattr(self.logic_pj_per_access, name):
+                    prices[_EVENTS[name]] = prices[_EVENTS[name]].plus(_resolved(logic, read, core), "and the logic around it")
+        core_nw, axon_nw = self.leakage.core_nw, self.leakage.axon_nw
+        if axon_nw and core:
+            core_nw = core_nw.plus(axon_nw.times(core.axons, axon_nw.kind, axon_nw.derivation), f"and {core.axons} axons")
+        clock = ClockPrice(self.clock.busy_pj.resolve(_sized(core)), self.clock.idle_pj.resolve(_sized(core))) if self.clock else None
+        return PricedTable(self.name, memory, prices, per_bit, core_nw, self.leakage.neuron_nw, clock)
 
     def sram_line(self, words: int, bits: int) -> tuple[float, float]:
         """(read, write) in pJ at `bits` on the least-squares line through all macros of `words`: how a missing width is extrapolated."""
@@ -147,17 +193,34 @@ class EnergyTable(BaseModel):
         counts = np.zeros((N_PHASES, N_EVENTS), np.int64)
         for name, number in check.counts.items():
             counts[Phase.FORWARD, _EVENTS[name]] = number
+        if check.core:
+            return self._logic_pj(check.core, counts)
         if check.sram_line:
             line = check.sram_line
             note = {"kind": "scaled", "from": check.from_, "derivation": f"line through the macros of {line.words} words"}
             read, write = (Price.model_validate({"value": pj, **note}) for pj in self.sram_line(line.words, line.bits))
-            return self._settle(read, write, self.sram_macro[0].nw_per_bit, note["derivation"]).energy_pj(counts).total_pj
+            return self._settle(read, write, self.sram_macro[0].nw_per_bit, note["derivation"], None).energy_pj(counts).total_pj
         memory = check.memory or Size(words=1, bits=1)  # a table without macros prices any memory alike
         return self.for_memory(memory.bits, memory.words).energy_pj(counts).total_pj
 
+    def _logic_pj(self, checked: CheckedCore, counts: np.ndarray) -> float:
+        """Energy of a core without its memory: what its netlist takes."""
+        none = Price.model_validate({"value": 0.0, "kind": "simulated", "from": "check", "reason": "the netlist has no memory"})
+        core = Core(checked.axons, checked.neurons, tuple(checked.roles))
+        priced = self._settle(none, none, none, "none", core)
+        return priced.energy_pj(counts).total_pj + priced.clock_pj(checked.busy_cycles, checked.idle_cycles)
 
-def _resolved(price: Price | RatioPrice, word_read: Price) -> Price:
+
+def _resolved(price: AnyPrice, word_read: Price, core: Core | None) -> Price:
+    if isinstance(price, SizedPrice):
+        return price.resolve(_sized(core))
     return price.resolve(word_read) if isinstance(price, RatioPrice) else price
+
+
+def _sized(core: Core | None) -> Core:
+    if core is None:
+        raise ValueError("this table's prices depend on the size of a core; say which")
+    return core
 
 
 def _refuse_unknown_events(names: dict[str, Any]) -> None:
@@ -202,7 +265,12 @@ def load_table(name_or_path: str | Path) -> EnergyTable:
     return table
 
 
-_KEYS_OF = {"sram_macro": SramMacro, "check": Check, "leakage": Price, "form:absolute": Price, "form:relative": RatioPrice}
+_KEYS_OF = {
+    "sram_macro": SramMacro, "check": Check, "core": CheckedCore, "leakage": Price, "form:absolute": Price, "form:relative": RatioPrice,
+    "form:sized": SizedPrice, "logic_pj_per_access": SizedPrice, "clock": SizedPrice, "area": SizedPrice, "timing": PathTime,
+    "calibration": Calibration,
+}  # fmt: skip
+_SECTIONS = {"leakage": Leakage, "logic_pj_per_access": Logic, "clock": Clock, "area": Area, "timing": Timing}
 
 
 def _explain(error: ValidationError) -> str:
@@ -234,5 +302,7 @@ def _fault(first: dict[str, Any], key: str, table: str) -> str:
 
 def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
     model = next((_KEYS_OF[part] for part in reversed(loc[:-1]) if part in _KEYS_OF), EnergyTable)
-    model = Leakage if len(loc) == 2 and loc[0] == "leakage" else model
+    model = (
+        _SECTIONS[loc[0]] if len(loc) == 2 and loc[0] in _SECTIONS else ByRole if len(loc) == 3 and loc[0] in ("clock", "area") else model
+    )
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -65,6 +65,15 @@ class Price(Provenance):
             {"value": factor * self.value, **bounds, "kind": kind, "from": self.from_, "derivation": derivation, "reason": self.reason}
         )
 
+    def plus(self, other: "Price", derivation: str) -> "Price":
+        """The sum of two prices; it is as far to be trusted as the weaker of the two."""
+        kind = max(self.kind, other.kind, key=KINDS.index)
+        pairs = zip(self.bounds, other.bounds, strict=True)
+        low, high = (one + two for one, two in pairs)
+        text = f"{self.derivation} {derivation}: {other.from_}".strip()
+        fields = {"value": self.value + other.value, "low": low, "high": high, "kind": kind, "from": self.from_, "derivation": text}
+        return Price.model_validate(fields | {"reason": self.reason or other.reason})
+
 
 class RatioPrice(Provenance):
     """A price relative to one word read of the chip's memory: `macro_ratio` x word_read (bounds likewise), in pJ per event."""
@@ -125,6 +134,15 @@ class Leakage(BaseModel):
     memory_nw_per_bit: Price | None = None
     core_nw: Price
     neuron_nw: Price
+    axon_nw: Price | None = None
+
+
+@dataclass(frozen=True)
+class ClockPrice:
+    """pJ per cycle of one core's clock, while it works and while it waits."""
+
+    busy: Price
+    idle: Price
 
 
 @dataclass(frozen=True)
@@ -150,6 +168,7 @@ class PricedTable:
     memory_nw_per_bit: Price
     core_nw: Price
     neuron_nw: Price
+    clock: ClockPrice | None = None  # none: the table's events hold it, or its source has no such figure
 
     @cached_property
     def pj(self) -> np.ndarray:
@@ -207,6 +226,26 @@ class PricedTable:
         terms = self._leakage_terms(memory_bits, n_neurons)
         low, high = (math.fsum(price.bounds[side] * number for price, number in terms) for side in (0, 1))
         return low / 1000 * time_us, high / 1000 * time_us
+
+    def clock_pj(self, busy_cycles: int, idle_cycles: int) -> float:
+        """Clock of one core over `busy_cycles` of work and `idle_cycles` of waiting, in pJ; 0 in a table without clock."""
+        return math.fsum(self.clock_by_kind_pj(busy_cycles, idle_cycles).values())
+
+    def _clock_terms(self, busy_cycles: int, idle_cycles: int) -> tuple[tuple[Price, int], ...]:
+        return ((self.clock.busy, busy_cycles), (self.clock.idle, idle_cycles)) if self.clock else ()
+
+    def clock_by_kind_pj(self, busy_cycles: int, idle_cycles: int) -> dict[str, float]:
+        """`clock_pj` split by the kind of its prices."""
+        shares = dict.fromkeys(KINDS, 0.0)
+        for price, cycles in self._clock_terms(busy_cycles, idle_cycles):
+            shares[price.kind] += price.value * cycles
+        return shares
+
+    def clock_range_pj(self, busy_cycles: int, idle_cycles: int) -> tuple[float, float]:
+        """(low, high) of `clock_pj` where the table has bounds."""
+        terms = self._clock_terms(busy_cycles, idle_cycles)
+        low, high = (math.fsum(price.bounds[side] * cycles for price, cycles in terms) for side in (0, 1))
+        return low, high
 
 
 def _sum(values: np.ndarray) -> float:

@@ -11,6 +11,7 @@ from neurochip.chip import Chip, load_chip
 from neurochip.config import STRICT, find, override, read_toml, shipped, validate
 from neurochip.core import rules
 from neurochip.energy import EnergyTable, load_table
+from neurochip.energy_core import Core
 from neurochip.errors import did_you_mean
 
 OPEN = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)  # further keys are checked against the rule or the chip
@@ -232,5 +233,6 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
     prices = find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: ")
     table = load_table(experiment.energy.table if experiment.energy.table in shipped("energy_tables") else prices)
-    table.for_memory(chip.core.word_bits, chip.core.bank_words)  # refused now, not after hours of training
+    largest = Core(chip.core.n_axons, chip.core.n_neurons)
+    table.for_memory(chip.core.word_bits, chip.core.bank_words, largest)  # refused now, not after hours of training
     return Setup(experiment=experiment, chip=chip, energy_table=table, where=where)

@@ -11,10 +11,12 @@ from neurochip.chip import Chip
 from neurochip.core.events import COMPONENT, Event, Phase
 from neurochip.datasets import Dataset
 from neurochip.energy import EnergyTable, PricedTable
+from neurochip.energy_core import Core, roles_of
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.mapping import Placement
 from neurochip.results import FORMAT, Final, Record, at_rail, dataset_facts, write_atomically, write_h5
+from neurochip.silicon import silicon
 from neurochip.simulator import Counts
 
 
@@ -63,6 +65,7 @@ def summarise(setup: Setup, data: Dataset, placements: list[Placement], record: 
             "n_neurons": chip.core.n_neurons, "transposable": chip.core.transposable, "rng": chip.rng.kind, "sharing": chip.rng.sharing,
         },
         "energy_table": {key: getattr(setup.energy_table, key) for key in ("name", "node_nm", "vdd_v", "source")},
+        "silicon": silicon(chip, setup.energy_table, len(placements)),
         "layers": layers,
         "totals": {name: _totals(*priced) for name, priced in sets.items()},
         "probe": _probe_facts(experiment.reference.probe_weights, placements, final.probe),
@@ -79,21 +82,28 @@ def _total(costs: list[Counts], cores: int) -> Counts:
 
 def _priced_sets(setup: Setup, placements: list[Placement], cost: Counts, ticks: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """(a set per layer, pJ per kind of price over all samples)."""
-    core, priced = setup.chip.core, setup.energy_table.for_memory(setup.chip.core.word_bits, setup.chip.core.bank_words)
-    chip_us = setup.chip.microseconds(int(cost.cycles[:, 0].sum()))
+    core = setup.chip.core
+    chip_cycles = int(cost.cycles[:, 0].sum())
+    chip_us = setup.chip.microseconds(chip_cycles)
     cycles = setup.chip.cycle_vector().reshape(len(Phase), len(Event))
     sets: list[dict[str, Any]] = []
     kinds: dict[str, float] = {}
-    for counts, (share, busy), place in zip(cost.counts, cost.cycles, placements, strict=True):
+    for i, (counts, (share, busy), place) in enumerate(zip(cost.counts, cost.cycles, placements, strict=True)):
+        size = Core(place.axons, place.neurons, roles_of(i, len(placements)))
+        priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, size)
         energy = priced.energy_pj(counts)
+        clocked = int(busy), chip_cycles - int(busy)
         leaking_bits = setup.chip.leaking_bits(place.memory_words)
         leakage = priced.leakage_pj(leaking_bits, place.neurons, chip_us)
-        for source in (energy.kind, priced.leakage_by_kind_pj(leaking_bits, place.neurons, chip_us)):
+        leaks = priced.leakage_by_kind_pj(leaking_bits, place.neurons, chip_us)
+        for source in (energy.kind, leaks, priced.clock_by_kind_pj(*clocked)):
             for kind, pj in source.items():
                 kinds[kind] = kinds.get(kind, 0.0) + pj
         leak_low, leak_high = priced.leakage_range_pj(leaking_bits, place.neurons, chip_us)
         per = 1 / cost.samples if cost.samples else 0.0
+        clock_low, clock_high = priced.clock_range_pj(*clocked)
         components = {name: energy.component[name] * per for name in COMPONENT} | {"leakage": leakage * per}
+        components |= {"clock": priced.clock_pj(*clocked) * per} if priced.clock else {}
         phases = {
             phase.name.lower(): {event.name.lower(): int(counts[phase, event]) for event in Event}
             | {"busy_cycles": int(counts[phase] @ cycles[phase]), "energy_pj": energy.phase[phase.name.lower()] * per}
@@ -107,7 +117,10 @@ def _priced_sets(setup: Setup, placements: list[Placement], cost: Counts, ticks:
                 "cycles": int(share),
                 "latency_us": setup.chip.microseconds(int(share)) * per,
                 "energy_pj": components,
-                "energy_pj_range": [(energy.low_pj + leak_low) * per, (energy.high_pj + leak_high) * per],
+                "energy_pj_range": [
+                    (energy.low_pj + leak_low + clock_low) * per,
+                    (energy.high_pj + leak_high + clock_high) * per,
+                ],
                 "phases": phases,
             }
         )
@@ -173,13 +186,22 @@ def _warnings(summary: dict[str, Any]) -> list[str]:
             found.append(f"layer {layer['name']}: never spiked in training")
         if train["saturations"] > 0.01 * max(1, train["sops"]):
             found.append(f"layer {layer['name']}: {train['saturations']:,} saturated sums in training")
+    if summary["silicon"] and summary["chip"]["clock_mhz"] > summary["silicon"]["clock_mhz"]:
+        limit, core = summary["silicon"]["clock_mhz"], summary["silicon"]["slowest_core"]
+        found.append(
+            f"chip.clock_mhz = {summary['chip']['clock_mhz']:g} is above the {limit:.1f} MHz that the longest path of its {core} core allows "
+            f"(energy table {summary['energy_table']['name']}): latencies are too short"
+        )
     return found
 
 
-def stored_cores(path: Path, part: str) -> tuple[list[tuple[str, PricedTable, np.ndarray, float, int]], float]:
+StoredCore = tuple[str, PricedTable, np.ndarray, float, int, float]
+
+
+def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
     """From a run.h5 alone, for `part` train (all epochs) or test (the last evaluation): what each core cost, and a cycle in us.
 
-    Per core (name, prices, counts (phases, events), leakage in pJ, cycles of the chip); no cores if there were no samples.
+    Per core (name, prices, counts (phases, events), leakage in pJ, cycles of the chip, clock in pJ); no cores if there were no samples.
     """
     import h5py
 
@@ -190,14 +212,17 @@ def stored_cores(path: Path, part: str) -> tuple[list[tuple[str, PricedTable, np
             table = EnergyTable.model_validate_json(file.attrs["energy_table"])
             samples = int(file[f"samples/{part}"][epochs].sum())
             layers = [file[f"layers/{i}"] for i in range(len(file["layers"]))]
-            facts = [(str(layer.attrs["name"]), int(layer.attrs["memory_words"]), int(layer.attrs["neurons"])) for layer in layers]
+            facts = [[int(layer.attrs[key]) for key in ("memory_words", "axons", "neurons")] for layer in layers]
+            names = [str(layer.attrs["name"]) for layer in layers]
             counts = [layer[f"{part}/counts"][epochs].sum(axis=0) for layer in layers]
-            cycles = sum(int(layer[f"{part}/cycles"][epochs, 0].sum()) for layer in layers)
+            cycles, busy = ([int(layer[f"{part}/cycles"][epochs, column].sum()) for layer in layers] for column in (0, 1))
     except (OSError, KeyError, RuntimeError, ValueError) as error:
         raise NeurochipError(f"{path}: cannot be priced again ({error}); make the run again") from None
-    priced, chip_us = table.for_memory(chip.core.word_bits, chip.core.bank_words), chip.microseconds(cycles)
-    cores = [
-        (name, priced, count, priced.leakage_pj(chip.leaking_bits(words), neurons, chip_us), cycles)
-        for (name, words, neurons), count in zip(facts, counts, strict=True)
-    ]
+    chip_cycles = sum(cycles)
+    cores: list[StoredCore] = []
+    for i, (words, axons, neurons) in enumerate(facts):
+        core = Core(axons, neurons, roles_of(i, len(facts)))
+        priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, core)
+        leakage = priced.leakage_pj(chip.leaking_bits(words), neurons, chip.microseconds(chip_cycles))
+        cores.append((names[i], priced, counts[i], leakage, chip_cycles, priced.clock_pj(busy[i], chip_cycles - busy[i])))
     return (cores if samples else []), chip.microseconds(1)

@@ -27,8 +27,8 @@ def elaborate(sources: Sequence[Path], top: str, folder: Path) -> dict[str, str]
     ]
     run_yosys("\n".join(script), folder)
     cells = json.loads((folder / "elaborated.json").read_text(encoding="utf-8"))["modules"][top]["cells"]
-    is_module = lambda kind: kind.startswith("$paramod") or not kind.startswith("$")
-    return {name: entry["type"] for name, entry in cells.items() if is_module(entry["type"])}
+    kinds = {name: entry["type"] for name, entry in cells.items()}
+    return {name: kind for name, kind in kinds.items() if kind.startswith("$paramod") or not kind.startswith("$")}
 
 
 def synthesise(design: Path, top: str, library: Library, folder: Path) -> Netlist:

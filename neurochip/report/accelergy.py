@@ -20,7 +20,7 @@ from neurochip.summary import stored_cores
 VERSION = 0.4
 ROOT = "chip"
 
-Core = tuple[str, PricedTable, np.ndarray, float, int]  # name, prices, counts, leakage in pJ, cycles
+Core = tuple[str, PricedTable, np.ndarray, float, int] | tuple[str, PricedTable, np.ndarray, float, int, float]
 Action = tuple[str, float, int]  # name, pJ per action, how often
 
 
@@ -28,17 +28,20 @@ def export_accelergy(components: Iterable[Core], folder: str | Path, cycle_secon
     """Write `ERT.yaml` (pJ per action) and `action_counts.yaml` (totals over all samples) into `folder`; return the two paths.
 
     `components`: per core (name, priced table, counts (phases, events) of integers, leakage of the whole run in pJ, cycles of the whole
-    run). Each core gives `chip.<core>.<component>` with one action per event, and `chip.<core>.leakage` with the action `leak`, counted
-    in cycles and priced in pJ per cycle. `cycle_seconds` only labels the actions; no energy depends on it.
+    run, and its clock in pJ where the table has one). Each core gives `chip.<core>.<component>` with one action per event, and
+    `chip.<core>.leakage` with the action `leak` and `chip.<core>.clock` with `tick`, counted in cycles and priced in pJ per cycle.
+    `cycle_seconds` only labels the actions; no energy depends on it.
     Raises NeurochipError if PyYAML is missing, a core's name cannot be part of a path, or a core leaks without cycles.
     """
     dump = _yaml_dump()
     tables: list[dict[str, Any]] = []
     cores: list[dict[str, Any]] = []
     names: set[str] = set()
-    for name, priced, counts, leakage_pj, cycles in components:
+    for name, priced, counts, leakage_pj, cycles, *clock in components:
         _check_name(name, names)
-        entries = [*_dynamic(priced, np.asarray(counts)), _leakage(name, leakage_pj, cycles)]
+        entries = [*_dynamic(priced, np.asarray(counts)), ("leakage", _by_cycle("leak", name, "leakage", leakage_pj, cycles))]
+        if priced.clock:
+            entries.append(("clock", _by_cycle("tick", name, "clock", clock[0], cycles)))
         tables += [_table(f"{ROOT}.{name}.{part}", actions, cycle_seconds) for part, actions in entries]
         cores.append({"name": name, "local": [_local(part, actions) for part, actions in entries]})
     ert = {"ERT": {"version": VERSION, "tables": tables}}
@@ -77,12 +80,10 @@ def _action(event: Event, priced: PricedTable, total: np.ndarray) -> Action:
     return event.name.lower(), float(priced.pj[event]), int(total[event])
 
 
-def _leakage(core: str, leakage_pj: float, cycles: int) -> tuple[str, list[Action]]:
-    if cycles <= 0 < leakage_pj:
-        raise NeurochipError(
-            f"core '{core}': {leakage_pj:g} pJ of leakage in {cycles} cycles; Accelergy counts it in cycles, give at least 1"
-        )
-    return "leakage", [("leak", float(leakage_pj) / cycles if cycles > 0 else 0.0, int(cycles))]
+def _by_cycle(action: str, core: str, what: str, pj: float, cycles: int) -> list[Action]:
+    if cycles <= 0 < pj:
+        raise NeurochipError(f"core '{core}': {pj:g} pJ of {what} in {cycles} cycles; Accelergy counts it in cycles, give at least 1")
+    return [(action, float(pj) / cycles if cycles > 0 else 0.0, int(cycles))]
 
 
 def _table(name: str, actions: list[Action], cycle_seconds: float) -> dict[str, Any]:

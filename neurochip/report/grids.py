@@ -59,6 +59,12 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
+def energy_range(total: dict[str, Any]) -> str:
+    """Return `low to high` in nJ per sample, "" where the energy table gives no bounds (or the run is older than the key)."""
+    low, high = total.get("energy_nj_per_sample_range") or (0.0, 0.0)
+    return f"{low:,.3f} to {high:,.3f}" if high - low > 1e-9 * high else ""
+
+
 def ticks_per_sample(summary: dict[str, Any], which: str) -> str:
     """Return the ticks of one sample in training ("train") or inference ("test")."""
     return decimals(0)(per(summary["layers"][0][which]["ticks"], summary["layers"][0][which]["samples"]))
@@ -85,9 +91,13 @@ def layer_grids(summary: dict[str, Any], which: str) -> list[Grid]:
         for way in ("in", "out")
     ]
     all_cycles = summary["totals"][which]["cycles"]
+    has_clock = "clock" in summary["totals"][which]["energy_pj"]
     phases = energies(lambda part, name: part["phases"][name]["energy_pj"], list(layers[0][which]["phases"]))
     components = energies(lambda part, name: part["energy_pj"][name], list(summary["totals"][which]["energy_pj"]))
     components += energies(lambda part, _: sum(part["energy_pj"].values()), ["total"])
+    if energy_range(summary["totals"][which]):
+        for side, name in enumerate(("low", "high")):
+            components += energies(lambda part, _, side=side: part["energy_pj_range"][side], [name])
     groups = {
         "activity": [
             Column("neurons", [count(n) for n in neurons], count(sum(neurons))),
@@ -108,7 +118,7 @@ def layer_grids(summary: dict[str, Any], which: str) -> list[Grid]:
             ("saturations", "saturations"),
         ),
         "energy per sample by component": components,
-        "energy per sample by phase (leakage apart)": phases,
+        f"energy per sample by phase (leakage{' and clock' * has_clock} apart)": phases,
         "time": [
             *counts(("cycles\n(share)", "cycles"), ("cycles\n(busy)", "busy_cycles")),
             column("share\n[%]", lambda part: 100 * per(part["cycles"], all_cycles), decimals(2)),
@@ -155,10 +165,11 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
     for which, one in (("train", "one training sample"), ("test", "one inference")):
         total = summary["totals"][which]
         sops = per(total["sops"], total["samples"])
+        spread = f" (prices: {energy_range(total)})" if energy_range(total) else ""
         facts.append(
             (
                 one,
-                f"{total['energy_nj_per_sample']:,.3f} nJ, {total['latency_us_per_sample']:,.3f} us, {decimals(0)(sops)} SOPs "
+                f"{total['energy_nj_per_sample']:,.3f} nJ{spread}, {total['latency_us_per_sample']:,.3f} us, {decimals(0)(sops)} SOPs "
                 f"({decimals(2)(per(1000 * total['energy_nj_per_sample'], sops))} pJ per SOP, all energy included)",
             )
         )
@@ -169,6 +180,7 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f"{chip['name']}: {chip['clock_mhz']:g} MHz, cores of {count(chip['n_axons'])} axons x {count(chip['n_neurons'])} neurons, "
             f"{chip['word_bits']}-bit words, memory {'' if chip['transposable'] else 'not '}transposable, {chip['rng']} {chip['sharing']}",
         ),
+        *_silicon(summary),
         ("energy table", ", ".join([table["name"], *operating]) + f"; {table['source']}"),
         ("energy rests on", f"training: {kind_shares(summary['totals']['train'])}; inference: {kind_shares(summary['totals']['test'])}"),
         (
@@ -177,6 +189,19 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
             f"{summary['simulation']['sops_per_s'] / 1e9:,.2f} billion SOPs/s on this computer (not the chip)",
         ),
         ("run", f"{summary['name']}, seed {summary['seed']}, neurochip {summary['version']}, hash {summary['experiment_sha256'][:12]}"),
+    ]
+
+
+def _silicon(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Area and largest clock, where the energy table was calibrated on a netlist."""
+    found = summary.get("silicon")
+    if not found:
+        return []
+    memory = "no area in the table" if found["memory_um2"] is None else f"{found['memory_um2'] / 1e6:,.3f} mm2"
+    whole = f"{(found['logic_um2'] + (found['memory_um2'] or 0.0)) / 1e6:,.3f} mm2"
+    return [
+        ("area", f"{whole} for {found['cores']} cores: logic {found['logic_um2']:,.0f} um2, memory {memory} (without {found['left_out']})"),
+        ("largest clock", f"{found['clock_mhz']:,.1f} MHz, set by the {found['slowest_core']} core (without {found['left_out']})"),
     ]
 
 
@@ -202,6 +227,8 @@ def _compare_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     for label, key in (("energy [nJ/sample]", "energy_nj_per_sample"), ("latency [us/sample]", "latency_us_per_sample")):
         rows += [(f"{name.lower()} {label}", decimals(3)(totals[which][key])) for which, name in SETS.items()]
+        if key == "energy_nj_per_sample":
+            rows += [(f"{name.lower()} {label}, low to high", energy_range(totals[which]) or "-") for which, name in SETS.items()]
     for which, name in SETS.items():
         rows.append((f"{name.lower()} SOPs [1/sample]", decimals(0)(per(totals[which]["sops"], totals[which]["samples"]))))
     return [
@@ -213,6 +240,7 @@ def _compare_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("seed", str(summary["seed"])),
         ("chip", summary["chip"]["name"]),
         ("clock [MHz]", f"{summary['chip']['clock_mhz']:g}"),
+        ("largest clock [MHz]", decimals(1)(summary["silicon"]["clock_mhz"]) if summary.get("silicon") else "-"),
         ("energy table", summary["energy_table"]["name"]),
         ("data set", dataset["name"] + (" (SUBSTITUTE)" if dataset["is_substitute"] else "")),
         ("samples, training / test", f"{count(dataset['n_train'])} / {count(dataset['n_test'])}"),

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, compare_grid, differences, headline, layer_grids, percent, set_title
+from neurochip.report.grids import (
+    NOTE,
+    SETS,
+    SUBSTITUTE,
+    compare_grid,
+    differences,
+    energy_range,
+    headline,
+    layer_grids,
+    percent,
+    set_title,
+)
 from neurochip.report.load import Run
 from neurochip.report.plots import make_plots, writing
 
@@ -33,6 +44,9 @@ TERMS = {
     "lost updates": "Updates without effect, because the weight or bias was already at its rail (the end of its range).",
     "saturations": "Sums clamped at the end of an accumulator's range, or error sums above what a probability of one can express.",
     "phase": "Forward: encode, integrate, fire, read out. Error: error spikes on their way back. Learn: draws, reads and writes.",
+    "low to high": "The energy with all prices at their low, and at their high bounds: how far the energy table itself is to be trusted.",
+    "clock": "Energy of the flip-flops' clock pins in every cycle, working or waiting, before layout and without a clock tree. Only tables "
+    "calibrated on a netlist have it apart; in others it is within the events' prices, or left out.",
     "kind of price": "Where the price of an event comes from: measured on silicon, simulated as a circuit, scaled from another "
     "technology, or assumed. The shares say how much of the energy rests on each.",
 }
@@ -67,6 +81,7 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
         revision=run.attributes().get("git_revision", "not recorded"),
         experiment=json.dumps(summary["experiment"], indent=2, ensure_ascii=False),
         terms=TERMS,
+        ranges={which: energy_range(summary["totals"][which]) for which in SETS},
     )
     return _write(run.folder / "report.html", text)
 

@@ -29,9 +29,9 @@ LAYER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00
 PHASE_COLOURS = {"forward": "#004488", "error": "#BB5566", "learn": "#DDAA33", "leakage": "#BBBBBB"}
 COMPONENT_COLOURS = {
     **{"synapse_memory": "#332288", "neuron": "#88CCEE", "random": "#DDCC77", "learning": "#117733", "network": "#CC6677"},
-    "leakage": "#BBBBBB",
+    **{"leakage": "#BBBBBB", "clock": "#AA4499"},
 }
-OTHER_COLOURS = ("#AA4499", "#44AA99", "#999933", "#882255")
+OTHER_COLOURS = ("#661100", "#44AA99", "#999933", "#882255")
 PLUS, MINUS = "#D55E00", "#0072B2"
 LEGEND_BELOW = {"loc": "outside lower center", "ncols": 6, "columnspacing": 1.4, "handletextpad": 0.5}
 
