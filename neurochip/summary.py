@@ -187,9 +187,9 @@ def _warnings(summary: dict[str, Any]) -> list[str]:
         if train["saturations"] > 0.01 * max(1, train["sops"]):
             found.append(f"layer {layer['name']}: {train['saturations']:,} saturated sums in training")
     if summary["silicon"] and summary["chip"]["clock_mhz"] > summary["silicon"]["clock_mhz"]:
-        limit, core = summary["silicon"]["clock_mhz"], summary["silicon"]["slowest_core"]
+        clock, limit, core = summary["chip"]["clock_mhz"], summary["silicon"]["clock_mhz"], summary["silicon"]["slowest_core"]
         found.append(
-            f"chip.clock_mhz = {summary['chip']['clock_mhz']:g} is above the {limit:.1f} MHz that the longest path of its {core} core allows "
+            f"chip.clock_mhz = {clock:g} is above the {limit:.1f} MHz that the longest path of its {core} core allows "
             f"(energy table {summary['energy_table']['name']}): latencies are too short"
         )
     return found
