@@ -571,7 +571,8 @@ module nc_core #(
             wire in_tick = busy;
             wire [15:0] unit = loads | integrates | learn_reads | learn_writes ? axon : error_fires ? sum_axon : receives ? inbox_neuron :
                 decides ? walk_neuron : backs | fires ? neuron : '0;
-            wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word : '0;
+            wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word :
+                spike_out_valid ? spike_out_unit : '0;
             wire [63:0] data_read, data_written;
             nc_fold #(
                 .BITS(WORD_BITS)

@@ -25,7 +25,7 @@ module nc_engine #(
     output wire out_valid,  // the winner of a tick leaves the chip
     output wire [15:0] out_unit,
     output wire idle,
-    output wire [N_CORES*256-1:0] trace
+    output wire [N_CORES*256-1:0] records  // of the trace, one per core
 );
     wire step, swap, new_sample, learning, teaching, reading;
     wire [15:0] label;
@@ -138,7 +138,7 @@ module nc_engine #(
                 .column_neuron(column_neuron),
                 .column_access(column_access),
                 .column_rdata(column_rdata),
-                .trace(trace[c*256+:256])
+                .trace(records[c*256+:256])
             );
             nc_memory #(
                 .N_AXONS(AXONS),

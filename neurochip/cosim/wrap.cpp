@@ -1,0 +1,243 @@
+// The verilated chip behind a C interface: configuration, and a run in lock-step with expected trace records (docs/rtl.md).
+// One call runs many ticks; every cycle of every core is compared, idle ones included.
+#include <cstdint>
+#include <cstring>
+#include "Vnc_engine.h"
+#include "verilated.h"
+#ifdef NC_VCD
+#include "verilated_vcd_c.h"
+#endif
+
+namespace {
+
+constexpr int CYCLES_OF_RESET = 2;
+constexpr uint64_t SPIKE_LEAVES = 1ull << 28, ERROR_LEAVES = 1ull << 29;
+// events that a core standing still does not count: neuron_update, error_update, spike_out, error_out, error_saturated, readout
+constexpr uint64_t HELD_BACK = ((1ull << 4) | (1ull << 5) | (1ull << 7) | (1ull << 9) | (1ull << 13) | (1ull << 14)) << 48;
+constexpr uint64_t LOAD = 1;
+
+struct Chip {
+    VerilatedContext context;
+    Vnc_engine* top;
+    uint64_t cycle = 0;
+#ifdef NC_VCD
+    VerilatedVcdC vcd;
+    uint64_t vcd_from = 0, vcd_to = 0;
+#endif
+    void clock() {  // the rising edge; call settle() first
+#ifdef NC_VCD
+        const bool dumps = cycle >= vcd_from && cycle < vcd_to;
+        if (dumps) vcd.dump(10 * cycle);
+#endif
+        top->clk = 1;
+        top->eval();
+#ifdef NC_VCD
+        if (dumps) vcd.dump(10 * cycle + 5);
+#endif
+        ++cycle;
+    }
+    void settle() {
+        top->clk = 0;
+        top->eval();
+    }
+};
+
+uint64_t next(uint64_t& x) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return x;
+}
+
+}  // namespace
+
+extern "C" {
+
+struct Job {
+    int64_t n_ticks, n_cores, n_axons, quiet;
+    const int64_t* start;       // [tick][core] first record
+    const int64_t* length;      // [tick][core] records: busy cycles
+    const uint64_t* records;    // [record][4]
+    const int32_t* label;       // [tick] of a tick that begins a sample, else -1
+    const uint8_t* intensity;   // [sample][axon]
+    uint64_t stall;             // state of the generator of stalls; 0: none
+    uint64_t stall_threshold;   // of 256: how often packets are held back and intensities late
+    // out
+    uint64_t compared, stalled_spikes, stalled_errors, late_intensities, busy;
+    int64_t tick, core, record;  // of the first difference; record -1: the core should be idle
+    uint64_t cycle, expected[4], got[4];
+};
+
+Chip* nc_new(const char* vcd_path, uint64_t vcd_from, uint64_t vcd_to) {
+    Chip* chip = new Chip;
+    chip->context.randReset(2);
+    chip->context.randSeed(1);
+    chip->top = new Vnc_engine{&chip->context};
+#ifdef NC_VCD
+    chip->context.traceEverOn(true);
+    chip->top->trace(&chip->vcd, 99);
+    chip->vcd_from = vcd_from;
+    chip->vcd_to = vcd_to;
+    chip->vcd.open(vcd_path);
+#else
+    (void)vcd_path, (void)vcd_from, (void)vcd_to;
+#endif
+    Vnc_engine* top = chip->top;
+    top->config_read = top->config_write = 0;
+    top->sample_valid = top->intensity_valid = 0;
+    top->spike_stall = top->error_stall = 0;
+    top->rst = 1;
+    for (int i = 0; i < CYCLES_OF_RESET; ++i) {
+        chip->settle();
+        chip->clock();
+    }
+    top->rst = 0;
+    return chip;
+}
+
+void nc_reset(Chip* chip) {
+    chip->top->rst = 1;
+    for (int i = 0; i < CYCLES_OF_RESET; ++i) {
+        chip->settle();
+        chip->clock();
+    }
+    chip->top->rst = 0;
+}
+
+// Run without comparing, so that a reset can hit any cycle.
+void nc_idle(Chip* chip, int64_t cycles, int32_t label, const uint8_t* intensity) {
+    Vnc_engine* top = chip->top;
+    top->sample_valid = label >= 0;
+    top->sample_label = label >= 0 ? label : 0;
+    top->intensity_valid = intensity != nullptr;
+    for (int64_t i = 0; i < cycles; ++i) {
+        top->intensity = intensity ? intensity[i] : 0;
+        chip->settle();
+        chip->clock();
+        top->sample_valid = 0;
+    }
+    top->intensity_valid = 0;
+}
+
+void nc_config_write(Chip* chip, int core, uint32_t address, int64_t n, const uint32_t* data, int increment) {
+    Vnc_engine* top = chip->top;
+    top->config_core = core;
+    top->config_write = 1;
+    for (int64_t i = 0; i < n; ++i) {
+        top->config_address = address + i * increment;
+        top->config_wdata = data[i];
+        chip->settle();
+        chip->clock();
+    }
+    top->config_write = 0;
+}
+
+void nc_config_read(Chip* chip, int core, uint32_t address, int64_t n, uint32_t* data, int increment) {
+    Vnc_engine* top = chip->top;
+    top->config_core = core;
+    for (int64_t i = 0; i < n + 2; ++i) {  // a value comes two cycles later
+        top->config_read = i < n;
+        top->config_address = address + (i < n ? i : n - 1) * increment;
+        chip->settle();
+        if (i >= 2) data[i - 2] = top->config_rdata;
+        chip->clock();
+    }
+    top->config_read = 0;
+}
+
+// Returns 0 if every cycle is as expected, 1 at a difference, 2 if the barrier does not take a sample in its cycle.
+int nc_run(Chip* chip, Job* job) {
+    Vnc_engine* top = chip->top;
+    const int64_t n_cores = job->n_cores;
+    int64_t at[64], sample = -1, axon = 0;
+    for (int64_t tick = 0; tick < job->n_ticks; ++tick) {
+        const int64_t *start = job->start + tick * n_cores, *length = job->length + tick * n_cores;
+        const bool begins = job->label[tick] >= 0;
+        if (begins) {
+            ++sample;
+            axon = 0;
+        }
+        int64_t running = 0;
+        for (int64_t c = 0; c < n_cores; ++c) {
+            at[c] = 0;
+            running += length[c] > 0;
+        }
+        // two barrier cycles, busy cycles, quiet cycles
+        for (int64_t phase = -2; running > 0 || phase <= job->quiet; ++phase) {
+            uint64_t spike_stall = 0, error_stall = 0;
+            bool intensity_valid = true;
+            if (job->stall) {
+                const uint64_t r = next(job->stall);
+                for (int64_t c = 0; c < n_cores && c < 3; ++c) {
+                    spike_stall |= uint64_t(((r >> (8 * c)) & 255) < job->stall_threshold) << c;
+                    error_stall |= uint64_t(((r >> (8 * c + 24)) & 255) < job->stall_threshold) << c;
+                }
+                intensity_valid = ((r >> 48) & 255) >= job->stall_threshold;
+            }
+            top->sample_valid = phase == -2 && begins;
+            top->sample_label = begins ? job->label[tick] : 0;
+            top->spike_stall = spike_stall;
+            top->error_stall = error_stall;
+            top->intensity_valid = intensity_valid;
+            top->intensity = sample >= 0 && axon < job->n_axons ? job->intensity[sample * job->n_axons + axon] : 0;
+            chip->settle();
+            if (top->sample_valid && !top->sample_ready) {
+                job->tick = tick;
+                job->cycle = chip->cycle;
+                return 2;
+            }
+            const uint32_t* trace = reinterpret_cast<const uint32_t*>(&top->records);
+            for (int64_t c = 0; c < n_cores; ++c) {
+                uint64_t got[4], expected[4] = {0, 0, 0, 0};
+                std::memcpy(got, trace + 8 * c, 32);
+                const bool is_busy = phase >= 0 && at[c] < length[c];
+                bool stands = false;
+                if (is_busy) {
+                    std::memcpy(expected, job->records + 4 * (start[c] + at[c]), 32);
+                    const bool held_spike = (expected[0] & SPIKE_LEAVES) && ((spike_stall >> c) & 1);
+                    const bool held_error = (expected[0] & ERROR_LEAVES) && ((error_stall >> c) & 1);
+                    const bool late = (expected[0] & 15) == LOAD && !intensity_valid;
+                    stands = held_spike || held_error || late;
+                    job->stalled_spikes += held_spike;
+                    job->stalled_errors += held_error;
+                    job->late_intensities += late;
+                    if (held_spike || held_error) expected[3] &= ~HELD_BACK;
+                    if (late) {
+                        expected[0] = LOAD;
+                        expected[1] = expected[2] = expected[3] = 0;
+                    }
+                }
+                if (std::memcmp(got, expected, 32)) {
+                    job->tick = tick;
+                    job->core = c;
+                    job->record = is_busy ? at[c] : -1;
+                    job->cycle = chip->cycle;
+                    std::memcpy(job->expected, expected, 32);
+                    std::memcpy(job->got, got, 32);
+                    return 1;
+                }
+                ++job->compared;
+                job->busy += is_busy;
+                if (is_busy && !stands) {
+                    if (c == 0 && (expected[0] & 15) == LOAD) ++axon;
+                    running -= ++at[c] == length[c];
+                }
+            }
+            chip->clock();
+            if (phase == 0 && running > 0) phase = -1;  // not yet the quiet cycles
+        }
+    }
+    return 0;
+}
+
+uint64_t nc_cycle(const Chip* chip) { return chip->cycle; }
+
+void nc_free(Chip* chip) {
+#ifdef NC_VCD
+    chip->vcd.close();
+#endif
+    chip->top->final();
+    delete chip->top;
+    delete chip;
+}
+}
