@@ -8,13 +8,14 @@ records is the number of cycles that the counters give, is checked in every tick
 from enum import IntEnum
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 from neurochip.core import rng
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.engine import Run, cycles_of, finish_tick, learn, share_cycles
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.soma import (
@@ -369,7 +370,25 @@ def sums_differ(core, sums, made, n, is_narrow):
     return differs
 
 
-@njit(cache=True, nogil=True)
+_I8 = types.int64
+EMIT = types.UniTuple(_I8, 2)(
+    CHIP_STATE,
+    _I8[::1],
+    types.FunctionType(HOOK),
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(types.int32, 1, "C", readonly=True),
+    types.int32[:, ::1],
+    _I8[::1],
+    _I8[::1],
+    _I8[:, ::1],
+    _I8[:, ::1],
+    _I8[:, ::1],
+    types.int32[::1],
+    _I8[::1],
+)
+
+
+@njit(EMIT, cache=True, nogil=True)
 def emit(chip, run, on_error, pixels, labels, votes, weight_bits, position, records, start, length, label, cover):
     """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
 

@@ -61,7 +61,8 @@ def load(rtl: Rtl, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
     rtl.write(BARRIER_CORE, 0, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]])
     for c, place in enumerate(wiring.placements):
         param = state.param[c]
-        registers = [state.rule_param[c, 0], param[P.BETA], param[P.ERROR_GAIN], param[P.READOUT]]
+        p_learn, bits = int(state.rule_param[c, 0]), int(state.rng_param[RngParam.BITS])
+        registers = [p_learn & (1 << bits) - 1, param[P.BETA], param[P.ERROR_GAIN], param[P.READOUT], p_learn >> bits]
         rtl.write(c, REGISTERS + 3, np.array(registers))
         neurons, axons = generators(state, wiring, c)
         rtl.write(c, NEURON_RNG, neurons, 0)
@@ -150,7 +151,18 @@ class Lockstep:
         self.state, self.wiring, self.vector = state, wiring, run
         self.on_error = rules.load(rule).on_error
         self.rtl = Rtl(library, vcd)
+        n_cores, room = len(wiring.placements), 2 * longest_tick(state)
+        self.records = np.empty((max(MOST_RECORDS, room), 4), dtype=np.int64)
+        self.start, self.length = np.empty((MOST_TICKS, n_cores), dtype=np.int64), np.empty((MOST_TICKS, n_cores), dtype=np.int64)
+        self.label = np.empty(MOST_TICKS, dtype=np.int32)
         load(self.rtl, state, wiring, run)
+
+    def restart(self, state: ChipState, run: np.ndarray, cycles_before_reset: int, intensity: np.ndarray) -> None:
+        """Begin something, reset the chip in the middle of it, and load another program into it."""
+        self.rtl.wander(cycles_before_reset, 0, intensity)
+        self.rtl.reset()
+        self.state, self.vector = state, run
+        load(self.rtl, state, self.wiring, run)
 
     def run(
         self, pixels: np.ndarray, labels: np.ndarray, stall_seed: int = 0, stalls_of_256: int = 0, on_ticks: Callable[[int], None] = lambda n: None
@@ -182,10 +194,8 @@ class Lockstep:
         return outcome
 
     def _compare_cycles(self, pixels, labels, votes, cover, outcome, stall_seed, stalls_of_256, on_ticks) -> None:
-        n_cores = len(self.wiring.placements)
-        records = np.zeros((max(MOST_RECORDS, 2 * longest_tick(self.state)), 4), dtype=np.int64)
-        start, length = np.zeros((MOST_TICKS, n_cores), dtype=np.int64), np.zeros((MOST_TICKS, n_cores), dtype=np.int64)
-        label, position, status, stall = np.zeros(MOST_TICKS, dtype=np.int32), np.zeros(3, dtype=np.int64), Status.FULL, stall_seed
+        records, start, length, label = self.records, self.start, self.length, self.label
+        position, status, stall = np.zeros(3, dtype=np.int64), Status.FULL, stall_seed
         arguments = (self.state, self.vector, self.on_error, pixels, labels, votes, self.wiring.weight_bits)
         while status == Status.FULL:
             first_sample, first_tick = int(position[0]), int(position[1])

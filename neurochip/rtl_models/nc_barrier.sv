@@ -37,7 +37,7 @@ module nc_barrier (
     assign step = begins || (is_over && !is_last_tick);
     assign swap = state == SWAP;
     assign learning = teach && tick >= learn_from;
-    assign teaching = teach && tick >= neurochip_pkg::N_CORES - 1;
+    assign teaching = teach && tick + 32'd1 >= neurochip_pkg::N_CORES;
     assign reading = tick >= read_from;
     assign idle = state == WAIT;
     assign config_value = config_address == 2'd0 ? ticks : config_address == 2'd1 ? learn_from : config_address == 2'd2 ? read_from : {31'b0, teach};

@@ -3,7 +3,7 @@
 // Counterpart: CoreState in core/state.py; one tick of it is the body of run_samples() in core/engine.py.
 //
 // Configuration (only while the core is idle): address = region << 20 | index; a value read comes two cycles after config_read.
-//   0 registers: 0 identity, 1 axons, 2 neurons (read only), 3 p_learn, 4 beta, 5 error gain, 6 read out potentials
+//   0 registers: 0 identity, 1 axons, 2 neurons (read only), 3 p_learn, 4 beta, 5 error gain, 6 read out potentials, 7 p_learn is one
 //   1 soma generators, 2 axon generators (scan rings: every access moves the ring by one), 3 learn generator, 4 biases,
 //   5 counters (2 x index + half), 6 read-out registers, 8 memory (word x SLICES + slice of 32 bits)
 `default_nettype none
@@ -103,7 +103,8 @@ module nc_core #(
     wire config_access = config_read | config_write;
     wire writes_register = config_write && region == 4'd0;
     always_ff @(posedge clk) begin
-        if (writes_register && index == 20'd3) p_learn <= config_wdata[BITS:0];
+        if (writes_register && index == 20'd3) p_learn[BITS-1:0] <= config_wdata[BITS-1:0];
+        if (writes_register && index == 20'd7) p_learn[BITS] <= config_wdata[0];
         if (writes_register && index == 20'd4) beta <= config_wdata[15:0];
         if (writes_register && index == 20'd5) gain <= config_wdata[3:0];
         if (writes_register && index == 20'd6) reads_potentials <= config_wdata[0];
@@ -546,7 +547,8 @@ module nc_core #(
     reg [19:0] slice_read;
     reg [31:0] config_out;
     wire [31:0] register = index == 20'd0 ? 32'h4E430001 : index == 20'd1 ? N_AXONS : index == 20'd2 ? N_NEURONS :
-        index == 20'd3 ? 32'(p_learn) : index == 20'd4 ? 32'(beta) : index == 20'd5 ? 32'(gain) : 32'(reads_potentials);
+        index == 20'd3 ? 32'(p_learn[BITS-1:0]) : index == 20'd4 ? 32'(beta) : index == 20'd5 ? 32'(gain) : index == 20'd6 ? 32'(reads_potentials) :
+        32'(p_learn[BITS]);
     wire [SLICES*32-1:0] row_padded = (SLICES * 32)'(row_rdata);
     always_ff @(posedge clk) begin
         if (config_read) begin

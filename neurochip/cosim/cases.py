@@ -1,0 +1,155 @@
+"""Small chips and random programs for them: what lock-step is run on beside the experiments.
+
+A case is a chip that is built once; a program, made from a seed, is all that can be loaded into it: weights, biases, generators, registers,
+images, ticks, and how often the network holds packets back. Before most programs the chip is reset in the middle of another one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurochip.build import build_chip, load_weights, seed_generators
+from neurochip.chip import load_chip
+from neurochip.core.state import ChipState, P
+from neurochip.cosim import lockstep, package, verilator
+from neurochip.energy import load_table
+from neurochip.experiment import Experiment, Setup
+from neurochip.mapping import Placement, place
+from neurochip.simulator import run_vector
+
+
+class Case(NamedTuple):
+    """A small chip: `layers` are (neurons, weight_bits, frac_bits); `chip` overrides keys of the preset."""
+
+    name: str
+    inputs: int
+    layers: tuple[tuple[int, int, int], ...]
+    preset: str = "reference"
+    rng: tuple[str, str, int] = ("xorshift16", "per_unit", 1)
+    core: dict[str, Any] = {}  # noqa: RUF012  never changed
+
+
+CASES = (
+    Case("two_cores", 12, ((10, 16, 12), (4, 16, 12))),
+    Case("three_cores", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("lfsr16", "rotated", 16)),
+    Case("plain_narrow", 14, ((9, 5, 3), (5, 6, 4)), "plain_sram", ("xorshift32", "broadcast", 1),
+         {"word_bits": 32, "acc_bits": 7, "back_bits": 7}),
+    Case("narrow_sums", 11, ((8, 16, 12), (6, 16, 14)), "reference", ("lfsr16", "per_unit", 1), {"acc_bits": 17, "back_bits": 16}),
+    Case("one_core", 8, ((3, 16, 10),), "reference", ("xorshift32", "per_unit", 1)),
+    Case("wide_word", 35, ((40, 16, 12), (5, 10, 8)), "reference", ("xorshift16", "rotated", 1), {"word_bits": 128}),
+    Case("broadcast_lfsr", 8, ((6, 4, 3), (4, 4, 2)), "reference", ("lfsr16", "broadcast", 3)),
+    Case("broadcast_plain", 7, ((5, 16, 15), (3, 2, 1)), "plain_sram", ("xorshift16", "broadcast", 1), {"word_bits": 16}),
+    Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), {"gumbel_address_bits": 5}),
+)  # fmt: skip
+"""Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums."""
+
+MOST_GAIN, MOST_BETA = 8, 1024
+PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
+
+
+def case_setup(case: Case, **run: Any) -> tuple[Setup, list[Placement]]:
+    """The experiment behind a case; `run` replaces keys of its [run] table."""
+    overrides = {"core": dict(case.core), "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True))}
+    layers = [{"neurons": n, "weight_bits": bits, "frac_bits": frac} for n, bits, frac in case.layers]
+    experiment = Experiment.model_validate({
+        "name": case.name,
+        "data": {"name": "npz", "path": "made from a seed"},
+        "chip": {"preset": case.preset},
+        "network": {"layers": layers},
+        "rule": {"name": "spike_backprop"},
+        "run": {"epochs": 1, "ticks": 8, "warmup_ticks": 0, **run},
+        "energy": {"table": "loihi_sanafe"},
+    })  # fmt: skip
+    chip = load_chip(case.preset, overrides, case.name)
+    setup = Setup(experiment=experiment, chip=chip, energy_table=load_table("loihi_sanafe"), where=case.name)
+    return setup, place(setup, case.inputs, case.layers[-1][0])
+
+
+def case_library(case: Case, rtl: Path = verilator.RTL) -> Path:
+    """The case's verilated chip, built from the modules in `rtl`."""
+    setup, placements = case_setup(case)
+    return verilator.build(package.package_text(setup.chip, placements, f"case {case.name}"), rtl)
+
+
+class Program(NamedTuple):
+    """What is loaded into a chip and presented to it."""
+
+    state: ChipState
+    run: np.ndarray
+    pixels: np.ndarray
+    labels: np.ndarray
+    stall_seed: int
+    stalls_of_256: int
+    reset_after: int  # cycles of something else before it; -1: none
+
+
+def program(case: Case, seed: int, samples: int = 3) -> Program:
+    """The program of that seed: every choice is drawn from it, extremes oftener than chance would."""
+    draw = np.random.default_rng([seed, *case.name.encode()])
+    depth = len(case.layers)
+    ticks = int(draw.integers(depth + 2, 14))
+    setup, placements = case_setup(case, readout=str(draw.choice(["potential", "spikes"])))
+    state = build_chip(setup.chip, setup.experiment, placements)
+    seed_generators(state, seed, "cosim")
+    bits = setup.chip.generator.bits
+    style = str(draw.choice(["normal", "normal", "normal", "rails", "high", "low", "tiny"]))
+    for c, where in enumerate(placements):
+        load_weights(state, c, *_weights(draw, where, style))
+    state.param[:, P.ERROR_GAIN] = draw.choice([0, 1, 2, MOST_GAIN])
+    state.param[:, P.BETA] = draw.choice([1, 16, 16, 40, MOST_BETA])
+    one = 1 << bits
+    state.rule_param[:, 0] = draw.choice([one, one, one - 1, one // 2, one // 8, 1, 0])
+    teach = bool(draw.random() < 0.9)
+    run = run_vector(ticks, int(draw.integers(0, ticks)) if draw.random() < 0.5 else 0, int(draw.integers(0, ticks)), teach)
+    pixels = _pixels(draw, samples, case.inputs)
+    labels = draw.integers(0, case.layers[-1][0], samples).astype(np.int32)
+    stalls = int(draw.choice([0, 0, 20, 128]))
+    return Program(
+        state, run, pixels, labels, int(draw.integers(1, 2**62)) if stalls else 0, stalls, int(draw.integers(1, 400)) - 1
+    )
+
+
+def _weights(draw: np.random.Generator, where: Placement, style: str) -> tuple[np.ndarray, np.ndarray]:
+    low, high = -(1 << (where.weight_bits - 1)), (1 << (where.weight_bits - 1)) - 1
+    shape = (where.axons + 1, where.neurons)  # the last row is the biases
+    if style == "normal":
+        values = np.rint(draw.normal(0.02, 1.2 / np.sqrt(where.axons), shape) * (1 << where.frac_bits)).clip(low, high)
+    elif style == "tiny":
+        values = draw.integers(-1, 2, shape).clip(low, high)
+    elif style == "rails":
+        values = draw.choice(np.array([low, min(low + 1, 0), 0, high - 1, high]), shape)
+    else:
+        values = np.where(draw.random(shape) < 0.9, high if style == "high" else low, 0)
+    return values[:-1].astype(np.int16), values[-1].astype(np.int32)
+
+
+def _pixels(draw: np.random.Generator, samples: int, inputs: int) -> np.ndarray:
+    grey = draw.integers(0, 256, (samples, inputs))
+    style = str(draw.choice(["grey", "grey", "sparse", "black", "white"]))
+    if style == "sparse":
+        grey = np.where(draw.random(grey.shape) < 0.3, grey, 0)
+    elif style in ("black", "white"):
+        grey = np.full_like(grey, 0 if style == "black" else 255)
+    return np.ascontiguousarray(grey, dtype=np.uint8)
+
+
+def run_programs(
+    case: Case, library: Path, seeds: Iterable[int], samples: int = 3, on_cycles: Callable[[int], None] = lambda n: None
+) -> Iterator[tuple[int, lockstep.Outcome]]:
+    """Run the programs of these seeds one after another on the built case; yield (seed, outcome), the last one with the first difference."""
+    setup, placements = case_setup(case)
+    chip, step = setup.chip, None
+    for number, seed in enumerate(seeds):
+        made = program(case, seed, samples)
+        if step is None or number % PROGRAMS_PER_SESSION == 0:
+            wiring = lockstep.Wiring(made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
+            step = lockstep.Lockstep(made.state, wiring, library, made.run, "spike_backprop")
+        else:
+            step.restart(made.state, made.run, made.reset_after, made.pixels[0])
+        outcome = step.run(made.pixels, made.labels, made.stall_seed, made.stalls_of_256)
+        on_cycles(outcome.compared_cycles)
+        yield seed, outcome
+        if outcome.divergence is not None:
+            return
