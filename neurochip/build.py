@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal, localcontext
+from functools import lru_cache
 
 import numpy as np
 
@@ -67,8 +68,9 @@ def core_params(chip: Chip, experiment: Experiment, placements: Sequence[Placeme
     return param
 
 
+@lru_cache(maxsize=16)
 def gumbel_table(address_bits: int, frac_bits: int) -> np.ndarray:
-    """Noise -ln(-ln u) at the centres u of 2**address_bits equal steps, in 2**-frac_bits, rounded half up: int32.
+    """Noise -ln(-ln u) at the centres u of 2**address_bits equal steps, in 2**-frac_bits, rounded half up: int32. Not to be changed.
 
     Decimal logarithms are correctly rounded, so the table is the same on every machine, whatever its libm.
     """

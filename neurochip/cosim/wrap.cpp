@@ -116,7 +116,7 @@ void nc_idle(Chip* chip, int64_t cycles, int32_t label, const uint8_t* intensity
         chip->clock();
         top->sample_valid = 0;
     }
-    top->intensity_valid = 0;
+    top->sample_valid = top->intensity_valid = 0;
 }
 
 void nc_config_write(Chip* chip, int core, uint32_t address, int64_t n, const uint32_t* data, int increment) {
