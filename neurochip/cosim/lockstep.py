@@ -5,9 +5,10 @@ must end in the same state, the last two must agree in every cycle and in everyt
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -56,7 +57,14 @@ def pack(weight: np.ndarray, weight_bits: int, word_bits: int) -> np.ndarray:
     return np.ascontiguousarray(packed).view("<u4").astype(np.uint32).reshape(axons, rows, slices)
 
 
-def load(rtl: Rtl, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
+class Port(Protocol):
+    """Something that takes configuration writes: the RTL, or a list of them."""
+
+    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
+        """Write values to successive addresses."""
+
+
+def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
     """Write everything that the chip holds into the RTL, by its configuration port."""
     rtl.write(BARRIER_CORE, 0, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]])
     for c, place in enumerate(wiring.placements):
@@ -81,32 +89,48 @@ def generators(state: ChipState, wiring: Wiring, c: int) -> tuple[np.ndarray, np
     return state.rng_neuron[at : at + neurons], state.rng_axon[from_axon : from_axon + axons]
 
 
-def read_back(rtl: Rtl, state: ChipState, wiring: Wiring, votes: np.ndarray) -> list[str]:
-    """Compare all that can be read back with the simulator; one line per difference, the first of each kind."""
-    faults: list[str] = []
+class Readable(NamedTuple):
+    """Registers that can be read back, and what must stand in them."""
 
-    def check(c: int, what: str, expected: np.ndarray, got: np.ndarray) -> None:
-        wrong = np.flatnonzero(np.asarray(expected).ravel() != np.asarray(got).ravel())
-        if len(wrong):
-            at = wrong[0]
-            values = f"expected {np.ravel(expected)[at]}, got {np.ravel(got)[at]}"
-            faults.append(f"core {c} {what}[{at}]: {values} ({len(wrong)} of {np.size(expected)} differ)")
+    core: int
+    what: str
+    address: int
+    increment: int
+    expected: np.ndarray  # uint32
 
+
+def readable(state: ChipState, wiring: Wiring, votes: np.ndarray) -> Iterator[Readable]:
+    """Everything that the configuration port shows, with the simulator's values; `votes` are those of the last sample."""
     for c, place in enumerate(wiring.placements):
-        mask = (1 << place.weight_bits) - 1
         neurons, axons = generators(state, wiring, c)
         weight, bias = weights_of(state, c)
         words = pack(weight, place.weight_bits, wiring.word_bits).ravel()
-        check(c, "identity, axons, neurons", np.array([IDENTITY, place.axons, place.neurons]), rtl.read(c, REGISTERS, 3))
-        check(c, "neuron generator", neurons, rtl.read(c, NEURON_RNG, len(neurons), 0))
-        check(c, "axon generator", axons, rtl.read(c, AXON_RNG, len(axons), 0))
-        check(c, "learn generator", state.rng_learn[c : c + 1], rtl.read(c, LEARN_RNG, 1))
-        check(c, "bias", bias & mask, rtl.read(c, BIASES, place.neurons) & mask)
-        check(c, "memory slice", words, rtl.read(c, MEMORY, len(words)))
-        halves = rtl.read(c, COUNTERS, 2 * N_PHASES * N_EVENTS).astype(np.int64)
-        check(c, "counter", state.counts[c], halves[0::2] + (halves[1::2] << 32))
-    last = len(wiring.placements) - 1
-    check(last, "read-out register", votes.astype(np.int64) & 0xFFFFFFFF, rtl.read(last, VOTES, votes.shape[0]).astype(np.int64))
+        counts = state.counts[c]
+        halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel()
+        for what, address, increment, expected in (
+            ("identity, axons, neurons", REGISTERS, 1, np.array([IDENTITY, place.axons, place.neurons])),
+            ("neuron generator", NEURON_RNG, 0, neurons),
+            ("axon generator", AXON_RNG, 0, axons),
+            ("learn generator", LEARN_RNG, 1, state.rng_learn[c : c + 1]),
+            ("bias", BIASES, 1, bias.view(np.uint32)),
+            ("memory slice", MEMORY, 1, words),
+            ("counter half", COUNTERS, 1, halves),
+        ):
+            yield Readable(c, what, address, increment, np.asarray(expected).astype(np.uint32))
+    yield Readable(len(wiring.placements) - 1, "read-out register", VOTES, 1, votes.astype(np.int32).view(np.uint32))
+
+
+def read_back(rtl: Rtl, state: ChipState, wiring: Wiring, votes: np.ndarray) -> list[str]:
+    """Compare all that can be read back with the simulator; one line per kind of register that differs."""
+    faults = []
+    for entry in readable(state, wiring, votes):
+        got = rtl.read(entry.core, entry.address, len(entry.expected), entry.increment)
+        wrong = np.flatnonzero(got != entry.expected)
+        if len(wrong):
+            at, n = wrong[0], len(entry.expected)
+            faults.append(
+                f"core {entry.core} {entry.what} {at}: expected 0x{entry.expected[at]:x}, got 0x{got[at]:x} ({len(wrong)} of {n} differ)"
+            )
     return faults
 
 

@@ -559,7 +559,7 @@ module nc_core #(
                 4'd1: value_read <= 32'(neuron_scan);
                 4'd2: value_read <= 32'(axon_scan);
                 4'd3: value_read <= 32'(learn_state);
-                4'd4: value_read <= 32'(bias);
+                4'd4: value_read <= 32'(bias);  // its sign extended
                 default: value_read <= votes;
             endcase
         end

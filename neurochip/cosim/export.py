@@ -1,0 +1,184 @@
+"""Golden export: a folder from which a designer checks a core with a plain simulator and no Python.
+
+RTL, package, memory images before and after, seeds, stimulus as packets, the expected trace, and a self-checking test bench.
+"""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.build import weights_of
+from neurochip.core import rules
+from neurochip.core.state import ChipState
+from neurochip.cosim.cycles import Cover, Status, emit
+from neurochip.cosim.lockstep import Wiring, copy_of, generators, load, longest_tick, pack, readable
+from neurochip.cosim.record import decode
+from neurochip.cosim.setup import CosimJob
+from neurochip.cosim.verilator import RTL, sources
+from neurochip.errors import NeurochipError
+
+MOST_BYTES = 2 << 30
+TEST_BENCH = RTL / "tb_nc_engine.sv"
+
+
+class Golden:
+    """A run without RTL: the state before and after, every record of every cycle, and where each core's tick lies in them."""
+
+    def __init__(self, state: ChipState, wiring: Wiring, run: np.ndarray, rule: str, pixels: np.ndarray, labels: np.ndarray) -> None:
+        """Run the samples; `state` ends as the chip after them."""
+        self.before, self.after, self.wiring, self.run, self.pixels, self.labels = copy_of(state), state, wiring, run, pixels, labels
+        n_ticks, n_cores = len(labels) * int(run[0]), len(wiring.placements)
+        room = 2 * longest_tick(state)
+        self.start, self.length = np.zeros((n_ticks, n_cores), dtype=np.int64), np.zeros((n_ticks, n_cores), dtype=np.int64)
+        self.label, self.votes = np.zeros(n_ticks, dtype=np.int32), np.zeros((len(labels), wiring.placements[-1].neurons), dtype=np.int32)
+        position, cover, parts, done, written = np.zeros(3, dtype=np.int64), np.zeros(len(Cover), dtype=np.int64), [], 0, 0
+        records = np.zeros((max(1 << 16, room), 4), dtype=np.int64)
+        on_error, status = rules.load(rule).on_error, Status.FULL
+        while status == Status.FULL:
+            views = (self.start[done:], self.length[done:], self.label[done:])
+            status, n = emit(state, run, on_error, pixels, labels, self.votes, wiring.weight_bits, position, records, *views, cover)
+            if status in (Status.CYCLES, Status.SUMS):
+                raise RuntimeError(f"the cycle writer contradicts the kernels ({Status(status).name}) in tick {done + n}")
+            views[0][:n] += written
+            written += int(position[2])
+            if written * 65 > MOST_BYTES:
+                raise NeurochipError(f"the expected trace is longer than {MOST_BYTES >> 30} GiB of text; ask for fewer --samples or --ticks")
+            parts.append(records[: position[2]].copy())
+            done += n
+        self.records = np.concatenate(parts)
+
+
+class _Writes:
+    """Configuration writes as a list of 64-bit words: core, address, data."""
+
+    def __init__(self) -> None:
+        self.words: list[np.ndarray] = []
+
+    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
+        """Note the writes."""
+        self.words.append(_port_words(core, address, np.asarray(values), increment))
+
+
+def _port_words(core: int, address: int, values: np.ndarray, increment: int) -> np.ndarray:
+    addresses = np.uint64(address) + np.arange(len(values), dtype=np.uint64) * np.uint64(increment)
+    return np.uint64(core) << np.uint64(56) | addresses << np.uint64(32) | values.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
+
+
+def export(job: CosimJob, folder: Path) -> list[Path]:
+    """Write the export into a new or empty folder and return its files. Raises NeurochipError if the folder is not empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise NeurochipError(f"{folder}: exists already and is not an empty folder; choose another")
+    golden = Golden(job.state, job.wiring, job.run, job.setup.experiment.rule.name, job.pixels, job.labels)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "rtl").mkdir()
+    (folder / "rtl" / "neurochip_pkg.sv").write_text(job.package, encoding="utf-8")
+    for path in [*sources(), *sorted(RTL.glob("*.svh"))]:
+        shutil.copy(path, folder / "rtl")
+    shutil.copy(TEST_BENCH, folder)
+    write_vectors(golden, folder)
+    write_images(golden, folder)
+    write_packets(golden, folder / "packets.txt")
+    (folder / "run.sh").write_text(RUN_SCRIPT, encoding="utf-8")
+    (folder / "run.sh").chmod(0o755)
+    (folder / "README.txt").write_text(_readme(job, golden), encoding="utf-8")
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def write_vectors(golden: Golden, folder: Path) -> None:
+    """What the test bench reads: configuration, stimulus, expected records and registers."""
+    writes = _Writes()
+    load(writes, golden.before, golden.wiring, golden.run)
+    reads = [
+        _port_words(entry.core, entry.address, entry.expected, entry.increment)
+        for entry in readable(golden.after, golden.wiring, golden.votes[-1])
+    ]
+    _hex(folder / "config_writes.memh", np.concatenate(writes.words), 16)
+    _hex(folder / "config_reads.memh", np.concatenate(reads), 16)
+    _hex(folder / "intensities.memh", golden.pixels.ravel(), 2)
+    _hex(folder / "labels.memh", golden.label.view(np.uint32), 8)
+    _hex(folder / "lengths.memh", golden.length.ravel(), 8)
+    _hex(folder / "starts.memh", golden.start.ravel(), 8)
+    with (folder / "expected.memh").open("w", encoding="ascii") as file:
+        for block in np.array_split(golden.records.view(np.uint64), max(1, len(golden.records) >> 14)):
+            file.writelines(f"{d:016x}{c:016x}{b:016x}{a:016x}\n" for a, b, c, d in block.tolist())
+    sizes = {
+        "N_WRITES": sum(map(len, writes.words)), "N_READS": sum(map(len, reads)), "N_SAMPLES": len(golden.labels),
+        "N_TICKS": len(golden.label), "N_RECORDS": len(golden.records),
+    }  # fmt: skip
+    lines = [f"localparam {name} = {value};" for name, value in sizes.items()]
+    (folder / "tb_sizes.svh").write_text("\n".join([*lines, "localparam HALF_PERIOD_NS = 10;"]) + "\n", encoding="ascii")
+
+
+def write_images(golden: Golden, folder: Path) -> None:
+    """Memory words, biases and generator states before and after, one file each, for $readmemh into a core of one's own."""
+    for name, state in (("initial", golden.before), ("final", golden.after)):
+        for c, place in enumerate(golden.wiring.placements):
+            weight, bias = weights_of(state, c)
+            slices = pack(weight, place.weight_bits, golden.wiring.word_bits).reshape(-1, golden.wiring.slices)
+            digits = -(-golden.wiring.word_bits // 4)
+            words = ("".join(f"{part:08x}" for part in reversed(word))[-digits:] for word in slices.tolist())
+            (folder / f"core{c}_weights_{name}.memh").write_text("\n".join(words) + "\n", encoding="ascii")
+            _hex(folder / f"core{c}_biases_{name}.memh", bias & (1 << place.weight_bits) - 1, -(-place.weight_bits // 4))
+            neurons, axons = generators(state, golden.wiring, c)
+            _hex(folder / f"core{c}_neuron_rng_{name}.memh", neurons, 8)
+            _hex(folder / f"core{c}_axon_rng_{name}.memh", axons, 8)
+            _hex(folder / f"core{c}_learn_rng_{name}.memh", state.rng_learn[c : c + 1], 8)
+
+
+def write_packets(golden: Golden, path: Path) -> None:
+    """Every packet as a line of text: sample, tick, core that sends it, kind, address, sign. Core -1 is the encoder."""
+    with path.open("w", encoding="ascii") as file:
+        file.write("# sample tick core kind address sign\n")
+        sample = tick = -1
+        for t, label in enumerate(golden.label):
+            sample, tick = (sample + 1, 0) if label >= 0 else (sample, tick + 1)
+            for c in range(golden.length.shape[1]):
+                first = golden.start[t, c]
+                file.writelines(_packets(golden.records[first : first + golden.length[t, c]], sample, tick, c))
+
+
+def _packets(records: np.ndarray, sample: int, tick: int, c: int) -> Iterable[str]:
+    head = records[:, 0]
+    interesting = np.flatnonzero((head >> 28 & 3 != 0) | ((head & 15 == 3) & (head >> 48 & 0xFFFF == 0) & (c == 0)))
+    for row in records[interesting]:
+        values = decode(row)
+        if values["spike_in"]:
+            yield f"{sample} {tick} -1 spike {values['unit']} 0\n"
+        elif values["spike_out"]:
+            yield f"{sample} {tick} {c} spike {values['number']} 0\n"
+        else:
+            yield f"{sample} {tick} {c} error {values['unit']} {'-' if values['sign'] else '+'}1\n"
+
+
+def _hex(path: Path, values: np.ndarray | Sequence[int], digits: int) -> None:
+    path.write_text("".join(f"{int(value):0{digits}x}\n" for value in np.asarray(values).tolist()), encoding="ascii")
+
+
+RUN_SCRIPT = """#!/bin/sh
+# Runs the self-checking test bench with Icarus Verilog (11 or later); +vcd writes tb_nc_engine.vcd.
+set -e
+cd "$(dirname "$0")"
+iverilog -g2012 -Irtl -I. -s tb_nc_engine -o tb_nc_engine.vvp rtl/neurochip_pkg.sv rtl/nc_*.sv tb_nc_engine.sv
+vvp -n tb_nc_engine.vvp "$@"
+"""
+
+
+def _readme(job: CosimJob, golden: Golden) -> str:
+    experiment, chip = job.setup.experiment, job.setup.chip
+    layers = " -> ".join(f"{place.axons}x{place.neurons}" for place in job.placements)
+    return f"""Golden export of experiment {experiment.name}, chip {chip.name}, seed {experiment.seed}: cores {layers}, {len(golden.labels)} samples
+of {int(golden.run[0])} ticks, {len(golden.records):,} busy core cycles. Data: {job.data_source}
+
+run.sh                  builds and runs the test bench with Icarus Verilog; it ends with PASS or the first difference
+rtl/                    the core in SystemVerilog; rtl/neurochip_pkg.sv is made for this chip and network
+tb_nc_engine.sv         self-checking test bench; tb_sizes.svh has its sizes
+config_writes.memh      configuration: core (8 bits), address (24), data (32); nc_core.sv has the address map
+intensities.memh        pixels, sample after sample; labels.memh: per tick the label where a sample begins, else ffffffff
+starts/lengths.memh     per tick and core: first record, number of busy cycles
+expected.memh           a trace record of 256 bits per core and busy cycle; idle cycles are zero
+config_reads.memh       what must be read back at the end, counters, weights and generators included
+coreN_weights_*.memh    synapse memory before and after, a word a line; biases and generator states likewise
+packets.txt             all spikes and error spikes as text
+"""
