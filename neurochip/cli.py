@@ -138,6 +138,41 @@ def bench(as_json: bool, quick: bool) -> None:
 
 
 @main.command()
+@click.argument("file")
+@click.option("--samples", type=click.IntRange(1), default=2, show_default=True, help="Training samples to present.")
+@click.option("--ticks", type=click.IntRange(2, 65536), help="Ticks per sample; default: the experiment's.")
+@click.option("--stalls", type=click.IntRange(0, 90), default=0, help="Percent of cycles in which the network holds packets back.")
+@click.option("--icarus", is_flag=True, help="Run Icarus Verilog on the golden export too: a second opinion, slow.")
+@click.option("--rtl", metavar="DIR", help="Compare the modules in DIR instead of those shipped.")
+@click.option("--vcd", metavar="FILE", default="divergence.vcd", show_default=True, help="Waveform around the first difference.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def cosim(
+    file: str, samples: int, ticks: int | None, stalls: int, icarus: bool, rtl: str | None, vcd: str, settings: tuple[str, ...],
+    seed: int | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Train on experiment FILE's first samples in the simulator and in its RTL, and compare every cycle. Exit code 1 at a difference."""
+    from neurochip import commands
+
+    commands.cosim(file, settings, seed, samples, ticks, stalls, icarus, rtl, vcd, quiet)
+
+
+@main.command("export-rtl")
+@click.argument("file")
+@click.argument("folder", metavar="DIR")
+@click.option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Training samples to present.")
+@click.option("--ticks", type=click.IntRange(2, 65536), help="Ticks per sample; default: the experiment's.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
+def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings: tuple[str, ...], seed: int | None) -> None:
+    """Write RTL, memory images, stimulus, expected trace and a self-checking test bench of experiment FILE into DIR; needs no Python to run."""
+    from neurochip import commands
+
+    commands.export_rtl(file, folder, settings, seed, samples, ticks)
+
+
+@main.command()
 def info() -> None:
     """The chips, energy tables, learning rules and experiments found."""
     from neurochip import commands

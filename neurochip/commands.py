@@ -117,6 +117,49 @@ def compare(folders: tuple[str, ...], html: str | None) -> None:
         console.print(f"page: {write_compare_html(runs, Path(html))}", highlight=False, soft_wrap=True)
 
 
+def cosim(
+    file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, stalls: int, icarus: bool, rtl: str | None,
+    vcd: str, quiet: bool,
+) -> None:  # fmt: skip
+    """Lock-step of an experiment with its RTL; exit code 1 at a difference."""
+    from neurochip.cosim import verilator
+    from neurochip.cosim.run import Options, print_outcome, run_icarus, run_verilator
+    from neurochip.cosim.setup import cosim_job
+
+    console = _console()
+
+    def say(text: str) -> None:
+        if not quiet:
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    folder = Path(rtl) if rtl else verilator.RTL
+    if not verilator.sources(folder):
+        raise NeurochipError(f"--rtl {folder}: holds no nc_*.sv; give the folder of the RTL's modules")
+    job = cosim_job(file, settings, seed, samples, ticks, say)
+    outcome = run_verilator(job, Options(folder, round(2.56 * stalls), Path(vcd)), console, quiet)
+    if not quiet or outcome.divergence:
+        print_outcome(outcome, job, console)
+    failed = outcome.divergence is not None
+    if icarus and not failed:
+        last = run_icarus(cosim_job(file, settings, seed, samples, ticks, lambda text: None), console, quiet, folder)
+        failed = not last.startswith("PASS")
+        say(f"Icarus Verilog: {last}")
+    if failed:
+        raise SystemExit(1)
+
+
+def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None) -> None:
+    """The golden export."""
+    from neurochip.cosim.export import export
+    from neurochip.cosim.setup import cosim_job
+
+    console = _console()
+    job = cosim_job(file, settings, seed, samples, ticks, lambda text: console.print(text, highlight=False, markup=False, soft_wrap=True))
+    files = export(job, Path(folder))
+    size = sum(path.stat().st_size for path in files) / 1e6
+    console.print(f"wrote {len(files)} files, {size:.1f} MB, to {folder}; run it: sh {folder}/run.sh", highlight=False, soft_wrap=True)
+
+
 def data_list() -> None:
     """Names, descriptions and places of the data sets."""
     from neurochip import datasets

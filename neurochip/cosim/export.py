@@ -66,7 +66,7 @@ def _port_words(core: int, address: int, values: np.ndarray, increment: int) -> 
     return np.uint64(core) << np.uint64(56) | addresses << np.uint64(32) | values.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
 
 
-def export(job: CosimJob, folder: Path) -> list[Path]:
+def export(job: CosimJob, folder: Path, rtl: Path = RTL) -> list[Path]:
     """Write the export into a new or empty folder and return its files. Raises NeurochipError if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NeurochipError(f"{folder}: exists already and is not an empty folder; choose another")
@@ -74,7 +74,7 @@ def export(job: CosimJob, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rtl").mkdir()
     (folder / "rtl" / "neurochip_pkg.sv").write_text(job.package, encoding="utf-8")
-    for path in [*sources(), *sorted(RTL.glob("*.svh"))]:
+    for path in [*sources(rtl), *sorted(rtl.glob("*.svh"))]:
         shutil.copy(path, folder / "rtl")
     shutil.copy(TEST_BENCH, folder)
     write_vectors(golden, folder)
