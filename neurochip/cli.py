@@ -128,6 +128,23 @@ def schema(out: str | None) -> None:
 
 
 @main.command()
+@click.option("--liberty", required=True, metavar="CELLS", help="Liberty file of standard cells (.lib or .lib.gz).")
+@click.option("--sram", multiple=True, required=True, metavar="MACRO", help="Liberty file of one memory macro; repeatable.")
+@click.option("--chip", default="plain_sram", show_default=True, help="Chip whose RTL is calibrated (a name or a path).")
+@click.option("--out", metavar="TABLE", help="Energy table to write; default: NAME.toml.")
+@click.option("--name", metavar="NAME", help="Name of the table; default: that of the cell library.")
+@click.option("--node-nm", type=click.FloatRange(0, min_open=True), help="Feature size; Liberty files do not say it.")
+@click.option("--dont-use", multiple=True, metavar="PATTERN", help="Cells that synthesis must not use, as '*_iso_*'; repeatable.")
+@click.option("--keep", metavar="DIR", help="Keep netlists, recordings and traces there.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def calibrate(**options: Any) -> None:
+    """Make an energy table from your own cells: synthesise the RTL, simulate its netlist, price every event."""
+    from neurochip.calibrate import command
+
+    command.run(**options)
+
+
+@main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--quick", is_flag=True, help="Fewer repeats and no scaling table.")
 def bench(as_json: bool, quick: bool) -> None:

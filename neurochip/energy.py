@@ -89,7 +89,7 @@ class EnergyTable(BaseModel):
 
     name: str = Field(min_length=1)
     title: str = Field(min_length=1)
-    node_nm: float = Field(gt=0)
+    node_nm: Annotated[float, Field(gt=0)] | None = None  # a Liberty file does not say it
     vdd_v: float = Field(gt=0)
     source: str = Field(min_length=1)
     left_out: str = ""

@@ -94,7 +94,7 @@ class Area(BaseModel):
 class PathTime(Provenance):
     """Longest path in ns: `base + per_log2_axons x log2(axons) + per_log2_neurons x log2(neurons)`: selectors are trees."""
 
-    base_ns: float = Field(gt=0)
+    base_ns: float = Field(ge=0)
     per_log2_axons: float = Field(default=0.0, ge=0)
     per_log2_neurons: float = Field(default=0.0, ge=0)
 

@@ -7,6 +7,7 @@ cycle in which it differs, and the energy is that of the same work.
 import re
 import shutil
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +27,13 @@ class Record:
     rows: list[list[str]]  # cycles x ports
 
 
-def replay(netlist: Netlist, verilog: str, record: Record, period_ps: int, folder: Path) -> Path:
-    """Simulate `verilog` (module GATE) on `record`; return its VCD. Raises NeurochipError at the first output that differs."""
+def replay(netlist: Netlist, verilog: str, record: Record, period_ps: int, folder: Path, not_compared: Collection[str] = ()) -> Path:
+    """Simulate `verilog` (module GATE) on `record`; return its VCD. Raises NeurochipError at the first output that differs.
+
+    Outputs in `not_compared` were left out of the netlist on purpose.
+    """
     inputs = [port for port in netlist.inputs() if port.name != record.clock]
-    outputs = list(netlist.outputs())
+    outputs = [port for port in netlist.outputs() if port.name not in not_compared]
     if missing := [port.name for port in (*inputs, *outputs) if port.name not in record.ports]:
         raise NeurochipError(f"netlist of {netlist.top}: no record of port {missing[0]}; the RTL that was recorded has other ports")
     input_ps = INPUT_DELAY_PS if "assign #" in verilog else 0

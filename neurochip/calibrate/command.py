@@ -1,0 +1,100 @@
+"""`neurochip calibrate`: checks what a user can get wrong before the minutes of work, then measures, writes, and says how good it is."""
+
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from neurochip.calibrate.cells import DONT_USE, Library, read_cells
+from neurochip.calibrate.sram import Macro, read_macro
+from neurochip.chip import Chip, load_chip
+from neurochip.cosim.yosys import WANTED, find_yosys
+from neurochip.energy import EnergyTable, load_table
+from neurochip.energy_core import ROLES, Core
+from neurochip.errors import NeurochipError
+
+if TYPE_CHECKING:
+    from neurochip.calibrate.table import Table
+
+SHOWN = Core(784, 200, ("first",))  # the size whose prices are printed
+
+
+def run(
+    liberty: str, sram: Sequence[str], chip: str, out: str | None, name: str | None, node_nm: float | None, dont_use: Sequence[str],
+    keep: str | None, quiet: bool,
+) -> None:  # fmt: skip
+    """The command."""
+    console = Console(quiet=quiet, soft_wrap=True)
+    _check_tools()
+    library = read_cells(Path(liberty), (*DONT_USE, *dont_use))
+    macros = [read_macro(Path(path)) for path in sram]
+    design = load_chip(chip, {}, "--chip")
+    access_ns = _check_memory(design, macros, library)
+    name = name or re.sub(r"\W+", "_", library.name)
+    path = Path(out or f"{name}.toml")
+    if not path.parent.is_dir():
+        raise NeurochipError(f"{path}: its folder is not there; make it, or choose another --out")
+    from neurochip.calibrate.flow import measure
+    from neurochip.calibrate.table import Table
+    from neurochip.results import write_atomically
+
+    def say(text: str) -> None:
+        console.print(text, highlight=False, markup=False)
+
+    with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="calibrate_") as folder:
+        measured = measure(design, library, access_ns, Path(folder), say)
+    made = Table(name, node_nm, design, library, macros, measured)
+    text = made.text()
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    _show(made, load_table(path), design, say)
+    say(f"{measured.seconds:,.0f} s; wrote {path}")
+
+
+def _check_tools() -> None:
+    if find_yosys() is None:
+        raise NeurochipError(f"yosys is not installed: it synthesises the RTL; get it with: {WANTED}")
+    for tool in ("iverilog", "vvp"):
+        if shutil.which(tool) is None:
+            raise NeurochipError(f"{tool} is not installed: Icarus Verilog simulates the netlist; get it with: apt-get install iverilog")
+
+
+def _check_memory(chip: Chip, macros: Sequence[Macro], library: Library) -> float:
+    """Access time in ns of the macros that make a bank of the chip."""
+    core = chip.core
+    if twice := next((m for i, m in enumerate(macros) if (m.words, m.bits) in [(o.words, o.bits) for o in macros[:i]]), None):
+        raise NeurochipError(f"{twice.file}: a second macro of {twice.words} x {twice.bits}; give one --sram for each size")
+    fits = [m for m in macros if m.words == core.bank_words and m.bits <= core.word_bits and core.word_bits % m.bits == 0]
+    if not fits:
+        sizes = ", ".join(f"{m.words} x {m.bits}" for m in macros)
+        raise NeurochipError(
+            f"--sram: no macro makes a bank of chip {chip.name}, {core.bank_words} words x {core.word_bits} bits, alone or side by side; "
+            f"given: {sizes}; give another, or a --chip with such banks"
+        )
+    if (odd := max(macros, key=lambda m: abs(m.vdd_v - library.vdd_v))) and not 0.5 <= odd.vdd_v / library.vdd_v <= 2:
+        raise NeurochipError(
+            f"{odd.file}: {odd.vdd_v:g} V, the cells have {library.vdd_v:g} V: too far to scale; give macros and cells alike"
+        )
+    return max(fits, key=lambda m: m.bits).access_ns
+
+
+def _show(made: "Table", table: EnergyTable, chip: Chip, say: Callable[[str], None]) -> None:
+    priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, SHOWN)
+    say(f"prices at {SHOWN.axons} axons x {SHOWN.neurons} neurons, memory {priced.memory}, in pJ (low to high):")
+    for event, price in priced.prices.items():
+        say(f"  {event.name.lower():<16} {price.value:10.3f}  ({price.bounds[0]:.3f} to {price.bounds[1]:.3f})  {price.kind}")
+    assert priced.clock and table.area and table.timing
+    low, high = priced.clock.busy.bounds
+    say(f"  {'clock per cycle':<16} {priced.clock.busy.value:10.3f}  ({low:.3f} to {high:.3f})  not gated")
+    for role in ROLES:
+        core = Core(SHOWN.axons, SHOWN.neurons, (role,))
+        area = table.area.logic_um2.resolve(core).value
+        say(f"  {role} core: {area:,.0f} um2 of logic, {table.timing.clock_mhz(core):.1f} MHz")
+    for what, (events, with_clock) in made.errors().items():
+        say(f"table against netlist, {what}: events {100 * events:+.1f} %, with clock {100 * with_clock:+.1f} %")
+    for what, error in made.size_errors().items():
+        say(f"table against netlist, {what} at another size: {100 * error:+.1f} %")

@@ -1,0 +1,151 @@
+"""The small chips that are calibrated, and what they are fed: a chain of three cores, so that every role and every event is there."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip.build import set_rule
+from neurochip.chip import Chip
+from neurochip.config import validate
+from neurochip.core import rules
+from neurochip.core.engine import run_samples
+from neurochip.core.events import N_EVENTS, N_PHASES
+from neurochip.core.rng import jump_table
+from neurochip.cosim.lockstep import Wiring, load
+from neurochip.cosim.package import package_text, refuse_if_not_rtl
+from neurochip.energy import load_table
+from neurochip.energy_core import Core, roles_of
+from neurochip.experiment import Experiment, Setup
+from neurochip.mapping import Placement
+from neurochip.simulator import Simulator, run_vector
+
+RULE = "spike_backprop"
+ANY_PRICES = "loihi_sanafe"  # an experiment must name prices; none of them is used
+
+
+class Network(NamedTuple):
+    """Inputs and neurons of the three layers; each layer is a core."""
+
+    inputs: int
+    neurons: tuple[int, ...]
+
+    @property
+    def title(self) -> str:
+        """`16-8-16-4`."""
+        return "-".join(str(n) for n in (self.inputs, *self.neurons))
+
+
+FITTED = (Network(16, (8, 16, 4)), Network(32, (8, 8, 8)), Network(16, (16, 16, 8)))  # in each role three sizes not in a line
+HELD_OUT = Network(24, (12, 12, 6))
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """Samples of random pixels: a share of `densities[i % len]` of them is bright in sample i."""
+
+    name: str
+    seed: int
+    densities: tuple[float, ...]
+    samples: int
+    ticks: int
+    learning: bool
+
+
+FIT = Stimulus("fitted: learning", 1, (0.1, 0.3, 0.6), 3, 10, True)
+HOLD_OUT = (
+    Stimulus("held out: learning, other seed and activity", 2, (0.4, 0.2), 2, 10, True),
+    Stimulus("held out: inference", 3, (0.25, 0.5), 2, 10, False),
+)
+
+
+class Design:
+    """One network on one chip: its package, its cores, and the stream of configuration and samples that makes the RTL do a stimulus."""
+
+    def __init__(self, chip: Chip, network: Network, stimulus: Stimulus) -> None:
+        layers = [{"neurons": n} for n in network.neurons]
+        content = {
+            "name": "calibration",
+            "seed": stimulus.seed,
+            "data": {"name": "none"},
+            "chip": {"preset": chip.name},
+            "network": {"layers": layers},
+            "rule": {"name": RULE, "learn_rate": 0.5 / (1 << chip.core.frac_bits)},  # half of all decisions learn
+            "run": {"epochs": 1, "ticks": stimulus.ticks, "warmup_ticks": 3},
+            "energy": {"table": ANY_PRICES},
+        }
+        experiment = validate(Experiment, content, "calibration")
+        setup = Setup(experiment=experiment, chip=chip, energy_table=load_table(ANY_PRICES), where="calibration")
+        self.simulator = Simulator(setup, network.inputs, network.neurons[-1])
+        self.chip, self.network, self.stimulus = chip, network, stimulus
+        refuse_if_not_rtl(chip, self.placements)
+
+    @property
+    def placements(self) -> list[Placement]:
+        """A placement per core."""
+        return self.simulator.placements
+
+    def cores(self) -> Iterator[Core]:
+        """Size and roles of each core."""
+        return (Core(place.axons, place.neurons, roles_of(i, len(self.placements))) for i, place in enumerate(self.placements))
+
+    def parameters(self, i: int) -> dict[str, int]:
+        """Parameters of nc_core for core i, without what only observes: trace and counters."""
+        place = self.placements[i]
+        return {
+            "N_AXONS": place.axons, "N_NEURONS": place.neurons, "WEIGHT_BITS": place.weight_bits, "FRAC_BITS": place.frac_bits,
+            "ACC_BITS": place.acc_bits, "ACC_NARROW": int(place.acc_is_narrow), "BACK_BITS": place.back_bits,
+            "BACK_NARROW": int(place.back_is_narrow), "IS_FIRST": int(i == 0), "IS_LAST": int(i == len(self.placements) - 1),
+            "TRACE": 0, "COUNTERS": 0,
+        }  # fmt: skip
+
+    def package(self, folder: Path) -> Path:
+        """Write neurochip_pkg.sv into `folder`."""
+        path = folder / "neurochip_pkg.sv"
+        path.write_text(package_text(self.chip, self.placements, "a calibration"), encoding="utf-8")
+        return path
+
+    def samples(self) -> tuple[np.ndarray, np.ndarray]:
+        """(intensities uint8 (samples, inputs), labels int32)."""
+        stimulus, rng = self.stimulus, np.random.default_rng(self.stimulus.seed)
+        shape = stimulus.samples, self.network.inputs
+        density = np.resize(stimulus.densities, stimulus.samples)[:, None]
+        pixels = np.where(rng.random(shape) < density, rng.integers(64, 256, shape), 0).astype(np.uint8)
+        return pixels, rng.integers(0, self.network.neurons[-1], stimulus.samples).astype(np.int32)
+
+    def run(self) -> np.ndarray:
+        """The run vector: ticks, learning from the fourth on, or inference without a teacher."""
+        ticks = self.stimulus.ticks
+        return run_vector(ticks, 3 if self.stimulus.learning else ticks, 3, self.stimulus.learning)
+
+    def configuration(self) -> list[tuple[int, int, int]]:
+        """(core, address, value) of every configuration write, in order."""
+        chip, state = self.chip, self.simulator.state
+        set_rule(state, self.simulator.setup.experiment, 0)
+        writes = _Writes()
+        wiring = Wiring(state, self.placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
+        load(writes, state, wiring, self.run())  # type: ignore[arg-type]
+        return writes.all
+
+    def counts(self) -> np.ndarray:
+        """Run the simulator on the same samples: counters int64 (cores, phases, events). The chip's state moves on."""
+        simulator, run = self.simulator, self.run()
+        pixels, labels = self.samples()
+        rule = rules.load(RULE if self.stimulus.learning else "frozen")
+        votes = np.zeros((len(labels), self.network.neurons[-1]), dtype=np.int32)
+        set_rule(simulator.state, simulator.setup.experiment, 0)
+        jump = jump_table(simulator.state.rng_param, self.stimulus.ticks)
+        run_samples(simulator.state, run, rule.on_error, jump, pixels, labels, votes)
+        return simulator.take_counts(len(labels)).counts.reshape(-1, N_PHASES, N_EVENTS)
+
+
+class _Writes:
+    """Takes the place of a verilated chip: keeps what is written."""
+
+    def __init__(self) -> None:
+        self.all: list[tuple[int, int, int]] = []
+
+    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
+        self.all += [(core, address + increment * i, int(value) & 0xFFFFFFFF) for i, value in enumerate(np.asarray(values))]

@@ -1,0 +1,85 @@
+"""From cells and macros to measured cores: every netlist made, checked against its RTL and run; what `table` then prices."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from neurochip.calibrate.cells import Library
+from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design, Network, Stimulus
+from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_core, figures_of, make_netlist, port_widths
+from neurochip.calibrate.netlist import Netlist
+from neurochip.calibrate.record import Recording, record
+from neurochip.chip import Chip
+from neurochip.energy_core import Core
+
+RTL = Path(__file__).parents[1] / "rtl_models"
+HELD_OUT_SIZE = "held out: cores of another size"
+
+
+@dataclass
+class Measured:
+    """All that was measured with one library."""
+
+    figures: list[tuple[Core, Figures]] = field(default_factory=list)  # of the fitted sizes
+    fitted: list[Activity] = field(default_factory=list)
+    held_out: dict[str, list[Activity]] = field(default_factory=dict)
+    other_size: list[tuple[Core, Figures]] = field(default_factory=list)
+    seconds: float = 0.0
+    cycles: int = 0  # of netlists, simulated with delays
+
+
+def measure(
+    chip: Chip, library: Library, memory_access_ns: float, folder: Path, say: Callable[[str], None], networks: Sequence[Network] = FITTED
+) -> Measured:
+    """Calibrate on `networks`, hold out HELD_OUT and the stimuli of HOLD_OUT on the first network."""
+    begun, measured = time.monotonic(), Measured()
+    sources = sorted(RTL.glob("nc_*.sv"))
+    for network in (*networks, HELD_OUT):
+        is_held_out, is_first = network is HELD_OUT, network == networks[0]
+        design = Design(chip, network, FIT)
+        netlists: list[tuple[Core, Netlist, Figures]] = []
+        ports: dict[str, int] = {}
+        for i, core in enumerate(design.cores()):
+            place = _folder(folder, f"{network.title}_{i}")
+            elaborated = elaborate_core(sources, design.package(folder), design.parameters(i), place)
+            ports = port_widths(place)
+            netlist = make_netlist(elaborated, library, place)
+            figures = figures_of(netlist, memory_access_ns)
+            netlists.append((core, netlist, figures))
+            (measured.other_size if is_held_out else measured.figures).append((core, figures))
+            say(_line(network, core, figures))
+        for stimulus in (FIT, *(HOLD_OUT if is_first else ())):
+            recordings = record(Design(chip, network, stimulus), sources, ports, _folder(folder, f"{network.title}_rtl"))
+            with_low = is_first and stimulus is FIT
+            activities = [_activity(item, network, stimulus, r, folder, with_low) for item, r in zip(netlists, recordings, strict=True)]
+            target = measured.fitted if stimulus is FIT and not is_held_out else None
+            if target is None:
+                target = measured.held_out.setdefault(HELD_OUT_SIZE if is_held_out else stimulus.name, [])
+            target += activities
+            measured.cycles += sum(a.busy_cycles + a.idle_cycles for a in activities)
+            energy = sum(activity.total_pj() for activity in activities)
+            say(f"{network.title}, {stimulus.name}: netlists equal to the RTL in all {len(recordings[0].states)} cycles, {energy:,.0f} pJ")
+    measured.seconds = time.monotonic() - begun
+    return measured
+
+
+def _activity(
+    item: tuple[Core, Netlist, Figures], network: Network, stimulus: Stimulus, recording: Recording, folder: Path, with_low: bool
+) -> Activity:
+    core, netlist, figures = item
+    title = f"{' and '.join(core.roles)} core of {network.title}"
+    return activity_of(netlist, core, title, recording, figures.path.ns, _folder(folder, "replay"), with_low)
+
+
+def _folder(folder: Path, name: str) -> Path:
+    place = folder / name
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def _line(network: Network, core: Core, figures: Figures) -> str:
+    return (
+        f"{network.title}, {' and '.join(core.roles)} core {core.axons} x {core.neurons}: {figures.cells:,} cells, "
+        f"{figures.flip_flops:,} flip-flops, {figures.area_um2:,.0f} um2, {1000 / figures.path.ns:.1f} MHz"
+    )

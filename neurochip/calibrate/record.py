@@ -1,0 +1,152 @@
+"""The RTL of a whole chip, simulated on a stimulus with Icarus Verilog; the pins of every core recorded in every cycle."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.calibrate.designs import Design
+from neurochip.calibrate.replay import Record, run_tool
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
+from neurochip.cosim.package import State
+from neurochip.cosim.record import FIELDS, FLAGS
+from neurochip.errors import NeurochipError
+
+TRACE = "trace"  # the port of a core with its trace record
+_PHASE = {State.BACK_INTEGRATE: Phase.ERROR, State.ERROR_FIRE: Phase.ERROR, State.RECEIVE_ERRORS: Phase.ERROR, State.DECIDE: Phase.LEARN,
+          State.LEARN_READ: Phase.LEARN, State.LEARN_WRITE: Phase.LEARN}  # fmt: skip
+_OF_FLAG = {name: Event[name.upper()] for name in FLAGS}
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One core's pins, its state in each cycle, and what it did: counts (cycles, events)."""
+
+    pins: Record
+    states: np.ndarray
+    events: np.ndarray
+
+
+def record(design: Design, sources: Sequence[Path], ports: dict[str, int], folder: Path) -> list[Recording]:
+    """Simulate; return a recording per core. `ports`: width of each port of nc_core but the clock.
+
+    Raises NeurochipError if the RTL did other work than the simulator: then no netlist of it is worth a price.
+    """
+    writes, (pixels, labels) = design.configuration(), design.samples()
+    (folder / "config.mem").write_text("\n".join(f"{c:02x}{a:06x}{v:08x}" for c, a, v in writes) + "\n", encoding="ascii")
+    (folder / "pixels.mem").write_text("\n".join(f"{p:02x}" for p in pixels.ravel()) + "\n", encoding="ascii")
+    (folder / "labels.mem").write_text("\n".join(f"{n:04x}" for n in labels) + "\n", encoding="ascii")
+    n_cores = len(design.placements)
+    (folder / "recorder.sv").write_text(_bench(design, list(ports), len(writes), n_cores), encoding="utf-8")
+    package = design.package(folder)
+    include = sources[0].parent
+    files = [package.name, *(str(path.resolve()) for path in sources), "recorder.sv"]
+    run_tool("iverilog", ["-g2012", f"-I{include.resolve()}", "-o", "recorder.vvp", "-s", "recorder", *files], folder)
+    said = run_tool("vvp", ["-n", "recorder.vvp"], folder)
+    if "DONE" not in said:
+        raise NeurochipError(f"the RTL of {design.network.title} did not finish its samples: {said.strip()[-200:]}")
+    recordings = [_read(folder / f"pins{c}.txt", list(ports)) for c in range(n_cores)]
+    _compare_counts(design, recordings)
+    return recordings
+
+
+def _bench(design: Design, ports: list[str], n_writes: int, n_cores: int) -> str:
+    axons, samples = design.network.inputs, design.stimulus.samples
+    writes = []
+    for c in range(n_cores):
+        pins = ", ".join(f"dut.core[{c}].core.{port}" for port in ports)
+        writes.append(f'      $fwrite(file{c}, "{" ".join(["%b"] * len(ports))}\\n", {pins});')
+    opened = "\n".join(f'    file{c} = $fopen("pins{c}.txt", "w");' for c in range(n_cores))
+    names = ", ".join(f"file{c}" for c in range(n_cores))
+    return f"""`timescale 1ns / 1ps
+module recorder;
+  reg clk = 0, rst = 1, config_write = 0, sample_valid = 0;
+  reg [63:0] settings[0:{n_writes - 1}];
+  reg [7:0] pixels[0:{axons * samples - 1}];
+  reg [15:0] labels[0:{samples - 1}];
+  reg [63:0] entry = 0;
+  wire sample_ready, intensity_ready, idle;
+  integer {names}, k, axon = 0, sample = 0, quiet = 0;
+  nc_engine dut (
+    .clk(clk), .rst(rst), .config_read(1'b0), .config_write(config_write), .config_core(entry[63:56]), .config_address(entry[55:32]),
+    .config_wdata(entry[31:0]), .sample_valid(sample_valid), .sample_ready(sample_ready),
+    .sample_label(sample < {samples} ? labels[sample] : 16'd0), .intensity_valid(1'b1), .intensity_ready(intensity_ready),
+    .intensity(axon < {axons * samples} ? pixels[axon] : 8'd0), .spike_stall({n_cores}'d0), .error_stall({n_cores}'d0), .idle(idle)
+  );
+  task cycle;
+    begin
+      #4;
+{chr(10).join(writes)}
+      #1 clk = 1;
+      #5 clk = 0;
+    end
+  endtask
+  always @(posedge clk) begin
+    if (intensity_ready) axon <= axon + 1;
+    if (sample_valid && sample_ready) sample <= sample + 1;
+  end
+  initial begin
+    $readmemh("config.mem", settings);
+    $readmemh("pixels.mem", pixels);
+    $readmemh("labels.mem", labels);
+{opened}
+    cycle;
+    cycle;
+    rst = 0;
+    config_write = 1;
+    for (k = 0; k < {n_writes}; k = k + 1) begin
+      entry = settings[k];
+      cycle;
+    end
+    config_write = 0;
+    while (quiet < 4) begin
+      sample_valid = sample < {samples};
+      quiet = idle && !sample_valid ? quiet + 1 : 0;
+      cycle;
+    end
+    $display("DONE");
+    $finish;
+  end
+endmodule
+"""
+
+
+def _read(path: Path, ports: list[str]) -> Recording:
+    rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
+    column = ports.index(TRACE)
+    places = {field.name: slice(256 - field.low - field.width, 256 - field.low) for field in FIELDS}
+    states, events = np.zeros(len(rows), dtype=np.int64), np.zeros((len(rows), N_EVENTS), dtype=np.int64)
+    number = re.compile("[01]+")
+    for k, row in enumerate(rows):
+        trace = row[column]
+        if not number.fullmatch(trace) or "1" not in trace:
+            continue  # idle, or not yet reset
+        value = {name: int(trace[place], 2) for name, place in places.items()}
+        states[k] = value["state"]
+        for name, event in _OF_FLAG.items():
+            events[k, event] = value[name]
+        events[k, Event.ACCUMULATE], events[k, Event.RNG_DRAW] = value["accumulate"], value["rng_draw"]
+        stepped = Event.BIAS_UPDATE if states[k] == State.DECIDE else Event.WEIGHT_UPDATE
+        events[k, stepped] = value["weight_or_bias_update"]
+        events[k, Event.HOP] = value["spike_out"] + value["error_out"]
+    return Recording(Record("clk", ports, rows), states, events)
+
+
+def _compare_counts(design: Design, recordings: list[Recording]) -> None:
+    """The trace's events are those of the simulator, phase by phase."""
+    expected = design.counts()
+    for c, recording in enumerate(recordings):
+        counted = np.zeros((N_PHASES, N_EVENTS), dtype=np.int64)
+        for state in State:
+            counted[_PHASE.get(state, Phase.FORWARD)] += recording.events[recording.states == state].sum(axis=0)
+        counted[:, list(OBSERVED)] = expected[c][:, list(OBSERVED)]
+        wrong = np.argwhere(counted != expected[c])
+        if len(wrong):
+            phase, event = wrong[0]
+            raise NeurochipError(
+                f"core {c} of {design.network.title}: the RTL counts {counted[phase, event]} {Event(event).name.lower()} in phase "
+                f"{Phase(phase).name.lower()}, the simulator {expected[c][phase, event]}: not the same machine (see: neurochip cosim); "
+                f"nothing is calibrated"
+            )

@@ -1,0 +1,289 @@
+"""Measured cores and macros -> an energy table in the project's own format: numbers only, each with its kind, source and spread."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurochip.calibrate import fit
+from neurochip.calibrate.cells import Library
+from neurochip.calibrate.flow import Measured
+from neurochip.calibrate.measure import WIRES_PF, Activity, Figures
+from neurochip.calibrate.sram import Macro
+from neurochip.chip import Chip
+from neurochip.core.events import Event
+from neurochip.energy_core import ROLES, Core
+from neurochip.energy_report import PRICED
+
+ACCESSES = (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ)
+LEFT_OUT = (
+    "Layout and real wires (2 fF per pin are assumed), the clock tree, gate sizing and buffers for large fan-outs, clock gating (every "
+    "flip-flop is clocked in every cycle), other corners, toggles of the memory's data and mask pins, links between cores but for an "
+    "assumed hop. Not in the netlist: event counters and trace, which only observe. Prices of cores larger than those fitted are "
+    "extrapolated along a line."
+)
+NO_SHARE = "Least squares finds nothing beyond the events that come with it in the same cycles"
+TOLERANCE = 0.15
+
+
+@dataclass(frozen=True)
+class Spread:
+    """low and high as a share of the value: zero-delay toggles without wires, and delayed toggles with the higher wire load."""
+
+    low: float
+    high: float
+
+
+class Table:
+    """The content of a table; `text` writes it."""
+
+    def __init__(self, name: str, node_nm: float | None, chip: Chip, library: Library, macros: Sequence[Macro], measured: Measured) -> None:
+        self.name, self.node_nm, self.chip, self.library, self.macros, self.measured = name, node_nm, chip, library, macros, measured
+        self.prices = fit.fit_prices(measured.fitted)
+        self.spread = {kind: _spread(measured.fitted, kind) for kind in ("logic_pj", "random_pj")}
+        self.rng = f"{chip.rng.kind} {chip.rng.sharing}, {chip.generator.bits} bits, {chip.rng.steps_per_draw} steps per draw"
+
+    def errors(self) -> dict[str, tuple[float, float]]:
+        """Of each hold-out: relative error of the events' energy alone, and of all energy, the clock's included."""
+        return {name: (fit.error(activities, self.prices), self.error_with_clock(activities)) for name, activities in self._held_out()}
+
+    def _held_out(self) -> list[tuple[str, list[Activity]]]:
+        return [("fitted", self.measured.fitted), *self.measured.held_out.items()]
+
+    def error_with_clock(self, activities: Sequence[Activity]) -> float:
+        """Relative error of events and clock together."""
+        predicted = sum(fit.predict_pj(a, self.prices) + self.clock_pj(a.core) * (a.busy_cycles + a.idle_cycles) for a in activities)
+        return predicted / sum(self.netlist_pj(a) for a in activities) - 1
+
+    def netlist_pj(self, activity: Activity) -> float:
+        """Energy of a netlist with its clock."""
+        sizes = (*self.measured.figures, *self.measured.other_size)
+        clock = next(figures.clock_pj["value"] for core, figures in sizes if core == activity.core)
+        return activity.total_pj() + clock * (activity.busy_cycles + activity.idle_cycles)
+
+    def clock_pj(self, core: Core) -> float:
+        """Clock of a core by the fitted terms."""
+        return self._sized(core.roles[0], lambda figures: figures.clock_pj["value"]).at(core)
+
+    def _sized(self, role: str, value: Callable[[Figures], float]) -> fit.Terms:
+        chosen = [(core, figures) for core, figures in self.measured.figures if role in core.roles]
+        return fit.fit_sizes([core for core, _ in chosen], [value(figures) for _, figures in chosen])
+
+    def size_errors(self) -> dict[str, float]:
+        """Largest relative error of clock, area and longest path at the size that was held out."""
+        found: dict[str, float] = {}
+        for core, figures in self.measured.other_size:
+            role = core.roles[0]
+            base, axons, neurons = self._path(role)
+            path = base + axons * np.log2(core.axons) + neurons * np.log2(core.neurons)
+            pairs = {
+                "clock": (self.clock_pj(core), figures.clock_pj["value"]),
+                "area": (self._sized(role, lambda f: f.area_um2).at(core), figures.area_um2),
+                "longest path": (path, figures.path.ns),
+            }
+            for name, (table, netlist) in pairs.items():
+                found[name] = max(found.get(name, 0.0), table / netlist - 1, key=abs)
+        return found
+
+    def _path(self, role: str) -> tuple[float, float, float]:
+        chosen = [(core, figures) for core, figures in self.measured.figures if role in core.roles]
+        return fit.fit_path([core for core, _ in chosen], [figures.path.ns for _, figures in chosen])
+
+    # ---- text
+
+    def text(self) -> str:
+        """The TOML file."""
+        parts = [self._head(), self._events(), self._logic(), self._clock(), self._leakage(), self._area_and_timing(), self._macros()]
+        return "\n".join([*parts, self._checks()])
+
+    def _source(self) -> str:
+        return f"NETLIST of nc_core with {self.library.file}"
+
+    def _head(self) -> str:
+        sizes = ", ".join(sorted({f"{core.axons} x {core.neurons}" for core, _ in self.measured.figures}))
+        files = ", ".join(sorted({macro.file for macro in self.macros}))
+        temperature = f", {self.library.temperature_c:g} C" if self.library.temperature_c is not None else ""
+        source = (
+            f"NETLIST: the project's own RTL (nc_core) synthesised with {self.library.file} ({self.library.vdd_v:g} V{temperature}), "
+            f"simulated gate by gate with delays on traces of chip {self.chip.name}; memory: {files}"
+        )
+        errors = {name: round(pair[0], 4) for name, pair in self.errors().items()}
+        errors |= {f"{name}, with clock": round(pair[1], 4) for name, pair in self.errors().items()}
+        errors |= {f"{name} at another size": round(error, 4) for name, error in self.size_errors().items()}
+        lines = [
+            "# Energy table made by `neurochip calibrate` (docs/calibrate.md). Units: pJ, nW, um2, ns.",
+            f"# Generators calibrated: {self.rng}.",
+            "# A price is base + per_axon x axons + per_neuron x neurons; low and high are it times low_ratio and high_ratio: toggles",
+            "# without delays and no wires, to toggles with delays and 5 fF per pin. Nothing in it is measured on silicon.",
+            "",
+            f"name = {_quote(self.name)}",
+            f"title = {_quote(f'{self.library.name}: own RTL, netlist simulated with delays, {self.library.vdd_v:g} V, before layout')}",
+            *([f"node_nm = {self.node_nm:g}"] if self.node_nm else []),
+            f"vdd_v = {self.library.vdd_v:g}",
+            f"source = {_quote(source)}",
+            f"left_out = {_quote(LEFT_OUT)}",
+            "",
+            "[calibration]",
+            f"chip = {_quote(self.chip.name)}",
+            f"rng = {_quote(self.rng)}",
+            f"cells = {_quote(self.library.file)}",
+            f"fitted_on = [{_quote(f'cores of {sizes} (axons x neurons), {self.measured.cycles:,} cycles of netlists')}]",
+            'tools = "yosys (synthesis), Icarus Verilog (simulation)"',
+            "",
+            "[calibration.hold_out_error]  # (table - netlist) / netlist",
+            *(f"{_quote(name)} = {error:g}" for name, error in errors.items()),
+            "",
+        ]
+        return "\n".join(lines)
+
+    def _events(self) -> str:
+        lines = ["# ---- events: logic of the core, without its memory and without the clock", ""]
+        for event in PRICED:
+            if event in ACCESSES[:2]:
+                continue
+            lines += [f"[pj_per_event.{event.name.lower()}]", *self._event(event), ""]
+        return "\n".join(lines)
+
+    def _event(self, event: Event) -> list[str]:
+        if event == Event.COLUMN_READ:
+            return [
+                "macro_ratio = 1.0", "low_ratio = 0.5", "high_ratio = 4.0", 'kind = "assumed"',
+                "from = \"[[sram_macro]] of the chip's memory\"",
+                'derivation = "A word on a column port taken as dear as a word by row; none of the macros has such a port"',
+            ]  # fmt: skip
+        if event == Event.HOP:
+            draw = self.prices[Event.RNG_DRAW].base
+            return [
+                *_sized_lines(fit.Terms(draw), Spread(0.25, 4.0)), 'kind = "assumed"', f"from = {_quote(self._source())}",
+                'derivation = "A packet through a link: 16 flip-flops take fresh bits, as in a draw; the link itself was not simulated"',
+            ]  # fmt: skip
+        return self._simulated(self.prices.get(event, fit.Terms()), event)
+
+    def _simulated(self, terms: fit.Terms, event: Event) -> list[str]:
+        random = event == Event.RNG_DRAW
+        spread = self.spread["random_pj" if random else "logic_pj"]
+        number = sum(int(activity.counts[:, event].sum()) for activity in self.measured.fitted)
+        note = f"blocks of the generators, {number} draws" if random else f"least squares over the cycles of {number} of them"
+        reason = [] if terms.base or terms.per_axon or terms.per_neuron else [f"reason = {_quote(NO_SHARE)}"]
+        return [*_sized_lines(terms, spread), 'kind = "simulated"', f"from = {_quote(f'{self._source()}: {note}')}", *reason]
+
+    def _logic(self) -> str:
+        lines = ["# ---- logic around the memory in the cycle of an access; the macro's own energy is added to it", ""]
+        for event in ACCESSES:
+            if event in self.prices:
+                lines += [f"[logic_pj_per_access.{event.name.lower()}]", *self._simulated(self.prices[event], event), ""]
+        return "\n".join(lines)
+
+    def _by_role(self, section: str, value: Callable[[Figures], float], spread: Spread, note: str) -> list[str]:
+        lines = []
+        for role in ROLES:
+            source = f"from = {_quote(f'{self._source()}: {note}')}"
+            lines += [f"[{section}.{role}]", *_sized_lines(self._sized(role, value), spread), 'kind = "simulated"', source, ""]
+        return lines
+
+    def _clock(self) -> str:
+        low, value, high = (sum(figures.clock_pj[name] for _, figures in self.measured.figures) for name in WIRES_PF)
+        spread = Spread(low / value, high / value)
+        lines = ["# ---- clock: pJ per cycle of all flip-flops' clock pins, both edges; without gating a waiting core takes as much", ""]
+        for section, note in (("clock.busy_pj", "clock pins"), ("clock.idle_pj", "clock pins, not gated")):
+            lines += self._by_role(section, lambda figures: figures.clock_pj["value"], spread, note)
+        return "\n".join(lines)
+
+    def _leakage(self) -> str:
+        cores = [core for core, _ in self.measured.figures]
+        values = [figures.leakage_nw for _, figures in self.measured.figures]
+        terms = fit.fit_sizes(cores, values)
+        ratios = [value / terms.at(core) for core, value in zip(cores, values, strict=True)]
+        lines = ["# ---- leakage of all cells, nW; the memory's is in its macros", ""]
+        note = 'derivation = "Least squares over the fitted cores of all roles; low and high are the scatter of these"'
+        source = f"from = {_quote(self._source())}"
+        for name, value in (("core_nw", terms.base), ("axon_nw", terms.per_axon), ("neuron_nw", terms.per_neuron)):
+            bounds = [f"low = {_number(value * min(*ratios, 1.0))}", f"high = {_number(value * max(*ratios, 1.0))}"] if value else []
+            reason = [] if value else ['reason = "All of it is in the other terms"']
+            lines += [f"[leakage.{name}]", f"value = {_number(value)}", *bounds, 'kind = "simulated"', source, note, *reason, ""]
+        return "\n".join(lines)
+
+    def _area_and_timing(self) -> str:
+        lines = ["# ---- um2 of logic and ns of the longest path, before layout; read data after the memory's access time", ""]
+        lines += self._by_role("area.logic_um2", lambda figures: figures.area_um2, Spread(1.0, 1.0), "area of its cells")
+        for role in ROLES:
+            base, axons, neurons = self._path(role)
+            slowest = max((f for core, f in self.measured.figures if role in core.roles), key=lambda f: f.path.ns)
+            through = " > ".join(block or "nc_core" for block in _short(slowest))
+            lines += [
+                f"[timing.{role}]",
+                f"base_ns = {_number(base)}",
+                f"per_log2_axons = {_number(axons)}",
+                f"per_log2_neurons = {_number(neurons)}",
+            ]
+            lines += ['kind = "simulated"', f"from = {_quote(f'{self._source()}: longest path, through {through}')}", ""]
+        return "\n".join(lines)
+
+    def _macros(self) -> str:
+        lines = ["# ---- memory macros: energy of one access of a whole word per clock cycle", ""]
+        for macro in sorted(self.macros, key=lambda m: (m.words, m.bits)):
+            factor = (self.library.vdd_v / macro.vdd_v) ** 2
+            scaled = abs(factor - 1) > 1e-6
+            lines += [
+                "[[sram_macro]]", f"words = {macro.words}", f"bits = {macro.bits}", f"read_pj = {_number(macro.read_pj * factor, 7)}",
+                f"write_pj = {_number(macro.write_pj * factor, 7)}", f"leakage_nw = {_number(macro.leakage_nw, 7)}",
+                *([f"area_um2 = {_number(macro.area_um2, 7)}"] if macro.area_um2 else []),
+                f'kind = "{"scaled" if scaled else "simulated"}"',
+                f"from = {_quote(macro.file)}",
+            ]  # fmt: skip
+            if scaled:
+                how = f"{macro.vdd_v:g} V -> {self.library.vdd_v:g} V: energies x (V/V)^2 = {factor:.4g}; leakage and area as they are"
+                lines.append(f"derivation = {_quote(how)}")
+            elif macro.edges != "one edge":
+                lines.append(f"derivation = {_quote('The file gives energy per clock edge; a cycle is both')}")
+            lines.append("")
+        return "\n".join(lines)
+
+    def _checks(self) -> str:
+        lines = ["# ---- netlists that were not fitted: events and clock by this table against toggles x energy per toggle", ""]
+        for name, activities in self.measured.held_out.items():
+            for activity in activities:
+                core, total = activity.core, activity.counts.sum(axis=0)
+                counts = ", ".join(f"{event.name.lower()} = {int(total[event])}" for event in PRICED if event != Event.HOP and total[event])
+                expected = self.netlist_pj(activity)
+                lines += [
+                    "[[check]]",
+                    f"what = {_quote(f'{name}: {activity.title}, {core.axons} x {core.neurons}')}",
+                    f"from = {_quote(self._source())}",
+                    f"counts = {{ {counts} }}",
+                    f"core = {{ axons = {core.axons}, neurons = {core.neurons}, roles = {json.dumps(list(core.roles))}, "
+                    f"busy_cycles = {activity.busy_cycles}, idle_cycles = {activity.idle_cycles} }}",
+                    f"expected_pj = {_number(expected)}",
+                    f"tolerance_pj = {_number(TOLERANCE * expected)}",
+                    "",
+                ]
+        return "\n".join(lines)
+
+
+def _short(figures: Figures) -> list[str]:
+    blocks = [block.partition(".")[0] for block in figures.path.blocks]
+    return [block for i, block in enumerate(blocks) if i == 0 or blocks[i - 1] != block]
+
+
+def _spread(activities: Sequence[Activity], kind: str) -> Spread:
+    with_low = [a for a in activities if "low" in getattr(a, kind)]
+    low = sum(getattr(a, kind)["low"].sum() for a in with_low) / sum(getattr(a, kind)["value"].sum() for a in with_low)
+    high = sum(getattr(a, kind)["high"].sum() for a in activities) / sum(getattr(a, kind)["value"].sum() for a in activities)
+    return Spread(min(float(low), 1.0), max(float(high), 1.0))
+
+
+def _sized_lines(terms: fit.Terms, spread: Spread) -> list[str]:
+    lines = [f"base = {_number(terms.base)}"]
+    lines += [f"{name} = {_number(value)}" for name in (fit.AXON, fit.NEURON) if (value := getattr(terms, name))]
+    return [*lines, f"low_ratio = {spread.low:.3g}", f"high_ratio = {spread.high:.3g}"]
+
+
+def _number(value: float, digits: int = 5) -> str:
+    """A float of TOML: never an integer."""
+    text = f"{value:.{digits}g}"
+    return text if any(mark in text for mark in ".en") else f"{text}.0"
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text)
