@@ -14,29 +14,24 @@ module nc_counters #(
 );
     localparam int N_EVENTS = neurochip_pkg::N_EVENTS;
     localparam int N_COUNTERS = neurochip_pkg::N_PHASES * N_EVENTS;
+    localparam int COUNTER_INDEX_BITS = $clog2(N_COUNTERS);
 
-    wire [N_COUNTERS*COUNTER_BITS-1:0] counts;
-    genvar p, e;
-    generate
-        for (p = 0; p < neurochip_pkg::N_PHASES; p = p + 1) begin : in_phase
-            for (e = 0; e < N_EVENTS; e = e + 1) begin : of_event
-                if (neurochip_pkg::COUNTED[p*N_EVENTS+e]) begin : used
-                    reg [COUNTER_BITS-1:0] count;
-                    wire [15:0] increment = increments[e*16+:16];
-                    always_ff @(posedge clk) begin
-                        if (rst) count <= '0;
-                        else if (32'(phase) == p) count <= count + COUNTER_BITS'(increment);
-                    end
-                    assign counts[(p*N_EVENTS+e)*COUNTER_BITS+:COUNTER_BITS] = count;
-                end else begin : never
-                    assign counts[(p*N_EVENTS+e)*COUNTER_BITS+:COUNTER_BITS] = '0;
+    reg [COUNTER_BITS-1:0] count[0:N_COUNTERS-1];
+    integer p, e;
+    always_ff @(posedge clk) begin
+        for (p = 0; p < neurochip_pkg::N_PHASES; p = p + 1) begin
+            if (rst || 32'(phase) == p) begin
+                for (e = 0; e < N_EVENTS; e = e + 1) begin
+                    if (neurochip_pkg::COUNTED[p*N_EVENTS+e] && (rst || increments[e*16+:16] != '0))
+                        count[p*N_EVENTS+e] <= rst ? '0 : count[p*N_EVENTS+e] + COUNTER_BITS'(increments[e*16+:16]);
                 end
             end
         end
-    endgenerate
+    end
 
-    wire [COUNTER_BITS-1:0] chosen = counts[32'(address[15:1])*COUNTER_BITS+:COUNTER_BITS];
-    wire [63:0] padded = 64'(chosen);
+    wire [COUNTER_INDEX_BITS-1:0] chosen = address[COUNTER_INDEX_BITS:1];
+    wire [63:0] padded = neurochip_pkg::COUNTED[chosen] ? 64'(count[chosen]) : '0;
     always_ff @(posedge clk) if (read) data <= address[0] ? padded[63:32] : padded[31:0];
+    wire unused = &{1'b0, address};
 endmodule
 `default_nettype wire
