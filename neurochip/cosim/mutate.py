@@ -38,10 +38,10 @@ class Mutant(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What became of a mutant. `how` says by what it was seen, or why there is no verdict."""
+    """What became of a mutant: `killed` is None if there is no verdict, most often because it does not build. `how` says the rest."""
 
     name: str
-    killed: bool
+    killed: bool | None
     how: str
     seconds: float = 0.0
 
@@ -117,7 +117,7 @@ def judge_apart(mutant: Mutant) -> Verdict:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S)
     except subprocess.TimeoutExpired:
-        return Verdict(mutant.name, False, f"no verdict after {LIMIT_S} s")
+        return Verdict(mutant.name, None, f"no end after {LIMIT_S} s")
     seconds = time.monotonic() - begun
     if done.returncode < 0:
         return Verdict(mutant.name, True, f"the simulation dies of signal {-done.returncode}", seconds)
@@ -125,7 +125,7 @@ def judge_apart(mutant: Mutant) -> Verdict:
         return Verdict(**json.loads(done.stdout.splitlines()[-1]))
     except (ValueError, IndexError, TypeError):
         words = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
-        return Verdict(mutant.name, False, f"no verdict: {words[-1]}", seconds)
+        return Verdict(mutant.name, None, words[-1], seconds)
 
 
 def judge_all(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
@@ -134,8 +134,8 @@ def judge_all(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
     widths = max(len(m.name) for m in mutants), max(len(m.file) for m in mutants)
     with ThreadPoolExecutor(jobs) as pool:
         for mutant, verdict in zip(mutants, pool.map(judge_apart, mutants), strict=True):
-            mark = "killed" if verdict.killed else "ALIVE "
-            print(f"{mark}  {mutant.name:<{widths[0]}}  {mutant.file:<{widths[1]}}  {verdict.how}", flush=True)
+            mark = {True: "killed", False: "ALIVE", None: "failed"}[verdict.killed]
+            print(f"{mark:<6}  {mutant.name:<{widths[0]}}  {mutant.file:<{widths[1]}}  {verdict.how}", flush=True)
             verdicts.append(verdict)
     return verdicts
 
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     begun = time.monotonic()
     verdicts = judge_all(mutants, max(1, chosen.jobs))
-    killed = sum(verdict.killed for verdict in verdicts)
+    killed = sum(verdict.killed is True for verdict in verdicts)
     print(f"{killed} of {len(verdicts)} mutants killed, {time.monotonic() - begun:.0f} s")
     return 0 if killed == len(verdicts) else 1
 
