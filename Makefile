@@ -7,7 +7,7 @@ ifneq ($(wildcard ../shared/data),)
 export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test test-fast test-nojit lint bench figures clean
+.PHONY: run test test-fast test-nojit lint bench mutants figures clean
 
 run: $(VENV)/installed
 	$(BIN)/neurochip run experiments/mnist_local_bp.toml --out runs/mnist_local_bp --resume
@@ -28,6 +28,10 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(BIN)/neurochip bench
+
+# faults put into the RTL, each of which lock-step must see; a quarter of an hour on two cores
+mutants: $(VENV)/installed
+	$(BIN)/python -m neurochip.cosim.mutate
 
 # every row of the README's table of results; resumes what was interrupted
 figures: $(VENV)/installed
