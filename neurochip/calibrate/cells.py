@@ -149,13 +149,14 @@ def read_cells(path: Path, dont_use: Sequence[str] = DONT_USE) -> Library:
 
 
 def _check_set(where: str, cells: Iterable[Cell]) -> None:
-    """A core can be mapped only with a flip-flop, an inverter and a gate with two inputs."""
+    """A core can be mapped only with a flip-flop, an inverter, a buffer and a gate with two inputs."""
     usable = [cell for cell in cells if cell.usable]
     gates = [(cell, pin.function) for cell in usable if not cell.flip_flop for pin in cell.outputs]
     inverter = any(re.fullmatch(r"[(\s]*(![(\s]*\w+[)\s]*|\w+\s*')[)\s]*", function) for _, function in gates)
     needed = {
         "flip-flop (ff group with next_state)": any(cell.flip_flop for cell in usable),
         "inverter": inverter,
+        "buffer": any(re.fullmatch(r"[(\s]*\w+[)\s]*", function) and function.strip("() ") not in "01" for _, function in gates),
         "gate with two inputs": any(len(re.findall(r"[A-Za-z_]\w*", function)) == 2 for _, function in gates),
     }
     if lacking := [what for what, there in needed.items() if not there]:

@@ -4,6 +4,7 @@ Hierarchy is kept while cells are mapped and names numbered, and only then flatt
 can be told apart by block. Optimisation across blocks is lost; the area is a few percent above that of a flat run.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,15 +36,17 @@ def elaborate(sources: Sequence[Path], top: str, folder: Path) -> dict[str, str]
 
 def synthesise(design: Path, top: str, library: Library, folder: Path) -> Netlist:
     """Map module `top` of an elaborated design (`.il`) or of Verilog sources to `library`, in `folder`."""
-    (folder / "cells.lib").write_text(library.text(), encoding="latin-1")
+    text = library.text().encode("latin-1")
+    cells = f"cells_{hashlib.sha256(text).hexdigest()[:12]}.lib"  # the mapper keeps what it read under the file's name
+    (folder / cells).write_bytes(text)
     read = f"read_rtlil {design.resolve()}" if design.suffix == ".il" else f"read_verilog -sv {design.resolve()}"
     ties = [part for value, option in (("1", "hi"), ("0", "lo")) for part in _tie(library, value, option)]
     script = [
         read,
         f"hierarchy -check -top {top}",
         f"synth -noabc -top {top}",
-        "dfflibmap -liberty cells.lib",
-        f"abc -liberty cells.lib -D {CLOCK_PS} -script {MAPPER}",
+        f"dfflibmap -liberty {cells}",
+        f"abc -liberty {cells} -D {CLOCK_PS} -script {MAPPER}",
         "setundef -zero",
         *([f"hilomap {' '.join(ties)}"] if ties else []),
         "rename -enumerate",
