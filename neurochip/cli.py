@@ -183,7 +183,7 @@ def cosim(
 @SETTING
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
 def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings: tuple[str, ...], seed: int | None) -> None:
-    """Write RTL, memory images, stimulus, expected trace and a self-checking test bench of experiment FILE into DIR; needs no Python to run."""
+    """Write RTL, memory images, stimulus, expected trace and a self-checking test bench of experiment FILE into DIR."""
     from neurochip import commands
 
     commands.export_rtl(file, folder, settings, seed, samples, ticks)

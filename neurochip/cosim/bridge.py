@@ -2,7 +2,7 @@
 
 import ctypes
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,7 +12,7 @@ _POINTER = ctypes.c_void_p
 class Job(ctypes.Structure):
     """struct Job of wrap.cpp."""
 
-    _fields_ = (
+    _fields_: ClassVar[Any] = (
         [(name, ctypes.c_int64) for name in ("n_ticks", "n_cores", "n_axons", "quiet")]
         + [(name, _POINTER) for name in ("start", "length", "records", "label", "intensity")]
         + [(name, ctypes.c_uint64) for name in ("stall", "stall_threshold")]

@@ -109,9 +109,7 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
     pixels = _pixels(draw, samples, case.inputs)
     labels = draw.integers(0, case.layers[-1][0], samples).astype(np.int32)
     stalls = int(draw.choice([0, 0, 20, 128]))
-    return Program(
-        state, run, pixels, labels, int(draw.integers(1, 2**62)) if stalls else 0, stalls, int(draw.integers(0, 400))
-    )
+    return Program(state, run, pixels, labels, int(draw.integers(1, 2**62)) if stalls else 0, stalls, int(draw.integers(0, 400)))
 
 
 def _weights(draw: np.random.Generator, where: Placement, style: str) -> tuple[np.ndarray, np.ndarray]:
@@ -141,13 +139,15 @@ def _pixels(draw: np.random.Generator, samples: int, inputs: int) -> np.ndarray:
 def run_programs(
     case: Case, library: Path, seeds: Iterable[int], samples: int = 3, on_cycles: Callable[[int], None] = lambda n: None
 ) -> Iterator[tuple[int, lockstep.Outcome]]:
-    """Run the programs of these seeds one after another on the built case; yield (seed, outcome), the last one with the first difference."""
+    """Run the programs of these seeds on the built case; yield (seed, outcome), the last one with the first difference."""
     setup, placements = case_setup(case)
     chip, step = setup.chip, None
     for number, seed in enumerate(seeds):
         made = program(case, seed, samples)
         if step is None or number % PROGRAMS_PER_SESSION == 0:
-            wiring = lockstep.Wiring(made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
+            wiring = lockstep.Wiring(
+                made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier
+            )
             step = lockstep.Lockstep(made.state, wiring, library, made.run, "spike_backprop")
         else:
             step.restart(made.state, made.run, made.reset_after, made.pixels[0])

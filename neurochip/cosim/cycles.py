@@ -13,7 +13,7 @@ from numba import njit, types
 from neurochip.core import rng
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
-from neurochip.core.engine import Run, cycles_of, finish_tick, learn, share_cycles
+from neurochip.core.engine import Run, finish_tick, learn, share_cycles
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.rng import RngParam, Sharing
@@ -34,7 +34,18 @@ from neurochip.core.soma import (
 from neurochip.core.state import N_COUNTS, P, Queue, core_view
 
 LOAD, START, INTEGRATE, BACK_INTEGRATE, ERROR_FIRE, FIRE, RECEIVE, DECIDE, LEARN_READ, LEARN_WRITE = range(1, 11)
-ROW_READ, ROW_WRITE, COLUMN_READ, ADDRESS_AT, SPIKE_LEAVES, ERROR_LEAVES, SIGN, FLAG, UNIT_AT, NUMBER_AT = 4, 5, 6, 8, 28, 29, 30, 31, 32, 48
+ROW_READ, ROW_WRITE, COLUMN_READ, ADDRESS_AT, SPIKE_LEAVES, ERROR_LEAVES, SIGN, FLAG, UNIT_AT, NUMBER_AT = (
+    4,
+    5,
+    6,
+    8,
+    28,
+    29,
+    30,
+    31,
+    32,
+    48,
+)
 ADDITIONS_AT, SATURATED_AT, STEPPED_AT, LOST_AT, DRAWN_AT, EVENTS_AT = 0, 8, 16, 24, 32, 48
 (
     E_INPUT_LOAD, E_WORD_READ, E_WORD_WRITE, E_COLUMN_READ, E_NEURON_UPDATE, E_ERROR_UPDATE, E_SPIKE_IN, E_SPIKE_OUT, E_ERROR_IN,

@@ -44,7 +44,9 @@ class Golden:
             views[0][:n] += written
             written += int(position[2])
             if written * 65 > MOST_BYTES:
-                raise NeurochipError(f"the expected trace is longer than {MOST_BYTES >> 30} GiB of text; ask for fewer --samples or --ticks")
+                raise NeurochipError(
+                    f"the expected trace is longer than {MOST_BYTES >> 30} GiB of text; ask for fewer --samples or --ticks"
+                )
             parts.append(records[: position[2]].copy())
             done += n
         self.records = np.concatenate(parts)
@@ -168,8 +170,8 @@ vvp -n tb_nc_engine.vvp "$@"
 def _readme(job: CosimJob, golden: Golden) -> str:
     experiment, chip = job.setup.experiment, job.setup.chip
     layers = " -> ".join(f"{place.axons}x{place.neurons}" for place in job.placements)
-    return f"""Golden export of experiment {experiment.name}, chip {chip.name}, seed {experiment.seed}: cores {layers}, {len(golden.labels)} samples
-of {int(golden.run[0])} ticks, {len(golden.records):,} busy core cycles. Data: {job.data_source}
+    return f"""Golden export of experiment {experiment.name}, chip {chip.name}, seed {experiment.seed}: cores {layers},
+{len(golden.labels)} samples of {int(golden.run[0])} ticks, {len(golden.records):,} busy core cycles. Data: {job.data_source}
 
 run.sh                  builds and runs the test bench with Icarus Verilog; it ends with PASS or the first difference
 rtl/                    the core in SystemVerilog; rtl/neurochip_pkg.sv is made for this chip and network

@@ -15,7 +15,7 @@ import numpy as np
 from neurochip.build import aligned, memory_of, weights_of
 from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
-from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
+from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing, jump_table
 from neurochip.core.state import ChipState, P
 from neurochip.cosim.bridge import Rtl, make_job
@@ -171,7 +171,9 @@ class Outcome:
 class Lockstep:
     """One chip, simulated and verilated. `run` goes on where the last call ended."""
 
-    def __init__(self, state: ChipState, wiring: Wiring, library: Path, run: np.ndarray, rule: str, vcd: tuple[Path, int, int] | None = None):
+    def __init__(
+        self, state: ChipState, wiring: Wiring, library: Path, run: np.ndarray, rule: str, vcd: tuple[Path, int, int] | None = None
+    ):
         self.state, self.wiring, self.vector = state, wiring, run
         self.on_error = rules.load(rule).on_error
         self.rtl = Rtl(library, vcd)
@@ -189,7 +191,12 @@ class Lockstep:
         load(self.rtl, state, self.wiring, run)
 
     def run(
-        self, pixels: np.ndarray, labels: np.ndarray, stall_seed: int = 0, stalls_of_256: int = 0, on_ticks: Callable[[int], None] = lambda n: None
+        self,
+        pixels: np.ndarray,
+        labels: np.ndarray,
+        stall_seed: int = 0,
+        stalls_of_256: int = 0,
+        on_ticks: Callable[[int], None] = lambda n: None,
     ) -> Outcome:
         """Present samples to both; compare every cycle, then all registers, then with the engine. Stops at the first difference."""
         begun = time.monotonic()
@@ -226,12 +233,12 @@ class Lockstep:
             status, n = emit(*arguments, position, records, start, length, label, cover)
             if status in (Status.CYCLES, Status.SUMS):
                 what = "records of a tick are not its cycles" if status == Status.CYCLES else "a sum word by word is not the phase's"
-                outcome.divergence = Divergence(f"the cycle writer contradicts the kernels: {what} (sample {position[0]}, tick {position[1]})")
+                outcome.divergence = Divergence(
+                    f"the cycle writer contradicts the kernels: {what} (sample {position[0]}, tick {position[1]})"
+                )
                 return
             intensity = np.ascontiguousarray(pixels[first_sample + (first_tick > 0) :])
-            job = make_job(
-                pixels.shape[1], self.wiring.quiet, start[:n], length[:n], records, label[:n], intensity, stall, stalls_of_256
-            )
+            job = make_job(pixels.shape[1], self.wiring.quiet, start[:n], length[:n], records, label[:n], intensity, stall, stalls_of_256)
             code = self.rtl.run(job)
             stall = int(job.stall)
             outcome.compared_cycles += job.compared
@@ -256,7 +263,9 @@ def _explain(code: int, job, start, length, records, label, sample: int, tick: i
     c, at = job.core, job.record
     expected, got = list(job.expected), list(job.got)
     state = show("state", expected[0] & 15)
-    lines = [f"{where}, core {c}, {f'{state}, its cycle {at + 1} of {length[job.tick, c]} in this tick' if at >= 0 else 'which should be idle'}"]
+    lines = [
+        f"{where}, core {c}, {f'{state}, its cycle {at + 1} of {length[job.tick, c]} in this tick' if at >= 0 else 'which should be idle'}"
+    ]
     lines += [f"    {name:<22} expected {show(name, a):>12}   got {show(name, b):>12}" for name, a, b in differences(expected, got)]
     end = int(length[job.tick, c]) if at < 0 else at
     first = max(0, end - EVENTS_SHOWN)
@@ -280,9 +289,11 @@ def copy_of(state: ChipState) -> ChipState:
 
 def states_differ(one: ChipState, other: ChipState) -> list[str]:
     """Names of the arrays in which two chips that ran the same samples differ: memories, generators, counters, cycles."""
-    names = [name for name in ("bias", "rng_axon", "rng_learn", "rng_neuron", "counts", "cycles")]
+    names = ("bias", "rng_axon", "rng_learn", "rng_neuron", "counts", "cycles")
     wrong = [name for name in names if not np.array_equal(getattr(one, name), getattr(other, name))]
-    return wrong + [f"weights of core {c}" for c in range(len(one.param)) if not np.array_equal(memory_of(one, c)[0], memory_of(other, c)[0])]
+    return wrong + [
+        f"weights of core {c}" for c in range(len(one.param)) if not np.array_equal(memory_of(one, c)[0], memory_of(other, c)[0])
+    ]
 
 
 def wraps(wiring: Wiring, state: ChipState, counted: np.ndarray) -> dict[str, int]:

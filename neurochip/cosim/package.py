@@ -5,6 +5,7 @@ A chip whose cycles are not those of the RTL, or which the RTL cannot be, is ref
 
 from collections.abc import Sequence
 from enum import IntEnum
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import GENERATORS, LFSR16_MASK, Kind, Sharing
 from neurochip.core.state import BETA_FRAC_BITS
 from neurochip.errors import NeurochipError
-from neurochip.mapping import Placement
+from neurochip.experiment import load_setup
+from neurochip.mapping import Placement, place
 
 
 class State(IntEnum):
@@ -72,21 +74,22 @@ def refuse_if_not_rtl(chip: Chip, placements: Sequence[Placement]) -> None:
                 f"chip {chip.name}: [cycles_per_event] {key} = {chip.cycles_per_event[key]}: the RTL takes {cycles}; "
                 f"set {key} = {cycles} to simulate this RTL"
             )
-    if chip.cycles_per_tick.barrier < BARRIER_CYCLES or chip.cycles_per_tick.network < 1:
+    network, barrier = chip.cycles_per_tick.network, chip.cycles_per_tick.barrier
+    if barrier < BARRIER_CYCLES or network < 1:
         raise NeurochipError(
-            f"chip {chip.name}: [cycles_per_tick] network = {chip.cycles_per_tick.network}, barrier = {chip.cycles_per_tick.barrier}: the RTL "
+            f"chip {chip.name}: [cycles_per_tick] network = {network}, barrier = {barrier}: the RTL "
             f"needs at least 1 and {BARRIER_CYCLES} (packets arrive, generators step, queues swap)"
         )
-    for place in placements:
+    for layer in placements:
         limits = (
-            ("memory_words", place.memory_words, MOST_WORDS, "use fewer axons or neurons"),
-            ("fields per word", chip.core.word_bits // place.weight_bits, MOST_FIELDS, "narrow the word or widen the weights"),
+            ("memory_words", layer.memory_words, MOST_WORDS, "use fewer axons or neurons"),
+            ("fields per word", chip.core.word_bits // layer.weight_bits, MOST_FIELDS, "narrow the word or widen the weights"),
         )
         for what, wanted, limit, way_out in limits:
             if wanted > limit:
-                raise NeurochipError(f"layer '{place.name}': {what} = {wanted:,}: the RTL model holds at most {limit:,}; {way_out}")
-        if place.frac_bits < 1:
-            raise NeurochipError(f"layer '{place.name}': frac_bits = {place.frac_bits}: the RTL compares at least 1 bit; raise frac_bits")
+                raise NeurochipError(f"layer '{layer.name}': {what} = {wanted:,}: the RTL model holds at most {limit:,}; {way_out}")
+        if layer.frac_bits < 1:
+            raise NeurochipError(f"layer '{layer.name}': frac_bits = {layer.frac_bits}: the RTL compares at least 1 bit; raise frac_bits")
 
 
 def package_text(chip: Chip, placements: Sequence[Placement], made_from: str) -> str:
@@ -162,3 +165,18 @@ def _gumbel_rows(table: np.ndarray, bits: int) -> list[str]:
     words = [f"{bits}'h{int(value) & ((1 << bits) - 1):x}" for value in reversed(table)]
     rows = [", ".join(words[i : i + 8]) for i in range(0, len(words), 8)]
     return [f"        {row}{',' if i + 1 < len(rows) else ''}" for i, row in enumerate(rows)]
+
+
+COMMITTED_EXPERIMENT = "mnist_local_bp"
+
+
+def committed_package() -> str:
+    """The text of the committed rtl_models/neurochip_pkg.sv: the main job's chip and network."""
+    setup = load_setup(COMMITTED_EXPERIMENT)
+    placements = place(setup, 784, 10)
+    source = f"chips/{setup.experiment.chip.preset}.toml and experiments/{COMMITTED_EXPERIMENT}.toml by `make rtl-package`"
+    return package_text(setup.chip, placements, source)
+
+
+if __name__ == "__main__":
+    (Path(__file__).parents[1] / "rtl_models" / "neurochip_pkg.sv").write_text(committed_package(), encoding="utf-8")

@@ -67,7 +67,7 @@ def _waveform(job: CosimJob, options: Options, before: ChipState, rule: str, see
 
 
 def run_icarus(job: CosimJob, console: Console, quiet: bool, rtl: Path = verilator.RTL) -> str:
-    """The golden export in a temporary folder, run by Icarus Verilog. Return its last line, or raise NeurochipError if there is no Icarus."""
+    """The golden export in a temporary folder, run by Icarus Verilog. Return its last line; NeurochipError without Icarus."""
     if shutil.which("iverilog") is None:
         raise NeurochipError(f"no iverilog on this machine; {ICARUS}")
     with tempfile.TemporaryDirectory() as work:
@@ -110,8 +110,8 @@ def print_coverage(outcome: Outcome, console: Console) -> None:
     seen = {name: n for name, n in outcome.cover.items() if n}
     table = Table(title="met in this run", title_style="bold", title_justify="left", box=None, show_header=False, pad_edge=False)
     for _ in range(3):
-        table.add_column()
-        table.add_column(justify="right")
+        table.add_column(no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
     cells = [cell for name, n in seen.items() for cell in (name.replace("_", " "), f"{n:,}  ")]
     for i in range(0, len(cells), 6):
         table.add_row(*cells[i : i + 6])

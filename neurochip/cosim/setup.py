@@ -34,7 +34,9 @@ class CosimJob(NamedTuple):
     data_source: str
 
 
-def cosim_job(file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, say: Callable[[str], None]) -> CosimJob:
+def cosim_job(
+    file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, say: Callable[[str], None]
+) -> CosimJob:
     """The first `samples` training samples of experiment `file`, in the order of its first epoch; with fewer `ticks` if asked for.
 
     Raises NeurochipError if the RTL is not the experiment's chip, or the network is too large for a build.
@@ -58,9 +60,7 @@ def cosim_job(file: str, settings: tuple[str, ...], seed: int | None, samples: i
     chosen = simulator.order(0, len(pixels))[:samples]
     set_rule(simulator.state, experiment, 0)
     run = run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns)
-    wiring = Wiring(
-        simulator.state, simulator.placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier
-    )
+    wiring = Wiring(simulator.state, simulator.placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
     source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")
     return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source)

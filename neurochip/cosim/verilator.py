@@ -122,5 +122,7 @@ def _run(command: list[str], tool: str, root: str | None) -> None:
     env = {**os.environ, "VERILATOR_ROOT": root} if root else None
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line or "%" in line] or [f"exit code {done.returncode}"]
+        lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line or "%" in line] or [
+            f"exit code {done.returncode}"
+        ]
         raise NeurochipError(f"{tool} refuses the RTL: {lines[0].strip()}")

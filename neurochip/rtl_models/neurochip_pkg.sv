@@ -1,4 +1,4 @@
-// Generated from test; not to be edited.
+// Generated from chips/reference.toml and experiments/mnist_local_bp.toml by `make rtl-package`; not to be edited.
 `default_nettype none
 /* verilator lint_off UNUSEDPARAM */
 package neurochip_pkg;

@@ -1,0 +1,86 @@
+"""`make cosim-long`: random programs on all small chips until enough cycles are compared, full generator periods, and the first samples of
+every shipped experiment, learning included. Ends with exit code 1 at the first difference.
+"""
+
+import sys
+import time
+
+import click
+from rich.console import Console
+
+from neurochip.config import shipped
+from neurochip.cosim import cases, package, verilator
+from neurochip.cosim.lockstep import Lockstep, Outcome, Wiring
+from neurochip.cosim.run import Options, print_coverage, run_verilator
+from neurochip.cosim.setup import cosim_job
+from neurochip.simulator import run_vector
+
+PERIOD_CASES = ("broadcast_lfsr", "broadcast_plain")  # 16-bit generators on chips of a few dozen cycles per tick
+PERIOD_TICKS = 66000
+
+
+def programs_of(case: cases.Case, wanted: int, console: Console) -> Outcome:
+    """Programs 0, 1, 2, ... of a case until `wanted` core cycles are compared."""
+    total = Outcome()
+    library = cases.case_library(case)
+    for seed, outcome in cases.run_programs(case, library, range(10**9), samples=12):
+        total.add(outcome)
+        if outcome.divergence is not None:
+            console.print(f"{case.name}, program {seed}: {outcome.divergence.text}", markup=False, highlight=False, soft_wrap=True)
+        if outcome.divergence is not None or total.compared_cycles >= wanted:
+            return total
+    return total
+
+
+def whole_period(case: cases.Case) -> Outcome:
+    """One program of so many ticks that the free-running generators go through their whole period."""
+    setup, placements = cases.case_setup(case)
+    made, chip = cases.program(case, 1, samples=PERIOD_TICKS // 1000 + 1), setup.chip
+    wiring = Wiring(made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
+    library = verilator.build(package.package_text(chip, placements, f"case {case.name}"))
+    return Lockstep(made.state, wiring, library, run_vector(1000, 0, 0, True), "spike_backprop").run(made.pixels, made.labels)
+
+
+def report(console: Console, name: str, outcome: Outcome, started: float) -> None:
+    """One line per case."""
+    speed = outcome.chip_cycles / max(outcome.seconds, 1e-9) / 1e6
+    end = "no difference" if outcome.divergence is None else "DIFFERS"
+    console.print(
+        f"{name:<26}{outcome.samples:>9,} samples{outcome.compared_cycles:>14,} core cycles{speed:>8.2f} M chip cycles/s"
+        f"{time.monotonic() - started:>8.0f} s  {end}",
+        highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+@click.command()
+@click.option("--cycles", type=click.IntRange(1), default=20_000_000, show_default=True, help="Core cycles of random programs to compare.")
+@click.option("--samples", type=click.IntRange(0), default=2, show_default=True, help="Samples of each shipped experiment.")
+@click.option("--periods/--no-periods", default=True, help="Also run whole generator periods.")
+def main(cycles: int, samples: int, periods: bool) -> None:
+    """Compare the RTL with the simulator at length."""
+    console, total = Console(), Outcome()
+    wanted = -(-cycles // len(cases.CASES))
+    jobs = [(f"programs of {case.name}", lambda case=case: programs_of(case, wanted, console)) for case in cases.CASES]
+    if periods:
+        jobs += [(f"period of {case.name}", lambda case=case: whole_period(case)) for case in cases.CASES if case.name in PERIOD_CASES]
+    if samples:
+        for name in shipped("experiments"):
+            job = (
+                name,
+                lambda name=name: run_verilator(cosim_job(name, (), None, samples, None, lambda text: None), Options(), console, True),
+            )
+            jobs.append(job)
+    for name, run in jobs:
+        started = time.monotonic()
+        outcome = run()
+        report(console, name, outcome, started)
+        total.add(outcome)
+        if outcome.divergence is not None:
+            console.print(outcome.divergence.text, markup=False, highlight=False, soft_wrap=True)
+            sys.exit(1)
+    report(console, "all", total, time.monotonic() - total.seconds)
+    print_coverage(total, console)
+
+
+if __name__ == "__main__":
+    main()
