@@ -13,6 +13,7 @@ import numpy as np
 
 from neurochip.build import build_chip, load_weights
 from neurochip.chip import load_chip
+from neurochip.core import rng
 from neurochip.core.state import ChipState, P
 from neurochip.cosim import lockstep, package, verilator
 from neurochip.energy import load_table
@@ -109,6 +110,10 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
     pixels = _pixels(draw, samples, case.inputs)
     labels = draw.integers(0, case.layers[-1][0], samples).astype(np.int32)
     stalls = int(draw.choice([0, 0, 20, 128]))
+    if draw.random() < 0.25:  # a probability that is one of the words to come: the compare at equality
+        for c in range(depth):
+            learn = state.rng_learn[c : c + 1].copy()
+            state.rule_param[c, 0] = [rng.draw(learn, state.rng_param) for _ in range(3)][int(draw.integers(3))]
     return Program(state, run, pixels, labels, int(draw.integers(1, 2**62)) if stalls else 0, stalls, int(draw.integers(0, 400)))
 
 
