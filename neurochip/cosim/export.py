@@ -94,7 +94,7 @@ def write_vectors(golden: Golden, folder: Path) -> None:
     load(writes, golden.before, golden.wiring, golden.run)
     reads = [
         _port_words(entry.core, entry.address, entry.expected, entry.increment)
-        for entry in readable(golden.after, golden.wiring, golden.votes[-1])
+        for entry in readable(golden.after, golden.wiring, golden.run, golden.votes[-1])
     ]
     _hex(folder / "config_writes.memh", np.concatenate(writes.words), 16)
     _hex(folder / "config_reads.memh", np.concatenate(reads), 16)

@@ -68,10 +68,7 @@ def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
     """Write everything that the chip holds into the RTL, by its configuration port."""
     rtl.write(BARRIER_CORE, 0, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]])
     for c, place in enumerate(wiring.placements):
-        param = state.param[c]
-        p_learn, bits = int(state.rule_param[c, 0]), int(state.rng_param[RngParam.BITS])
-        registers = [p_learn & (1 << bits) - 1, param[P.BETA], param[P.ERROR_GAIN], param[P.READOUT], p_learn >> bits]
-        rtl.write(c, REGISTERS + 3, np.array(registers))
+        rtl.write(c, REGISTERS + 3, registers(state, c))
         neurons, axons = generators(state, wiring, c)
         rtl.write(c, NEURON_RNG, neurons, 0)
         rtl.write(c, AXON_RNG, axons, 0)
@@ -79,6 +76,12 @@ def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
         weight, bias = weights_of(state, c)
         rtl.write(c, BIASES, bias.view(np.uint32))
         rtl.write(c, MEMORY, pack(weight, place.weight_bits, wiring.word_bits).ravel())
+
+
+def registers(state: ChipState, c: int) -> np.ndarray:
+    """Core c's configuration registers from p_learn on."""
+    param, p_learn, bits = state.param[c], int(state.rule_param[c, 0]), int(state.rng_param[RngParam.BITS])
+    return np.array([p_learn & (1 << bits) - 1, param[P.BETA], param[P.ERROR_GAIN], param[P.READOUT], p_learn >> bits])
 
 
 def generators(state: ChipState, wiring: Wiring, c: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +102,7 @@ class Readable(NamedTuple):
     expected: np.ndarray  # uint32
 
 
-def readable(state: ChipState, wiring: Wiring, votes: np.ndarray) -> Iterator[Readable]:
+def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarray) -> Iterator[Readable]:
     """Everything that the configuration port shows, with the simulator's values; `votes` are those of the last sample."""
     for c, place in enumerate(wiring.placements):
         neurons, axons = generators(state, wiring, c)
@@ -109,6 +112,7 @@ def readable(state: ChipState, wiring: Wiring, votes: np.ndarray) -> Iterator[Re
         halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel()
         for what, address, increment, expected in (
             ("identity, axons, neurons", REGISTERS, 1, np.array([IDENTITY, place.axons, place.neurons])),
+            ("configuration register", REGISTERS + 3, 1, registers(state, c)),
             ("neuron generator", NEURON_RNG, 0, neurons),
             ("axon generator", AXON_RNG, 0, axons),
             ("learn generator", LEARN_RNG, 1, state.rng_learn[c : c + 1]),
@@ -117,13 +121,14 @@ def readable(state: ChipState, wiring: Wiring, votes: np.ndarray) -> Iterator[Re
             ("counter half", COUNTERS, 1, halves),
         ):
             yield Readable(c, what, address, increment, np.asarray(expected).astype(np.uint32))
+    yield Readable(BARRIER_CORE, "register", 0, 1, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]].astype(np.uint32))
     yield Readable(len(wiring.placements) - 1, "read-out register", VOTES, 1, votes.astype(np.int32).view(np.uint32))
 
 
-def read_back(rtl: Rtl, state: ChipState, wiring: Wiring, votes: np.ndarray) -> list[str]:
+def read_back(rtl: Rtl, state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarray) -> list[str]:
     """Compare all that can be read back with the simulator; one line per kind of register that differs."""
     faults = []
-    for entry in readable(state, wiring, votes):
+    for entry in readable(state, wiring, run, votes):
         got = rtl.read(entry.core, entry.address, len(entry.expected), entry.increment)
         wrong = np.flatnonzero(got != entry.expected)
         if len(wrong):
@@ -213,7 +218,7 @@ class Lockstep:
             if faults:
                 outcome.divergence = Divergence(f"the cycle writer and the engine end differently: {faults[0]}")
         if outcome.divergence is None:
-            faults = read_back(self.rtl, self.state, self.wiring, votes[-1])
+            faults = read_back(self.rtl, self.state, self.wiring, self.vector, votes[-1])
             if faults:
                 outcome.divergence = Divergence("no cycle differed, but read back at the end: " + "; ".join(faults))
         counted = self.state.counts - counts_before

@@ -205,11 +205,16 @@ module nc_engine #(
     endgenerate
 
     reg [7:0] core_read, core_read_then;
+    reg [31:0] barrier_read, barrier_read_then;  // as late as a core's
     always_ff @(posedge clk) begin
-        if (config_read) core_read <= config_core;
+        if (config_read) begin
+            core_read <= config_core;
+            barrier_read <= barrier_value;
+        end
         core_read_then <= core_read;
+        barrier_read_then <= barrier_read;
     end
-    assign config_rdata = core_read_then == 8'd255 ? barrier_value : core_value[32'(core_read_then)*32+:32];
+    assign config_rdata = core_read_then == 8'd255 ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
     wire unused = &{1'b0, takes_intensity, error_ready[N_CORES]};
 endmodule
 `default_nettype wire
