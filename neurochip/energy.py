@@ -28,11 +28,15 @@ _ACCESSES = (*_BY_MACRO, "column_read")
 
 def _form(entry: Any) -> str:
     keys = entry.keys() if isinstance(entry, dict) else type(entry).model_fields.keys() if isinstance(entry, BaseModel) else ()
-    return "form:relative" if "macro_ratio" in keys else "form:sized" if "base" in keys else "form:absolute"
+    forms = {"macro_ratio": "form:relative", "base": "form:sized", "inner": "form:by_role"}
+    return next((form for key, form in forms.items() if key in keys), "form:absolute")
 
 
 AnyPrice = Annotated[
-    Annotated[Price, Tag("form:absolute")] | Annotated[RatioPrice, Tag("form:relative")] | Annotated[SizedPrice, Tag("form:sized")],
+    Annotated[Price, Tag("form:absolute")]
+    | Annotated[RatioPrice, Tag("form:relative")]
+    | Annotated[SizedPrice, Tag("form:sized")]
+    | Annotated[ByRole, Tag("form:by_role")],
     Discriminator(_form),
 ]
 
@@ -212,7 +216,7 @@ class EnergyTable(BaseModel):
 
 
 def _resolved(price: AnyPrice, word_read: Price, core: Core | None) -> Price:
-    if isinstance(price, SizedPrice):
+    if isinstance(price, SizedPrice | ByRole):
         return price.resolve(_sized(core))
     return price.resolve(word_read) if isinstance(price, RatioPrice) else price
 

@@ -66,12 +66,17 @@ class ByRole(BaseModel):
 
     def resolve(self, core: Core) -> Price:
         """The price for a core; one that is alone has the parts of the first and those that only the last has."""
-        prices = [getattr(self, role).resolve(core) for role in core.roles]
-        if len(prices) == 1:
-            return prices[0]
-        inner, first, last = self.inner.resolve(core), *prices
-        more = max(0.0, last.value - inner.value) / first.value if first.value else 0.0
-        return first.times(1 + more, first.kind, f"first core and what the last has beside an inner one. {first.derivation}")
+        if len(core.roles) == 1:
+            found: Price = getattr(self, core.roles[0]).resolve(core)
+            return found
+        first, inner, last = (price.resolve(core) for price in (self.first, self.inner, self.last))
+        low, value, high = (
+            one + max(0.0, other - less)
+            for one, other, less in zip(*((p.bounds[0], p.value, p.bounds[1]) for p in (first, last, inner)), strict=True)
+        )
+        fields = {"value": value, "low": min(low, value), "high": max(high, value), "kind": first.kind, "from": first.from_}
+        how = "a core that is alone: the first, and what the last has beside an inner one"
+        return Price.model_validate(fields | {"derivation": how, "reason": first.reason or last.reason})
 
 
 class Clock(BaseModel):
@@ -122,9 +127,9 @@ class Logic(BaseModel):
 
     model_config = STRICT
 
-    word_read: SizedPrice
-    word_write: SizedPrice
-    column_read: SizedPrice | None = None
+    word_read: ByRole
+    word_write: ByRole
+    column_read: ByRole | None = None
 
 
 class Calibration(BaseModel):

@@ -38,8 +38,9 @@ class Network(NamedTuple):
         return "-".join(str(n) for n in (self.inputs, *self.neurons))
 
 
-FITTED = (Network(16, (8, 16, 4)), Network(32, (8, 8, 8)), Network(16, (16, 16, 8)))  # in each role three sizes not in a line
-HELD_OUT = Network(24, (12, 12, 6))
+# In each role three sizes not in a line. None is a power of two: such selectors are smaller than their neighbours'.
+FITTED = (Network(20, (11, 20, 5)), Network(40, (11, 11, 10)), Network(20, (20, 20, 10)))
+HELD_OUT = Network(28, (14, 15, 7))
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ class Stimulus:
     learning: bool
 
 
-FIT = Stimulus("fitted: learning", 1, (0.1, 0.3, 0.6), 3, 10, True)
+FIT = Stimulus("fitted: learning", 1, (0.1, 0.3, 0.6), 3, 8, True)
 HOLD_OUT = (
-    Stimulus("held out: learning, other seed and activity", 2, (0.4, 0.2), 2, 10, True),
-    Stimulus("held out: inference", 3, (0.25, 0.5), 2, 10, False),
+    Stimulus("held out: learning, other seed and activity", 2, (0.4, 0.2), 2, 8, True),
+    Stimulus("held out: inference", 3, (0.25, 0.5), 2, 8, False),
 )
 
 

@@ -1,8 +1,8 @@
 """Rows of work with their energy -> a price per event, in the simulator's own vocabulary, that grows with the size of the core.
 
-Least squares with prices >= 0, over all rows of all cores at once: one cycle often holds several events (a word is read and its fields are
-added), so no state can be divided by one count; and what the table will be used for, the sum of counts x prices, is what is fitted.
-Only the generators have a price from their own blocks: they step when others do, and rows alone could not tell them apart.
+Least squares with prices >= 0, over all rows of all cores of one role at once: one cycle often holds several events (a word is read and
+its fields are added), so no state can be divided by one count; and what the table will be used for, the sum of counts x prices, is what
+is fitted. Only the generators have a price from their own blocks: they step when others do, and rows alone could not tell them apart.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 
 from neurochip.calibrate.measure import Activity
 from neurochip.core.events import Event
-from neurochip.energy_core import Core
+from neurochip.energy_core import ROLES, Core
 
 BASE, AXON, NEURON = "base", "per_axon", "per_neuron"
 # what can grow with what: selectors and searches over axons (spike bitmaps, error sums) or neurons (accumulators, biases, gates)
@@ -84,12 +84,18 @@ def _solve(
     return dict(zip(columns, (solution / scale).tolist(), strict=True))
 
 
-def predict_pj(activity: Activity, prices: Prices) -> float:
+def fit_by_role(activities: Sequence[Activity]) -> dict[str, Prices]:
+    """Prices for each place in the chain: a last core's soma is another circuit than a first one's, though the event has one name."""
+    return {role: fit_prices([a for a in activities if role in a.core.roles]) for role in ROLES}
+
+
+def predict_pj(activity: Activity, prices: dict[str, Prices]) -> float:
     """What the table says of a core's work, without the clock."""
-    return sum(int(activity.counts[:, event].sum()) * terms.at(activity.core) for event, terms in prices.items())
+    of_role = prices[activity.core.roles[0]]
+    return sum(int(activity.counts[:, event].sum()) * terms.at(activity.core) for event, terms in of_role.items())
 
 
-def error(activities: Sequence[Activity], prices: Prices) -> float:
+def error(activities: Sequence[Activity], prices: dict[str, Prices]) -> float:
     """Relative error of the predicted energy of all `activities` together, without the clock."""
     measured = sum(activity.total_pj() for activity in activities)
     return sum(predict_pj(activity, prices) for activity in activities) / measured - 1

@@ -69,7 +69,8 @@ def _activity(
 ) -> Activity:
     core, netlist, figures = item
     title = f"{' and '.join(core.roles)} core of {network.title}"
-    return activity_of(netlist, core, title, recording, figures.path.ns, _folder(folder, "replay"), with_low)
+    place = _folder(folder, f"{network.title}_{core.roles[0]}_replay")
+    return activity_of(netlist, core, title, recording, figures.path.ns, place, with_low)
 
 
 def _folder(folder: Path, name: str) -> Path:

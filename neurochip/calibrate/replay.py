@@ -4,6 +4,7 @@ The netlist is simulated alone; what was around it (memory, network, other cores
 cycle in which it differs, and the energy is that of the same work.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from neurochip.calibrate.netlist import Netlist, Port
 from neurochip.errors import NeurochipError
 
 GATE = "netlist_under_test"
+MOST_CYCLES = 1 << 16  # of a record
 INPUT_DELAY_PS = 300  # inputs come from flip-flops elsewhere; at once where gates take no time either
 
 
@@ -37,16 +39,19 @@ def replay(netlist: Netlist, verilog: str, record: Record, period_ps: int, folde
     if missing := [port.name for port in (*inputs, *outputs) if port.name not in record.ports]:
         raise NeurochipError(f"netlist of {netlist.top}: no record of port {missing[0]}; the RTL that was recorded has other ports")
     input_ps = INPUT_DELAY_PS if "assign #" in verilog else 0
-    (folder / "netlist.v").write_text(verilog, encoding="utf-8")
-    (folder / "bench.sv").write_text(_bench(record, inputs, outputs, period_ps, input_ps), encoding="utf-8")
+    bench = _bench(record, inputs, outputs, period_ps, input_ps)
     places = {name: i for i, name in enumerate(record.ports)}
     for file, ports in (("inputs.mem", inputs), ("outputs.mem", outputs)):
         columns = [places[port.name] for port in ports]
         lines = ("".join(row[column] for column in columns) for row in record.rows)
         text = "\n".join(line.replace("x", "0").replace("z", "0") if file == "inputs.mem" else line for line in lines)
         (folder / file).write_text(text + "\n", encoding="ascii")
-    run_tool("iverilog", ["-g2012", "-o", "netlist.vvp", "-s", "bench", "netlist.v", "bench.sv"], folder)
-    said = run_tool("vvp", ["-n", "netlist.vvp"], folder)
+    key = hashlib.sha256((verilog + bench).encode()).hexdigest()
+    if not (folder / key).exists():  # compiling takes as long as a thousand cycles: a netlist is compiled once for all its records
+        for name, text in (("netlist.v", verilog), ("bench.sv", bench)):
+            (folder / name).write_text(text, encoding="utf-8")
+        run_tool("iverilog", ["-g2012", "-o", key, "-s", "bench", "netlist.v", "bench.sv"], folder)
+    said = run_tool("vvp", ["-n", key, f"+cycles={len(record.rows)}"], folder)
     if found := re.search(r"DIFFERS (\d+) ([01xz]+) ([01xz]+)", said):
         _refuse(netlist, outputs, int(found[1]), found[2], found[3])
     if f"EQUAL {len(record.rows)}" not in said:
@@ -69,19 +74,20 @@ def _bench(record: Record, inputs: list[Port], outputs: list[Port], period_ps: i
     return f"""`timescale 1ps / 1ps
 module bench;
   reg clk = 0;
-  reg [{widths[0] - 1}:0] given, inputs[0:{len(record.rows) - 1}];
+  reg [{widths[0] - 1}:0] given, inputs[0:{MOST_CYCLES - 1}];
   wire [{widths[1] - 1}:0] got;
-  reg [{widths[1] - 1}:0] want, outputs[0:{len(record.rows) - 1}];
-  integer k, i, differs;
+  reg [{widths[1] - 1}:0] want, outputs[0:{MOST_CYCLES - 1}];
+  integer k, i, differs, cycles;
   {GATE} dut (
 {connections}
   );
   initial begin
-    $readmemb("inputs.mem", inputs);
-    $readmemb("outputs.mem", outputs);
+    i = $value$plusargs("cycles=%d", cycles);
+    $readmemb("inputs.mem", inputs, 0, cycles - 1);
+    $readmemb("outputs.mem", outputs, 0, cycles - 1);
     $dumpfile("netlist.vcd");
     $dumpvars(1, dut);
-    for (k = 0; k < {len(record.rows)}; k = k + 1) begin
+    for (k = 0; k < cycles; k = k + 1) begin
       given <= #{input_ps} inputs[k];
       #{half} clk = 0;
       #{period_ps - half - 1} want = outputs[k];

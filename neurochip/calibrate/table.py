@@ -24,6 +24,7 @@ LEFT_OUT = (
     "extrapolated along a line."
 )
 NO_SHARE = "Least squares finds nothing beyond the events that come with it in the same cycles"
+NOT_HERE = "Does not happen in such a core"
 TOLERANCE = 0.15
 
 
@@ -40,7 +41,7 @@ class Table:
 
     def __init__(self, name: str, node_nm: float | None, chip: Chip, library: Library, macros: Sequence[Macro], measured: Measured) -> None:
         self.name, self.node_nm, self.chip, self.library, self.macros, self.measured = name, node_nm, chip, library, macros, measured
-        self.prices = fit.fit_prices(measured.fitted)
+        self.prices = fit.fit_by_role(measured.fitted)
         self.spread = {kind: _spread(measured.fitted, kind) for kind in ("logic_pj", "random_pj")}
         self.rng = f"{chip.rng.kind} {chip.rng.sharing}, {chip.generator.bits} bits, {chip.rng.steps_per_draw} steps per draw"
 
@@ -114,7 +115,8 @@ class Table:
         lines = [
             "# Energy table made by `neurochip calibrate` (docs/calibrate.md). Units: pJ, nW, um2, ns.",
             f"# Generators calibrated: {self.rng}.",
-            "# A price is base + per_axon x axons + per_neuron x neurons; low and high are it times low_ratio and high_ratio: toggles",
+            "# A price is that of the core's place in the chain (first: encodes inputs; last: winner-take-all and read-out; inner):",
+            "# base + per_axon x axons + per_neuron x neurons; low and high are it times low_ratio and high_ratio: toggles",
             "# without delays and no wires, to toggles with delays and 5 fF per pin. Nothing in it is measured on silicon.",
             "",
             f"name = {_quote(self.name)}",
@@ -142,37 +144,42 @@ class Table:
         for event in PRICED:
             if event in ACCESSES[:2]:
                 continue
-            lines += [f"[pj_per_event.{event.name.lower()}]", *self._event(event), ""]
+            lines += self._event(f"pj_per_event.{event.name.lower()}", event)
         return "\n".join(lines)
 
-    def _event(self, event: Event) -> list[str]:
+    def _event(self, section: str, event: Event) -> list[str]:
         if event == Event.COLUMN_READ:
             return [
-                "macro_ratio = 1.0", "low_ratio = 0.5", "high_ratio = 4.0", 'kind = "assumed"',
+                f"[{section}]", "macro_ratio = 1.0", "low_ratio = 0.5", "high_ratio = 4.0", 'kind = "assumed"',
                 "from = \"[[sram_macro]] of the chip's memory\"",
-                'derivation = "A word on a column port taken as dear as a word by row; none of the macros has such a port"',
+                'derivation = "A word on a column port taken as dear as a word by row; none of the macros has such a port"', "",
             ]  # fmt: skip
         if event == Event.HOP:
-            draw = self.prices[Event.RNG_DRAW].base
+            draw = self.prices["inner"][Event.RNG_DRAW].base
             return [
-                *_sized_lines(fit.Terms(draw), Spread(0.25, 4.0)), 'kind = "assumed"', f"from = {_quote(self._source())}",
-                'derivation = "A packet through a link: 16 flip-flops take fresh bits, as in a draw; the link itself was not simulated"',
+                f"[{section}]", *_sized_lines(fit.Terms(draw), Spread(0.25, 4.0)), 'kind = "assumed"', f"from = {_quote(self._source())}",
+                'derivation = "A packet through a link: 16 flip-flops take fresh bits, as in a draw; the link was not simulated"', "",
             ]  # fmt: skip
-        return self._simulated(self.prices.get(event, fit.Terms()), event)
+        return self._simulated(section, event)
 
-    def _simulated(self, terms: fit.Terms, event: Event) -> list[str]:
-        random = event == Event.RNG_DRAW
-        spread = self.spread["random_pj" if random else "logic_pj"]
-        number = sum(int(activity.counts[:, event].sum()) for activity in self.measured.fitted)
-        note = f"blocks of the generators, {number} draws" if random else f"least squares over the cycles of {number} of them"
-        reason = [] if terms.base or terms.per_axon or terms.per_neuron else [f"reason = {_quote(NO_SHARE)}"]
-        return [*_sized_lines(terms, spread), 'kind = "simulated"', f"from = {_quote(f'{self._source()}: {note}')}", *reason]
+    def _simulated(self, section: str, event: Event) -> list[str]:
+        is_draw = event == Event.RNG_DRAW
+        spread = self.spread["random_pj" if is_draw else "logic_pj"]
+        lines = []
+        for role in ROLES:
+            number = sum(int(a.counts[:, event].sum()) for a in self.measured.fitted if role in a.core.roles)
+            note = f"{number} {'draws, blocks of the generators' if is_draw else 'of them, least squares'}" if number else "none of them"
+            terms = self.prices[role].get(event, fit.Terms())
+            reason = [] if any(vars(terms).values()) else [f"reason = {_quote(NO_SHARE if number else NOT_HERE)}"]
+            source = f"from = {_quote(f'{self._source()}: {note}')}"
+            lines += [f"[{section}.{role}]", *_sized_lines(terms, spread), 'kind = "simulated"', source, *reason, ""]
+        return lines
 
     def _logic(self) -> str:
         lines = ["# ---- logic around the memory in the cycle of an access; the macro's own energy is added to it", ""]
         for event in ACCESSES:
-            if event in self.prices:
-                lines += [f"[logic_pj_per_access.{event.name.lower()}]", *self._simulated(self.prices[event], event), ""]
+            if any(event in prices for prices in self.prices.values()):
+                lines += self._simulated(f"logic_pj_per_access.{event.name.lower()}", event)
         return "\n".join(lines)
 
     def _by_role(self, section: str, value: Callable[[Figures], float], spread: Spread, note: str) -> list[str]:
