@@ -5,7 +5,6 @@ that reproduce figures of its own source. Its SRAM macros price the synapse memo
 """
 
 import os
-import reprlib
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -14,14 +13,15 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, PrivateAttr, Tag, ValidationError, field_validator, model_validator
 
-from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Phase
-from neurochip.energy_core import Area, ByRole, Calibration, Clock, Core, Logic, PathTime, Role, SizedPrice, Timing
-from neurochip.energy_report import PRICED, STRICT, ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
+from neurochip.core.events import N_EVENTS, N_PHASES, Phase
+from neurochip.energy_check import EVENTS, Check, CheckedCore, Size, refuse_unknown_events
+from neurochip.energy_core import Area, ByRole, Calibration, Clock, Core, Logic, SizedPrice, Timing
+from neurochip.energy_errors import explain
+from neurochip.energy_report import STRICT, ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
 from neurochip.errors import NeurochipError, did_you_mean
 
 __all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]
 
-_EVENTS = {event.name.lower(): event for event in PRICED}
 _BY_MACRO = ("word_read", "word_write")
 _ACCESSES = (*_BY_MACRO, "column_read")
 
@@ -39,51 +39,6 @@ AnyPrice = Annotated[
     | Annotated[ByRole, Tag("form:by_role")],
     Discriminator(_form),
 ]
-
-
-class Size(BaseModel):
-    """A memory of `words` x `bits`."""
-
-    model_config = STRICT
-
-    words: int = Field(gt=0)
-    bits: int = Field(gt=0)
-
-
-class CheckedCore(BaseModel):
-    """The core whose netlist a check compares with: its size and roles, the cycles it worked and waited. Memory macros are not in it."""
-
-    model_config = STRICT
-
-    axons: int = Field(gt=0)
-    neurons: int = Field(gt=0)
-    roles: list[Role] = Field(min_length=1)
-    busy_cycles: int = Field(ge=0)
-    idle_cycles: int = Field(ge=0)
-
-
-class Check(BaseModel):
-    """A figure of the source: `counts` priced with `memory`, or with the line through all macros of `sram_line.words`, in pJ.
-
-    With `core`, the energy of that core's netlist without its memory: events, logic of word accesses, clock.
-    """
-
-    model_config = STRICT
-
-    what: str = Field(min_length=1)
-    from_: str = Field(alias="from", min_length=1)
-    counts: dict[str, int] = Field(min_length=1)
-    memory: Size | None = None
-    sram_line: Size | None = None
-    core: CheckedCore | None = None
-    expected_pj: float = Field(gt=0)
-    tolerance_pj: float = Field(gt=0)
-
-    @field_validator("counts")
-    @classmethod
-    def _known_events(cls, counts: dict[str, int]) -> dict[str, int]:
-        _refuse_unknown_events(counts)
-        return counts
 
 
 class EnergyTable(BaseModel):
@@ -111,7 +66,7 @@ class EnergyTable(BaseModel):
     @field_validator("pj_per_event")
     @classmethod
     def _only_priced_events(cls, prices: dict[str, AnyPrice]) -> dict[str, AnyPrice]:
-        _refuse_unknown_events(prices)
+        refuse_unknown_events(prices)
         if _form(prices.get("word_read")) == "form:relative":
             raise ValueError("word_read: a macro_ratio is relative to word_read itself; give it a value")
         return prices
@@ -121,7 +76,7 @@ class EnergyTable(BaseModel):
         twice = [name for name in _BY_MACRO if self.sram_macro and name in self.pj_per_event]
         if twice:
             raise ValueError(f"[pj_per_event] {', '.join(twice)} is priced by [[sram_macro]] too; remove one of the two")
-        missing = [name for name in _EVENTS if name not in self.pj_per_event and not (self.sram_macro and name in _BY_MACRO)]
+        missing = [name for name in EVENTS if name not in self.pj_per_event and not (self.sram_macro and name in _BY_MACRO)]
         if missing:
             raise ValueError(f"[pj_per_event] no price for {', '.join(missing)}; give 0.0 with a reason if it is free")
         if bool(self.sram_macro) == (self.leakage.memory_nw_per_bit is not None):
@@ -172,11 +127,11 @@ class EnergyTable(BaseModel):
     def _settle(self, read: Price, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:
         read = _resolved(read, read, core)
         entries = {**self.pj_per_event, "word_read": read, "word_write": write}
-        prices = {event: _resolved(entries[name], read, core) for name, event in _EVENTS.items()}
+        prices = {event: _resolved(entries[name], read, core) for name, event in EVENTS.items()}
         if self.logic_pj_per_access:
             for name in _ACCESSES:
                 if logic := getattr(self.logic_pj_per_access, name):
-                    prices[_EVENTS[name]] = prices[_EVENTS[name]].plus(_resolved(logic, read, core), "and the logic around it")
+                    prices[EVENTS[name]] = prices[EVENTS[name]].plus(_resolved(logic, read, core), "and the logic around it")
         core_nw, axon_nw = self.leakage.core_nw, self.leakage.axon_nw
         if axon_nw and core:
             core_nw = core_nw.plus(axon_nw.times(core.axons, axon_nw.kind, axon_nw.derivation), f"and {core.axons} axons")
@@ -196,7 +151,7 @@ class EnergyTable(BaseModel):
         """The pJ that this table gives for `check`; to be compared with its `expected_pj` within `tolerance_pj`."""
         counts = np.zeros((N_PHASES, N_EVENTS), np.int64)
         for name, number in check.counts.items():
-            counts[Phase.FORWARD, _EVENTS[name]] = number
+            counts[Phase.FORWARD, EVENTS[name]] = number
         if check.core:
             return self._logic_pj(check.core, counts)
         if check.sram_line:
@@ -227,14 +182,6 @@ def _sized(core: Core | None) -> Core:
     return core
 
 
-def _refuse_unknown_events(names: dict[str, Any]) -> None:
-    for name in names:
-        if name in (event.name.lower() for event in OBSERVED):
-            raise ValueError(f"{name} is only observed, it takes no energy; remove it")
-        if name not in _EVENTS:
-            raise ValueError(f"unknown event '{name}'{did_you_mean(name, _EVENTS)}")
-
-
 def available_tables() -> list[tuple[str, str]]:
     """(name, title) of every shipped table, by name."""
     return [(name, load_table(name).title) for name in _shipped()]
@@ -262,51 +209,8 @@ def load_table(name_or_path: str | Path) -> EnergyTable:
     except OSError as error:
         raise NeurochipError(f"{where}: {error.strerror}; shipped tables: {', '.join(shipped)}") from None
     except ValidationError as error:
-        raise NeurochipError(f"{where}: {_explain(error)}") from None
+        raise NeurochipError(f"{where}: {explain(error, EnergyTable)}") from None
     except ValueError as error:  # tomllib's and the decoder's
         raise NeurochipError(f"{where}: no valid TOML: {error}") from None
     table._where = where
     return table
-
-
-_KEYS_OF = {
-    "sram_macro": SramMacro, "check": Check, "core": CheckedCore, "leakage": Price, "form:absolute": Price, "form:relative": RatioPrice,
-    "form:sized": SizedPrice, "logic_pj_per_access": SizedPrice, "clock": SizedPrice, "area": SizedPrice, "timing": PathTime,
-    "calibration": Calibration,
-}  # fmt: skip
-_SECTIONS = {"leakage": Leakage, "logic_pj_per_access": Logic, "clock": Clock, "area": Area, "timing": Timing}
-
-
-def _explain(error: ValidationError) -> str:
-    """The first mistake: `[table] key = value: limit`, on one line."""
-    first = error.errors(include_url=False)[0]
-    loc = [part for part in first["loc"] if not str(part).startswith("form:")]
-    table = "" if len(loc) < 2 else f"[[{loc[0]}]] entry {loc[1] + 1} " if isinstance(loc[1], int) else f"[{loc[0]}] "
-    key = ".".join(str(part) for part in (loc[2:] if table.startswith("[[") else loc[1:] if table else loc))
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{table}{_fault(first, key, table)}{more}"
-
-
-def _fault(first: dict[str, Any], key: str, table: str) -> str:
-    name = key.rpartition(".")[2]
-    match first["type"]:
-        case "missing":
-            return f"{key} is missing; add it"
-        case "extra_forbidden":
-            return f"unknown key '{key}'{did_you_mean(name, _known_keys(first['loc']))}"
-        case "value_error":
-            text = str(first["ctx"]["error"])
-            return f"{key}: {text}" if table else f"[{key}] {text}" if key else text
-        case "model_type" | "dict_type":
-            form = "{ value = 1.0, kind = 'assumed', from = '...', derivation = '...' }"
-            return f"{key} = {reprlib.repr(first['input'])}: should be a table such as {form}"
-        case _:
-            return f"{key} = {reprlib.repr(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}"
-
-
-def _known_keys(loc: tuple[int | str, ...]) -> list[str]:
-    model = next((_KEYS_OF[part] for part in reversed(loc[:-1]) if part in _KEYS_OF), EnergyTable)
-    model = (
-        _SECTIONS[loc[0]] if len(loc) == 2 and loc[0] in _SECTIONS else ByRole if len(loc) == 3 and loc[0] in ("clock", "area") else model
-    )
-    return [field.alias or name for name, field in model.model_fields.items()]
