@@ -10,38 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.calibrate.liberty import Group, only_cells, parse, read_text
+from neurochip.calibrate.lookup import Table
+from neurochip.calibrate.units import capacitance_scale_pf, scale_of, supply_v
 from neurochip.errors import NeurochipError
 
 DONT_USE = ("*lpflow*",)  # isolation cells that a mapper takes for cheap gates
 SLEW_NS = 0.08  # of every input; 0.08 -> 0.2 ns moves an energy by 1 %
 _SPECIAL = {"clock_gating_integrated_cell", "is_isolation_cell", "is_level_shifter", "retention_cell"}
-_PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A look-up table over slew (ns) and load (pF); one axis of length 1 where the file gives only the other."""
-
-    slews: tuple[float, ...]
-    loads: tuple[float, ...]
-    values: np.ndarray  # (slews, loads)
-
-    def at(self, slew_ns: float, load_pf: float) -> float:
-        """Bilinear; beyond its ends a table goes on as it ends, as timing tools do."""
-        (i, a), (j, b) = _place(self.slews, slew_ns), _place(self.loads, load_pf)
-        v = self.values
-        low = v[i, j] + (v[i, j + 1] - v[i, j]) * b if len(self.loads) > 1 else v[i, 0]
-        if len(self.slews) == 1:
-            return float(low)
-        high = v[i + 1, j] + (v[i + 1, j + 1] - v[i + 1, j]) * b if len(self.loads) > 1 else v[i + 1, 0]
-        return float(low + (high - low) * a)
-
-
-def _place(axis: tuple[float, ...], x: float) -> tuple[int, float]:
-    if len(axis) == 1:
-        return 0, 0.0
-    i = min(max(int(np.searchsorted(axis, x)) - 1, 0), len(axis) - 2)
-    return i, (x - axis[i]) / (axis[i + 1] - axis[i])
 
 
 @dataclass
@@ -161,33 +136,6 @@ def _check_set(where: str, cells: Iterable[Cell]) -> None:
     }
     if lacking := [what for what, there in needed.items() if not there]:
         raise NeurochipError(f"{where}: no usable {', no '.join(lacking)} among {len(usable)} cells; give the whole standard-cell library")
-
-
-def scale_of(library: Group, key: str, unit: str, where: str) -> float:
-    """A declared unit such as leakage_power_unit : "1nW" in SI; NeurochipError if it is not there or not of `unit`."""
-    text = library.attributes.get(key, "")
-    match = re.fullmatch(rf"([\d.eE+-]+)\s*([munpf]?){unit}", text, re.IGNORECASE)
-    if match is None:
-        raise NeurochipError(f"{where}: {key} = '{text}': give a unit of {unit}, as 1n{unit}; without it no number in the file has a size")
-    return float(match[1]) * _PREFIX[match[2].lower()]
-
-
-def capacitance_scale_pf(library: Group, where: str) -> float:
-    """One unit of capacitance in pF."""
-    match = re.fullmatch(r'\s*([\d.eE+-]+)\s*,\s*"?\s*([munpf]?)f\s*"?\s*', library.calls.get("capacitive_load_unit", ""), re.IGNORECASE)
-    if match is None:
-        raise NeurochipError(f"{where}: no capacitive_load_unit, as capacitive_load_unit(1, pf): no energy has a size; add it")
-    return float(match[1]) * _PREFIX[match[2].lower()] / 1e-12
-
-
-def supply_v(library: Group, where: str) -> float:
-    """The supply of the file's conditions."""
-    conditions = {group.name: group for group in library.all("operating_conditions")}
-    chosen = conditions.get(library.attributes.get("default_operating_conditions", ""), next(iter(conditions.values()), None))
-    voltage = library.number("nom_voltage") or (chosen.number("voltage") if chosen else None)
-    if not voltage:
-        raise NeurochipError(f"{where}: neither nom_voltage nor operating_conditions with a voltage; add nom_voltage")
-    return voltage * scale_of(library, "voltage_unit", "V", where)
 
 
 class _Reader:

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurochip.calibrate.cells import capacitance_scale_pf, scale_of, supply_v
 from neurochip.calibrate.liberty import Group, parse, read_text
+from neurochip.calibrate.units import capacitance_scale_pf, scale_of, supply_v
 from neurochip.errors import NeurochipError
 
 IDLE_SHARE = 0.1  # conditions below this share of the dearest one are no access

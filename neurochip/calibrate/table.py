@@ -2,18 +2,17 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from neurochip.calibrate import fit
 from neurochip.calibrate.cells import Library
+from neurochip.calibrate.fitted import Fitted
 from neurochip.calibrate.flow import Measured
-from neurochip.calibrate.measure import WIRES_PF, Activity, Figures
+from neurochip.calibrate.measure import WIRES_PF, Figures
 from neurochip.calibrate.sram import Macro
+from neurochip.calibrate.toml import Spread, number, quote, sized_lines
 from neurochip.chip import Chip
 from neurochip.core.events import Event
-from neurochip.energy_core import ROLES, Core
+from neurochip.energy_core import ROLES
 from neurochip.energy_report import PRICED
 
 ACCESSES = (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ)
@@ -28,68 +27,13 @@ NOT_HERE = "Does not happen in such a core"
 TOLERANCE = 0.15
 
 
-@dataclass(frozen=True)
-class Spread:
-    """low and high as a share of the value: zero-delay toggles without wires, and delayed toggles with the higher wire load."""
-
-    low: float
-    high: float
-
-
-class Table:
+class Table(Fitted):
     """The content of a table; `text` writes it."""
 
     def __init__(self, name: str, node_nm: float | None, chip: Chip, library: Library, macros: Sequence[Macro], measured: Measured) -> None:
-        self.name, self.node_nm, self.chip, self.library, self.macros, self.measured = name, node_nm, chip, library, macros, measured
-        self.prices = fit.fit_by_role(measured.fitted)
-        self.spread = {kind: _spread(measured.fitted, kind) for kind in ("logic_pj", "random_pj")}
+        super().__init__(measured)
+        self.name, self.node_nm, self.chip, self.library, self.macros = name, node_nm, chip, library, macros
         self.rng = f"{chip.rng.kind} {chip.rng.sharing}, {chip.generator.bits} bits, {chip.rng.steps_per_draw} steps per draw"
-
-    def errors(self) -> dict[str, tuple[float, float]]:
-        """Of each hold-out: relative error of the events' energy alone, and of all energy, the clock's included."""
-        return {name: (fit.error(activities, self.prices), self.error_with_clock(activities)) for name, activities in self._held_out()}
-
-    def _held_out(self) -> list[tuple[str, list[Activity]]]:
-        return [("fitted", self.measured.fitted), *self.measured.held_out.items()]
-
-    def error_with_clock(self, activities: Sequence[Activity]) -> float:
-        """Relative error of events and clock together."""
-        predicted = sum(fit.predict_pj(a, self.prices) + self.clock_pj(a.core) * (a.busy_cycles + a.idle_cycles) for a in activities)
-        return predicted / sum(self.netlist_pj(a) for a in activities) - 1
-
-    def netlist_pj(self, activity: Activity) -> float:
-        """Energy of a netlist with its clock."""
-        sizes = (*self.measured.figures, *self.measured.other_size)
-        clock = next(figures.clock_pj["value"] for core, figures in sizes if core == activity.core)
-        return activity.total_pj() + clock * (activity.busy_cycles + activity.idle_cycles)
-
-    def clock_pj(self, core: Core) -> float:
-        """Clock of a core by the fitted terms."""
-        return self._sized(core.roles[0], lambda figures: figures.clock_pj["value"]).at(core)
-
-    def _sized(self, role: str, value: Callable[[Figures], float]) -> fit.Terms:
-        chosen = [(core, figures) for core, figures in self.measured.figures if role in core.roles]
-        return fit.fit_sizes([core for core, _ in chosen], [value(figures) for _, figures in chosen])
-
-    def size_errors(self) -> dict[str, float]:
-        """Largest relative error of clock, area and longest path at the size that was held out."""
-        found: dict[str, float] = {}
-        for core, figures in self.measured.other_size:
-            role = core.roles[0]
-            base, axons, neurons = self._path(role)
-            path = base + axons * np.log2(core.axons) + neurons * np.log2(core.neurons)
-            pairs = {
-                "clock": (self.clock_pj(core), figures.clock_pj["value"]),
-                "area": (self._sized(role, lambda f: f.area_um2).at(core), figures.area_um2),
-                "longest path": (path, figures.path.ns),
-            }
-            for name, (table, netlist) in pairs.items():
-                found[name] = max(found.get(name, 0.0), table / netlist - 1, key=abs)
-        return found
-
-    def _path(self, role: str) -> tuple[float, float, float]:
-        chosen = [(core, figures) for core, figures in self.measured.figures if role in core.roles]
-        return fit.fit_path([core for core, _ in chosen], [figures.path.ns for _, figures in chosen])
 
     # ---- text
 
@@ -119,22 +63,22 @@ class Table:
             "# base + per_axon x axons + per_neuron x neurons; low and high are it times low_ratio and high_ratio: toggles",
             "# without delays and no wires, to toggles with delays and 5 fF per pin. Nothing in it is measured on silicon.",
             "",
-            f"name = {_quote(self.name)}",
-            f"title = {_quote(f'{self.library.name}: own RTL, netlist simulated with delays, {self.library.vdd_v:g} V, before layout')}",
+            f"name = {quote(self.name)}",
+            f"title = {quote(f'{self.library.name}: own RTL, netlist simulated with delays, {self.library.vdd_v:g} V, before layout')}",
             *([f"node_nm = {self.node_nm:g}"] if self.node_nm else []),
             f"vdd_v = {self.library.vdd_v:g}",
-            f"source = {_quote(source)}",
-            f"left_out = {_quote(LEFT_OUT)}",
+            f"source = {quote(source)}",
+            f"left_out = {quote(LEFT_OUT)}",
             "",
             "[calibration]",
-            f"chip = {_quote(self.chip.name)}",
-            f"rng = {_quote(self.rng)}",
-            f"cells = {_quote(self.library.file)}",
-            f"fitted_on = [{_quote(f'cores of {sizes} (axons x neurons), {self.measured.cycles:,} cycles of netlists')}]",
+            f"chip = {quote(self.chip.name)}",
+            f"rng = {quote(self.rng)}",
+            f"cells = {quote(self.library.file)}",
+            f"fitted_on = [{quote(f'cores of {sizes} (axons x neurons), {self.measured.cycles:,} cycles of netlists')}]",
             'tools = "yosys (synthesis), Icarus Verilog (simulation)"',
             "",
             "[calibration.hold_out_error]  # (table - netlist) / netlist",
-            *(f"{_quote(name)} = {error:g}" for name, error in errors.items()),
+            *(f"{quote(name)} = {error:g}" for name, error in errors.items()),
             "",
         ]
         return "\n".join(lines)
@@ -157,7 +101,7 @@ class Table:
         if event == Event.HOP:
             draw = self.prices["inner"][Event.RNG_DRAW].base
             return [
-                f"[{section}]", *_sized_lines(fit.Terms(draw), Spread(0.25, 4.0)), 'kind = "assumed"', f"from = {_quote(self._source())}",
+                f"[{section}]", *sized_lines(fit.Terms(draw), Spread(0.25, 4.0)), 'kind = "assumed"', f"from = {quote(self._source())}",
                 'derivation = "A packet through a link: 16 flip-flops take fresh bits, as in a draw; the link was not simulated"', "",
             ]  # fmt: skip
         return self._simulated(section, event)
@@ -167,12 +111,14 @@ class Table:
         spread = self.spread["random_pj" if is_draw else "logic_pj"]
         lines = []
         for role in ROLES:
-            number = sum(int(a.counts[:, event].sum()) for a in self.measured.fitted if role in a.core.roles)
-            note = f"{number} {'draws, blocks of the generators' if is_draw else 'of them, least squares'}" if number else "none of them"
+            happened = sum(int(a.counts[:, event].sum()) for a in self.measured.fitted if role in a.core.roles)
+            note = (
+                f"{happened} {'draws, blocks of the generators' if is_draw else 'of them, least squares'}" if happened else "none of them"
+            )
             terms = self.prices[role].get(event, fit.Terms())
-            reason = [] if any(vars(terms).values()) else [f"reason = {_quote(NO_SHARE if number else NOT_HERE)}"]
-            source = f"from = {_quote(f'{self._source()}: {note}')}"
-            lines += [f"[{section}.{role}]", *_sized_lines(terms, spread), 'kind = "simulated"', source, *reason, ""]
+            reason = [] if any(vars(terms).values()) else [f"reason = {quote(NO_SHARE if happened else NOT_HERE)}"]
+            source = f"from = {quote(f'{self._source()}: {note}')}"
+            lines += [f"[{section}.{role}]", *sized_lines(terms, spread), 'kind = "simulated"', source, *reason, ""]
         return lines
 
     def _logic(self) -> str:
@@ -185,8 +131,8 @@ class Table:
     def _by_role(self, section: str, value: Callable[[Figures], float], spread: Spread, note: str) -> list[str]:
         lines = []
         for role in ROLES:
-            source = f"from = {_quote(f'{self._source()}: {note}')}"
-            lines += [f"[{section}.{role}]", *_sized_lines(self._sized(role, value), spread), 'kind = "simulated"', source, ""]
+            source = f"from = {quote(f'{self._source()}: {note}')}"
+            lines += [f"[{section}.{role}]", *sized_lines(self._sized(role, value), spread), 'kind = "simulated"', source, ""]
         return lines
 
     def _clock(self) -> str:
@@ -204,11 +150,11 @@ class Table:
         ratios = [value / terms.at(core) for core, value in zip(cores, values, strict=True)]
         lines = ["# ---- leakage of all cells, nW; the memory's is in its macros", ""]
         note = 'derivation = "Least squares over the fitted cores of all roles; low and high are the scatter of these"'
-        source = f"from = {_quote(self._source())}"
+        source = f"from = {quote(self._source())}"
         for name, value in (("core_nw", terms.base), ("axon_nw", terms.per_axon), ("neuron_nw", terms.per_neuron)):
-            bounds = [f"low = {_number(value * min(*ratios, 1.0))}", f"high = {_number(value * max(*ratios, 1.0))}"] if value else []
+            bounds = [f"low = {number(value * min(*ratios, 1.0))}", f"high = {number(value * max(*ratios, 1.0))}"] if value else []
             reason = [] if value else ['reason = "All of it is in the other terms"']
-            lines += [f"[leakage.{name}]", f"value = {_number(value)}", *bounds, 'kind = "simulated"', source, note, *reason, ""]
+            lines += [f"[leakage.{name}]", f"value = {number(value)}", *bounds, 'kind = "simulated"', source, note, *reason, ""]
         return "\n".join(lines)
 
     def _area_and_timing(self) -> str:
@@ -220,11 +166,11 @@ class Table:
             through = " > ".join(block or "nc_core" for block in _short(slowest))
             lines += [
                 f"[timing.{role}]",
-                f"base_ns = {_number(base)}",
-                f"per_log2_axons = {_number(axons)}",
-                f"per_log2_neurons = {_number(neurons)}",
+                f"base_ns = {number(base)}",
+                f"per_log2_axons = {number(axons)}",
+                f"per_log2_neurons = {number(neurons)}",
             ]
-            lines += ['kind = "simulated"', f"from = {_quote(f'{self._source()}: longest path, through {through}')}", ""]
+            lines += ['kind = "simulated"', f"from = {quote(f'{self._source()}: longest path, through {through}')}", ""]
         return "\n".join(lines)
 
     def _macros(self) -> str:
@@ -233,17 +179,17 @@ class Table:
             factor = (self.library.vdd_v / macro.vdd_v) ** 2
             scaled = abs(factor - 1) > 1e-6
             lines += [
-                "[[sram_macro]]", f"words = {macro.words}", f"bits = {macro.bits}", f"read_pj = {_number(macro.read_pj * factor, 7)}",
-                f"write_pj = {_number(macro.write_pj * factor, 7)}", f"leakage_nw = {_number(macro.leakage_nw, 7)}",
-                *([f"area_um2 = {_number(macro.area_um2, 7)}"] if macro.area_um2 else []),
+                "[[sram_macro]]", f"words = {macro.words}", f"bits = {macro.bits}", f"read_pj = {number(macro.read_pj * factor, 7)}",
+                f"write_pj = {number(macro.write_pj * factor, 7)}", f"leakage_nw = {number(macro.leakage_nw, 7)}",
+                *([f"area_um2 = {number(macro.area_um2, 7)}"] if macro.area_um2 else []),
                 f'kind = "{"scaled" if scaled else "simulated"}"',
-                f"from = {_quote(macro.file)}",
+                f"from = {quote(macro.file)}",
             ]  # fmt: skip
             if scaled:
                 how = f"{macro.vdd_v:g} V -> {self.library.vdd_v:g} V: energies x (V/V)^2 = {factor:.4g}; leakage and area as they are"
-                lines.append(f"derivation = {_quote(how)}")
+                lines.append(f"derivation = {quote(how)}")
             elif macro.edges != "one edge":
-                lines.append(f"derivation = {_quote('The file gives energy per clock edge; a cycle is both')}")
+                lines.append(f"derivation = {quote('The file gives energy per clock edge; a cycle is both')}")
             lines.append("")
         return "\n".join(lines)
 
@@ -256,13 +202,13 @@ class Table:
                 expected = self.netlist_pj(activity)
                 lines += [
                     "[[check]]",
-                    f"what = {_quote(f'{name}: {activity.title}, {core.axons} x {core.neurons}')}",
-                    f"from = {_quote(self._source())}",
+                    f"what = {quote(f'{name}: {activity.title}, {core.axons} x {core.neurons}')}",
+                    f"from = {quote(self._source())}",
                     f"counts = {{ {counts} }}",
                     f"core = {{ axons = {core.axons}, neurons = {core.neurons}, roles = {json.dumps(list(core.roles))}, "
                     f"busy_cycles = {activity.busy_cycles}, idle_cycles = {activity.idle_cycles} }}",
-                    f"expected_pj = {_number(expected)}",
-                    f"tolerance_pj = {_number(TOLERANCE * expected)}",
+                    f"expected_pj = {number(expected)}",
+                    f"tolerance_pj = {number(TOLERANCE * expected)}",
                     "",
                 ]
         return "\n".join(lines)
@@ -271,26 +217,3 @@ class Table:
 def _short(figures: Figures) -> list[str]:
     blocks = [block.partition(".")[0] for block in figures.path.blocks]
     return [block for i, block in enumerate(blocks) if i == 0 or blocks[i - 1] != block]
-
-
-def _spread(activities: Sequence[Activity], kind: str) -> Spread:
-    with_low = [a for a in activities if "low" in getattr(a, kind)]
-    low = sum(getattr(a, kind)["low"].sum() for a in with_low) / sum(getattr(a, kind)["value"].sum() for a in with_low)
-    high = sum(getattr(a, kind)["high"].sum() for a in activities) / sum(getattr(a, kind)["value"].sum() for a in activities)
-    return Spread(min(float(low), 1.0), max(float(high), 1.0))
-
-
-def _sized_lines(terms: fit.Terms, spread: Spread) -> list[str]:
-    lines = [f"base = {_number(terms.base)}"]
-    lines += [f"{name} = {_number(value)}" for name in (fit.AXON, fit.NEURON) if (value := getattr(terms, name))]
-    return [*lines, f"low_ratio = {spread.low:.3g}", f"high_ratio = {spread.high:.3g}"]
-
-
-def _number(value: float, digits: int = 5) -> str:
-    """A float of TOML: never an integer."""
-    text = f"{value:.{digits}g}"
-    return text if any(mark in text for mark in ".en") else f"{text}.0"
-
-
-def _quote(text: str) -> str:
-    return json.dumps(text)
