@@ -15,7 +15,7 @@ from neurochip.core.events import Event, Phase
 from neurochip.core.rng import GENERATORS
 from neurochip.cosim import cases, package, record, verilator
 from neurochip.cosim.cycles import Cover
-from neurochip.cosim.lockstep import pack
+from neurochip.cosim.wiring import pack
 from neurochip.errors import NeurochipError
 
 SEEDS = range(25)

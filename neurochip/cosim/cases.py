@@ -16,6 +16,7 @@ from neurochip.chip import load_chip
 from neurochip.core import rng
 from neurochip.core.state import ChipState, P
 from neurochip.cosim import lockstep, package, verilator
+from neurochip.cosim.wiring import Wiring
 from neurochip.energy import load_table
 from neurochip.experiment import Experiment, Setup
 from neurochip.mapping import Placement, place
@@ -150,9 +151,7 @@ def run_programs(
     for number, seed in enumerate(seeds):
         made = program(case, seed, samples)
         if step is None or number % PROGRAMS_PER_SESSION == 0:
-            wiring = lockstep.Wiring(
-                made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier
-            )
+            wiring = Wiring(made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
             step = lockstep.Lockstep(made.state, wiring, library, made.run, "spike_backprop")
         else:
             step.restart(made.state, made.run, made.reset_after, made.pixels[0])

@@ -13,10 +13,11 @@ from neurochip.build import weights_of
 from neurochip.core import rules
 from neurochip.core.state import ChipState
 from neurochip.cosim.cycles import Cover, Status, emit
-from neurochip.cosim.lockstep import Wiring, copy_of, generators, load, longest_tick, pack, readable
+from neurochip.cosim.lockstep import copy_of, longest_tick
 from neurochip.cosim.record import decode
 from neurochip.cosim.setup import CosimJob
 from neurochip.cosim.verilator import RTL, sources
+from neurochip.cosim.wiring import Wiring, generators, load, pack, readable
 from neurochip.errors import NeurochipError
 
 MOST_BYTES = 2 << 30

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from neurochip.config import shipped
 from neurochip.cosim import cases, package, verilator
-from neurochip.cosim.lockstep import Lockstep, Outcome, Wiring
+from neurochip.cosim.lockstep import Lockstep, Outcome
 from neurochip.cosim.run import Options, print_coverage, run_verilator
 from neurochip.cosim.setup import cosim_job
+from neurochip.cosim.wiring import Wiring
 from neurochip.simulator import run_vector
 
 PERIOD_CASES = ("broadcast_lfsr", "broadcast_plain")  # 16-bit generators on chips of a few dozen cycles per tick

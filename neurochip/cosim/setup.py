@@ -9,8 +9,8 @@ import numpy as np
 from neurochip import datasets
 from neurochip.build import set_rule
 from neurochip.core.state import ChipState
-from neurochip.cosim.lockstep import Wiring
 from neurochip.cosim.package import package_text
+from neurochip.cosim.wiring import Wiring
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup, load_setup
 from neurochip.mapping import Placement
