@@ -166,9 +166,8 @@ def data_list() -> None:
 
     rows = []
     for entry in datasets.available():
-        place = (
-            "give data.path" if entry.needs_path else str(entry.where) if entry.where else f"not here; neurochip data fetch {entry.name}"
-        )
+        here = f"{entry.where}{' (a cut)' if entry.is_cut else ''}"
+        place = "give data.path" if entry.needs_path else here if entry.where else f"not here; neurochip data fetch {entry.name}"
         rows.append((entry.name, entry.description, place))
     _console().print(_table("data sets", ("name", "what", "where"), rows))
 

@@ -85,10 +85,14 @@ def check_error(error, *parts):
 # ---------------------------------------------------------------------------------------------- names and counts
 
 
+EMNIST = [f"emnist_{split}" for split in ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")]
+NAMES = ["cifar10", *EMNIST, "events", "fashion_mnist", "idx", "mnist", "nmnist", "npz", "svhn"]
+
+
 def test_every_file_of_the_package_is_a_set():
-    assert list(_registry.all_sets()) == ["fashion_mnist", "idx", "mnist", "npz"]
+    assert list(_registry.all_sets()) == NAMES
     listed = datasets.available()
-    assert [line.name for line in listed] == ["fashion_mnist", "idx", "mnist", "npz"]
+    assert [line.name for line in listed] == NAMES
     assert all(line.where is None and line.description for line in listed)
 
 
@@ -126,14 +130,14 @@ def test_more_samples_than_there_are(tmp_path, key, value, limit):
     check_error(error, f"data.{key} = {value}", f"limit 1..{limit}", "leave the key out")
 
 
-@pytest.mark.parametrize("name", ["idx", "npz"])
+@pytest.mark.parametrize("name", ["idx", "npz", "events"])
 def test_own_images_need_a_path_and_cannot_be_fetched(name):
     with pytest.raises(NeurochipError) as error:
-        datasets.load(name)
+        (datasets.load_events if datasets.holds_events(name) else datasets.load)(name)
     check_error(error, "data.path is not given", name)
     with pytest.raises(NeurochipError) as error:
         datasets.fetch(name)
-    check_error(error, "nothing to fetch", "fashion_mnist, mnist")
+    check_error(error, "nothing to fetch", "fashion_mnist, mnist, nmnist, svhn")
 
 
 # ---------------------------------------------------------------------------------------------- idx
@@ -349,7 +353,7 @@ def test_available_says_where(monkeypatch, tmp_path):
     write(tmp_path / "fashion_mnist")
     monkeypatch.setenv("NEUROCHIP_DATA", str(tmp_path))
     where = {line.name: line.where for line in datasets.available()}
-    assert where == {"fashion_mnist": tmp_path / "fashion_mnist", "mnist": None, "idx": None, "npz": None}
+    assert where == dict.fromkeys(NAMES) | {"fashion_mnist": tmp_path / "fashion_mnist"}
 
 
 def test_a_cut_is_announced_as_a_substitute(monkeypatch, tmp_path):
@@ -671,7 +675,7 @@ def test_the_real_set(monkeypatch, name, first):
 
 def test_nothing_slow_is_imported():
     """The command line starts in half a second: what only fetching needs is imported only then."""
-    slow = ["pooch", "requests", "rich", "click", "platformdirs"]
+    slow = ["pooch", "requests", "rich", "click", "platformdirs", "scipy", "faery"]
     code = f"import sys, neurochip.datasets as d; d.available(); print([m for m in {slow} if m in sys.modules])"
     root = str(Path(datasets.__file__).parents[2])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": root})

@@ -78,7 +78,7 @@ def _download(mirrors: Sequence[str], gz_checksums: Mapping[str, str], folder: P
         raise StepFailed(f"{error}; pip install pooch") from error
     # its messages would stand between ours, which say the same
     pooch.get_logger().setLevel(logging.WARNING)
-    answers = _ask([f"{mirror}{idx.FILES[1]}.gz" for mirror in mirrors])
+    answers = ask([f"{mirror}{idx.FILES[1]}.gz" for mirror in mirrors])
     problems = []
     for mirror, problem in zip(mirrors, answers, strict=True):
         host = urlsplit(mirror).netloc
@@ -91,15 +91,15 @@ def _download(mirrors: Sequence[str], gz_checksums: Mapping[str, str], folder: P
     raise StepFailed(", ".join(problems))
 
 
-def _ask(urls: Sequence[str]) -> list[str]:
+def ask(urls: Sequence[str]) -> list[str]:
     """Return for each URL "" if it answers that it is there, else why not; takes ANSWER_S at most, all asked at once."""
     answers = [f"did not answer in {ANSWER_S:g} s"] * len(urls)
 
-    def ask(i: int) -> None:
+    def ask_one(i: int) -> None:
         answers[i] = _problem_of(_is_there, urls[i])
 
     # a timeout of the connection bounds neither name look-up nor a host with many addresses: so threads, left behind if need be
-    threads = [threading.Thread(target=ask, args=(i,), daemon=True) for i in range(len(urls))]
+    threads = [threading.Thread(target=ask_one, args=(i,), daemon=True) for i in range(len(urls))]
     deadline = time.monotonic() + ANSWER_S
     for thread in threads:
         thread.start()
@@ -117,25 +117,30 @@ def _is_there(url: str) -> None:
 
 def _download_all(mirror: str, gz_checksums: Mapping[str, str], folder: Path) -> str:
     """Download what `folder` lacks yet; return "" or the problem."""
+    wanted = [(f"{mirror}{name}.gz", f"{name}.gz", f"sha256:{gz_checksums[name]}") for name in idx.missing_files(folder)]
+    return download_files(wanted, folder)
+
+
+def download_files(wanted: Sequence[tuple[str, str, str]], folder: Path) -> str:
+    """Download each (URL, file name, checksum as `sha256:...` or `md5:...`) into `folder`; return "" or the first problem."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        for name in idx.missing_files(folder):
-            problem = _problem_of(_download_one, f"{mirror}{name}.gz", gz_checksums[name], folder, progress)
+        for url, name, checksum in wanted:
+            problem = _problem_of(_download_one, url, name, checksum, folder, progress)
             if problem:
                 return problem
     return ""
 
 
-def _download_one(url: str, checksum: str, folder: Path, progress: Any) -> None:
+def _download_one(url: str, name: str, checksum: str, folder: Path, progress: Any) -> None:
     import pooch
 
-    name = url.rpartition("/")[2]
     downloader = pooch.HTTPDownloader(progressbar=_Bar(progress, name), chunk_size=1 << 16, timeout=SILENCE_S)
-    pooch.retrieve(url, f"sha256:{checksum}", fname=name, path=folder, downloader=downloader)
+    pooch.retrieve(url, checksum, fname=name, path=folder, downloader=downloader)
 
 
 def _problem_of(function: Callable[..., None], *arguments: Any) -> str:

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import pkgutil
+from types import ModuleType
 
 from neurochip.datasets._types import SetFile
 from neurochip.errors import NeurochipError, did_you_mean
@@ -15,8 +16,12 @@ def all_sets() -> dict[str, SetFile]:
     """Return every set by its name, sorted."""
     folder = importlib.import_module(PACKAGE).__path__
     modules = [m.name for m in pkgutil.iter_modules(folder) if not m.name.startswith("_")]
-    sets = [importlib.import_module(f"{PACKAGE}.{name}").DATASET for name in modules]
+    sets = [one for name in modules for one in _of_module(importlib.import_module(f"{PACKAGE}.{name}"))]
     return {s.name: s for s in sorted(sets, key=lambda s: s.name)}
+
+
+def _of_module(module: ModuleType) -> tuple[SetFile, ...]:
+    return getattr(module, "DATASETS", None) or (module.DATASET,)
 
 
 def find_set(name: str) -> SetFile:

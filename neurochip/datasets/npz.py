@@ -18,7 +18,7 @@ MAX_LABEL = 65_535
 
 def load(path: Path, announce: Announce) -> Dataset:
     """Return the images of the file `path`; n_classes is the largest label of both splits + 1. A NeurochipError if it is wrong."""
-    arrays = _read(path)
+    arrays = read_arrays(path, ARRAYS, SAVE)
     x_train, y_train = _split(path, arrays, "train")
     x_test, y_test = _split(path, arrays, "test")
     shape = arrays["x_train"].shape[1:]
@@ -30,21 +30,22 @@ def load(path: Path, announce: Announce) -> Dataset:
     return Dataset("npz", x_train, y_train, x_test, y_test, shape, int(max(y_train.max(), y_test.max())) + 1, f"npz file, {path}")
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, names: tuple[str, ...], way_out: str) -> dict[str, np.ndarray]:
+    """Return these arrays of an .npz file; a NeurochipError that ends in `way_out` if one is missing or damaged."""
     if not path.is_file():
-        raise NeurochipError(f"data.path = '{path}': there is no such file; give an .npz file with {', '.join(ARRAYS)}")
+        raise NeurochipError(f"data.path = '{path}': there is no such file; give an .npz file with {', '.join(names)}")
     if not zipfile.is_zipfile(path):
-        raise NeurochipError(f"{path}: not an .npz file, or cut off; {SAVE}")
+        raise NeurochipError(f"{path}: not an .npz file, or cut off; {way_out}")
     arrays = {}
     try:
         with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in ARRAYS if name not in file]
-            for name in ARRAYS if not missing else ():
+            missing = [name for name in names if name not in file]
+            for name in names if not missing else ():
                 arrays[name] = file[name]
     except UNREADABLE as error:
-        raise NeurochipError(f"{path}: {ARRAYS[len(arrays)]} cannot be read ({error}); {SAVE}") from error
+        raise NeurochipError(f"{path}: {names[len(arrays)]} cannot be read ({error}); {way_out}") from error
     if missing:
-        raise NeurochipError(f"{path}: holds no {missing[0]}; all of {', '.join(ARRAYS)} are needed; {SAVE}")
+        raise NeurochipError(f"{path}: holds no {missing[0]}; all of {', '.join(names)} are needed; {way_out}")
     return arrays
 
 
