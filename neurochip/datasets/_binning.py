@@ -88,7 +88,7 @@ def _each_once(rows: np.ndarray, axons: np.ndarray, sensor_shape: tuple[int, int
 def _line(part: Recordings, us_per_tick: int, ticks: int, binned: Binned) -> str:
     share = 100 / max(part.n_events, 1)
     return (
-        f"{part.n_events:,} events of {len(part):,} recordings onto {ticks} ticks of {us_per_tick:,} us: {len(binned.axons):,} spikes,"
-        f" {binned.merged:,} events merged ({binned.merged * share:.2f} %: same pixel, same tick),"
-        f" {binned.beyond:,} beyond the last tick ({binned.beyond * share:.2f} %)"
+        f"{part.n_events:,} events of {len(part):,} recordings onto {ticks} ticks of {us_per_tick:,} us: {len(binned.axons):,} spikes;"
+        f" merged (same pixel, same tick) {binned.merged:,} ({binned.merged * share:.2f} %),"
+        f" beyond the last tick {binned.beyond:,} ({binned.beyond * share:.2f} %)"
     )

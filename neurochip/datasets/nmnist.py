@@ -117,7 +117,7 @@ def _refuse_numbers_out_of_range(path: Path, arrays: dict[str, np.ndarray], offs
 
 
 def _wanted(part: str, path: PurePosixPath) -> PurePosixPath | None:
-    return PurePosixPath(part, path.parent.name, path.name) if path.suffix == ".bin" else None
+    return PurePosixPath(part, path.parent.name, path.name) if path.suffix == ".bin" and path.parent.name.isdecimal() else None
 
 
 PUBLISHED = Published(
