@@ -22,10 +22,17 @@ class DataModel(BaseModel):
 
     model_config = STRICT
 
-    name: str = Field(description="mnist, fashion_mnist, idx or npz (your own images, with `path`)")
+    name: str = Field(description="a set that `neurochip data list` knows, of images or of events; your own with `path`")
     path: str | None = Field(default=None, description="folder of idx files or npz file; for mnist, a folder to look in first")
     train_samples: int | None = Field(default=None, gt=0, description="use the first so many training images; default: all")
     test_samples: int | None = Field(default=None, gt=0, description="use the first so many test images; default: all")
+    us_per_tick: int | None = Field(default=None, gt=0, description="of event recordings, which need it: microseconds that make one tick")
+    holdout_fraction: float | None = Field(
+        default=None, gt=0.0, lt=1.0, description="hold out this share of each class's training samples, drawn by the seed, to test on"
+    )
+    holdout_test_on: Literal["holdout", "both"] = Field(
+        default="holdout", description="test on what is held out alone, or on the set's own test part too"
+    )
 
 
 class LayerModel(BaseModel):

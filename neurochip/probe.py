@@ -21,6 +21,7 @@ from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.reference import Twin, backward, forward, make_twin
 from neurochip.simulator import Simulator, run_vector
+from neurochip.stimulus import of_images
 
 
 class Probe(NamedTuple):
@@ -80,7 +81,7 @@ def _mean_changes(simulator, weights, pixels, labels, ticks):
     total = np.zeros(start.shape, dtype=np.int64)
     for tick in range(1, int(ticks[-1]) + 1):
         for s in range(len(labels)):
-            run_samples(chip, run, on_error, jump, pixels[s : s + 1], labels[s : s + 1], votes)
+            run_samples(chip, run, on_error, jump, *of_images(pixels[s : s + 1]), labels[s : s + 1], votes)
             total += chip.weight
             chip.weight[:], chip.bias[:] = start, bias
         for n in np.flatnonzero(ticks == tick):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from neurochip import checkpoint, datasets, results, summary
+from neurochip import checkpoint, results, summary
 from neurochip.build import load_weights, weights_of
 from neurochip.checkpoint import Position
 from neurochip.core.events import Event
@@ -21,6 +21,7 @@ from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.progress import Progress
 from neurochip.reference import Reference
+from neurochip.samples import load_samples
 from neurochip.simulator import Evaluation, Simulator
 
 TWIN_CHUNK = 2000  # samples of the float twin between looks at the stop flag
@@ -37,13 +38,10 @@ class Runner:
         self.setup, self.folder, self.threads, self.console, self.quiet = setup, folder, threads, console, quiet
         self.started, self.jit_s = started, jit_s
         experiment = setup.experiment
-        spec = experiment.data
         self.stop = threading.Event()
-        try:
-            self.data = datasets.load(spec.name, spec.path, spec.train_samples, spec.test_samples, self.say)
-        except NeurochipError as error:
-            raise (NeurochipError(f"{setup.where}: {error}") if str(error).startswith("data.") else error) from None
-        self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test images")
+        self.data, self.train_stimulus, self.test_stimulus = load_samples(setup, self.say)
+        what = "recordings" if self.train_stimulus.is_events else "images"
+        self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test {what}")
         self._check_raster_sample()
         self.simulator = Simulator(setup, self.data.x_train.shape[1], self.data.n_classes)
         if experiment.network.weights:
@@ -57,7 +55,10 @@ class Runner:
         )
         self.twin_start = checkpoint.twin_arrays(self.reference)
         data, initial = self.data, [array for pair in self.initial for array in pair]
-        self.identity = f"{setup.sha256()}/{checkpoint.fingerprint([data.x_train, data.y_train, data.x_test, data.y_test, *initial])}"
+        arrays = [data.x_train, data.y_train, data.x_test, data.y_test, *initial]
+        if self.train_stimulus.is_events:
+            arrays += [*self.train_stimulus[1:], *self.test_stimulus[1:]]
+        self.identity = f"{setup.sha256()}/{checkpoint.fingerprint(arrays)}"
         self.evaluation: Evaluation | None = None
 
     def say(self, text: str) -> None:
@@ -103,7 +104,7 @@ class Runner:
     def _train(self, progress: Progress, epoch: int, n: int) -> None:
         begun = saved = time.monotonic()
         progress.start(f"epoch {epoch + 1}/{self.epochs}", n, self.position.sample)
-        for reached, right in self.simulator.train(self.data.x_train, self.data.y_train, epoch, self.position.sample):
+        for reached, right in self.simulator.train(self.train_stimulus, self.data.y_train, epoch, self.position.sample):
             self.position = Position(epoch, reached, self.position.correct + right)
             progress.at(reached, self.position.correct / reached)
             now = time.monotonic()
@@ -148,7 +149,7 @@ class Runner:
             done += n
             progress.at(done, None)
 
-        evaluation = self.simulator.evaluate(self.data.x_test, self.data.y_test, self.threads, on_chunk)
+        evaluation = self.simulator.evaluate(self.test_stimulus, self.data.y_test, self.threads, on_chunk)
         self.record.test_wall_s += time.monotonic() - begun
         if self.stop.is_set():
             self._save()
@@ -180,7 +181,7 @@ class Runner:
             evaluation=evaluation,
             labels=self.data.y_test,
             raster=self._raster(experiment.record.raster_sample),
-            probe=self._probe() if self.reference else None,
+            probe=self._probe() if self.reference and not self.train_stimulus.is_events else None,  # events have no longer samples to offer
             simulation=self._simulation(),
         )
         parts = (self.setup, self.data, simulator.placements, self.record, final)
@@ -201,7 +202,7 @@ class Runner:
             )
 
     def _raster(self, sample: int) -> dict[str, Any]:
-        rows = self.simulator.raster(self.data.x_train[sample], int(self.data.y_train[sample]))
+        rows = self.simulator.raster(self.train_stimulus.take(slice(sample, sample + 1)), int(self.data.y_train[sample]))
         events = {"input/spikes": rows[rows[:, 1] == -1][:, [0, 2]]}
         for c in range(len(self.simulator.placements)):
             of_core = rows[rows[:, 1] == c]

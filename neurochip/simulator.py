@@ -16,6 +16,7 @@ from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState, Trace
 from neurochip.experiment import Setup
 from neurochip.mapping import place
+from neurochip.stimulus import Stimulus, as_stimulus
 
 TRAIN_CHUNK = 250  # samples per kernel call: how often progress is shown and an interrupt is heard
 TEST_CHUNK = 500  # samples per evaluation task; results do not depend on it
@@ -55,17 +56,17 @@ class Simulator:
         """The order in which an epoch presents the n training samples."""
         return host_random.permutation(host_random.stream(self.setup.experiment.seed, "order", epoch), n)
 
-    def train(self, pixels: np.ndarray, labels: np.ndarray, epoch: int, start: int = 0) -> Iterator[tuple[int, int]]:
+    def train(self, samples: Stimulus | np.ndarray, labels: np.ndarray, epoch: int, start: int = 0) -> Iterator[tuple[int, int]]:
         """Present an epoch's samples from position `start` on; after every chunk yield (position reached, right answers in the chunk)."""
         experiment = self.setup.experiment
         set_rule(self.state, experiment, epoch)
         run = run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns)
         jump = jump_table(self.state.rng_param, experiment.run.ticks)
-        order = self.order(epoch, len(labels))
+        order, stimulus = self.order(epoch, len(labels)), as_stimulus(samples)
         while start < len(order):
             chosen = order[start : start + TRAIN_CHUNK]
             votes = np.zeros((len(chosen), self.placements[-1].neurons), dtype=np.int32)
-            run_samples(self.state, run, self.rule.on_error, jump, pixels[chosen], labels[chosen], votes)
+            run_samples(self.state, run, self.rule.on_error, jump, *stimulus.take(chosen), labels[chosen], votes)
             start += len(chosen)
             yield start, int((votes.argmax(axis=1) == labels[chosen]).sum())
 
@@ -78,27 +79,28 @@ class Simulator:
         return cost
 
     def evaluate(
-        self, pixels: np.ndarray, labels: np.ndarray, threads: int, on_chunk: Callable[[int], None] = lambda n: None
+        self, samples: Stimulus | np.ndarray, labels: np.ndarray, threads: int, on_chunk: Callable[[int], None] = lambda n: None
     ) -> Evaluation:
         """Present all samples without learning, with generators seeded for the test; in parallel, with the same bits for any `threads`."""
-        starts = range(0, len(labels), TEST_CHUNK)
+        starts, stimulus = range(0, len(labels), TEST_CHUNK), as_stimulus(samples)
         self._test_start()  # before there are threads
         with ThreadPoolExecutor(threads) as pool:
             parts = []
-            for part in pool.map(lambda s: self._evaluate_chunk(pixels, labels, s), starts):
+            for part in pool.map(lambda s: self._evaluate_chunk(stimulus, labels, s), starts):
                 parts.append(part)
                 on_chunk(part.cost.samples)
         counts = np.sum([part.cost.counts for part in parts], axis=0)
         cycles = np.sum([part.cost.cycles for part in parts], axis=0)
         return Evaluation(np.concatenate([part.votes for part in parts]), Counts(counts, cycles, len(labels)))
 
-    def _evaluate_chunk(self, pixels: np.ndarray, labels: np.ndarray, start: int) -> Evaluation:
+    def _evaluate_chunk(self, stimulus: Stimulus, labels: np.ndarray, start: int) -> Evaluation:
         experiment, ticks = self.setup.experiment, self.setup.experiment.test_ticks
         chip = self.test_chip(start)
         chunk = slice(start, start + TEST_CHUNK)
         votes = np.zeros((len(labels[chunk]), self.placements[-1].neurons), dtype=np.int32)
         run = run_vector(ticks, ticks, experiment.read_from_tick, False)
-        run_samples(chip, run, rules.load("frozen").on_error, jump_table(chip.rng_param, ticks), pixels[chunk], labels[chunk], votes)
+        jump = jump_table(chip.rng_param, ticks)
+        run_samples(chip, run, rules.load("frozen").on_error, jump, *stimulus.take(chunk), labels[chunk], votes)
         counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
         return Evaluation(votes, Counts(counts, chip.cycles, len(votes)))
 
@@ -118,7 +120,7 @@ class Simulator:
             self._test_seeded = chip
         return self._test_seeded
 
-    def raster(self, pixels: np.ndarray, label: int) -> np.ndarray:
+    def raster(self, one: Stimulus, label: int) -> np.ndarray:
         """Trace rows int32 (n, Trace) of one sample with the weights as they stand, teacher on, nothing learned."""
         experiment = self.setup.experiment
         ticks = experiment.run.ticks
@@ -127,9 +129,7 @@ class Simulator:
         seed_generators(chip, experiment.seed, "raster")
         votes = np.zeros((1, self.placements[-1].neurons), dtype=np.int32)
         run = run_vector(ticks, ticks, 0, True)
-        run_samples(
-            chip, run, self.rule.on_error, jump_table(chip.rng_param, ticks), pixels[None], np.array([label], dtype=np.int32), votes
-        )
+        run_samples(chip, run, self.rule.on_error, jump_table(chip.rng_param, ticks), *one, np.array([label], dtype=np.int32), votes)
         return chip.trace[: chip.traced[0]]
 
 

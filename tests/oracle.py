@@ -198,17 +198,19 @@ class Core:
         return sum(n * self.chip["cycles"][event] for (_, event), n in self.counts.items() if event not in OBSERVED)
 
 
-def run(chip, images, labels, ticks, learn_from, read_from, teaches):
+def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None):
     """Run samples; return {"votes": [sample][class], "counts": a Counter of (phase, event) per core, "share", "busy": cycles per core,
+    With `events` [sample][tick] -> axons these arrive at the first core, whose encoder and its generators then rest.
     "trace": (tick, core or -1 for the encoder, unit, sign of an error it learns from or 0 for a spike), in the order of the hardware}.
     """
     cores = [Core(chip, number) for number in range(len(chip["layers"]))]
     share, busy, all_votes, trace = [0] * len(cores), [0] * len(cores), [], []
-    for pixels, label in zip(images, labels, strict=True):
+    for sample, (pixels, label) in enumerate(zip(images, labels, strict=True)):
         votes = [0] * cores[-1].n_neurons
         for core in cores:
             core.new_sample()
-        cores[0].count(Phase.FORWARD, Event.INPUT_LOAD, cores[0].n_axons)
+        if events is None:
+            cores[0].count(Phase.FORWARD, Event.INPUT_LOAD, cores[0].n_axons)
         for tick in range(ticks):
             for number, core in enumerate(cores):  # packets of the previous tick are delivered
                 core.spikes_in = cores[number - 1].spikes_out if number > 0 else []
@@ -216,7 +218,9 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches):
             for core in cores:
                 core.spikes_out, core.errors_out = [], []
             for core in cores:
-                if core.is_first:
+                if core.is_first and events is not None:
+                    core.spikes_in = list(events[sample][tick])
+                elif core.is_first:
                     core.encode(pixels)
                 core.integrate()
                 core.send_errors_back()

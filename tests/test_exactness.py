@@ -22,6 +22,7 @@ from neurochip.core import rng
 from neurochip.core.rng import GENERATORS, Sharing
 from neurochip.experiment import load_setup
 from neurochip.simulator import Simulator
+from neurochip.stimulus import of_images
 
 ROOT = Path(__file__).parents[1]
 TINY = (
@@ -157,7 +158,7 @@ def test_counts_are_taken_once(tmp_path):
     for chosen in np.split(other.order(0, 24), (9, 20)):
         votes = np.zeros((len(chosen), case.sizes[-1]), np.int32)
         simulator.set_rule(other.state, other.setup.experiment, 0)
-        simulator.run_samples(other.state, run, other.rule.on_error, jump, pixels[chosen], labels[chosen], votes)
+        simulator.run_samples(other.state, run, other.rule.on_error, jump, *of_images(pixels[chosen]), labels[chosen], votes)
         pieces.append(other.take_counts(len(chosen)))
     assert np.array_equal(sum(piece.counts for piece in pieces), whole.counts)
     assert np.array_equal(sum(piece.cycles for piece in pieces), whole.cycles)

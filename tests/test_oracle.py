@@ -23,6 +23,7 @@ from neurochip.core.rng import jump_table
 from neurochip.core.state import P, Queue, Trace
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
+from neurochip.stimulus import Stimulus, as_stimulus, of_images
 
 TIMED = [event for event in Event if event not in OBSERVED]
 SHARINGS = ("per_unit", "rotated", "broadcast")
@@ -61,6 +62,7 @@ class Case:
     images: tuple[str, ...] = ("random", "sparse")
     corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
     first_call: int = 1  # samples of the first kernel call; the rest go into a second one
+    has_events: bool = False
 
     def toml(self) -> str:
         layers = ", ".join(
@@ -167,6 +169,7 @@ def random_case(dice: random.Random) -> Case:
         images=tuple(dice.choice(("black", "white", "random", "random", "sparse")) for _ in range(n_samples)),
         corners=dice.choice(("none", "none", "none", "low", "high", "mixed")),
         first_call=dice.randint(0, n_samples),
+        has_events=dice.random() < 0.25,
     )
 
 
@@ -217,15 +220,15 @@ def as_lists(case: Case, chip) -> dict:
     }  # fmt: skip
 
 
-def kernel(case: Case, chip, pixels, labels) -> np.ndarray:
+def kernel(case: Case, chip, samples: Stimulus | np.ndarray, labels) -> np.ndarray:
     """Run all samples, in two calls of the kernel; return the votes."""
-    rule = rules.load(case.rule)
+    rule, stimulus = rules.load(case.rule), as_stimulus(samples)
     run = np.zeros(len(Run), np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]] = case.ticks, case.warmup, case.read_from, rule.learns
     votes = np.zeros((len(labels), case.sizes[-1]), np.int32)
     jump = jump_table(chip.rng_param, case.ticks)
     for part in (slice(case.first_call), slice(case.first_call, None)):
-        run_samples(chip, run, rule.on_error, jump, pixels[part], labels[part], votes[part])
+        run_samples(chip, run, rule.on_error, jump, *stimulus.take(part), labels[part], votes[part])
     return votes
 
 
@@ -236,9 +239,16 @@ def check(case: Case, folder) -> Counter:
     labels = np.random.default_rng(case.seed).integers(0, case.sizes[-1], len(pixels)).astype(np.int32)
     twin = as_lists(case, chip)
     learns = case.rule != "frozen"
-    expected = oracle.run(twin, pixels.tolist(), labels.tolist(), case.ticks, case.warmup, case.read_from, learns)
+    stimulus, events = of_images(pixels), None
+    if case.has_events:  # the images stand for the probabilities of events
+        dice = np.random.default_rng(case.seed + 1)
+        events = [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(case.ticks)] for image in pixels]
+        rows = [axons for sample in events for axons in sample]
+        offsets = np.cumsum([0, *map(len, rows)]).astype(np.int64)
+        stimulus = Stimulus(pixels, offsets, np.array([axon for axons in rows for axon in axons], dtype=np.int32))
+    expected = oracle.run(twin, pixels.tolist(), labels.tolist(), case.ticks, case.warmup, case.read_from, learns, events)
     chip = chip._replace(trace=np.full((len(expected["trace"]) + 1, len(Trace)), 9, np.int32))
-    votes = kernel(case, chip, pixels, labels)
+    votes = kernel(case, chip, stimulus, labels)
 
     assert votes.tolist() == expected["votes"]
     counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
@@ -280,14 +290,22 @@ def test_random_chips_agree(block, tmp_path, seen):
             seen.update(event for event, n in check(case, tmp_path).items() if n)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {case}") from error
-        seen.update((f"depth {len(case.bits)}", f"{case.kind} {case.sharing}", f"learns {case.rule}", f"gain {case.error_gain}"))
+        seen.update(
+            (
+                "events arrive" if case.has_events else "images",
+                f"depth {len(case.bits)}",
+                f"{case.kind} {case.sharing}",
+                f"learns {case.rule}",
+                f"gain {case.error_gain}",
+            )
+        )
 
 
 def test_the_random_chips_met_everything(seen):
     """Cases that never saturate, lose or gate would prove little: every event and setting occurred in many chips."""
     if not seen:
         pytest.skip("the random chips were not run")
-    wanted = [*Event, *(f"depth {d}" for d in (1, 2, 3, 4)), *(f"gain {g}" for g in range(4))]
+    wanted = [*Event, "images", "events arrive", *(f"depth {d}" for d in (1, 2, 3, 4)), *(f"gain {g}" for g in range(4))]
     wanted += [f"{kind} {sharing}" for kind in oracle.RNG_BITS for sharing in SHARINGS]
     assert {str(what): seen[what] for what in wanted if seen[what] < 10} == {}
 

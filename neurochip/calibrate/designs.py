@@ -21,6 +21,7 @@ from neurochip.energy_core import Core, roles_of
 from neurochip.experiment import Experiment, Setup
 from neurochip.mapping import Placement
 from neurochip.simulator import Simulator, run_vector
+from neurochip.stimulus import of_images
 
 RULE = "spike_backprop"
 ANY_PRICES = "loihi_sanafe"  # an experiment must name prices; none of them is used
@@ -138,7 +139,7 @@ class Design:
         votes = np.zeros((len(labels), self.network.neurons[-1]), dtype=np.int32)
         set_rule(simulator.state, simulator.setup.experiment, 0)
         jump = jump_table(simulator.state.rng_param, self.stimulus.ticks)
-        run_samples(simulator.state, run, rule.on_error, jump, pixels, labels, votes)
+        run_samples(simulator.state, run, rule.on_error, jump, *of_images(pixels), labels, votes)
         return simulator.take_counts(len(labels)).counts.reshape(-1, N_PHASES, N_EVENTS)
 
 

@@ -25,6 +25,7 @@ from neurochip.core.soma import (
     load_input,
     read_out,
     receive_errors,
+    take_events,
     teach,
 )
 from neurochip.core.state import N_COUNTS, P, Queue, Synapses, Trace, core_view
@@ -36,6 +37,8 @@ RUN_SAMPLES = types.void(
     types.FunctionType(HOOK),
     types.uint32[:, ::1],
     types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(types.int64, 1, "C", readonly=True),
+    types.Array(types.int32, 1, "C", readonly=True),
     types.Array(types.int32, 1, "C", readonly=True),
     types.int32[:, ::1],
 )
@@ -161,12 +164,15 @@ def finish_tick(chip, c, core, n_live, settled, busy):
 
 
 @njit(RUN_SAMPLES, cache=True, nogil=True)
-def run_samples(chip, run, on_error, jump, pixels, labels, votes):
+def run_samples(chip, run, on_error, jump, pixels, event_rows, event_axons, labels, votes):
     """Run samples one after another; add to counters, cycles and votes, and (if the rule learns) change the weights.
 
     run int64 (Run,); jump uint32 (4, 256): table that advances the encoder's generators by the ticks of one sample;
-    pixels uint8 (n, n_axons of the first core); labels int32 (n,); votes int32 (n, classes), the read-out registers.
+    pixels uint8 (n, n_axons of the first core), encoded; or, if event_rows int64 has n * ticks + 1 entries and not one, spikes that arrive:
+    event_axons int32 [event_rows[r] : event_rows[r + 1]], r = sample * ticks + tick, ascending; the encoder and its generators then rest.
+    labels int32 (n,); votes int32 (n, classes), the read-out registers.
     """
+    has_events = event_rows.shape[0] > 1
     n_cores = chip.param.shape[0]
     busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     n_live = N_COUNTS if run[Run.TEACH] else N_EVENTS  # without a teacher only the forward phase counts
@@ -176,14 +182,16 @@ def run_samples(chip, run, on_error, jump, pixels, labels, votes):
     lit_axons, lit_values, lit_fired = np.zeros(room, np.int32), np.zeros(room, np.uint8), np.zeros(room, np.uint8)
     for s in range(pixels.shape[0]):
         chip.queue[:] = 0
-        n_lit = load_input(core_view(chip, 0), chip.units, pixels[s], lit_axons, lit_values, lit_fired)
+        n_lit = 0 if has_events else load_input(core_view(chip, 0), chip.units, pixels[s], lit_axons, lit_values, lit_fired)
         winner = 0
         for tick in range(run[Run.TICKS]):
             teaching = run[Run.TEACH] and tick >= n_cores - 1  # not before the output core has input
             learning = run[Run.TEACH] and tick >= run[Run.LEARN_FROM]
             for c in range(n_cores - 1, -1, -1):
                 core = core_view(chip, c)
-                if c == 0:
+                if c == 0 and has_events:
+                    take_events(core, event_rows, event_axons, s * run[Run.TICKS] + tick)
+                elif c == 0:
                     encode(core, lit_axons, lit_values, n_lit, lit_fired)
                 integrate(core)
                 if c > 0:
@@ -204,5 +212,5 @@ def run_samples(chip, run, on_error, jump, pixels, labels, votes):
             share_cycles(chip, busy)
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, winner)
-        if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+        if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT and not has_events:
             rng.advance(core_view(chip, 0).rng_axon, jump)

@@ -205,6 +205,16 @@ def load_input(core, units, pixels, lit_axons, lit_values, lit_fired):
 
 
 @kernel
+def take_events(core, event_rows, event_axons, row):
+    """Phase 0 of a first core without encoder: the spikes of this tick, which came over the network from a sensor."""
+    first = event_rows[row]
+    n = event_rows[row + 1] - first
+    for k in range(n):
+        core.axons[k] = event_axons[first + k]
+    core.queue[Queue.SPIKES] = n
+
+
+@kernel
 def encode(core, lit_axons, lit_values, n_lit, lit_fired):
     """Phase 0 of the first core: axon i spikes if r < pixel, so with probability pixel / 256.
 

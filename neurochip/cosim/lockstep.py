@@ -21,6 +21,7 @@ from neurochip.cosim.bridge import Rtl, make_job
 from neurochip.cosim.cycles import Cover, Status, emit
 from neurochip.cosim.record import differences, line, show
 from neurochip.cosim.wiring import Wiring, load, read_back
+from neurochip.stimulus import of_images
 
 MOST_RECORDS = 1 << 20  # 32 MiB of records at a time, unless one tick needs more
 MOST_TICKS = 4096
@@ -99,7 +100,7 @@ class Lockstep:
         votes, counts_before = engine_votes.copy(), self.state.counts.copy()
         cycles_before = int(self.state.cycles[:, 0].sum())
         jump = jump_table(self.state.rng_param, int(self.vector[Run.TICKS]))
-        run_samples(engine, self.vector, self.on_error, jump, pixels, labels, engine_votes)
+        run_samples(engine, self.vector, self.on_error, jump, *of_images(pixels), labels, engine_votes)
         self._compare_cycles(pixels, labels, votes, cover, outcome, stall_seed, stalls_of_256, on_ticks)
         if outcome.divergence is None:
             faults = [*states_differ(self.state, engine), *([] if (votes == engine_votes).all() else ["votes differ"])]

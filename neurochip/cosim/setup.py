@@ -14,6 +14,7 @@ from neurochip.cosim.wiring import Wiring
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup, load_setup
 from neurochip.mapping import Placement
+from neurochip.samples import load_samples
 from neurochip.simulator import Simulator, run_vector
 
 MOST_GENERATORS = 4096
@@ -45,7 +46,9 @@ def cosim_job(
         settings = (*settings, f"run.ticks={ticks}", *_shortened(file, settings, seed, ticks))
     setup = load_setup(file, settings, seed)
     spec, experiment, chip = setup.experiment.data, setup.experiment, setup.chip
-    data = datasets.load(spec.name, spec.path, spec.train_samples, spec.test_samples, say)
+    if datasets.holds_events(spec.name):
+        raise NeurochipError(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
+    data = load_samples(setup, say).data
     pixels = data.x_train.reshape(len(data.x_train), -1)
     simulator = Simulator(setup, pixels.shape[1], data.n_classes)
     text = package_text(chip, simulator.placements, f"chip {chip.name} and the network of {experiment.name}")
