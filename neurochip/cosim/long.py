@@ -8,7 +8,8 @@ import time
 import click
 from rich.console import Console
 
-from neurochip.config import shipped
+from neurochip import datasets
+from neurochip.config import read_toml, shipped
 from neurochip.cosim import cases, package, verilator
 from neurochip.cosim.lockstep import Lockstep, Outcome
 from neurochip.cosim.run import Options, print_coverage, run_verilator
@@ -65,7 +66,10 @@ def main(cycles: int, samples: int, periods: bool) -> None:
     if periods:
         jobs += [(f"period of {case.name}", lambda case=case: whole_period(case)) for case in cases.CASES if case.name in PERIOD_CASES]
     if samples:
-        for name in shipped("experiments"):
+        for name, path in shipped("experiments").items():
+            if datasets.holds_events(read_toml(path)["data"]["name"]):
+                console.print(f"{name:<26}not compared: spikes from a sensor are not in the RTL yet", highlight=False)
+                continue
             job = (
                 name,
                 lambda name=name: run_verilator(cosim_job(name, (), None, samples, None, lambda text: None), Options(), console, True),
