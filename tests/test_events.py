@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurochip import datasets
-from neurochip.datasets import Holdout, Recordings, _binning, _published, bin_events, nmnist
+from neurochip.datasets import Holdout, Recordings, _binning, _camera, _published, bin_events, nmnist
 from neurochip.datasets._holdout import choose
 from neurochip.errors import NeurochipError
 
@@ -435,12 +435,12 @@ def faery():
     return pytest.importorskip("faery", reason="pip install neurochip[events]")
 
 
-def write_camera(faery, path, events, size=(7, 5), start=1_700_000_000_000_000):
+def write_camera(faery, path, events, size=(7, 5), start=1_700_000_000_000_000, version=None):
     path.parent.mkdir(parents=True, exist_ok=True)
     found = np.zeros(len(events), faery.EVENTS_DTYPE)
     for i, (p, y, x, t) in enumerate(events):
         found[i] = (start + t, x, y, bool(p))
-    faery.events_stream_from_array(found, size).to_file(path)
+    faery.events_stream_from_array(found, size).to_file(path, version=version)
 
 
 CAMERA = [(1, 4, 6, 0), (0, 0, 0, 12), (1, 2, 3, 12), (0, 4, 0, 700_000)]
@@ -462,6 +462,48 @@ def test_recordings_of_a_camera(faery, tmp_path, suffix):
     assert data.train.t.dtype == np.uint32 and data.train.x.dtype == np.uint8
     assert heard == [f"events: event recordings, {tmp_path} (classes a, b)"]
     assert bin_events(data.test, 12, 2, print).axons.tolist() == [69, 0, 52, 0, 52]
+
+
+@pytest.mark.parametrize("version", ["evt2", "evt3", "dat1", "dat2"])
+def test_every_version_of_a_format(faery, tmp_path, version):
+    suffix, start = (".raw", 1_700_000_000_000_000) if version.startswith("evt") else (".dat", 3_000_000_000)
+    for part in ("train", "test"):
+        write_camera(faery, tmp_path / part / "a" / f"r{suffix}", CAMERA, start=start, version=version)
+    assert rows(datasets.load_events("events", tmp_path).train) == ([CAMERA], [0])
+
+
+def test_a_file_that_does_not_say_its_size(faery, tmp_path):
+    write_cameras(faery, tmp_path, ".raw")
+    path = tmp_path / "train" / "a" / "r0.raw"
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join(line for line in lines if b"geometry" not in line and b"height" not in line and b"width" not in line))
+    with pytest.raises(NeurochipError) as error:
+        datasets.load_events("events", tmp_path)
+    check_error(error, path, "does not say its sensor's size", ".aedat4")
+
+
+@pytest.mark.parametrize("place", [43, 249])
+def test_a_damaged_byte_ends_neither_the_process_nor_in_pages(faery, tmp_path, capfd, place):
+    """With faery 0.7.1 the first makes it panic, the second abort."""
+    write_cameras(faery, tmp_path)
+    path = tmp_path / "test" / "a" / "r0.aedat4"
+    content = bytearray(path.read_bytes())
+    content[place] = 0xFF
+    path.write_bytes(content)
+    with pytest.raises(NeurochipError) as error:
+        datasets.load_events("events", tmp_path)
+    check_error(error, path, "cannot be read", "replace or remove the recording")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_reader_that_breaks_down(faery, monkeypatch, tmp_path):
+    write_cameras(faery, tmp_path)
+    stand_in = tmp_path / "camera.py"
+    stand_in.write_text("import os\nos.abort()\n")
+    monkeypatch.setattr(_camera, "__file__", str(stand_in))
+    with pytest.raises(NeurochipError) as error:
+        datasets.load_events("events", tmp_path)
+    check_error(error, tmp_path / "train" / "a" / "r0.aedat4", "cannot be read (faery broke down over it)", "replace or remove")
 
 
 def test_classes_with_numbers_are_in_order_of_number(faery, tmp_path):

@@ -1,20 +1,22 @@
 """Event recordings of the user's own, in the formats of event cameras, read by the package faery (`pip install neurochip[events]`)."""
 
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from neurochip.datasets import _address_events as address_events
+from neurochip.datasets import _camera
 from neurochip.datasets._published import WHOLE, refuse
 from neurochip.datasets._types import Announce, EventDataset, Keep, SetFile
 from neurochip.errors import NeurochipError
 
 SUFFIXES = (".aedat4", ".dat", ".es", ".raw")
-UNKNOWN_SIZE = (65_535, 65_535)
-"""What faery is told to take for a file that does not say its sensor's size: a size no sensor has."""
-
 WAY_OUT = "replace or remove the recording"
 
 
@@ -24,26 +26,19 @@ def load(path: Path, announce: Announce, keep: Keep = WHOLE) -> EventDataset:
     Time counts from a recording's first event. A NeurochipError if a folder or a class is missing, or a recording is damaged or of
     another sensor than the first.
     """
-    faery = _faery()
-    classes = _classes(path / "train")
-    if _classes(path / "test") != classes:
-        odd = sorted(set(_classes(path / "test")) ^ set(classes))[0]
+    if importlib.util.find_spec("faery") is None:
+        raise NeurochipError("data.name = 'events' needs the package faery, which is not here; pip install neurochip[events]")
+    classes, in_test = _classes(path / "train"), _classes(path / "test")
+    if in_test != classes:
+        odd = sorted(set(in_test) ^ set(classes))[0]
         raise NeurochipError(f"'{path}': class '{odd}' is in one of train and test only; give both the same class folders")
-    listed = [_listed(path / part, classes)[:n] for part, n in zip(("train", "test"), keep, strict=True)]
-    sensor_shape = (2, *_size(faery, listed[0][0][0]))
-    read = partial(_read, faery, sensor_shape)
-    train, test = (address_events.gather(files, read, sensor_shape) for files in listed)
+    train, test = (_listed(path / part, classes)[:n] for part, n in zip(("train", "test"), keep, strict=True))
+    with tempfile.TemporaryDirectory() as folder:
+        sensor_shape, recordings = _read_all([file for file, _ in train + test], Path(folder))
     source = f"event recordings, {path} (classes {', '.join(classes)})"
     announce(f"events: {source}")
-    return EventDataset("events", train, test, len(classes), source)
-
-
-def _faery() -> Any:
-    try:
-        import faery
-    except ImportError as error:
-        raise NeurochipError(f"data.name = 'events' needs the package faery ({error}); pip install neurochip[events]") from error
-    return faery
+    parts = [address_events.gather(files, recordings.__getitem__, sensor_shape) for files in (train, test)]
+    return EventDataset("events", parts[0], parts[1], len(classes), source)
 
 
 def _classes(folder: Path) -> list[str]:
@@ -51,7 +46,7 @@ def _classes(folder: Path) -> list[str]:
     names = [f.name for f in folder.iterdir() if f.is_dir()] if folder.is_dir() else []
     if not names:
         raise NeurochipError(f"'{folder}' holds no class folders; data.path wants train/CLASS/ and test/CLASS/ with {', '.join(SUFFIXES)}")
-    return sorted(names, key=lambda name: (int(name) if name.isdecimal() else -1, name))
+    return sorted(names, key=lambda name: (int(name) if all(n.isdecimal() for n in names) else 0, name))
 
 
 def _listed(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
@@ -65,40 +60,43 @@ def _listed(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
     return sorted(files, key=lambda file: (file[0].name, file[1]))
 
 
-def _size(faery: Any, path: Path) -> tuple[int, int]:
-    """Return (height, width) of the sensor a recording is of."""
-    width, height = _stream(faery, path).dimensions()
-    if (width, height) == UNKNOWN_SIZE:
+def _read_all(paths: list[Path], folder: Path) -> tuple[tuple[int, int, int], dict[Path, address_events.Events]]:
+    """Return the sensor's shape and the events of every file, read by another process by way of the empty `folder`."""
+    command = [sys.executable, "-P", _camera.__file__, str(folder)]
+    subprocess.run(command, input=json.dumps([str(path.resolve()) for path in paths]).encode(), capture_output=True, check=False)
+    sensor_shape, recordings = (0, 0, 0), dict[Path, address_events.Events]()
+    for i, path in enumerate(paths):
+        if not (folder / f"{i}.npz").is_file():
+            reason = folder / "reason.txt"
+            told = reason.read_text("utf-8") if reason.is_file() else "faery broke down over it"
+            raise NeurochipError(f"{path}: cannot be read ({told}); {WAY_OUT}")
+        with np.load(folder / f"{i}.npz") as arrays:
+            found = {name: arrays[name] for name in arrays.files}
+        shape = _sensor_shape(path, found["size"])
+        sensor_shape = sensor_shape if recordings else shape
+        if shape != sensor_shape:
+            wanted = f"{sensor_shape[1]} x {sensor_shape[2]} as in the first recording"
+            raise NeurochipError(f"{path}: sensor of {shape[1]} x {shape[2]}, expected {wanted}; {WAY_OUT}")
+        recordings[path] = _events(path, found, sensor_shape)
+    return sensor_shape, recordings
+
+
+def _sensor_shape(path: Path, size: np.ndarray) -> tuple[int, int, int]:
+    width, height = (int(n) for n in size)
+    if _camera.UNKNOWN in (width, height):
         raise NeurochipError(f"{path}: does not say its sensor's size; convert it to .aedat4, which does")
-    return int(height), int(width)
+    return 2, height, width
 
 
-def _stream(faery: Any, path: Path) -> Any:
-    try:
-        return faery.events_stream_from_file(path, dimensions_fallback=UNKNOWN_SIZE)
-    except (RuntimeError, OSError, ValueError) as error:
-        raise NeurochipError(f"{path}: cannot be read ({error}); {WAY_OUT}") from error
-
-
-def _read(faery: Any, sensor_shape: tuple[int, int, int], path: Path) -> address_events.Events:
-    size = _size(faery, path)
-    if size != sensor_shape[1:]:
-        raise NeurochipError(
-            f"{path}: sensor of {size[0]} x {size[1]}, expected {sensor_shape[1]} x {sensor_shape[2]} as in the first recording; {WAY_OUT}"
-        )
-    try:
-        packets = list(_stream(faery, path))
-    except (RuntimeError, OSError, ValueError) as error:
-        raise NeurochipError(f"{path}: cannot be read ({error}); {WAY_OUT}") from error
-    if not sum(map(len, packets)):
+def _events(path: Path, found: dict[str, np.ndarray], sensor_shape: tuple[int, int, int]) -> address_events.Events:
+    if not len(found["t"]):
         raise NeurochipError(f"{path}: no event in it; {WAY_OUT}")
-    found = np.concatenate(packets)
-    since = found["t"].astype(np.int64) - int(found["t"][0])
-    events = address_events.Events(found["x"], found["y"], found["on"].astype(np.uint8), since)
-    address_events.check(events, sensor_shape, str(path), WAY_OUT)
-    if since[-1] >= 2**32:
-        raise NeurochipError(f"{path}: lasts {since[-1]:,} us, limit {2**32 - 1:,} (71 minutes); cut it into recordings")
-    return events._replace(t=since.astype(np.uint32))
+    t = found["t"].astype(np.int64)
+    t -= t[0]
+    address_events.check(address_events.Events(found["x"], found["y"], found["p"], t), sensor_shape, str(path), WAY_OUT)
+    if t[-1] >= 2**32:
+        raise NeurochipError(f"{path}: lasts {t[-1]:,} us, limit {2**32 - 1:,} (71 minutes); cut it into recordings")
+    return address_events.Events(found["x"], found["y"], found["p"].astype(np.uint8), t.astype(np.uint32))
 
 
 DATASET = SetFile(
