@@ -120,7 +120,7 @@ def read_cells(path: Path, dont_use: Sequence[str] = DONT_USE) -> Library:
     for cell in cells.values():
         cell.usable = cell.usable and not any(fnmatch(cell.name, pattern) for pattern in dont_use)
     _check_set(where, cells.values())
-    return Library(library.name, path.name, reader.vdd_v, library.number("nom_temperature"), cells, source)
+    return Library(library.name, path.name.removesuffix(".gz"), reader.vdd_v, library.number("nom_temperature"), cells, source)
 
 
 def _check_set(where: str, cells: Iterable[Cell]) -> None:

@@ -30,13 +30,14 @@ class Measured:
 
 
 def measure(
-    chip: Chip, library: Library, memory_access_ns: float, folder: Path, say: Callable[[str], None], networks: Sequence[Network] = FITTED
-) -> Measured:
-    """Calibrate on `networks`, hold out HELD_OUT and the stimuli of HOLD_OUT on the first network."""
+    chip: Chip, library: Library, memory_access_ns: float, folder: Path, say: Callable[[str], None],
+    networks: Sequence[Network] = FITTED, held_out: Network = HELD_OUT,
+) -> Measured:  # fmt: skip
+    """Calibrate on `networks`, hold out the network `held_out` and the stimuli of HOLD_OUT on the first network."""
     begun, measured = time.monotonic(), Measured()
     sources = sorted(RTL.glob("nc_*.sv"))
-    for network in (*networks, HELD_OUT):
-        is_held_out, is_first = network is HELD_OUT, network == networks[0]
+    for network in (*networks, held_out):
+        is_held_out, is_first = network is held_out, network is networks[0]
         design = Design(chip, network, FIT)
         netlists: list[tuple[Core, Netlist, Figures]] = []
         ports: dict[str, int] = {}

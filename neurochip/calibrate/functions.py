@@ -62,7 +62,7 @@ class _Parser:
     def _one(self) -> str:
         word = self.words.pop(0)
         if word == "!":
-            text = f"~{self._one()}"
+            text = _inverted(self._one())
         elif word == "(":
             text = self.any_of()
             if self.words.pop(0) != ")":
@@ -75,5 +75,9 @@ class _Parser:
             text = self.name(word)
         while self.words and self.words[0] == "'":
             self.words.pop(0)
-            text = f"~{text}"
+            text = _inverted(text)
         return text
+
+
+def _inverted(text: str) -> str:
+    return f"~({text})" if text.startswith("~") else f"~{text}"  # Verilog has no ~~

@@ -20,7 +20,7 @@ LEFT_OUT = (
     "Layout and real wires (2 fF per pin are assumed), the clock tree, gate sizing and buffers for large fan-outs, clock gating (every "
     "flip-flop is clocked in every cycle), other corners, toggles of the memory's data and mask pins, links between cores but for an "
     "assumed hop. Not in the netlist: event counters and trace, which only observe. Prices of cores larger than those fitted are "
-    "extrapolated along a line."
+    "extrapolated along a line, the longest path along one over the logarithms of the sizes: a guess for hundreds of units."
 )
 NO_SHARE = "Least squares finds nothing beyond the events that come with it in the same cycles"
 NOT_HERE = "Does not happen in such a core"
@@ -47,15 +47,14 @@ class Table(Fitted):
 
     def _head(self) -> str:
         sizes = ", ".join(sorted({f"{core.axons} x {core.neurons}" for core, _ in self.measured.figures}))
-        files = ", ".join(sorted({macro.file for macro in self.macros}))
         temperature = f", {self.library.temperature_c:g} C" if self.library.temperature_c is not None else ""
         source = (
             f"NETLIST: the project's own RTL (nc_core) synthesised with {self.library.file} ({self.library.vdd_v:g} V{temperature}), "
-            f"simulated gate by gate with delays on traces of chip {self.chip.name}; memory: {files}"
+            f"simulated gate by gate with delays on traces of chip {self.chip.name}; memory: {len(self.macros)} macros, named below"
         )
-        errors = {name: round(pair[0], 4) for name, pair in self.errors().items()}
-        errors |= {f"{name}, with clock": round(pair[1], 4) for name, pair in self.errors().items()}
-        errors |= {f"{name} at another size": round(error, 4) for name, error in self.size_errors().items()}
+        errors = {name: pair[0] for name, pair in self.errors().items()}
+        errors |= {f"{name}, with clock": pair[1] for name, pair in self.errors().items()}
+        errors |= {f"{name} at another size": error for name, error in self.size_errors().items()}
         lines = [
             "# Energy table made by `neurochip calibrate` (docs/calibrate.md). Units: pJ, nW, um2, ns.",
             f"# Generators calibrated: {self.rng}.",
@@ -78,7 +77,7 @@ class Table(Fitted):
             'tools = "yosys (synthesis), Icarus Verilog (simulation)"',
             "",
             "[calibration.hold_out_error]  # (table - netlist) / netlist",
-            *(f"{quote(name)} = {error:g}" for name, error in errors.items()),
+            *(f"{quote(name)} = {number(round(error, 4) + 0.0)}" for name, error in errors.items()),  # + 0.0: no negative zero
             "",
         ]
         return "\n".join(lines)
