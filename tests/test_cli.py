@@ -107,7 +107,7 @@ ELSEWHERE = {
     "energy table": (
         "--set",
         "energy.table=sg13",
-        r".*tiny\.toml with --set: \[energy\] table: unknown energy table 'sg13'; known: loihi_sanafe, sg13g2_1v2 \(your own .*",
+        r".*tiny\.toml with --set: \[energy\] table: unknown energy table 'sg13'; known: loihi_sanafe, sg13g2_1v2, .* \(your own .*",
     ),
     "energy file": ("--set", "energy.table=no.toml", r"no\.toml: No such file or directory; shipped tables: .*"),
     "macro": (
