@@ -145,7 +145,7 @@ class Network:
     def run(self, ready: Numbers, source: Numbers, dest: Numbers, busy: Numbers = ()) -> TickResult:
         """Carry one tick's packets: cycle from which the core offers it, from, to; those of one source in its order of sending.
 
-        busy: of each core, the cycles that its own work takes (and, if it stalls, its waiting), for the verdict.
+        busy: for the verdict, the cycles of each core's own work; those in which it stalls are added.
         """
         n_cores = self.mesh.n_cores
         ready, source, dest = _checked("ready", ready, MAX_CYCLE), _checked("source", source, n_cores), _checked("dest", dest, n_cores)

@@ -309,6 +309,15 @@ def test_a_tick_of_just_the_budget_is_no_overrun():
         assert verdict(mesh, network.totals, 50, budget).overruns == overruns
 
 
+def test_a_core_that_stalls_takes_as_many_cycles_longer():
+    for stalls, cycles in ((False, 20), (True, 21)):
+        mesh = Mesh(2, 1, fifo_depth=1, core_stalls=stalls)
+        network = Network(mesh)
+        network.run([0, 1], [0, 0], [1, 1], [20, 20])
+        told = verdict(mesh, network.totals, 100)
+        assert (told.cycles, told.bounds) == (cycles, {"(0,0) work": 1})
+
+
 def test_the_budget_is_exact_in_decimal():
     assert [tick_budget(*pair) for pair in ((0.29, 100), (10, 100), (1, 12.5), (0.1, 30.0))] == [29, 1000, 12, 3]
 

@@ -13,7 +13,7 @@ from numba import njit, types
 
 from neurochip.core.compiled import kernel
 from neurochip.core.noc import output_to, run_tick
-from neurochip.core.noc_state import CORE, DISTANCE, NOC, PORTS, WORK, X_BITS, NocTick, Port
+from neurochip.core.noc_state import CORE, DISTANCE, NOC, PORTS, WORK, X_BITS, NocParam, NocTick, Port
 
 LATENCIES = 4096  # bins of the latency histogram; the last one also holds everything longer
 
@@ -85,11 +85,17 @@ def sum_up(noc, n, ready, source, dest, ejected):
 
 
 @kernel
-def judge_tick(totals, busy, network_cycles, network_bound, overhead, budget):
-    """Time one tick of the chip: busy int64 (cores,), the cycles each core took; overhead: cycles of the barrier; budget: 0 is no limit."""
-    slowest, longest = -1, 0
+def judge_tick(totals, noc, busy, overhead, budget):
+    """Time one tick of the chip.
+
+    busy int64 (up to cores,): cycles of each core's own work; if cores stall, those in which it was refused come on top.
+    overhead: cycles of the barrier. budget: cycles that a tick may last, 0 for as many as it needs.
+    """
+    network_cycles, network_bound = int(noc.tick[NocTick.CYCLES]), int(noc.tick[NocTick.BOUND])
+    stalls, slowest, longest = int(noc.param[NocParam.STALLS]), -1, 0
     for core in range(busy.shape[0]):
-        slowest, longest = (core, int(busy[core])) if busy[core] > longest else (slowest, longest)
+        cycles = int(busy[core]) + int(noc.waits[core]) * stalls
+        slowest, longest = (core, cycles) if cycles > longest else (slowest, longest)
     bound = slowest * PORTS + WORK if slowest >= 0 and longest >= network_cycles else network_bound
     if bound >= 0:
         totals.bounds[bound] += 1
@@ -125,4 +131,4 @@ def route_tick(noc, totals, n, ready, source, dest, following, injected, ejected
     run_tick(noc, n, ready, source, dest, following, injected, ejected)
     sum_up(noc, n, ready, source, dest, ejected)
     add_tick(totals, noc, n, injected, ejected)
-    judge_tick(totals, busy, int(noc.tick[NocTick.CYCLES]), int(noc.tick[NocTick.BOUND]), overhead, budget)
+    judge_tick(totals, noc, busy, overhead, budget)
