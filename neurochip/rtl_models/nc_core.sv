@@ -93,22 +93,14 @@ module nc_core #(
         end
     endgenerate
 
-    // ---- configuration registers
-    reg [BITS:0] p_learn;
-    reg [15:0] beta;
-    reg [3:0] gain;
-    reg reads_potentials;
+    // ---- configuration
+    wire [BITS:0] p_learn;
+    wire [15:0] beta;
+    wire [3:0] gain;
+    wire reads_potentials;
     wire [3:0] region = config_address[23:20];
     wire [19:0] index = config_address[19:0];
     wire config_access = config_read | config_write;
-    wire writes_register = config_write && region == 4'd0;
-    always_ff @(posedge clk) begin
-        if (writes_register && index == 20'd3) p_learn[BITS-1:0] <= config_wdata[BITS-1:0];
-        if (writes_register && index == 20'd7) p_learn[BITS] <= config_wdata[0];
-        if (writes_register && index == 20'd4) beta <= config_wdata[15:0];
-        if (writes_register && index == 20'd5) gain <= config_wdata[3:0];
-        if (writes_register && index == 20'd6) reads_potentials <= config_wdata[0];
-    end
 
     // ---- control
     wire [3:0] state;
@@ -283,7 +275,7 @@ module nc_core #(
         .clear(starts),
         .add(integrates),
         .word(word),
-        .row(row_rdata[FIELDS*WEIGHT_BITS-1:0]),
+        .row(integrates ? row_rdata[FIELDS*WEIGHT_BITS-1:0] : '0),
         .additions(acc_additions),
         .saturations(acc_saturations),
         .neuron_word(word),
@@ -417,7 +409,7 @@ module nc_core #(
                 .minus(minus),
                 .access(access),
                 .row_field(8'(32'(neuron) % FIELDS)),
-                .data(TRANSPOSABLE ? column_rdata[FIELDS*WEIGHT_BITS-1:0] : row_rdata[FIELDS*WEIGHT_BITS-1:0]),
+                .data(!backs ? '0 : TRANSPOSABLE ? column_rdata[FIELDS*WEIGHT_BITS-1:0] : row_rdata[FIELDS*WEIGHT_BITS-1:0]),
                 .additions(back_additions),
                 .saturations(back_saturations),
                 .any_after(sums_any_after),
@@ -464,7 +456,7 @@ module nc_core #(
         .bias_minus(walk_minus),
         .bias_stepped(bias_stepped),
         .bias_lost(bias_lost),
-        .word(row_rdata[FIELDS*WEIGHT_BITS-1:0]),
+        .word(learn_writes ? row_rdata[FIELDS*WEIGHT_BITS-1:0] : '0),
         .learners(learn_writes ? learners_padded[32'(word)*FIELDS+:FIELDS] : '0),
         .minus(minus_padded[32'(word)*FIELDS+:FIELDS]),
         .word_stepped(word_stepped),
@@ -500,33 +492,34 @@ module nc_core #(
     wire gated = receives && !gate_open;
     wire reads_out = winner_votes && (reads_potentials || leaves_fire);
 
-    // ---- counters and read-back
+    wire [neurochip_pkg::N_EVENTS*16-1:0] increments;
+    assign increments[neurochip_pkg::INPUT_LOAD*16+:16] = 16'(loads);
+    assign increments[neurochip_pkg::WORD_READ*16+:16] = 16'(reads_row);
+    assign increments[neurochip_pkg::WORD_WRITE*16+:16] = 16'(learn_writes);
+    assign increments[neurochip_pkg::COLUMN_READ*16+:16] = 16'(reads_column);
+    assign increments[neurochip_pkg::ACCUMULATE*16+:16] = 16'(accumulated);
+    assign increments[neurochip_pkg::NEURON_UPDATE*16+:16] = 16'(evaluates_soma);
+    assign increments[neurochip_pkg::ERROR_UPDATE*16+:16] = 16'(evaluates_error);
+    assign increments[neurochip_pkg::READOUT*16+:16] = 16'(reads_out);
+    assign increments[neurochip_pkg::RNG_DRAW*16+:16] = drawn;
+    assign increments[neurochip_pkg::SPIKE_IN*16+:16] = 16'(takes_spike);
+    assign increments[neurochip_pkg::SPIKE_OUT*16+:16] = 16'(sends_spike);
+    assign increments[neurochip_pkg::ERROR_IN*16+:16] = 16'(receives);
+    assign increments[neurochip_pkg::ERROR_OUT*16+:16] = 16'(sends_error);
+    assign increments[neurochip_pkg::HOP*16+:16] = 16'(sends_packet);
+    assign increments[neurochip_pkg::WEIGHT_UPDATE*16+:16] = learn_writes ? 16'(stepped) : '0;
+    assign increments[neurochip_pkg::BIAS_UPDATE*16+:16] = decides ? 16'(stepped) : '0;
+    assign increments[neurochip_pkg::LEARN_DECISION*16+:16] = 16'(decides);
+    assign increments[neurochip_pkg::BARRIER*16+:16] = 16'(starts);
+    assign increments[neurochip_pkg::ERROR_GATED*16+:16] = 16'(gated);
+    assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = 16'(lost);
+    assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = 16'(saturated);
+    assign increments[neurochip_pkg::ERROR_SATURATED*16+:16] = 16'(evaluates_error && error_saturates);
+
+    // ---- counters, configuration read back
     wire [31:0] counter;
     generate
         if (COUNTERS) begin : counting
-            wire [neurochip_pkg::N_EVENTS*16-1:0] increments;
-            assign increments[neurochip_pkg::INPUT_LOAD*16+:16] = 16'(loads);
-            assign increments[neurochip_pkg::WORD_READ*16+:16] = 16'(reads_row);
-            assign increments[neurochip_pkg::WORD_WRITE*16+:16] = 16'(learn_writes);
-            assign increments[neurochip_pkg::COLUMN_READ*16+:16] = 16'(reads_column);
-            assign increments[neurochip_pkg::ACCUMULATE*16+:16] = 16'(accumulated);
-            assign increments[neurochip_pkg::NEURON_UPDATE*16+:16] = 16'(evaluates_soma);
-            assign increments[neurochip_pkg::ERROR_UPDATE*16+:16] = 16'(evaluates_error);
-            assign increments[neurochip_pkg::READOUT*16+:16] = 16'(reads_out);
-            assign increments[neurochip_pkg::RNG_DRAW*16+:16] = drawn;
-            assign increments[neurochip_pkg::SPIKE_IN*16+:16] = 16'(takes_spike);
-            assign increments[neurochip_pkg::SPIKE_OUT*16+:16] = 16'(sends_spike);
-            assign increments[neurochip_pkg::ERROR_IN*16+:16] = 16'(receives);
-            assign increments[neurochip_pkg::ERROR_OUT*16+:16] = 16'(sends_error);
-            assign increments[neurochip_pkg::HOP*16+:16] = 16'(sends_packet);
-            assign increments[neurochip_pkg::WEIGHT_UPDATE*16+:16] = learn_writes ? 16'(stepped) : '0;
-            assign increments[neurochip_pkg::BIAS_UPDATE*16+:16] = decides ? 16'(stepped) : '0;
-            assign increments[neurochip_pkg::LEARN_DECISION*16+:16] = 16'(decides);
-            assign increments[neurochip_pkg::BARRIER*16+:16] = 16'(starts);
-            assign increments[neurochip_pkg::ERROR_GATED*16+:16] = 16'(gated);
-            assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = 16'(lost);
-            assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = 16'(saturated);
-            assign increments[neurochip_pkg::ERROR_SATURATED*16+:16] = 16'(evaluates_error && error_saturates);
             nc_counters counters (
                 .clk(clk),
                 .rst(rst),
@@ -538,78 +531,74 @@ module nc_core #(
             );
         end else begin : no_counters
             assign counter = '0;
-            wire unused = &{1'b0, gated, reads_out, sends_packet};
         end
     endgenerate
+    nc_config #(
+        .N_AXONS(N_AXONS),
+        .N_NEURONS(N_NEURONS),
+        .BITS(BITS),
+        .WORD_BITS(WORD_BITS)
+    ) configuration (
+        .clk(clk),
+        .config_read(config_read),
+        .config_write(config_write),
+        .region(region),
+        .index(index),
+        .wdata(config_wdata),
+        .rdata(config_rdata),
+        .p_learn(p_learn),
+        .beta(beta),
+        .gain(gain),
+        .reads_potentials(reads_potentials),
+        .neuron_state(neuron_scan),
+        .axon_state(axon_scan),
+        .learn_state(learn_state),
+        .bias(32'(bias)),
+        .votes(votes),
+        .counter(counter),
+        .slice(config_slice),
+        .row(row_rdata)
+    );
 
-    reg [31:0] value_read;
-    reg [3:0] region_read;
-    reg [19:0] slice_read;
-    reg [31:0] config_out;
-    wire [31:0] register = index == 20'd0 ? 32'h4E430001 : index == 20'd1 ? N_AXONS : index == 20'd2 ? N_NEURONS :
-        index == 20'd3 ? 32'(p_learn[BITS-1:0]) : index == 20'd4 ? 32'(beta) : index == 20'd5 ? 32'(gain) : index == 20'd6 ? 32'(reads_potentials) :
-        32'(p_learn[BITS]);
-    wire [SLICES*32-1:0] row_padded = (SLICES * 32)'(row_rdata);
-    always_ff @(posedge clk) begin
-        if (config_read) begin
-            region_read <= region;
-            slice_read <= config_slice;
-            case (region)
-                4'd0: value_read <= register;
-                4'd1: value_read <= 32'(neuron_scan);
-                4'd2: value_read <= 32'(axon_scan);
-                4'd3: value_read <= 32'(learn_state);
-                4'd4: value_read <= 32'(bias);  // its sign extended
-                default: value_read <= votes;
-            endcase
-        end
-        config_out <= region_read == 4'd5 ? counter : region_read == 4'd8 ? row_padded[32'(slice_read)*32+:32] : value_read;
-    end
-    assign config_rdata = config_out;
-
-    // ---- trace: docs/rtl.md has the fields
+    // ---- trace
     generate
         if (TRACE) begin : traced
-            wire in_tick = busy;
             wire [15:0] unit = loads | integrates | learn_reads | learn_writes ? axon : error_fires ? sum_axon : receives ? inbox_neuron :
                 decides ? walk_neuron : backs | fires ? neuron : '0;
             wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word :
                 spike_out_valid ? spike_out_unit : '0;
-            wire [63:0] data_read, data_written;
-            nc_fold #(
-                .BITS(WORD_BITS)
-            ) fold_read (
-                .word(integrates | learn_writes | (backs && !TRANSPOSABLE) ? row_rdata : backs ? column_rdata : '0),
-                .folded(data_read)
-            );
-            nc_fold #(
-                .BITS(WORD_BITS)
-            ) fold_written (
-                .word(learn_writes ? row_wdata : '0),
-                .folded(data_written)
-            );
             wire [31:0] random_word = loads | error_fires ? 32'(axon_word) : fires ? 32'(neuron_word) :
                 decides && !is_certain ? 32'(learn_draw) : '0;
             wire signed [WEIGHT_BITS-1:0] bias_after = learns ? bias_stepped : bias;
             wire [31:0] value = loads ? 32'(intensity) : error_fires ? 32'(sum) : fires ? 32'(potential) : decides ? 32'(bias_after) : '0;
             wire [19:0] address = core_row_read | core_row_write ? core_row_address :
                 column_read ? 20'(32'(column_neuron) * ((N_AXONS + FIELDS - 1) / FIELDS) + 32'(column_access)) : '0;
-            wire sign = error_out_valid ? error_minus : receives ? inbox_minus : decides ? walk_minus : 1'b0;
-            wire flag = fires ? gate_bit : receives ? gate_open : decides ? learns : 1'b0;
-            assign trace = in_tick ? {
-                1'b0, reads_out, evaluates_error && error_saturates, gated, starts, decides, sends_error, receives, sends_spike, takes_spike,
-                evaluates_error, evaluates_soma, reads_column, learn_writes, reads_row, loads,
-                drawn, lost, stepped, saturated, accumulated, value, random_word,
-                data_read ^ {data_written[62:0], data_written[63]},
-                number, unit, flag, sign, error_out_valid, spike_out_valid, address, 1'b0, column_read, core_row_write, core_row_read, state
-            } : '0;
+            nc_trace #(
+                .WORD_BITS(WORD_BITS)
+            ) record (
+                .state(state),
+                .row_read(core_row_read),
+                .row_write(core_row_write),
+                .column_read(column_read),
+                .address(address),
+                .spike_leaves(spike_out_valid),
+                .error_leaves(error_out_valid),
+                .sign(error_out_valid ? error_minus : receives ? inbox_minus : decides && walk_minus),
+                .flag(fires ? gate_bit : receives ? gate_open : decides && learns),
+                .unit(unit),
+                .number(number),
+                .word_read(integrates | learn_writes | (backs && !TRANSPOSABLE) ? row_rdata : backs ? column_rdata : '0),
+                .word_written(learn_writes ? row_wdata : '0),
+                .random_word(random_word),
+                .value(value),
+                .increments(increments),
+                .trace(trace)
+            );
         end else begin : silent
             assign trace = '0;
-            wire unused = &{1'b0, accumulated, saturated, lost, stepped, drawn, takes_spike, sends_spike, sends_error, evaluates_error,
-                evaluates_soma, reads_row, reads_column, sends_packet, inbox_minus, reads_out, gated, error_saturates};
         end
     endgenerate
 
-    wire unused_bits = &{1'b0, neuron_states, leaves_fire};
+    wire unused_bits = &{1'b0, neuron_states, leaves_fire, increments, inbox_minus, error_saturates};
 endmodule
 `default_nettype wire
