@@ -142,4 +142,5 @@ class Calibration(BaseModel):
     cells: str
     fitted_on: list[str]
     tools: str
+    rtl: str = ""  # fingerprint of the sources: whether they changed since
     hold_out_error: dict[str, float]  # relative, (table - netlist) / netlist, by what was held out

@@ -26,9 +26,10 @@ class Toggles:
 def read_toggles(vcd: Path, netlist: Netlist, period_ps: int, n_cycles: int) -> Toggles:
     """All toggles of the netlist's own nets (`n123` in the dump). Time 0 is the start of cycle 0.
 
-    A flip-flop's output moves after the edge that ends the cycle in which its new value was worked out: it counts to that cycle.
+    A flip-flop's output moves after the edge that ends the cycle in which its new value was worked out: it counts to that cycle. So does
+    a gated clock, which an enable of that cycle let through.
     """
-    states = {net for net, (instance, _) in netlist.drivers.items() if instance.cell.flip_flop}
+    states = {net for net, (instance, _) in netlist.drivers.items() if instance.cell.flip_flop or instance.cell.clock_gate}
     codes: dict[str, int] = {}
     names: list[int] = []
     late: list[bool] = []

@@ -57,6 +57,15 @@ class FlipFlop:
     preset: str
 
 
+@dataclass(frozen=True)
+class ClockGate:
+    """A cell that passes the clock on in cycles whose enable was high before the edge (latch_posedge, without test pins): its pins."""
+
+    clock: str
+    enable: str
+    output: str
+
+
 @dataclass
 class Cell:
     """A standard cell."""
@@ -67,6 +76,7 @@ class Cell:
     pins: dict[str, Pin]
     flip_flop: FlipFlop | None
     usable: bool  # a gate or a plain flip-flop: no latch, no clock gate, no scan, not marked dont_use
+    clock_gate: ClockGate | None = None  # marked dont_use or not: mappers must leave them alone, gating a clock is on purpose
 
     @property
     def outputs(self) -> list[Pin]:
@@ -75,8 +85,8 @@ class Cell:
 
     @property
     def clock_pin(self) -> Pin | None:
-        """The pin a flip-flop is clocked on."""
-        name = self.flip_flop.clocked_on.strip("!'() ") if self.flip_flop else ""
+        """The pin a flip-flop or a clock gate is clocked on."""
+        name = self.flip_flop.clocked_on.strip("!'() ") if self.flip_flop else self.clock_gate.clock if self.clock_gate else ""
         return self.pins.get(name)
 
 
@@ -90,6 +100,10 @@ class Library:
     temperature_c: float | None
     cells: dict[str, Cell]
     source: str = field(repr=False)  # the text itself
+
+    def clock_gate(self) -> Cell | None:
+        """The smallest cell that gates a clock; None without one."""
+        return min((cell for cell in self.cells.values() if cell.clock_gate), key=lambda cell: cell.area_um2, default=None)
 
     def usable(self) -> set[str]:
         """Names of the cells that synthesis may use."""
@@ -168,7 +182,15 @@ class _Reader:
         leakage = group.number("cell_leakage_power")
         if leakage is None:
             leakage = sum(conditional) / len(conditional) if conditional else 0.0
-        return Cell(group.name, group.number("area") or 0.0, leakage * self.nw, pins, flip_flop, usable)
+        return Cell(group.name, group.number("area") or 0.0, leakage * self.nw, pins, flip_flop, usable, self.clock_gate(group))
+
+    def clock_gate(self, group: Group) -> ClockGate | None:
+        """The pins of an integrated clock gate of the plainest kind."""
+        if group.attributes.get("clock_gating_integrated_cell") != "latch_posedge":
+            return None
+        marks = ("clock_gate_clock_pin", "clock_gate_enable_pin", "clock_gate_out_pin")
+        found = [[pin.name for pin in group.all("pin") if pin.attributes.get(mark) == "true"] for mark in marks]
+        return ClockGate(*(names[0] for names in found)) if all(len(names) == 1 for names in found) else None
 
     def pin(self, group: Group) -> Pin:
         attributes = group.attributes

@@ -35,8 +35,13 @@ def to_verilog_text(netlist: Netlist, module: str, delayed: bool = True, wire_pf
         for i, bit in enumerate(port.bits):
             name = f"{port.name}[{i}]" if len(port.bits) > 1 else port.name
             lines.append(f"  assign {net(bit)} = {name};" if port.direction == "input" else f"  assign {name} = {net(bit)};")
-    for instance in netlist.instances:
-        lines += _flip_flop(netlist, instance, delayed, wire_pf) if instance.cell.flip_flop else _gate(netlist, instance, delayed, wire_pf)
+    for number, instance in enumerate(netlist.instances):
+        if instance.cell.clock_gate:
+            lines += _clock_gate(instance, number)
+        elif instance.cell.flip_flop:
+            lines += _flip_flop(netlist, instance, delayed, wire_pf)
+        else:
+            lines += _gate(netlist, instance, delayed, wire_pf)
     return "\n".join([*lines, "endmodule", ""])
 
 
@@ -58,6 +63,18 @@ def _gate(netlist: Netlist, instance: Instance, delayed: bool, wire_pf: float) -
             wait = f" #{delay_ps(netlist, instance, output.name, wire_pf)}" if delayed and output.delays else ""
             lines.append(f"  assign{wait} {net(instance.nets[output.name])} = {value};")
     return lines
+
+
+def _clock_gate(instance: Instance, number: int) -> list[str]:
+    """Without delay, as the clock itself: before layout there is no clock tree that would balance one against the other."""
+    gate = instance.cell.clock_gate
+    assert gate is not None
+    clock, enable, out = (net(instance.nets[pin]) for pin in (gate.clock, gate.enable, gate.output))
+    return [
+        f"  reg held_{number} = 0;",
+        f"  always @({clock} or {enable}) if (!{clock}) held_{number} = {enable};",
+        f"  assign {out} = {clock} & held_{number};",
+    ]
 
 
 def _text(instance: Instance, function: str, state: str = "") -> str:

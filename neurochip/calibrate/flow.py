@@ -1,5 +1,7 @@
 """From cells and macros to measured cores: every netlist made, checked against its RTL and run; what `table` then prices."""
 
+import hashlib
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ class Measured:
     other_size: list[tuple[Core, Figures]] = field(default_factory=list)
     seconds: float = 0.0
     cycles: int = 0  # of netlists, simulated with delays
+    rtl: str = ""  # fingerprint of the sources
 
 
 def measure(
@@ -35,7 +38,8 @@ def measure(
 ) -> Measured:  # fmt: skip
     """Calibrate on `networks`, hold out the network `held_out` and the stimuli of HOLD_OUT on the first network."""
     begun, measured = time.monotonic(), Measured()
-    sources = sorted(RTL.glob("nc_*.sv"))
+    sources = _copied(folder)
+    measured.rtl = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
     for network in (*networks, held_out):
         is_held_out, is_first = network is held_out, network is networks[0]
         design = Design(chip, network, FIT)
@@ -72,6 +76,14 @@ def _activity(
     title = f"{' and '.join(core.roles)} core of {network.title}"
     place = _folder(folder, f"{network.title}_{core.roles[0]}_replay")
     return activity_of(netlist, core, title, recording, figures.path.ns, place, with_low)
+
+
+def _copied(folder: Path) -> list[Path]:
+    """The RTL as it is now: a calibration takes minutes, and all its netlists must be of one design."""
+    place = shutil.copytree(
+        RTL, folder / "rtl", dirs_exist_ok=True, ignore=lambda path, names: [n for n in names if not n.startswith("nc_")]
+    )
+    return sorted(Path(place).glob("nc_*.sv"))
 
 
 def _folder(folder: Path, name: str) -> Path:

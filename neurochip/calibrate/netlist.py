@@ -63,10 +63,20 @@ class Netlist:
         return [instance for instance in self.instances if instance.cell.flip_flop]
 
     @cached_property
+    def clock_gates(self) -> list[Instance]:
+        """The cells that gate the clock."""
+        return [instance for instance in self.instances if instance.cell.clock_gate]
+
+    @cached_property
     def clock_nets(self) -> set[int]:
-        """Nets on clock pins."""
-        nets = (i.nets[i.cell.clock_pin.name] for i in self.flip_flops if i.cell.clock_pin)
-        return {net for net in nets if isinstance(net, int)}
+        """Nets on clock pins that move in every cycle: those that no clock gate drives."""
+        nets = (i.nets[i.cell.clock_pin.name] for i in (*self.flip_flops, *self.clock_gates) if i.cell.clock_pin)
+        return {net for net in nets if isinstance(net, int) and net not in self.drivers}
+
+    @property
+    def gated(self) -> int:
+        """Flip-flops behind a clock gate."""
+        return sum(i.nets[i.cell.clock_pin.name] not in self.clock_nets for i in self.flip_flops if i.cell.clock_pin)
 
     @property
     def area_um2(self) -> float:
@@ -79,8 +89,9 @@ class Netlist:
         return sum(instance.cell.leakage_nw for instance in self.instances)
 
     def clock_pj(self, wire_pf: float) -> float:
-        """Energy of one clock cycle: both edges of every flip-flop's clock pin, inside it and on its capacitance."""
-        pins = [instance.cell.clock_pin for instance in self.flip_flops]
+        """Energy of one clock cycle: both edges of every clock pin that is not gated, inside its cell and on its capacitance."""
+        clocked = (i for i in (*self.flip_flops, *self.clock_gates) if i.cell.clock_pin)
+        pins = [i.cell.clock_pin for i in clocked if i.cell.clock_pin and i.nets[i.cell.clock_pin.name] in self.clock_nets]
         return sum(2 * p.toggle_pj(0.0) + (p.capacitance_pf + wire_pf) * self.library.vdd_v**2 for p in pins if p)
 
     def toggle_pj(self, wire_pf: float) -> dict[int, float]:

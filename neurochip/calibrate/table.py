@@ -75,6 +75,7 @@ class Table(Fitted):
             f"cells = {quote(self.library.file)}",
             f"fitted_on = [{quote(f'cores of {sizes} (axons x neurons), {self.measured.cycles:,} cycles of netlists')}]",
             'tools = "yosys (synthesis), Icarus Verilog (simulation)"',
+            *([f"rtl = {quote(self.measured.rtl)}"] if self.measured.rtl else []),
             "",
             "[calibration.hold_out_error]  # (table - netlist) / netlist",
             *(f"{quote(name)} = {number(round(error, 4) + 0.0)}" for name, error in errors.items()),  # + 0.0: no negative zero

@@ -27,7 +27,7 @@ def longest_path(netlist: Netlist, wire_pf: float, input_ns: dict[str, float]) -
     """The slowest path. `input_ns`: when an input port is stable after the clock edge, by name; others as a flip-flop's output."""
     arrivals = _Arrivals(netlist, wire_pf, input_ns)
     worst, end = 0.0, 0
-    for instance in netlist.flip_flops:
+    for instance in (*netlist.flip_flops, *netlist.clock_gates):
         for pin in instance.cell.pins.values():
             bit = instance.nets.get(pin.name)
             if isinstance(bit, int) and pin.setup and arrivals.ns(bit) + _setup(pin, arrivals.slew(bit)) > worst:
