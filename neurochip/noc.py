@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.core.noc_state import CORE, N_PORTS, PORTS, X_BITS, Noc, NocParam, NocTick, Port
+from neurochip.core.noc_state import CORE, N_PORTS, PORTS, SPOKES, X_BITS, Noc, NocParam, NocTick, Port
 from neurochip.core.noc_totals import LATENCIES, NocTotal, NocTotals, route_tick
 from neurochip.errors import NeurochipError
 
@@ -104,6 +104,8 @@ def build_noc(mesh: Mesh) -> Noc:
         first=np.zeros(n, np.int32),
         active=np.zeros(n + 1, np.uint32),
         offering=np.zeros(n + 1, np.uint32),
+        wheel=np.zeros(SPOKES, np.int32),
+        beside=np.zeros(n, np.int32),
         later=np.zeros(n, np.int64),
         opened=np.zeros(n * N_PORTS, np.uint32),
         moved=np.zeros(n * len(STEPS), np.int64),

@@ -50,7 +50,7 @@ def random_case(dice: random.Random) -> Case:
         elif kind == "rows":
             dest = source // width * width + dice.randrange(width)
         elif kind == "gaps":
-            ready *= 9
+            ready *= 13  # now and then more than a turn of the wheel that wakes cores
         packets.append((ready, source, dest))
     if dice.random() < 0.7:  # else a source's first packet may be due after its second, which then waits behind it
         packets.sort(key=lambda packet: packet[0])
@@ -192,6 +192,16 @@ def test_a_gap_costs_nothing():
     far = MAX_CYCLE - 1
     result = run(Mesh(16, 16), [(0, 0, 255), (10**9, 3, 4), (far, 3, 4), (far, 3, 4)])
     assert result.ejected.tolist() == [31, 10**9 + 2, far + 2, far + 3]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_cores_wake_on_time_whatever_the_gaps(seed):
+    """Without traffic in the way every packet is injected when it is due: gaps around one turn of the wheel, many cores, many heaps."""
+    dice, mesh = np.random.default_rng(seed), Mesh(12, 12)
+    gaps = dice.choice((1, 2, 5, 30, 31, 32, 33, 34, 63, 64, 65, 300, 5000), (mesh.n_cores, 40))
+    ready, source = np.cumsum(gaps, axis=1).ravel(), np.repeat(np.arange(mesh.n_cores), 40)
+    result = Network(mesh).run(ready, source, source)
+    assert np.array_equal(result.injected, ready) and np.array_equal(result.ejected, ready + 1)
 
 
 # ---- cycles worked out by hand

@@ -30,6 +30,7 @@ from neurochip.core.noc_state import (
     PORTS,
     POSITION,
     POSITION_AT,
+    SPOKES,
     X_BITS,
     NocParam,
     NocTick,
@@ -121,7 +122,49 @@ def forward(noc, n_active, cycle, ejected):
 
 
 @kernel
-def inject(noc, n_active, n_offering, n_later, cycle, ready, dest, following, injected):
+def schedule(noc, soon, n_later, core, due, cycle):
+    """Have a core woken in cycle `due`: by the wheel if it gets there within one turn, else by the heap.
+
+    Return `soon` (bit k: spoke k of the wheel holds cores) and the number of cores in the heap.
+    """
+    spoke = due & (SPOKES - 1)
+    if due < cycle + SPOKES:
+        noc.beside[core] = noc.wheel[spoke]
+        noc.wheel[spoke] = core + 1
+        soon |= 1 << spoke
+    else:
+        heap_push(noc.later, n_later, due << CORE_BITS | core)
+        n_later += 1
+    return soon, n_later
+
+
+@kernel
+def next_due(noc, soon, n_later, cycle):
+    """The first cycle from `cycle` on in which a core is to be woken; there is one."""
+    turn = cycle & (SPOKES - 1)
+    by_wheel = cycle + lowest_bit((soon | soon << SPOKES) >> turn) if soon else int(noc.later[0]) >> CORE_BITS
+    return min(by_wheel, int(noc.later[0]) >> CORE_BITS) if n_later > 0 else by_wheel
+
+
+@kernel
+def wake(noc, n_offering, soon, n_later, cycle):
+    """Append the cores whose packet is due in this cycle to those that offer one. Return their number, `soon` and the heap's size."""
+    spoke = cycle & (SPOKES - 1)
+    if soon >> spoke & 1:
+        soon ^= 1 << spoke
+        core = int(noc.wheel[spoke]) - 1
+        noc.wheel[spoke] = 0
+        while core >= 0:
+            noc.offering[n_offering] = core
+            n_offering, core = n_offering + 1, int(noc.beside[core]) - 1
+    while n_later > 0 and noc.later[0] >> CORE_BITS <= cycle:
+        noc.offering[n_offering] = int(heap_pop(noc.later, n_later)) & ((1 << CORE_BITS) - 1)
+        n_offering, n_later = n_offering + 1, n_later - 1
+    return n_offering, soon, n_later
+
+
+@kernel
+def inject(noc, n_active, n_offering, soon, n_later, cycle, ready, dest, following, injected):
     """Every core with a packet due offers it. Return how many routers are active, cores offer in the next cycle, and will do so later."""
     kept = 0
     for k in range(n_offering):
@@ -142,17 +185,16 @@ def inject(noc, n_active, n_offering, n_later, cycle, ready, dest, following, in
                 due = int(ready[packet]) + int(noc.waits[core]) * int(noc.param[NocParam.STALLS])
                 stays = due <= cycle + 1
                 if not stays:
-                    heap_push(noc.later, n_later, due << CORE_BITS | core)
-                    n_later += 1
+                    soon, n_later = schedule(noc, soon, n_later, core, due, cycle)
         noc.offering[kept] = core
         kept += stays
-    return n_active, kept, n_later
+    return n_active, kept, soon, n_later
 
 
 @kernel
 def queue_up(noc, n, ready, source, following):
     """Chain each core's packets in their order; every core that has one goes into the heap. Return how many."""
-    n_cores, n_later = noc.position.shape[0], 0
+    n_cores, soon, n_later = noc.position.shape[0], 0, 0
     for core in range(n_cores):
         noc.first[core] = -1
         noc.waits[core] = 0
@@ -165,9 +207,8 @@ def queue_up(noc, n, ready, source, following):
         noc.first[source[packet]] = packet
     for core in range(n_cores):
         if noc.first[core] >= 0:
-            heap_push(noc.later, n_later, int(ready[noc.first[core]]) << CORE_BITS | core)
-            n_later += 1
-    return n_later
+            soon, n_later = schedule(noc, soon, n_later, core, int(ready[noc.first[core]]), 0)
+    return soon, n_later
 
 
 @outlined
@@ -179,19 +220,17 @@ def run_tick(noc, n, ready, source, dest, following, injected, ejected):
     """
     noc, ready, source, dest = borrowed(noc), whole(ready), whole(source), whole(dest)
     following, injected, ejected = whole(following), whole(injected), whole(ejected)
-    n_later = queue_up(noc, n, ready, source, following)
+    soon, n_later = queue_up(noc, n, ready, source, following)
     n_active, n_offering, n_gone, cycle = 0, 0, 0, 0
     while n_gone < n:
         if n_active == 0 and n_offering == 0:
-            cycle = int(noc.later[0]) >> CORE_BITS
+            cycle = next_due(noc, soon, n_later, cycle)
         n_active, n_moved, n_opened, n_left = forward(noc, n_active, cycle, ejected)
         n_gone += n_left
         for k in range(n_moved):
             n_active = push(noc, np.int64(noc.target[k]), int(noc.moved[k]), n_active)
-        while n_later > 0 and noc.later[0] >> CORE_BITS <= cycle:
-            noc.offering[n_offering] = int(heap_pop(noc.later, n_later)) & ((1 << CORE_BITS) - 1)
-            n_offering, n_later = n_offering + 1, n_later - 1
-        n_active, n_offering, n_later = inject(noc, n_active, n_offering, n_later, cycle, ready, dest, following, injected)
+        n_offering, soon, n_later = wake(noc, n_offering, soon, n_later, cycle)
+        n_active, n_offering, soon, n_later = inject(noc, n_active, n_offering, soon, n_later, cycle, ready, dest, following, injected)
         for k in range(n_opened):
             output = np.int64(noc.opened[k])
             noc.closed[output >> 3] &= ~(255 << (output & 7) * 8)

@@ -23,6 +23,7 @@ class Port(IntEnum):
 N_PORTS = len(Port)
 CORE = 5  # counted as an output: the core's own link into its router, before the local FIFO
 DISTANCE, WORK = 6, 7  # no ports: names of what bounded a tick when it was no link but the way, or the core's own cycles
+SPOKES = 32  # of the wheel that wakes cores; a bit each in one word, which is shifted by as many
 PORTS = 8  # a router's stride in arrays per port
 NUMBER = (1 << 32) - 1  # of a packet
 POSITION_AT, OUTPUT_AT, X_BITS, CORE_BITS = 32, 56, 12, 24
@@ -62,6 +63,8 @@ class Noc(NamedTuple):
     first: np.ndarray  # int32 (cores,) a core's next packet, -1: none
     active: np.ndarray  # uint32 (cores,) routers that hold a packet
     offering: np.ndarray  # uint32 (cores,) cores with a packet due
+    wheel: np.ndarray  # int32 (SPOKES,) cores with a packet due soon, in cycle c at spoke c % SPOKES: the first one + 1, or 0
+    beside: np.ndarray  # int32 (cores,) the next core of the same spoke + 1, or 0
     later: np.ndarray  # int64 (cores,) heap of cores with a packet due later: cycle << 24 | core
     opened: np.ndarray  # uint32 (cores * 5,) outputs whose FIFO is full no more
     moved: np.ndarray  # int64 (cores * 4,) packets that move in this cycle
@@ -73,8 +76,9 @@ class Noc(NamedTuple):
 
 
 _WIDTHS = {"position": 4, "link": 4, "active": 4, "offering": 4, "opened": 4, "target": 4, "pointer": 1, "head": 1, "held": 1}
+_SIGNED = ("first", "wheel", "beside")
 _TYPES = {1: types.uint8[::1], 4: types.uint32[::1], 8: types.int64[::1]}
-NOC = types.NamedTuple([types.int32[::1] if name == "first" else _TYPES[_WIDTHS.get(name, 8)] for name in Noc._fields], Noc)
+NOC = types.NamedTuple([types.int32[::1] if name in _SIGNED else _TYPES[_WIDTHS.get(name, 8)] for name in Noc._fields], Noc)
 
 
 @kernel
@@ -99,6 +103,8 @@ def borrowed(noc):
         whole(noc.first),
         whole(noc.active),
         whole(noc.offering),
+        whole(noc.wheel),
+        whole(noc.beside),
         whole(noc.later),
         whole(noc.opened),
         whole(noc.moved),
