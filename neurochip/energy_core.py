@@ -142,5 +142,6 @@ class Calibration(BaseModel):
     cells: str
     fitted_on: list[str]
     tools: str
+    clock_gates: str = ""  # which cell, and how many flip-flops are behind it
     rtl: str = ""  # fingerprint of the sources: whether they changed since
     hold_out_error: dict[str, float]  # relative, (table - netlist) / netlist, by what was held out

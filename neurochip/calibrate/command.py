@@ -89,7 +89,8 @@ def _show(made: "Table", table: EnergyTable, chip: Chip, say: Callable[[str], No
         say(f"  {event.name.lower():<16} {price.value:10.3f}  ({price.bounds[0]:.3f} to {price.bounds[1]:.3f})  {price.kind}")
     assert priced.clock and table.area and table.timing
     low, high = priced.clock.busy.bounds
-    say(f"  {'clock per cycle':<16} {priced.clock.busy.value:10.3f}  ({low:.3f} to {high:.3f})  not gated")
+    gated = f"{100 * made.gated_share:.0f} % of the flip-flops are gated and not in it"
+    say(f"  {'clock per cycle':<16} {priced.clock.busy.value:10.3f}  ({low:.3f} to {high:.3f})  {gated}")
     for role in ROLES:
         core = Core(SHOWN.axons, SHOWN.neurons, (role,))
         area = table.area.logic_um2.resolve(core).value

@@ -95,5 +95,6 @@ def _folder(folder: Path, name: str) -> Path:
 def _line(network: Network, core: Core, figures: Figures) -> str:
     return (
         f"{network.title}, {' and '.join(core.roles)} core {core.axons} x {core.neurons}: {figures.cells:,} cells, "
-        f"{figures.flip_flops:,} flip-flops, {figures.area_um2:,.0f} um2, {1000 / figures.path.ns:.1f} MHz"
+        f"{figures.flip_flops:,} flip-flops ({figures.gated:,} behind {figures.clock_gates:,} clock gates), {figures.area_um2:,.0f} um2, "
+        f"{1000 / figures.path.ns:.1f} MHz"
     )

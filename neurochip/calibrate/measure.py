@@ -35,6 +35,8 @@ class Figures:
     leakage_nw: float
     clock_pj: dict[str, float]  # per cycle: low, value, high
     path: TimedPath
+    gated: int = 0  # flip-flops behind a clock gate
+    clock_gates: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def figures_of(netlist: Netlist, memory_access_ns: float) -> Figures:
     """Area, leakage, clock and longest path; read data arrive `memory_access_ns` after the clock."""
     path = longest_path(netlist, WIRE_PF, {"row_rdata": memory_access_ns, "column_rdata": memory_access_ns})
     clock = {name: netlist.clock_pj(wire) for name, wire in WIRES_PF.items()}
-    return Figures(len(netlist.flip_flops), len(netlist.instances), netlist.area_um2, netlist.leakage_nw, clock, path)
+    size = len(netlist.flip_flops), len(netlist.instances), netlist.area_um2, netlist.leakage_nw
+    return Figures(*size, clock, path, netlist.gated, len(netlist.clock_gates))
 
 
 def activity_of(

@@ -1,6 +1,7 @@
 """A mapped netlist (yosys' JSON) and what its nets cost: loads, energy per toggle, energy of the clock."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -76,7 +77,7 @@ class Netlist:
     @property
     def gated(self) -> int:
         """Flip-flops behind a clock gate."""
-        return sum(i.nets[i.cell.clock_pin.name] not in self.clock_nets for i in self.flip_flops if i.cell.clock_pin)
+        return sum(1 for i in self.flip_flops if i.cell.clock_pin and i.nets[i.cell.clock_pin.name] not in self.clock_nets)
 
     @property
     def area_um2(self) -> float:
@@ -92,7 +93,7 @@ class Netlist:
         """Energy of one clock cycle: both edges of every clock pin that is not gated, inside its cell and on its capacitance."""
         clocked = (i for i in (*self.flip_flops, *self.clock_gates) if i.cell.clock_pin)
         pins = [i.cell.clock_pin for i in clocked if i.cell.clock_pin and i.nets[i.cell.clock_pin.name] in self.clock_nets]
-        return sum(2 * p.toggle_pj(0.0) + (p.capacitance_pf + wire_pf) * self.library.vdd_v**2 for p in pins if p)
+        return math.fsum(2 * p.toggle_pj(0.0) + (p.capacitance_pf + wire_pf) * self.library.vdd_v**2 for p in pins if p)
 
     def toggle_pj(self, wire_pf: float) -> dict[int, float]:
         """Energy of one toggle of every net but the clock: its driver inside, its load, and the pins it moves inside."""

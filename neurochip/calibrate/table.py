@@ -17,11 +17,12 @@ from neurochip.energy_report import PRICED
 
 ACCESSES = (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ)
 LEFT_OUT = (
-    "Layout and real wires (2 fF per pin are assumed), the clock tree, gate sizing and buffers for large fan-outs, clock gating (every "
-    "flip-flop is clocked in every cycle), other corners, toggles of the memory's data and mask pins, links between cores but for an "
+    "Layout and real wires (2 fF per pin are assumed), the clock tree, gate sizing and buffers for large fan-outs, "
+    "other corners, toggles of the memory's data and mask pins, links between cores but for an "
     "assumed hop. Not in the netlist: event counters and trace, which only observe. Prices of cores larger than those fitted are "
     "extrapolated along a line, the longest path along one over the logarithms of the sizes: a guess for hundreds of units."
 )
+NOT_GATED = " The clock is not gated: every flip-flop takes its energy in every cycle, working or waiting."
 NO_SHARE = "Least squares finds nothing beyond the events that come with it in the same cycles"
 NOT_HERE = "Does not happen in such a core"
 TOLERANCE = 0.15
@@ -41,6 +42,19 @@ class Table(Fitted):
         """The TOML file."""
         parts = [self._head(), self._events(), self._logic(), self._clock(), self._leakage(), self._area_and_timing(), self._macros()]
         return "\n".join([*parts, self._checks()])
+
+    @property
+    def gated_share(self) -> float:
+        """Share of the flip-flops that are behind a clock gate."""
+        figures = [figures for _, figures in self.measured.figures]
+        return sum(f.gated for f in figures) / sum(f.flip_flops for f in figures)
+
+    def _clock_gates(self) -> str:
+        cell = self.library.clock_gate()
+        if cell is None or not self.gated_share:
+            return "none: the library has no clock gate (latch_posedge), so every flip-flop is clocked in every cycle"
+        share = f"{100 * self.gated_share:.0f} % of the flip-flops"
+        return f"{cell.name}, {share} behind it; what a gated clock takes is in the prices of the events that let it through"
 
     def _source(self) -> str:
         return f"NETLIST of nc_core with {self.library.file}"
@@ -67,7 +81,7 @@ class Table(Fitted):
             *([f"node_nm = {self.node_nm:g}"] if self.node_nm else []),
             f"vdd_v = {self.library.vdd_v:g}",
             f"source = {quote(source)}",
-            f"left_out = {quote(LEFT_OUT)}",
+            f"left_out = {quote(LEFT_OUT if self.gated_share else LEFT_OUT + NOT_GATED)}",
             "",
             "[calibration]",
             f"chip = {quote(self.chip.name)}",
@@ -75,6 +89,7 @@ class Table(Fitted):
             f"cells = {quote(self.library.file)}",
             f"fitted_on = [{quote(f'cores of {sizes} (axons x neurons), {self.measured.cycles:,} cycles of netlists')}]",
             'tools = "yosys (synthesis), Icarus Verilog (simulation)"',
+            f"clock_gates = {quote(self._clock_gates())}",
             *([f"rtl = {quote(self.measured.rtl)}"] if self.measured.rtl else []),
             "",
             "[calibration.hold_out_error]  # (table - netlist) / netlist",
@@ -138,8 +153,8 @@ class Table(Fitted):
     def _clock(self) -> str:
         low, value, high = (sum(figures.clock_pj[name] for _, figures in self.measured.figures) for name in WIRES_PF)
         spread = Spread(low / value, high / value)
-        lines = ["# ---- clock: pJ per cycle of all flip-flops' clock pins, both edges; without gating a waiting core takes as much", ""]
-        for section, note in (("clock.busy_pj", "clock pins"), ("clock.idle_pj", "clock pins, not gated")):
+        lines = ["# ---- clock: pJ per cycle of all clock pins that are not gated, both edges; a waiting core takes as much", ""]
+        for section, note in (("clock.busy_pj", "clock pins that are not gated"), ("clock.idle_pj", "the same")):
             lines += self._by_role(section, lambda figures: figures.clock_pj["value"], spread, note)
         return "\n".join(lines)
 
