@@ -2,6 +2,7 @@
 
 import json
 import math
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
