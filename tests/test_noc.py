@@ -194,6 +194,16 @@ def test_a_gap_costs_nothing():
     assert result.ejected.tolist() == [31, 10**9 + 2, far + 2, far + 3]
 
 
+def test_a_tick_leaves_nothing_behind():
+    """After a tick that filled every FIFO and wheel, a small one is as on a new network: peaks, waits, pointers, everything."""
+    mesh = Mesh(4, 3, fifo_depth=3)
+    used = Network(mesh)
+    for n in (500, 3, 40, 0, 1):
+        tick = busy_tick(mesh, n, n)
+        for one, other in zip(used.run(*tick), Network(mesh).run(*tick), strict=True):
+            assert np.array_equal(one, other)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_cores_wake_on_time_whatever_the_gaps(seed):
     """Without traffic in the way every packet is injected when it is due: gaps around one turn of the wheel, many cores, many heaps."""
