@@ -2,7 +2,6 @@
 
 import json
 import math
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
