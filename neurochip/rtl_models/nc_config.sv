@@ -16,7 +16,7 @@ module nc_config #(
     input wire [31:0] wdata,
     output reg [31:0] rdata,
     output reg [BITS:0] p_learn,
-    output reg [15:0] beta,
+    output reg [10:0] beta,
     output reg [3:0] gain,
     output reg reads_potentials,
     input wire [BITS-1:0] neuron_state,
@@ -34,7 +34,7 @@ module nc_config #(
     always_ff @(posedge clk) begin
         if (writes && index == 20'd3) p_learn[BITS-1:0] <= wdata[BITS-1:0];
         if (writes && index == 20'd7) p_learn[BITS] <= wdata[0];
-        if (writes && index == 20'd4) beta <= wdata[15:0];
+        if (writes && index == 20'd4) beta <= wdata[10:0];
         if (writes && index == 20'd5) gain <= wdata[3:0];
         if (writes && index == 20'd6) reads_potentials <= wdata[0];
     end

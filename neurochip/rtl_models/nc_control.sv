@@ -42,6 +42,8 @@ module nc_control #(
     output reg [15:0] word,  // of the row; of an output or hidden soma's potential
     output reg [7:0] field,
     output reg [15:0] neuron,  // in hand in FIRE; of the error in BACK_INTEGRATE
+    output wire soma_moves,  // the next cycle evaluates a soma that this one does not
+    output wire [15:0] soma_ahead,  // which: its word is fetched now
     output reg minus,
     output reg is_first_error,
     output reg [15:0] access,
@@ -165,6 +167,8 @@ module nc_control #(
     wire [N_NEURONS-1:0] decided = N_NEURONS'(learns) << walk_neuron;
     wire [15:0] decided_word = 16'(32'(walk_neuron) / FIELDS);
     wire enters_fire = next == FIRE && state != FIRE;
+    assign soma_moves = enters_fire || (state == FIRE && !stall);
+    assign soma_ahead = enters_fire ? '0 : neuron + 16'd1;
     always_ff @(posedge clk) begin
         if (rst) state <= IDLE;
         else state <= next;

@@ -95,7 +95,7 @@ module nc_core #(
 
     // ---- configuration
     wire [BITS:0] p_learn;
-    wire [15:0] beta;
+    wire [10:0] beta;
     wire [3:0] gain;
     wire reads_potentials;
     wire [3:0] region = config_address[23:20];
@@ -106,7 +106,8 @@ module nc_core #(
     wire [3:0] state;
     wire stall, leaves_fire, own_any, own_after, walk_any, walk_more, walk_minus, walk_restart, walk_take, inbox_any, inbox_more;
     wire sums_any_after, sums_any_more, learns, minus, is_first_error, core_row_read, core_row_write;
-    wire [15:0] walk_neuron, axon, word, neuron, access, learn_word;
+    wire [15:0] walk_neuron, axon, word, neuron, access, learn_word, soma_ahead;
+    wire soma_moves;
     wire [7:0] field;
     wire [19:0] core_row_address;
     wire [N_AXONS-1:0] active;
@@ -146,6 +147,8 @@ module nc_core #(
         .word(word),
         .field(field),
         .neuron(neuron),
+        .soma_moves(soma_moves),
+        .soma_ahead(soma_ahead),
         .minus(minus),
         .is_first_error(is_first_error),
         .access(access),
@@ -173,7 +176,7 @@ module nc_core #(
     assign intensity_ready = state == neurochip_pkg::LOAD;
 
     // ---- generators
-    wire [BITS-1:0] neuron_word, axon_word, neuron_scan, axon_scan, learn_draw;
+    wire [BITS-1:0] word_ahead, axon_word, neuron_scan, axon_scan, learn_draw;
     wire [NEURON_STATES*BITS-1:0] neuron_states;
     wire [AXON_STATES*BITS-1:0] axon_states;
     wire [15:0] sum_axon;
@@ -189,8 +192,8 @@ module nc_core #(
         .shift(config_access && region == 4'd1),
         .scan_in(config_write ? config_wdata[BITS-1:0] : neuron_scan),
         .scan_out(neuron_scan),
-        .unit(neuron),
-        .word(neuron_word),
+        .unit(soma_ahead),
+        .word(word_ahead),
         .states(neuron_states)
     );
     nc_rng_bank #(
@@ -208,6 +211,8 @@ module nc_core #(
         .word(axon_word),
         .states(axon_states)
     );
+    reg [BITS-1:0] neuron_word;  // of the soma in hand: the choice among all generators is made a cycle ahead
+    always_ff @(posedge clk) if (soma_moves) neuron_word <= word_ahead;
     reg [BITS-1:0] learn_state;
     wire is_certain;
     nc_rng_next #(
@@ -304,7 +309,8 @@ module nc_core #(
                 .neuron(neuron),
                 .potential(potential),
                 .beta(beta),
-                .word(neuron_word),
+                .fetch(soma_moves),
+                .word_ahead(word_ahead),
                 .winner(winner)
             );
             assign soma_spikes = 32'(neuron) == N_NEURONS - 1;

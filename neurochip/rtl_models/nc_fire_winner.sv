@@ -10,15 +10,17 @@ module nc_fire_winner #(
     input wire is_first,
     input wire [15:0] neuron,
     input wire signed [ACC_BITS-1:0] potential,
-    input wire [15:0] beta,
-    input wire [BITS-1:0] word,
+    input wire [10:0] beta,  // at most 64, in 1/16
+    input wire fetch,
+    input wire [BITS-1:0] word_ahead,  // of the neuron of the next cycle
     output wire [15:0] winner
 );
-    localparam int SCORE_BITS = (ACC_BITS + 17 > neurochip_pkg::GUMBEL_BITS ? ACC_BITS + 17 : neurochip_pkg::GUMBEL_BITS) + 1;
+    localparam int SCORE_BITS = (ACC_BITS + 12 > neurochip_pkg::GUMBEL_BITS ? ACC_BITS + 12 : neurochip_pkg::GUMBEL_BITS) + 1;
     localparam int GUMBEL_BITS = neurochip_pkg::GUMBEL_BITS;
-    wire [neurochip_pkg::GUMBEL_ADDRESS_BITS-1:0] address = word[BITS-1-:neurochip_pkg::GUMBEL_ADDRESS_BITS];
-    wire signed [GUMBEL_BITS-1:0] noise = neurochip_pkg::GUMBEL[32'(address)*GUMBEL_BITS+:GUMBEL_BITS];
-    wire signed [16:0] gain = {1'b0, beta};
+    wire [neurochip_pkg::GUMBEL_ADDRESS_BITS-1:0] address = word_ahead[BITS-1-:neurochip_pkg::GUMBEL_ADDRESS_BITS];
+    reg signed [GUMBEL_BITS-1:0] noise;  // looked up a cycle ahead: table, product and compare in one cycle would be the core's longest path
+    always_ff @(posedge clk) if (fetch) noise <= neurochip_pkg::GUMBEL[32'(address)*GUMBEL_BITS+:GUMBEL_BITS];
+    wire signed [11:0] gain = {1'b0, beta};
     wire signed [SCORE_BITS-1:0] product = SCORE_BITS'(potential) * SCORE_BITS'(gain);
     wire signed [SCORE_BITS-1:0] score = (product >>> neurochip_pkg::BETA_FRAC_BITS) + SCORE_BITS'(noise);
 
@@ -34,6 +36,6 @@ module nc_fire_winner #(
         end
     end
 
-    wire unused = &{1'b0, word};
+    wire unused = &{1'b0, word_ahead};
 endmodule
 `default_nettype wire
