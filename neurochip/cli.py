@@ -147,11 +147,13 @@ def calibrate(**options: Any) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--quick", is_flag=True, help="Fewer repeats and no scaling table.")
-def bench(as_json: bool, quick: bool) -> None:
+@click.option("--noc", is_flag=True, help="Measure the network-on-chip instead: packet hops per second on a 16 x 16 mesh.")
+def bench(as_json: bool, quick: bool, noc: bool) -> None:
     """Measure synaptic operations per second against the best this machine does at adding weight rows."""
     from neurochip import bench as benchmark
+    from neurochip import bench_noc
 
-    benchmark.main(as_json, quick)
+    bench_noc.noc_bench(as_json, quick) if noc else benchmark.main(as_json, quick)
 
 
 @main.command()
