@@ -331,6 +331,15 @@ def test_a_tick_of_just_the_budget_is_no_overrun():
         assert verdict(mesh, network.totals, 50, budget).overruns == overruns
 
 
+def test_ties_of_the_verdict():
+    """Of packets ejected in the same cycle the first counts; a core that works until the last packet has arrived bounds the tick."""
+    mesh = Mesh(2, 1)
+    for busy, bound in (((), "(0,0) distance"), ((0, 1), "(0,0) distance"), ((0, 2), "(1,0) work"), ((2, 2), "(0,0) work")):
+        network = Network(mesh)
+        network.run([0, 0], [0, 1], [0, 1], busy)  # both ejected in cycle 1
+        assert verdict(mesh, network.totals, 100).bounds == {bound: 1}
+
+
 def test_a_core_that_stalls_takes_as_many_cycles_longer():
     for stalls, cycles in ((False, 20), (True, 21)):
         mesh = Mesh(2, 1, fifo_depth=1, core_stalls=stalls)
