@@ -203,7 +203,7 @@ def run_with_clock(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clocked")
     _, table = made(folder)
     path = write_experiment(folder, n_train=10, n_test=5, epochs=1)
-    arguments = ["--set", f'energy.table="{table}"', "--set", 'chip.preset="plain_sram"', "--quiet"]
+    arguments = ["--set", f'energy.table="{table}"', "--set", 'chip.preset="plain_sram"', "--set", "chip.clock_mhz=100", "--quiet"]
     result = CliRunner().invoke(main, ["run", str(path), "--out", str(folder / "run"), *arguments])
     assert result.exit_code == 0, result.output
     return folder / "run", table, path
@@ -228,7 +228,7 @@ def test_run_has_a_clock_line(run_with_clock):
 def test_run_shows_area_clock_and_range(run_with_clock):
     folder, path, _ = run_with_clock
     summary = load_run(folder).summary
-    found, chip, table = summary["silicon"], load_chip("plain_sram", {}, "t"), load_table(path)
+    found, chip, table = summary["silicon"], load_chip("plain_sram", {"clock_mhz": 100}, "t"), load_table(path)
     assert found == silicon(chip, table, 2)
     assert found["logic_um2"] == pytest.approx(2 * (500 + 30 * 1024 + 50 * 256), rel=1e-3)
     assert found["memory_um2"] == pytest.approx(2 * 64 * 5000)
