@@ -24,6 +24,7 @@ from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
 from neurochip.core.rng import GENERATORS
 from neurochip.core.state import N_COUNTS
 from neurochip.energy import available_tables, load_table
+from neurochip.energy_core import ROLES, Core
 from neurochip.energy_report import PRICED
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
@@ -225,15 +226,19 @@ def test_chip_loads_times_every_event_and_holds_a_full_core(name):
 @pytest.mark.parametrize("name", CHIPS)
 def test_every_table_prices_every_chip(name, table):
     core = load_chip(name, {}, "test").core
-    priced = load_table(table).for_memory(core.word_bits, core.bank_words)
-    assert set(priced.prices) == set(PRICED) == set(Event) - set(OBSERVED)
-    assert priced.pj[Event.WORD_READ] + priced.pj[Event.ACCUMULATE] > 0  # a table may hold a synaptic operation in either
+    for role in ROLES:
+        priced = load_table(table).for_memory(core.word_bits, core.bank_words, Core(core.n_axons, core.n_neurons, (role,)))
+        assert set(priced.prices) == set(PRICED) == set(Event) - set(OBSERVED)
+        assert priced.pj[Event.WORD_READ] + priced.pj[Event.ACCUMULATE] > 0  # a table may hold a synaptic operation in either
+
+
+SHAPES = {"emnist_letters": (784, 26), "nmnist": (2312, 10)}  # inputs and classes, where not MNIST's
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_loads_and_fits_its_chip(name):
     setup = load_setup(name)
-    placements = place(setup, 784, 10)
+    placements = place(setup, *SHAPES.get(setup.experiment.data.name, (784, 10)))
     assert setup.experiment.name == name
     assert len(placements) <= setup.chip.n_cores
     assert len(setup.sha256()) == 64
