@@ -68,7 +68,7 @@ def main(cycles: int, samples: int, periods: bool) -> None:
     if samples:
         for name, path in shipped("experiments").items():
             if datasets.holds_events(read_toml(path)["data"]["name"]):
-                console.print(f"{name:<26}not compared: spikes from a sensor are not in the RTL yet", highlight=False)
+                console.print(f"{name:<26}not compared: spikes from a sensor are not in the RTL yet", highlight=False, soft_wrap=True)
                 continue
             job = (
                 name,
