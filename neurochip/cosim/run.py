@@ -110,7 +110,7 @@ def print_coverage(outcome: Outcome, console: Console) -> None:
     seen = {name: n for name, n in outcome.cover.items() if n}
     table = Table(title="met in this run", title_style="bold", title_justify="left", box=None, show_header=False, pad_edge=False)
     for _ in range(3):
-        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ignore")
         table.add_column(justify="right", no_wrap=True)
     cells = [cell for name, n in seen.items() for cell in (name.replace("_", " "), f"{n:,}  ")]
     for i in range(0, len(cells), 6):
