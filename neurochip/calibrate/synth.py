@@ -5,8 +5,6 @@ can be told apart by block. Optimisation across blocks is lost; the area is a fe
 """
 
 import hashlib
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 from neurochip.calibrate.cells import Library
@@ -17,22 +15,6 @@ from neurochip.cosim.yosys import run_yosys
 MAPPER = "+strash;dc2;&get,-n;&dch,-f;&nf,{D};&put"
 FEWEST_GATED = 4  # flip-flops behind one clock gate: below that the gate costs more than it saves
 CLOCK_PS = 10000  # target of the mapper: it trades area for speed up to this
-
-
-def elaborate(sources: Sequence[Path], top: str, folder: Path) -> dict[str, str]:
-    """Read `sources` (package first) below `top` into folder/elaborated.il; return the modules of the instances in `top`, by name."""
-    files = " ".join(str(path.resolve()) for path in sources)
-    script = [
-        f"read_verilog -sv {files}",
-        f"hierarchy -check -top {top}",
-        "proc",
-        "write_rtlil elaborated.il",
-        "write_json elaborated.json",
-    ]
-    run_yosys("\n".join(script), folder)
-    cells = json.loads((folder / "elaborated.json").read_text(encoding="utf-8"))["modules"][top]["cells"]
-    kinds = {name: entry["type"] for name, entry in cells.items()}
-    return {name: kind for name, kind in kinds.items() if kind.startswith("$paramod") or not kind.startswith("$")}
 
 
 def synthesise(design: Path, top: str, library: Library, folder: Path) -> Netlist:

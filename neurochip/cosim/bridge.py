@@ -33,7 +33,6 @@ class Rtl:
     def __init__(self, library: Path, vcd: tuple[Path, int, int] | None = None) -> None:
         self._lib = ctypes.CDLL(str(library))
         self._lib.nc_new.restype = _POINTER
-        self._lib.nc_cycle.restype = ctypes.c_uint64
         path, first, last = vcd or (Path("unused"), 0, 0)
         self._chip = _POINTER(self._lib.nc_new(str(path).encode(), ctypes.c_uint64(first), ctypes.c_uint64(last)))
 
@@ -43,20 +42,9 @@ class Rtl:
             self._lib.nc_free(self._chip)
             self._chip = _POINTER()
 
-    def __enter__(self) -> "Rtl":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.close()
-
     def reset(self) -> None:
         """Two cycles of reset: states, queues and counters; not memories and generators."""
         self._lib.nc_reset(self._chip)
-
-    @property
-    def cycle(self) -> int:
-        """Clock cycles since the chip was made, reset and configuration included."""
-        return int(self._lib.nc_cycle(self._chip))
 
     def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
         """Write uint32 values to successive configuration addresses (or all to one, with increment 0)."""

@@ -5,7 +5,7 @@ images, ticks, and how often the network holds packets back. Before most program
 """
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -142,9 +142,7 @@ def _pixels(draw: np.random.Generator, samples: int, inputs: int) -> np.ndarray:
     return np.ascontiguousarray(grey, dtype=np.uint8)
 
 
-def run_programs(
-    case: Case, library: Path, seeds: Iterable[int], samples: int = 3, on_cycles: Callable[[int], None] = lambda n: None
-) -> Iterator[tuple[int, lockstep.Outcome]]:
+def run_programs(case: Case, library: Path, seeds: Iterable[int], samples: int = 3) -> Iterator[tuple[int, lockstep.Outcome]]:
     """Run the programs of these seeds on the built case; yield (seed, outcome), the last one with the first difference."""
     setup, placements = case_setup(case)
     chip, step = setup.chip, None
@@ -156,7 +154,6 @@ def run_programs(
         else:
             step.restart(made.state, made.run, made.reset_after, made.pixels[0])
         outcome = step.run(made.pixels, made.labels, made.stall_seed, made.stalls_of_256)
-        on_cycles(outcome.compared_cycles)
         yield seed, outcome
         if outcome.divergence is not None:
             return

@@ -68,6 +68,15 @@ struct Job {
     uint64_t cycle, expected[4], got[4];
 };
 
+void nc_reset(Chip* chip) {
+    chip->top->rst = 1;
+    for (int i = 0; i < CYCLES_OF_RESET; ++i) {
+        chip->settle();
+        chip->clock();
+    }
+    chip->top->rst = 0;
+}
+
 Chip* nc_new(const char* vcd_path, uint64_t vcd_from, uint64_t vcd_to) {
     Chip* chip = new Chip;
     chip->context.randReset(2);
@@ -86,22 +95,8 @@ Chip* nc_new(const char* vcd_path, uint64_t vcd_from, uint64_t vcd_to) {
     top->config_read = top->config_write = 0;
     top->sample_valid = top->intensity_valid = 0;
     top->spike_stall = top->error_stall = 0;
-    top->rst = 1;
-    for (int i = 0; i < CYCLES_OF_RESET; ++i) {
-        chip->settle();
-        chip->clock();
-    }
-    top->rst = 0;
+    nc_reset(chip);
     return chip;
-}
-
-void nc_reset(Chip* chip) {
-    chip->top->rst = 1;
-    for (int i = 0; i < CYCLES_OF_RESET; ++i) {
-        chip->settle();
-        chip->clock();
-    }
-    chip->top->rst = 0;
 }
 
 // Run without comparing, so that a reset can hit any cycle.
@@ -229,8 +224,6 @@ int nc_run(Chip* chip, Job* job) {
     }
     return 0;
 }
-
-uint64_t nc_cycle(const Chip* chip) { return chip->cycle; }
 
 void nc_free(Chip* chip) {
 #ifdef NC_VCD
