@@ -124,11 +124,10 @@ class Design:
 
     def configuration(self) -> list[tuple[int, int, int]]:
         """(core, address, value) of every configuration write, in order."""
-        chip, state = self.chip, self.simulator.state
+        state = self.simulator.state
         set_rule(state, self.simulator.setup.experiment, 0)
         writes = _Writes()
-        wiring = Wiring(state, self.placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
-        load(writes, state, wiring, self.run())  # type: ignore[arg-type]
+        load(writes, state, Wiring(state, self.placements, self.chip), self.run())  # type: ignore[arg-type]
         return writes.all
 
     def counts(self) -> np.ndarray:

@@ -145,11 +145,11 @@ def _pixels(draw: np.random.Generator, samples: int, inputs: int) -> np.ndarray:
 def run_programs(case: Case, library: Path, seeds: Iterable[int], samples: int = 3) -> Iterator[tuple[int, lockstep.Outcome]]:
     """Run the programs of these seeds on the built case; yield (seed, outcome), the last one with the first difference."""
     setup, placements = case_setup(case)
-    chip, step = setup.chip, None
+    step = None
     for number, seed in enumerate(seeds):
         made = program(case, seed, samples)
         if step is None or number % PROGRAMS_PER_SESSION == 0:
-            wiring = Wiring(made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
+            wiring = Wiring(made.state, placements, setup.chip)
             step = lockstep.Lockstep(made.state, wiring, library, made.run, "spike_backprop")
         else:
             step.restart(made.state, made.run, made.reset_after, made.pixels[0])

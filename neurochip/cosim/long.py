@@ -37,9 +37,9 @@ def programs_of(case: cases.Case, wanted: int, console: Console) -> Outcome:
 def whole_period(case: cases.Case) -> Outcome:
     """One program of so many ticks that the free-running generators go through their whole period."""
     setup, placements = cases.case_setup(case)
-    made, chip = cases.program(case, 1, samples=PERIOD_TICKS // 1000 + 1), setup.chip
-    wiring = Wiring(made.state, placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
-    library = verilator.build(package.package_text(chip, placements, f"case {case.name}"))
+    made = cases.program(case, 1, samples=PERIOD_TICKS // 1000 + 1)
+    wiring = Wiring(made.state, placements, setup.chip)
+    library = verilator.build(package.package_text(setup.chip, placements, f"case {case.name}"))
     return Lockstep(made.state, wiring, library, run_vector(1000, 0, 0, True), "spike_backprop").run(made.pixels, made.labels)
 
 

@@ -63,7 +63,7 @@ def cosim_job(
     chosen = simulator.order(0, len(pixels))[:samples]
     set_rule(simulator.state, experiment, 0)
     run = run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns)
-    wiring = Wiring(simulator.state, simulator.placements, chip.core.word_bits, chip.cycles_per_tick.network, chip.cycles_per_tick.barrier)
+    wiring = Wiring(simulator.state, simulator.placements, chip)
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
     source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")
     return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source)

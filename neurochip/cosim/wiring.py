@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from neurochip.build import weights_of
+from neurochip.chip import Chip
 from neurochip.core.engine import Run
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import ChipState, P
@@ -21,11 +22,11 @@ IDENTITY = 0x4E430001
 class Wiring:
     """What the RTL must be told of a chip beside its arrays: how words are packed, how long the barrier takes."""
 
-    def __init__(self, state: ChipState, placements: Sequence[Placement], word_bits: int, network_cycles: int, barrier_cycles: int) -> None:
-        self.placements, self.word_bits = placements, word_bits
-        self.slices = -(-word_bits // 32)
+    def __init__(self, state: ChipState, placements: Sequence[Placement], chip: Chip) -> None:
+        self.placements, self.word_bits = placements, chip.core.word_bits
+        self.slices = -(-self.word_bits // 32)
         self.weight_bits = np.array([place.weight_bits for place in placements], dtype=np.int64)
-        self.quiet = network_cycles + barrier_cycles - BARRIER_CYCLES
+        self.quiet = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier - BARRIER_CYCLES
         self.shared = state.rng_param[RngParam.SHARING] != Sharing.PER_UNIT
 
 
