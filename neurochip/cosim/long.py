@@ -10,7 +10,7 @@ from rich.console import Console
 
 from neurochip import datasets
 from neurochip.config import read_toml, shipped
-from neurochip.cosim import cases, package, verilator
+from neurochip.cosim import cases
 from neurochip.cosim.lockstep import Lockstep, Outcome
 from neurochip.cosim.run import Options, print_coverage, run_verilator
 from neurochip.cosim.setup import cosim_job
@@ -21,14 +21,14 @@ PERIOD_CASES = ("broadcast_lfsr", "broadcast_plain")  # 16-bit generators on chi
 PERIOD_TICKS = 66000
 
 
-def programs_of(case: cases.Case, wanted: int, console: Console) -> Outcome:
+def programs_of(case: cases.Case, wanted: int) -> Outcome:
     """Programs 0, 1, 2, ... of a case until `wanted` core cycles are compared."""
     total = Outcome()
     library = cases.case_library(case)
     for seed, outcome in cases.run_programs(case, library, range(10**9), samples=12):
         total.add(outcome)
         if outcome.divergence is not None:
-            console.print(f"{case.name}, program {seed}: {outcome.divergence.text}", markup=False, highlight=False, soft_wrap=True)
+            outcome.divergence.text = f"{case.name}, program {seed}: {outcome.divergence.text}"
         if outcome.divergence is not None or total.compared_cycles >= wanted:
             return total
     return total
@@ -39,8 +39,8 @@ def whole_period(case: cases.Case) -> Outcome:
     setup, placements = cases.case_setup(case)
     made = cases.program(case, 1, samples=PERIOD_TICKS // 1000 + 1)
     wiring = Wiring(made.state, placements, setup.chip)
-    library = verilator.build(package.package_text(setup.chip, placements, f"case {case.name}"))
-    return Lockstep(made.state, wiring, library, run_vector(1000, 0, 0, True), "spike_backprop").run(made.pixels, made.labels)
+    step = Lockstep(made.state, wiring, cases.case_library(case), run_vector(1000, 0, 0, True), "spike_backprop")
+    return step.run(made.pixels, made.labels)
 
 
 def report(console: Console, name: str, outcome: Outcome, started: float) -> None:
@@ -62,7 +62,7 @@ def main(cycles: int, samples: int, periods: bool) -> None:
     """Compare the RTL with the simulator at length."""
     console, total = Console(), Outcome()
     wanted = -(-cycles // len(cases.CASES))
-    jobs = [(f"programs of {case.name}", lambda case=case: programs_of(case, wanted, console)) for case in cases.CASES]
+    jobs = [(f"programs of {case.name}", lambda case=case: programs_of(case, wanted)) for case in cases.CASES]
     if periods:
         jobs += [(f"period of {case.name}", lambda case=case: whole_period(case)) for case in cases.CASES if case.name in PERIOD_CASES]
     if samples:
