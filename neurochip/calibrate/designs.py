@@ -14,8 +14,8 @@ from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.rng import jump_table
-from neurochip.cosim.lockstep import Wiring, load
 from neurochip.cosim.package import package_text, refuse_if_not_rtl
+from neurochip.cosim.wiring import Wiring, Writes, load
 from neurochip.energy import load_table
 from neurochip.energy_core import Core, roles_of
 from neurochip.experiment import Experiment, Setup
@@ -122,13 +122,13 @@ class Design:
         ticks = self.stimulus.ticks
         return run_vector(ticks, 3 if self.stimulus.learning else ticks, 3, self.stimulus.learning)
 
-    def configuration(self) -> list[tuple[int, int, int]]:
-        """(core, address, value) of every configuration write, in order."""
+    def configuration(self) -> np.ndarray:
+        """Every configuration write in order, uint64 (writes,) as `port_words` has them."""
         state = self.simulator.state
         set_rule(state, self.simulator.setup.experiment, 0)
-        writes = _Writes()
-        load(writes, state, Wiring(state, self.placements, self.chip), self.run())  # type: ignore[arg-type]
-        return writes.all
+        writes = Writes()
+        load(writes, state, Wiring(state, self.placements, self.chip), self.run())
+        return writes.words()
 
     def counts(self) -> np.ndarray:
         """Run the simulator on the same samples: counters int64 (cores, phases, events). The chip's state moves on."""
@@ -140,13 +140,3 @@ class Design:
         jump = jump_table(simulator.state.rng_param, self.stimulus.ticks)
         run_samples(simulator.state, run, rule.on_error, jump, *of_images(pixels), labels, votes)
         return simulator.take_counts(len(labels)).counts.reshape(-1, N_PHASES, N_EVENTS)
-
-
-class _Writes:
-    """Takes the place of a verilated chip: keeps what is written."""
-
-    def __init__(self) -> None:
-        self.all: list[tuple[int, int, int]] = []
-
-    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
-        self.all += [(core, address + increment * i, int(value) & 0xFFFFFFFF) for i, value in enumerate(np.asarray(values))]

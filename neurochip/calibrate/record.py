@@ -35,7 +35,7 @@ def record(design: Design, sources: Sequence[Path], ports: dict[str, int], folde
     Raises NeurochipError if the RTL did other work than the simulator: then no netlist of it is worth a price.
     """
     writes, (pixels, labels) = design.configuration(), design.samples()
-    (folder / "config.mem").write_text("\n".join(f"{c:02x}{a:06x}{v:08x}" for c, a, v in writes) + "\n", encoding="ascii")
+    (folder / "config.mem").write_text("\n".join(f"{word:016x}" for word in writes) + "\n", encoding="ascii")
     (folder / "pixels.mem").write_text("\n".join(f"{p:02x}" for p in pixels.ravel()) + "\n", encoding="ascii")
     (folder / "labels.mem").write_text("\n".join(f"{n:04x}" for n in labels) + "\n", encoding="ascii")
     n_cores = len(design.placements)

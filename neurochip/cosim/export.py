@@ -17,7 +17,7 @@ from neurochip.cosim.lockstep import copy_of, longest_tick
 from neurochip.cosim.record import decode
 from neurochip.cosim.setup import CosimJob
 from neurochip.cosim.verilator import RTL, sources
-from neurochip.cosim.wiring import Wiring, generators, load, pack, readable
+from neurochip.cosim.wiring import Wiring, Writes, generators, load, pack, port_words, readable
 from neurochip.errors import NeurochipError
 
 MOST_BYTES = 2 << 30
@@ -53,22 +53,6 @@ class Golden:
         self.records = np.concatenate(parts)
 
 
-class _Writes:
-    """Configuration writes as a list of 64-bit words: core, address, data."""
-
-    def __init__(self) -> None:
-        self.words: list[np.ndarray] = []
-
-    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
-        """Note the writes."""
-        self.words.append(_port_words(core, address, np.asarray(values), increment))
-
-
-def _port_words(core: int, address: int, values: np.ndarray, increment: int) -> np.ndarray:
-    addresses = np.uint64(address) + np.arange(len(values), dtype=np.uint64) * np.uint64(increment)
-    return np.uint64(core) << np.uint64(56) | addresses << np.uint64(32) | values.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
-
-
 def export(job: CosimJob, folder: Path, rtl: Path = RTL) -> list[Path]:
     """Write the export into a new or empty folder and return its files. Raises NeurochipError if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -91,13 +75,14 @@ def export(job: CosimJob, folder: Path, rtl: Path = RTL) -> list[Path]:
 
 def write_vectors(golden: Golden, folder: Path) -> None:
     """What the test bench reads: configuration, stimulus, expected records and registers."""
-    writes = _Writes()
-    load(writes, golden.before, golden.wiring, golden.run)
+    port = Writes()
+    load(port, golden.before, golden.wiring, golden.run)
+    writes = port.words()
     reads = [
-        _port_words(entry.core, entry.address, entry.expected, entry.increment)
+        port_words(entry.core, entry.address, entry.expected, entry.increment)
         for entry in readable(golden.after, golden.wiring, golden.run, golden.votes[-1])
     ]
-    _hex(folder / "config_writes.memh", np.concatenate(writes.words), 16)
+    _hex(folder / "config_writes.memh", writes, 16)
     _hex(folder / "config_reads.memh", np.concatenate(reads), 16)
     _hex(folder / "intensities.memh", golden.pixels.ravel(), 2)
     _hex(folder / "labels.memh", golden.label.view(np.uint32), 8)
@@ -107,7 +92,7 @@ def write_vectors(golden: Golden, folder: Path) -> None:
         for block in np.array_split(golden.records.view(np.uint64), max(1, len(golden.records) >> 14)):
             file.writelines(f"{d:016x}{c:016x}{b:016x}{a:016x}\n" for a, b, c, d in block.tolist())
     sizes = {
-        "N_WRITES": sum(map(len, writes.words)), "N_READS": sum(map(len, reads)), "N_SAMPLES": len(golden.labels),
+        "N_WRITES": len(writes), "N_READS": sum(map(len, reads)), "N_SAMPLES": len(golden.labels),
         "N_TICKS": len(golden.label), "N_RECORDS": len(golden.records),
     }  # fmt: skip
     lines = [f"localparam {name} = {value};" for name, value in sizes.items()]

@@ -51,6 +51,27 @@ class Port(Protocol):
         """Write values to successive addresses."""
 
 
+def port_words(core: int, address: int, values: np.ndarray, increment: int) -> np.ndarray:
+    """Accesses to the port as uint64 (values,): core in the upper 8 bits, address in the next 24, data in the lower 32."""
+    addresses = np.uint64(address) + np.arange(len(values), dtype=np.uint64) * np.uint64(increment)
+    return np.uint64(core) << np.uint64(56) | addresses << np.uint64(32) | values.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
+
+
+class Writes:
+    """A port that keeps what is written."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+
+    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
+        """Note the writes."""
+        self._parts.append(port_words(core, address, np.asarray(values), increment))
+
+    def words(self) -> np.ndarray:
+        """All writes in order, as port_words."""
+        return np.concatenate(self._parts)
+
+
 def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
     """Write everything that the chip holds into the RTL, by its configuration port."""
     rtl.write(BARRIER_CORE, 0, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]])
