@@ -43,17 +43,6 @@ class Status(IntEnum):
 
 
 @kernel
-def most_records(chip):
-    """Records that the longest tick of all cores can need."""
-    total = 0
-    for c in range(chip.param.shape[0]):
-        p = chip.param[c]
-        words = p[P.N_AXONS] * p[P.ROW_WORDS]
-        total += 1 + 2 * p[P.N_AXONS] + 3 * words + p[P.N_NEURONS] * (3 + p[P.COLUMN_ACCESSES])
-    return total
-
-
-@kernel
 def sums_differ(core, sums, made, n, is_narrow):
     """Does a sum added word by word differ from what the phase made?"""
     differs = 0
@@ -71,6 +60,7 @@ EMIT = types.UniTuple(_I8, 2)(
     types.Array(types.int32, 1, "C", readonly=True),
     types.int32[:, ::1],
     _I8[::1],
+    _I8,
     _I8[::1],
     _I8[:, ::1],
     _I8[:, ::1],
@@ -81,15 +71,16 @@ EMIT = types.UniTuple(_I8, 2)(
 
 
 @njit(EMIT, cache=True, nogil=True)
-def emit(chip, run, on_error, pixels, labels, votes, weight_bits, position, records, start, length, label, cover):
+def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
     """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
 
-    position int64 (3,): sample, tick to go on with (changed); the records written. records int64 (n, 4); start, length int64 (ticks,
-    cores): where a core's tick lies; label int32 (ticks,): the label where a tick begins a sample, else -1; cover int64 (Cover,).
+    room: records that the longest tick can need, and there must be as many. position int64 (3,): sample, tick to go on with (changed); the
+    records written. records int64 (n, 4); start, length int64 (ticks, cores): where a core's tick lies; label int32 (ticks,): the label
+    where a tick begins a sample, else -1; cover int64 (Cover,).
     Return (Status, ticks written).
     """
     n_cores = chip.param.shape[0]
-    busy, settled, room = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64), most_records(chip)
+    busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     widest = chip.words.shape[0]
     sums, direction, touched = np.zeros(widest, np.int64), np.zeros(widest, np.int64), np.zeros(widest, np.int64)
     winner, at, n_ticks = 0, 0, 0

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.build import weights_of
-from neurochip.core import rules
 from neurochip.core.state import ChipState
-from neurochip.cosim.cycles import Cover, Status, emit
-from neurochip.cosim.lockstep import copy_of, longest_tick
+from neurochip.cosim.cycles import Cover
+from neurochip.cosim.expected import expected_cycles
+from neurochip.cosim.lockstep import copy_of
 from neurochip.cosim.record import decode
 from neurochip.cosim.setup import CosimJob
 from neurochip.cosim.verilator import RTL, sources
@@ -31,25 +31,18 @@ class Golden:
         """Run the samples; `state` ends as the chip after them."""
         self.before, self.after, self.wiring, self.run, self.pixels, self.labels = copy_of(state), state, wiring, run, pixels, labels
         n_ticks, n_cores = len(labels) * int(run[0]), len(wiring.placements)
-        room = 2 * longest_tick(state)
         self.start, self.length = np.zeros((n_ticks, n_cores), dtype=np.int64), np.zeros((n_ticks, n_cores), dtype=np.int64)
         self.label, self.votes = np.zeros(n_ticks, dtype=np.int32), np.zeros((len(labels), wiring.placements[-1].neurons), dtype=np.int32)
-        position, cover, parts, done, written = np.zeros(3, dtype=np.int64), np.zeros(len(Cover), dtype=np.int64), [], 0, 0
-        records = np.zeros((max(1 << 16, room), 4), dtype=np.int64)
-        on_error, status = rules.load(rule).on_error, Status.FULL
-        while status == Status.FULL:
-            views = (self.start[done:], self.length[done:], self.label[done:])
-            status, n = emit(state, run, on_error, pixels, labels, self.votes, wiring.weight_bits, position, records, *views, cover)
-            if status in (Status.CYCLES, Status.SUMS):
-                raise RuntimeError(f"the cycle writer contradicts the kernels ({Status(status).name}) in tick {done + n}")
-            views[0][:n] += written
-            written += int(position[2])
+        cover, parts, done, written = np.zeros(len(Cover), dtype=np.int64), [], 0, 0
+        for chunk in expected_cycles(state, run, rule, pixels, labels, wiring.weight_bits, self.votes, cover):
+            ticks = slice(done, done + len(chunk.label))
+            self.start[ticks], self.length[ticks], self.label[ticks] = chunk.start + written, chunk.length, chunk.label
+            done, written = ticks.stop, written + len(chunk.records)
             if written * 65 > MOST_BYTES:
                 raise NeurochipError(
                     f"the expected trace is longer than {MOST_BYTES >> 30} GiB of text; ask for fewer --samples or --ticks"
                 )
-            parts.append(records[: position[2]].copy())
-            done += n
+            parts.append(chunk.records.copy())
         self.records = np.concatenate(parts)
 
 

@@ -5,7 +5,7 @@ must end in the same state, the last two must agree in every cycle and in everyt
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,15 +16,14 @@ from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, jump_table
-from neurochip.core.state import ChipState, P
-from neurochip.cosim.bridge import Rtl, make_job
-from neurochip.cosim.cycles import Cover, Status, emit
+from neurochip.core.state import ChipState
+from neurochip.cosim.bridge import Job, Rtl, make_job
+from neurochip.cosim.cycles import Cover
+from neurochip.cosim.expected import Chunk, Contradiction, expected_cycles
 from neurochip.cosim.record import differences, line, show
 from neurochip.cosim.wiring import Wiring, load, read_back
 from neurochip.stimulus import of_images
 
-MOST_RECORDS = 1 << 20  # 32 MiB of records at a time, unless one tick needs more
-MOST_TICKS = 4096
 EVENTS_SHOWN = 12
 
 
@@ -69,12 +68,7 @@ class Lockstep:
         self, state: ChipState, wiring: Wiring, library: Path, run: np.ndarray, rule: str, vcd: tuple[Path, int, int] | None = None
     ):
         self.state, self.wiring, self.vector = state, wiring, run
-        self.on_error = rules.load(rule).on_error
-        self.rtl = Rtl(library, vcd)
-        n_cores, room = len(wiring.placements), 2 * longest_tick(state)
-        self.records = np.empty((max(MOST_RECORDS, room), 4), dtype=np.int64)
-        self.start, self.length = np.empty((MOST_TICKS, n_cores), dtype=np.int64), np.empty((MOST_TICKS, n_cores), dtype=np.int64)
-        self.label = np.empty(MOST_TICKS, dtype=np.int32)
+        self.rule, self.rtl = rule, Rtl(library, vcd)
         load(self.rtl, state, wiring, run)
 
     def restart(self, state: ChipState, run: np.ndarray, cycles_before_reset: int, intensity: np.ndarray) -> None:
@@ -100,8 +94,12 @@ class Lockstep:
         votes, counts_before = engine_votes.copy(), self.state.counts.copy()
         cycles_before = int(self.state.cycles[:, 0].sum())
         jump = jump_table(self.state.rng_param, int(self.vector[Run.TICKS]))
-        run_samples(engine, self.vector, self.on_error, jump, *of_images(pixels), labels, engine_votes)
-        self._compare_cycles(pixels, labels, votes, cover, outcome, stall_seed, stalls_of_256, on_ticks)
+        run_samples(engine, self.vector, rules.load(self.rule).on_error, jump, *of_images(pixels), labels, engine_votes)
+        chunks = expected_cycles(self.state, self.vector, self.rule, pixels, labels, self.wiring.weight_bits, votes, cover)
+        try:
+            self._compare_cycles(chunks, pixels, outcome, stall_seed, stalls_of_256, on_ticks)
+        except Contradiction as fault:
+            outcome.divergence = Divergence(str(fault))
         if outcome.divergence is None:
             faults = [*states_differ(self.state, engine), *([] if (votes == engine_votes).all() else ["votes differ"])]
             if faults:
@@ -118,21 +116,13 @@ class Lockstep:
         outcome.ticks, outcome.seconds = int(cover[Cover.TICKS]), time.monotonic() - begun
         return outcome
 
-    def _compare_cycles(self, pixels, labels, votes, cover, outcome, stall_seed, stalls_of_256, on_ticks) -> None:
-        records, start, length, label = self.records, self.start, self.length, self.label
-        position, status, stall = np.zeros(3, dtype=np.int64), Status.FULL, stall_seed
-        arguments = (self.state, self.vector, self.on_error, pixels, labels, votes, self.wiring.weight_bits)
-        while status == Status.FULL:
-            first_sample, first_tick = int(position[0]), int(position[1])
-            status, n = emit(*arguments, position, records, start, length, label, cover)
-            if status in (Status.CYCLES, Status.SUMS):
-                what = "records of a tick are not its cycles" if status == Status.CYCLES else "a sum word by word is not the phase's"
-                outcome.divergence = Divergence(
-                    f"the cycle writer contradicts the kernels: {what} (sample {position[0]}, tick {position[1]})"
-                )
-                return
-            intensity = np.ascontiguousarray(pixels[first_sample + (first_tick > 0) :])
-            job = make_job(pixels.shape[1], self.wiring.quiet, start[:n], length[:n], records, label[:n], intensity, stall, stalls_of_256)
+    def _compare_cycles(
+        self, chunks: Iterable[Chunk], pixels: np.ndarray, outcome: Outcome, stall: int, stalls_of_256: int, on_ticks: Callable[[int], None]
+    ) -> None:
+        for chunk in chunks:
+            intensity = np.ascontiguousarray(pixels[chunk.sample + (chunk.tick > 0) :])
+            arrays = (chunk.start, chunk.length, chunk.records, chunk.label, intensity)
+            job = make_job(pixels.shape[1], self.wiring.quiet, *arrays, stall, stalls_of_256)
             code = self.rtl.run(job)
             stall = int(job.stall)
             outcome.compared_cycles += job.compared
@@ -140,16 +130,17 @@ class Lockstep:
             for name in ("stalled_spikes", "stalled_errors", "late_intensities"):
                 outcome.cover[name] = outcome.cover.get(name, 0) + getattr(job, name)
             if code:
-                outcome.divergence = _explain(code, job, start, length, records, label, first_sample, first_tick)
+                outcome.divergence = _explain(code, job, chunk)
                 return
-            on_ticks(n)
+            on_ticks(len(chunk.label))
 
 
-def _explain(code: int, job, start, length, records, label, sample: int, tick: int) -> Divergence:
+def _explain(code: int, job: Job, chunk: Chunk) -> Divergence:
     """The divergence in words: where, expected, got, and the records before it."""
-    sample -= tick == 0  # of the tick before the first of this job
+    tick, length = chunk.tick, chunk.length
+    sample = chunk.sample - (tick == 0)  # of the tick before the first of this job
     for k in range(job.tick + 1):
-        begins = label[k] >= 0
+        begins = chunk.label[k] >= 0
         sample, tick = (sample + 1, 0) if begins else (sample, tick if k == 0 else tick + 1)
     where = f"cycle {job.cycle}, sample {sample}, tick {tick}"
     if code == 2:
@@ -164,16 +155,8 @@ def _explain(code: int, job, start, length, records, label, sample: int, tick: i
     end = int(length[job.tick, c]) if at < 0 else at
     first = max(0, end - EVENTS_SHOWN)
     lines.append(f"  the {end - first} cycles of core {c} before it:")
-    lines += [f"    {k + 1:>6}  {line(records[start[job.tick, c] + k])}" for k in range(first, end)]
+    lines += [f"    {k + 1:>6}  {line(chunk.records[chunk.start[job.tick, c] + k])}" for k in range(first, end)]
     return Divergence("\n".join(lines), int(job.cycle), sample, tick, int(c))
-
-
-def longest_tick(state: ChipState) -> int:
-    """Upper bound of the records of one tick (most_records of the kernel)."""
-    total = 0
-    for p in state.param:
-        total += 1 + 2 * p[P.N_AXONS] + 3 * p[P.N_AXONS] * p[P.ROW_WORDS] + p[P.N_NEURONS] * (3 + p[P.COLUMN_ACCESSES])
-    return int(total)
 
 
 def copy_of(state: ChipState) -> ChipState:
