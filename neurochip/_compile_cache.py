@@ -1,4 +1,4 @@
-"""The folder of Numba's compiled code, named by a digest of `core/` and the cycle writer: no stale machine code after an edit.
+"""The folder of Numba's compiled code, named by a digest of `core/`, the cycle writer and its record: no stale machine code after an edit.
 
 Numba's own cache looks only at the file of the kernel itself; all other kernels call only those of their own file and of `core/`.
 Imported before anything that imports numba.
@@ -18,7 +18,7 @@ KEPT = 4  # folders of other digests that stay, newest first
 def source_digest(package: Path) -> str:
     """16 hex digits over path and content of every file of kernels, and what else changes code that Numba's key leaves out."""
     digest = sha256(f"boundscheck={os.environ.get('NUMBA_BOUNDSCHECK', '')}".encode())
-    for path in sorted([*(package / "core").rglob("*.py"), *(package / "cosim").glob("cycle*.py")]):
+    for path in sorted([*(package / "core").rglob("*.py"), *(package / "cosim").glob("cycle*.py"), package / "cosim" / "record.py"]):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

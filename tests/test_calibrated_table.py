@@ -34,7 +34,7 @@ from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.chip import load_chip
 from neurochip.cli import main
 from neurochip.core.events import N_EVENTS, N_PHASES, Event
-from neurochip.cosim.package import State
+from neurochip.cosim.record import State
 from neurochip.energy import load_table
 from neurochip.energy_core import Core, roles_of
 from neurochip.errors import NeurochipError

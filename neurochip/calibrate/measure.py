@@ -16,7 +16,7 @@ from neurochip.calibrate.replay import GATE, replay
 from neurochip.calibrate.synth import synthesise
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.calibrate.timing import longest_path
-from neurochip.cosim.package import State
+from neurochip.cosim.record import State
 from neurochip.cosim.yosys import run_yosys
 from neurochip.energy_core import Core
 

@@ -10,8 +10,7 @@ import numpy as np
 from neurochip.calibrate.designs import Design
 from neurochip.calibrate.replay import Record, run_tool
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
-from neurochip.cosim.package import State
-from neurochip.cosim.record import FIELDS, FLAGS
+from neurochip.cosim.record import FIELDS, FLAGS, State
 from neurochip.errors import NeurochipError
 
 TRACE = "trace"  # the port of a core with its trace record

@@ -15,26 +15,18 @@ from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import PIXEL_BITS, draws_per_step, fresh_words
 from neurochip.core.state import P, Queue
+from neurochip.cosim.record import FIELDS, State
 
-LOAD, START, INTEGRATE, BACK_INTEGRATE, ERROR_FIRE, FIRE, RECEIVE, DECIDE, LEARN_READ, LEARN_WRITE = range(1, 11)
-ROW_READ, ROW_WRITE, COLUMN_READ, ADDRESS_AT, SPIKE_LEAVES, ERROR_LEAVES, SIGN, FLAG, UNIT_AT, NUMBER_AT = (
-    4,
-    5,
-    6,
-    8,
-    28,
-    29,
-    30,
-    31,
-    32,
-    48,
-)
-ADDITIONS_AT, SATURATED_AT, STEPPED_AT, LOST_AT, DRAWN_AT, EVENTS_AT = 0, 8, 16, 24, 32, 48
-(
-    E_INPUT_LOAD, E_WORD_READ, E_WORD_WRITE, E_COLUMN_READ, E_NEURON_UPDATE, E_ERROR_UPDATE, E_SPIKE_IN, E_SPIKE_OUT, E_ERROR_IN,
-    E_ERROR_OUT, E_LEARN_DECISION, E_BARRIER, E_ERROR_GATED, E_ERROR_SATURATED, E_READOUT,
-) = (1 << bit for bit in range(15))  # fmt: skip
 MASK32 = 0xFFFFFFFF
+
+
+def _lowest_bits(word):
+    """Name -> lowest bit within the word, of the fields that lie in 64-bit word `word` of a record."""
+    return {field.name.upper(): field.low % 64 for field in FIELDS if field.low // 64 == word}
+
+
+Head = IntEnum("Head", _lowest_bits(0))
+Tail = IntEnum("Tail", _lowest_bits(3))
 
 
 class Cover(IntEnum):
@@ -87,7 +79,7 @@ def fold_fields(memory, at, apart, n, bits):
 @kernel
 def put(records, at, state, unit, number, data, word, value):
     """Write record `at`, all but flags and events. Return the index of the next."""
-    records[at, 0] = state | unit << UNIT_AT | number << NUMBER_AT
+    records[at, 0] = state | unit << Head.UNIT | number << Head.NUMBER
     records[at, 1] = data
     records[at, 2] = int(word) | (int(value) & MASK32) << 32
     records[at, 3] = 0
@@ -97,7 +89,7 @@ def put(records, at, state, unit, number, data, word, value):
 @kernel
 def issue(records, at, bit, address):
     """The cycle before record `at` issues its address."""
-    records[at - 1, 0] |= 1 << bit | (address & 0xFFFFF) << ADDRESS_AT
+    records[at - 1, 0] |= 1 << bit | (address & 0xFFFFF) << Head.ADDRESS
 
 
 @kernel
@@ -125,11 +117,11 @@ def emit_start(core, c, tick, pixels, words, records, at, cover):
     """LOAD in the first tick of the first core, then START."""
     if c == 0 and tick == 0:
         for i in range(core.param[P.N_AXONS]):
-            at = put(records, at, LOAD, i, 0, 0, words[i], pixels[i])
-            records[at - 1, 3] = E_INPUT_LOAD << EVENTS_AT
+            at = put(records, at, State.LOAD, i, 0, 0, words[i], pixels[i])
+            records[at - 1, 3] = 1 << Tail.INPUT_LOAD
     drawn = draws_per_step(core, core.param[P.N_NEURONS]) + (draws_per_step(core, core.param[P.N_AXONS]) if c == 0 else 0)
-    at = put(records, at, START, 0, 0, 0, 0, 0)
-    records[at - 1, 3] = E_BARRIER << EVENTS_AT | drawn << DRAWN_AT
+    at = put(records, at, State.START, 0, 0, 0, 0, 0)
+    records[at - 1, 3] = 1 << Tail.BARRIER | drawn << Tail.RNG_DRAW
     n = core.queue[Queue.SPIKES]
     cover[Cover.NO_SPIKE] += n == 0
     cover[Cover.ALL_SPIKE] += n == core.param[P.N_AXONS]
@@ -151,8 +143,8 @@ def emit_integrate(core, bits, sums, records, at, cover):
             first = w * fields
             n = min(fields, n_neurons - first)
             row = axon * stride + first
-            issue(records, at, ROW_READ, axon * row_words + w)
-            at = put(records, at, INTEGRATE, axon, w, fold_fields(memory, row, 1, n, bits), 0, 0)
+            issue(records, at, Head.ROW_READ, axon * row_words + w)
+            at = put(records, at, State.INTEGRATE, axon, w, fold_fields(memory, row, 1, n, bits), 0, 0)
             clamped = 0
             if is_narrow:
                 for f in range(n):
@@ -161,8 +153,8 @@ def emit_integrate(core, bits, sums, records, at, cover):
                     cover[Cover.ACC_LOW] += total < low
                     clamped += total > high or total < low
                     sums[first + f] = min(max(total, low), high)
-            events = E_WORD_READ | (E_SPIKE_IN if w == 0 else 0)
-            records[at - 1, 3] = events << EVENTS_AT | clamped << SATURATED_AT | n << ADDITIONS_AT
+            events = 1 << Tail.WORD_READ | (1 << Tail.SPIKE_IN if w == 0 else 0)
+            records[at - 1, 3] = events | clamped << Tail.ACC_SATURATED | n << Tail.ACCUMULATE
     return at
 
 
@@ -180,13 +172,13 @@ def emit_back(core, bits, sums, records, at, cover):
             if by_column:
                 first, n = a * fields, min(fields, n_axons - a * fields)
                 data = fold_fields(memory, first * stride + neuron, stride, n, bits)
-                issue(records, at, COLUMN_READ, neuron * ((n_axons + fields - 1) // fields) + a)
+                issue(records, at, Head.COLUMN_READ_ISSUED, neuron * ((n_axons + fields - 1) // fields) + a)
             else:
                 word = neuron // fields
                 first, n = a, 1
                 data = fold_fields(memory, a * stride + word * fields, 1, min(fields, param[P.N_NEURONS] - word * fields), bits)
-                issue(records, at, ROW_READ, a * param[P.ROW_WORDS] + word)
-            at = put(records, at, BACK_INTEGRATE, neuron, a, data, 0, 0)
+                issue(records, at, Head.ROW_READ, a * param[P.ROW_WORDS] + word)
+            at = put(records, at, State.BACK_INTEGRATE, neuron, a, data, 0, 0)
             clamped = 0
             for f in range(n if is_narrow else 0):
                 total = sums[first + f] + sign * int(memory[(first + f) * stride + neuron])
@@ -195,8 +187,8 @@ def emit_back(core, bits, sums, records, at, cover):
                 clamped += total > high or total < low
                 sums[first + f] = min(max(total, low), high)
             drawn = draws_per_step(core, n_axons) if e == 0 and a == 0 else 0
-            events = E_COLUMN_READ if by_column else E_WORD_READ
-            records[at - 1, 3] = events << EVENTS_AT | drawn << DRAWN_AT | clamped << SATURATED_AT | n << ADDITIONS_AT
+            events = 1 << Tail.COLUMN_READ if by_column else 1 << Tail.WORD_READ
+            records[at - 1, 3] = events | drawn << Tail.RNG_DRAW | clamped << Tail.ACC_SATURATED | n << Tail.ACCUMULATE
     return at
 
 
@@ -209,15 +201,15 @@ def emit_error_fire(core, sent, inbox, records, at, cover):
         cover[Cover.ZERO_SUM] += value == 0
         if value == 0:
             continue
-        at = put(records, at, ERROR_FIRE, i, 0, 0, words[i], value)
+        at = put(records, at, State.ERROR_FIRE, i, 0, 0, words[i], value)
         saturated = abs(value) << core.param[P.ERROR_GAIN] > one
         cover[Cover.ERROR_SURE] += saturated
-        events = E_ERROR_UPDATE | (E_ERROR_SATURATED if saturated else 0)
+        events = 1 << Tail.ERROR_UPDATE | (1 << Tail.ERROR_SATURATED if saturated else 0)
         if k < sent and inbox[k] == i:
             k += 1
-            events |= E_ERROR_OUT
-            records[at - 1, 0] |= 1 << ERROR_LEAVES | (1 << SIGN if value < 0 else 0)
-        records[at - 1, 3] = events << EVENTS_AT
+            events |= 1 << Tail.ERROR_OUT
+            records[at - 1, 0] |= 1 << Head.ERROR_LEAVES | (1 << Head.SIGN if value < 0 else 0)
+        records[at - 1, 3] = events
     return at
 
 
@@ -226,14 +218,14 @@ def emit_fire(core, n, spikes, records, at):
     """A cycle per hidden neuron; `spikes[:n]` are those that spiked."""
     words, k = words_of(core, core.rng_neuron), 0
     for j in range(core.param[P.N_NEURONS]):
-        at = put(records, at, FIRE, j, 0, 0, words[j], core.acc[j])
-        records[at - 1, 0] |= int(core.gate[j]) << FLAG
-        events = E_NEURON_UPDATE
+        at = put(records, at, State.FIRE, j, 0, 0, words[j], core.acc[j])
+        records[at - 1, 0] |= int(core.gate[j]) << Head.FLAG
+        events = 1 << Tail.NEURON_UPDATE
         if k < n and spikes[k] == j:
             k += 1
-            events |= E_SPIKE_OUT
-            records[at - 1, 0] |= 1 << SPIKE_LEAVES | j << NUMBER_AT
-        records[at - 1, 3] = events << EVENTS_AT
+            events |= 1 << Tail.SPIKE_OUT
+            records[at - 1, 0] |= 1 << Head.SPIKE_LEAVES | j << Head.NUMBER
+        records[at - 1, 3] = events
     return at
 
 
@@ -242,14 +234,14 @@ def emit_winner(core, winner, reading, records, at):
     """A cycle per output neuron; the winner leaves in the last."""
     words, last = words_of(core, core.rng_neuron), core.param[P.N_NEURONS] - 1
     for k in range(last + 1):
-        at = put(records, at, FIRE, k, 0, 0, words[k], core.acc[k])
-        events = E_NEURON_UPDATE
+        at = put(records, at, State.FIRE, k, 0, 0, words[k], core.acc[k])
+        events = 1 << Tail.NEURON_UPDATE
         if reading and (core.param[P.READOUT] or k == last):
-            events |= E_READOUT
+            events |= 1 << Tail.READOUT
         if k == last:
-            events |= E_SPIKE_OUT
-            records[at - 1, 0] |= 1 << SPIKE_LEAVES | winner << NUMBER_AT
-        records[at - 1, 3] = events << EVENTS_AT
+            events |= 1 << Tail.SPIKE_OUT
+            records[at - 1, 0] |= 1 << Head.SPIKE_LEAVES | winner << Head.NUMBER
+        records[at - 1, 3] = events
     return at
 
 
@@ -260,9 +252,9 @@ def emit_receive(core, parity, records, at, cover):
     for e in range(core.queue[Queue.ERRORS_EVEN + parity]):
         neuron = int(core.inbox_neurons[parity, e])
         is_open = int(core.gate[neuron])
-        at = put(records, at, RECEIVE, neuron, 0, 0, 0, 0)
-        records[at - 1, 0] |= is_open << FLAG | (1 << SIGN if core.inbox_signs[parity, e] < 0 else 0)
-        records[at - 1, 3] = (E_ERROR_IN | (0 if is_open else E_ERROR_GATED)) << EVENTS_AT
+        at = put(records, at, State.RECEIVE_ERRORS, neuron, 0, 0, 0, 0)
+        records[at - 1, 0] |= is_open << Head.FLAG | (1 << Head.SIGN if core.inbox_signs[parity, e] < 0 else 0)
+        records[at - 1, 3] = 1 << Tail.ERROR_IN | (0 if is_open else 1 << Tail.ERROR_GATED)
         cover[Cover.GATE_OPEN] += is_open
         cover[Cover.GATE_CLOSED_LOW] += core.acc[neuron] <= 0
         cover[Cover.GATE_CLOSED_HIGH] += core.acc[neuron] >= one
@@ -289,10 +281,10 @@ def emit_decide(core, p_learn, direction, touched, records, at, cover):
             cover[Cover.BIAS_HIGH if sign > 0 else Cover.BIAS_LOW] += lost
             direction[neuron] = sign
             touched[neuron // param[P.FIELDS_PER_WORD]] += 1
-        at = put(records, at, DECIDE, neuron, 0, 0, word, bias + sign * stepped)
-        records[at - 1, 0] |= (1 << FLAG if learns else 0) | (1 << SIGN if sign < 0 else 0)
-        drawn = 0 if is_certain else 1
-        records[at - 1, 3] = E_LEARN_DECISION << EVENTS_AT | drawn << DRAWN_AT | lost << LOST_AT | stepped << STEPPED_AT
+        at = put(records, at, State.DECIDE, neuron, 0, 0, word, bias + sign * stepped)
+        records[at - 1, 0] |= (1 << Head.FLAG if learns else 0) | (1 << Head.SIGN if sign < 0 else 0)
+        events = 1 << Tail.LEARN_DECISION | (0 if is_certain else 1) << Tail.RNG_DRAW
+        records[at - 1, 3] = events | lost << Tail.UPDATE_LOST | stepped << Tail.WEIGHT_OR_BIAS_UPDATE
         positive += sign > 0
         cover[Cover.LEARN_CERTAIN if is_certain else Cover.LEARN_DRAWN if learns else Cover.LEARN_DENIED] += 1
     cover[Cover.BOTH_SIGNS] += 0 < positive < n
@@ -326,10 +318,10 @@ def emit_learn(core, bits, direction, touched, records, at, cover):
                 cover[Cover.WEIGHT_LOW] += is_stuck and sign < 0
             cover[Cover.SHARED_WORD] += touched[w] > 1
             cover[Cover.PARTIAL_WORD] += n < fields
-            at = put(records, at, LEARN_READ, axon, w, 0, 0, 0)
-            records[at - 1, 0] |= 1 << ROW_READ | (address & 0xFFFFF) << ADDRESS_AT
-            records[at - 1, 3] = E_WORD_READ << EVENTS_AT
-            at = put(records, at, LEARN_WRITE, axon, w, before ^ (after << 1 | (after >> 63 & 1)), 0, 0)
-            records[at - 1, 0] |= 1 << ROW_WRITE | (address & 0xFFFFF) << ADDRESS_AT
-            records[at - 1, 3] = E_WORD_WRITE << EVENTS_AT | lost << LOST_AT | stepped << STEPPED_AT
+            at = put(records, at, State.LEARN_READ, axon, w, 0, 0, 0)
+            records[at - 1, 0] |= 1 << Head.ROW_READ | (address & 0xFFFFF) << Head.ADDRESS
+            records[at - 1, 3] = 1 << Tail.WORD_READ
+            at = put(records, at, State.LEARN_WRITE, axon, w, before ^ (after << 1 | (after >> 63 & 1)), 0, 0)
+            records[at - 1, 0] |= 1 << Head.ROW_WRITE | (address & 0xFFFFF) << Head.ADDRESS
+            records[at - 1, 3] = 1 << Tail.WORD_WRITE | lost << Tail.UPDATE_LOST | stepped << Tail.WEIGHT_OR_BIAS_UPDATE
     return at

@@ -4,7 +4,6 @@ A chip whose cycles are not those of the RTL, or which the RTL cannot be, is ref
 """
 
 from collections.abc import Sequence
-from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -14,26 +13,10 @@ from neurochip.chip import Chip
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import GENERATORS, LFSR16_MASK, Kind, Sharing
 from neurochip.core.state import BETA_FRAC_BITS
+from neurochip.cosim.record import State
 from neurochip.errors import NeurochipError
 from neurochip.experiment import load_setup
 from neurochip.mapping import Placement, place
-
-
-class State(IntEnum):
-    """States of a core; docs/rtl.md says what each does in a cycle."""
-
-    IDLE = 0
-    LOAD = 1
-    START = 2
-    INTEGRATE = 3
-    BACK_INTEGRATE = 4
-    ERROR_FIRE = 5
-    FIRE = 6
-    RECEIVE_ERRORS = 7
-    DECIDE = 8
-    LEARN_READ = 9
-    LEARN_WRITE = 10
-
 
 RTL_CYCLES = {
     event: int(event in (

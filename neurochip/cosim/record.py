@@ -1,9 +1,24 @@
 """The trace record by name: which bits are which field, and how a record reads as a line of text. docs/rtl.md has the same table."""
 
 from collections.abc import Sequence
+from enum import IntEnum
 from typing import NamedTuple
 
-from neurochip.cosim.package import State
+
+class State(IntEnum):
+    """States of a core; docs/rtl.md says what each does in a cycle."""
+
+    IDLE = 0
+    LOAD = 1
+    START = 2
+    INTEGRATE = 3
+    BACK_INTEGRATE = 4
+    ERROR_FIRE = 5
+    FIRE = 6
+    RECEIVE_ERRORS = 7
+    DECIDE = 8
+    LEARN_READ = 9
+    LEARN_WRITE = 10
 
 
 class Field(NamedTuple):
