@@ -14,7 +14,7 @@ from neurochip.core.state import ChipState
 from neurochip.cosim.cycles import Cover
 from neurochip.cosim.expected import expected_cycles
 from neurochip.cosim.lockstep import copy_of
-from neurochip.cosim.record import decode
+from neurochip.cosim.record import FIELDS, State, decode
 from neurochip.cosim.setup import CosimJob
 from neurochip.cosim.verilator import RTL, sources
 from neurochip.cosim.wiring import Wiring, Writes, generators, load, pack, port_words, readable
@@ -121,9 +121,9 @@ def write_packets(golden: Golden, path: Path) -> None:
 
 
 def _packets(records: np.ndarray, sample: int, tick: int, c: int) -> Iterable[str]:
-    head = records[:, 0]
-    interesting = np.flatnonzero((head >> 28 & 3 != 0) | ((head & 15 == 3) & (head >> 48 & 0xFFFF == 0) & (c == 0)))
-    for row in records[interesting]:
+    leaves = (_column(records, "spike_leaves") | _column(records, "error_leaves")) == 1
+    enters = (_column(records, "state") == State.INTEGRATE) & (_column(records, "number") == 0) & (c == 0)
+    for row in records[leaves | enters]:
         values = decode(row)
         if values["spike_in"]:
             yield f"{sample} {tick} -1 spike {values['unit']} 0\n"
@@ -131,6 +131,12 @@ def _packets(records: np.ndarray, sample: int, tick: int, c: int) -> Iterable[st
             yield f"{sample} {tick} {c} spike {values['number']} 0\n"
         else:
             yield f"{sample} {tick} {c} error {values['unit']} {'-' if values['sign'] else '+'}1\n"
+
+
+def _column(records: np.ndarray, name: str) -> np.ndarray:
+    """An unsigned field of many records, int64 (records,)."""
+    field = next(field for field in FIELDS if field.name == name)
+    return records[:, field.low // 64] >> field.low % 64 & (1 << field.width) - 1
 
 
 def _hex(path: Path, values: np.ndarray | Sequence[int], digits: int) -> None:
