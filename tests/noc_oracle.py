@@ -28,7 +28,8 @@ def first_from(start, asking):
 def run(width, height, depth, stalls, traffic):
     """Carry `traffic`, a list of (ready cycle, source, destination) with cores numbered row by row; return all there is to know.
 
-    Keys: injected, ejected (cycle per packet), load {(place, output)}, injections {place}, peak {(place, input)}, waits {place}, cycles.
+    Keys: injected, ejected (cycle per packet), load {(place, output)}, injections {place}, peak {(place, input)}, waits {place}, cycles,
+    moves [(cycle, place, output)].
     """
     places = [(x, y) for y in range(height) for x in range(width)]
     fifo = {(place, name): deque() for place in places for name in INPUTS}
@@ -37,7 +38,7 @@ def run(width, height, depth, stalls, traffic):
     target = [places[dest] for _, _, dest in traffic]
     injected, ejected = [None] * len(traffic), [None] * len(traffic)
     load, injections, peak, waits = Counter(), Counter(), Counter(), Counter()
-    cycle = 0
+    cycle, all_moves = 0, []
     while None in ejected:
         length = {key: len(queue) for key, queue in fifo.items()}  # what the registers hold when the cycle begins
         moves, arrivals = [], []
@@ -63,6 +64,7 @@ def run(width, height, depth, stalls, traffic):
             packet = fifo[place, name].popleft()
             pointer[place, output] = INPUTS[(INPUTS.index(name) + 1) % 5]
             load[place, output] += 1
+            all_moves.append((cycle, place, output))
             if output == "local":
                 ejected[packet] = cycle
             else:
@@ -75,4 +77,5 @@ def run(width, height, depth, stalls, traffic):
         cycle += 1
     return {
         "injected": injected, "ejected": ejected, "load": load, "injections": injections, "peak": peak, "waits": waits, "cycles": cycle,
+        "moves": all_moves,
     }  # fmt: skip

@@ -6,9 +6,11 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import noc_oracle
 import numpy as np
 import pytest
 
+from neurochip.core.noc_state import Port
 from neurochip.cosim import mesh, mesh_ticks, verilator
 from neurochip.cosim.mesh import NOC_RTL, MeshRtl, mesh_library, packet_words
 from neurochip.cosim.mesh_ticks import KINDS, MESHES, random_traffic, run_random
@@ -47,6 +49,23 @@ def test_random_ticks_agree_in_every_cycle(at, libraries):
     if of.n_cores > 1 or of.fifo_depth == 1:  # alone, a core's packets leave as fast as they come
         assert sums.waits > 0
         assert sums.fullest == of.fifo_depth
+
+
+@pytest.mark.parametrize("of", MESHES, ids=title)
+def test_every_packet_moves_in_its_cycle(of, libraries):
+    """Over which link a packet goes in which cycle is the oracle's too, not only what comes out."""
+    with MeshRtl(of, libraries[of]) as rtl:
+        for seed in range(len(KINDS)):
+            _, packets = random_traffic(of, seed)
+            traffic = list(zip(*(numbers.tolist() for numbers in packets), strict=True))
+            wanted = noc_oracle.run(of.width, of.height, of.fifo_depth, False, traffic)
+            moves = np.zeros((wanted["cycles"] + 1, of.n_cores, len(Port)), np.uint8)
+            for cycle, (x, y), output in wanted["moves"]:
+                moves[cycle, y * of.width + x, Port[output.upper()]] = 1
+            sent = np.zeros_like(moves)
+            _, difference = rtl.run(packets, sent=sent)
+            assert difference is None
+            assert np.argwhere(sent != moves).tolist() == []
 
 
 def test_the_random_ticks_are_of_every_kind_and_every_depth():
@@ -389,6 +408,8 @@ def test_ticks_that_are_not_compared(libraries):
             rtl.run([np.zeros(513, int)] * 3)
         with pytest.raises(NeurochipError, match=r"^mesh: a tick of 20000002 cycles; the RTL, .* up to 16777216$"):
             rtl.run([[20_000_000], [0], [0]])
+        with pytest.raises(NeurochipError, match=r"^mesh: sent is uint8 \(4, 1, 5\); it must be uint8 \(6, 1, 5\)$"):
+            rtl.run([[3], [0], [0]], sent=np.zeros((4, 1, 5), np.uint8))
         assert rtl.run([[3], [0], [0]])[1] is None
 
 

@@ -65,6 +65,7 @@ struct Tick {
     int64_t* injections;  // [core]
     int64_t* peak;        // [core][input]
     int64_t* waits;       // [core]
+    uint8_t* sent;        // [cycle][core][output] does a packet go over it; null: not wanted
     int64_t cycle, core, what;                        // of the first difference
     int64_t expected_valid, got_valid;                // is there a packet
     uint64_t expected, got;                           // which word
@@ -137,7 +138,11 @@ int mesh_run(Mesh* mesh, Tick* tick) {
             if (is_out != wanted || (wanted && got != word)) return differs(cycle, core, EJECT, wanted, word, is_out, got);
             due_out[core] += wanted;
             inside -= wanted;
-            for (int port = 0; port < PORTS; ++port) tick->load[core * PORTS + port] += sent.get(core * PORTS + port, 1);
+            for (int port = 0; port < PORTS; ++port) {
+                const int64_t output = core * PORTS + port;
+                tick->load[output] += sent.get(output, 1);
+                if (tick->sent && cycle >= 0) tick->sent[cycle * n_cores * PORTS + output] = sent.get(output, 1);
+            }
         }
         for (int64_t core = 0; core < n_cores; ++core) {
             const bool offers = offer.get(core, 1), is_in = offers && taken.get(core, 1);

@@ -45,7 +45,7 @@ class _Tick(ctypes.Structure):
     _fields_: ClassVar[Any] = (
         [(name, ctypes.c_int64) for name in ("n_cores", "packet_bits", "held_bits", "stalls", "lead", "cycles", "limit")]
         + [(name, ctypes.c_void_p) for name in ("ready", "word", "injected", "ejected", "sending", "sending_at", "arrivals", "arrivals_at")]
-        + [(name, ctypes.c_void_p) for name in ("load", "injections", "peak", "waits")]
+        + [(name, ctypes.c_void_p) for name in ("load", "injections", "peak", "waits", "sent")]
         + [(name, ctypes.c_int64) for name in ("cycle", "core", "what", "expected_valid", "got_valid")]
         + [(name, ctypes.c_uint64) for name in ("expected", "got")]
     )
@@ -97,10 +97,13 @@ class MeshRtl:
         """Two cycles of reset, whatever the network holds."""
         self._lib.mesh_reset(self._rtl)
 
-    def run(self, packets: Sequence[Numbers], lead: int = 1, limit: int = -1) -> tuple[TickResult, Difference | None]:
+    def run(
+        self, packets: Sequence[Numbers], lead: int = 1, limit: int = -1, sent: np.ndarray | None = None
+    ) -> tuple[TickResult, Difference | None]:
         """One tick in both: what the simulator says, and the first difference, or None. packets: ready, source, dest as for `Network.run`.
 
         lead: cycles from `start` to cycle 0; 0: in the same cycle. limit: leave the tick in that cycle, for a reset in its middle.
+        sent: uint8 (cycles of the tick + 1, cores, 5), where a 1 is written for each packet that goes over a router's output in a cycle.
         After a difference or a limit the RTL needs a reset. Raises NeurochipError: packets that the simulator refuses, too many packets
         for the payload, a tick of more than 2 ** 24 cycles.
         """
@@ -114,7 +117,9 @@ class MeshRtl:
         counted = [np.zeros((mesh.n_cores, ports), np.int64) for ports in (N_PORTS, 1, N_PORTS, 1)]  # load, injections, peak, waits
         arrays = (ready, words, told.injected, told.ejected, *sending, *arrivals, *counted)
         sizes = (mesh.n_cores, mesh.packet_bits, mesh.fifo_depth.bit_length(), mesh.core_stalls, lead, told.cycles, limit)
-        tick = _Tick(*sizes, *(array.ctypes.data for array in arrays))
+        if sent is not None and (sent.shape, sent.dtype) != ((told.cycles + 1, mesh.n_cores, N_PORTS), np.uint8):
+            raise NeurochipError(f"mesh: sent is {sent.dtype} {sent.shape}; it must be uint8 {(told.cycles + 1, mesh.n_cores, N_PORTS)}")
+        tick = _Tick(*sizes, *(array.ctypes.data for array in arrays), sent.ctypes.data if sent is not None else None)
         if self._lib.mesh_run(self._rtl, ctypes.byref(tick)):
             return told, self._differs(tick, words)
         return told, None if limit >= 0 else self._sums_differ(told, counted)
