@@ -1,4 +1,4 @@
-"""Placements -> the arrays the kernels run on: parameters, memories, generator states; and copies of them for evaluation."""
+"""A mapping -> the arrays the kernels run on: parameters, tables, memories; and copies of them for evaluation."""
 
 import math
 from collections.abc import Sequence
@@ -10,14 +10,24 @@ import numpy as np
 from neurochip import host_random
 from neurochip.chip import Chip
 from neurochip.core import rules
-from neurochip.core.rng import RngParam, Sharing, advance, jump_table
-from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, P, Queue, Trace
-from neurochip.errors import NeurochipError
+from neurochip.core.rng import RngParam
+from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, Model, P, Queue, Trace
+from neurochip.core.vector import LANES
 from neurochip.experiment import Experiment
-from neurochip.mapping import Placement
+from neurochip.mapping import Mapping, Placement, threshold_lsb
+from neurochip.network import Layer
+from neurochip.seeds import seed_generators
+from neurochip.tables import Fields, Links, axon_names, fields_of, links_of, unit_names, weight_rows
 
 ALIGNMENT = 64  # bytes: no vector load crosses a cache line
-SHARED = ("param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "units")
+SHARED = (
+    "param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "units",
+    "slot_unit", "slot_name", "axon_name", "location_name", "fan_first", "fan", "field_first", "field", "field_reads",
+    "route", "route_axon", "feeder_core", "feeder_slot", "feeder_hops", "input_axon",
+)  # fmt: skip
+
+Weights = list[tuple[np.ndarray, np.ndarray]]
+"""Per layer: weight int16 (copies, rows, channels), bias int32 (copies, channels); one copy, or one per tile."""
 
 
 def aligned(shape: int | tuple[int, ...], dtype: type, values: np.ndarray | None = None) -> np.ndarray:
@@ -32,40 +42,82 @@ def aligned(shape: int | tuple[int, ...], dtype: type, values: np.ndarray | None
     return array
 
 
-def core_params(chip: Chip, experiment: Experiment, placements: Sequence[Placement]) -> np.ndarray:
+def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Sequence[Fields], links: Links) -> np.ndarray:
     """The int64 (cores, P) parameters."""
-    param = np.zeros((len(placements), len(P)), dtype=np.int64)
-    weight_at = neuron_at = axon_at = 0
-    for row, place in zip(param, placements, strict=True):
-        values = {
-            P.N_AXONS: place.axons,
-            P.N_NEURONS: place.neurons,
-            P.STRIDE: place.stride,
-            P.FRAC_BITS: place.frac_bits,
-            P.WEIGHT_MIN: -(1 << (place.weight_bits - 1)),
-            P.WEIGHT_MAX: (1 << (place.weight_bits - 1)) - 1,
-            P.FIELDS_PER_WORD: chip.core.word_bits // place.weight_bits,
-            P.ROW_WORDS: place.row_words,
-            P.COLUMN_ACCESSES: place.column_accesses,
-            P.TRANSPOSABLE: chip.core.transposable,
-            P.ACC_MIN: -(1 << (place.acc_bits - 1)),
-            P.ACC_MAX: (1 << (place.acc_bits - 1)) - 1,
-            P.ACC_NARROW: place.acc_is_narrow,
-            P.BACK_MIN: -(1 << (place.back_bits - 1)),
-            P.BACK_MAX: (1 << (place.back_bits - 1)) - 1,
-            P.BACK_NARROW: place.back_is_narrow,
+    cores = mapping.cores
+    param = np.zeros((len(cores), len(P)), dtype=np.int64)
+    at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
+    at |= {P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0}
+    width = chip.mesh.width if chip.mesh else 0
+    for c, place in enumerate(cores):
+        layer = mapping.layers[place.layer]
+        queue_room, own_room = place.axons + 2 * LANES, max(2, int(links.inbox_room[c]))
+        x, y = place.at or (0, 0)
+        values = _sizes(chip, layer, place) | _neuron(layer, place) | {
             P.ERROR_GAIN: experiment.rule.error_gain,
             P.BETA: round(experiment.rule.beta * (1 << BETA_FRAC_BITS)),
             P.READOUT: experiment.run.readout == "potential",
-            P.WEIGHT_AT: weight_at,
-            P.NEURON_AT: neuron_at,
-            P.AXON_AT: axon_at,
-        }
-        row[list(values)] = list(values.values())
-        weight_at += place.axons * place.stride
-        neuron_at += place.stride
-        axon_at += place.axons
+            P.ERROR_SOURCES: links.error_sources[c],
+            P.ROUTER: y * width + x if chip.mesh else c,
+            P.HOST_HOPS: x + y if chip.mesh else 1,
+            P.QUEUE_ROOM: queue_room,
+            P.OWN_ROOM: own_room,
+            P.INBOX_ROOM: links.inbox_room[c],
+            P.ROUTE_AT: links.first[c],
+            P.ROUTES: links.first[c + 1] - links.first[c],
+        } | at  # fmt: skip
+        param[c, list(values)] = list(values.values())
+        used = {
+            P.WEIGHT_AT: place.rows * place.stride, P.BIAS_AT: place.stride, P.NEURON_AT: place.slots, P.AXON_AT: place.axons,
+            P.QUEUE_AT: 2 * queue_room, P.LOCATION_AT: place.locations, P.PLACE_AT: place.locations * place.candidates,
+            P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: own_room, P.INBOX_AT: links.inbox_room[c],
+            P.INPUT_AT: layer.source_units if place.is_first else 0,
+        }  # fmt: skip
+        at = {key: start + int(used[key]) for key, start in at.items()}
     return param
+
+
+def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
+    return {
+        P.N_AXONS: place.axons,
+        P.N_NEURONS: place.neurons,
+        P.STRIDE: place.stride,
+        P.FRAC_BITS: place.frac_bits,
+        P.WEIGHT_MIN: -(1 << (place.weight_bits - 1)),
+        P.WEIGHT_MAX: (1 << (place.weight_bits - 1)) - 1,
+        P.FIELDS_PER_WORD: chip.core.word_bits // place.weight_bits,
+        P.ROW_WORDS: place.row_words,
+        P.COLUMN_ACCESSES: place.column_accesses,
+        P.TRANSPOSABLE: chip.core.transposable,
+        P.ACC_MIN: -(1 << (place.acc_bits - 1)),
+        P.ACC_MAX: (1 << (place.acc_bits - 1)) - 1,
+        P.ACC_NARROW: place.acc_is_narrow,
+        P.BACK_MIN: -(1 << (place.back_bits - 1)),
+        P.BACK_MAX: (1 << (place.back_bits - 1)) - 1,
+        P.BACK_NARROW: place.back_is_narrow,
+        P.SHARED: layer.is_conv,
+        P.ROWS: place.rows,
+        P.LOCATIONS: place.locations,
+        P.CHANNELS: place.channels,
+        P.CANDIDATES: place.candidates,
+        P.MOST_ROWS: place.most_rows,
+        P.IS_FIRST: place.is_first,
+        P.LAYER: place.layer,
+    }
+
+
+def _neuron(layer: Layer, place: Placement) -> dict[P, int]:
+    neuron = layer.model.neuron
+    return {
+        P.MODEL: Model[neuron.model.upper()],
+        P.THRESHOLD: threshold_lsb(layer, place.frac_bits),
+        P.LEAK_SHIFT: neuron.leak_shift or 0,
+        P.LEAK_FACTOR: neuron.leak_factor or 0,
+        P.SUBTRACTS: neuron.reset == "subtract",
+        P.REFRACTORY: neuron.refractory_ticks,
+        P.STATE_MIN: -(1 << (neuron.state_bits - 1)),
+        P.STATE_MAX: (1 << (neuron.state_bits - 1)) - 1,
+    }
 
 
 @lru_cache(maxsize=16)
@@ -80,101 +132,138 @@ def gumbel_table(address_bits: int, frac_bits: int) -> np.ndarray:
         return np.array([int((value + Decimal("0.5")).to_integral_value(ROUND_FLOOR)) for value in noise], dtype=np.int32)
 
 
-def initial_weights(experiment: Experiment, placements: Sequence[Placement]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per layer (weight int16 (axons, neurons), bias int32 (neurons,)), in LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped."""
+def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
+    """In LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped; every copy alike."""
     result = []
-    for i, (layer, place) in enumerate(zip(experiment.network.layers, placements, strict=True)):
+    for layer in mapping.layers:
+        model, place = layer.model, mapping.cores[mapping.cores_of(layer.index)[0]]
         low, high = -(1 << (place.weight_bits - 1)), (1 << (place.weight_bits - 1)) - 1
-        std = layer.initial_gain * math.sqrt(2.0 / place.axons)
-        key = host_random.stream(experiment.seed, "weights", i)
-        weight = host_random.normal_lsb(key, place.axons * place.neurons, std, place.frac_bits).clip(low, high)
-        bias = layer.initial_bias if layer.initial_bias is not None else (0.0 if i == len(placements) - 1 else 0.1)
+        std = model.initial_gain * math.sqrt(2.0 / layer.rows)
+        key = host_random.stream(experiment.seed, "weights", layer.index)
+        weight = host_random.normal_lsb(key, layer.n_weights, std, place.frac_bits).clip(low, high)
+        bias = model.initial_bias if model.initial_bias is not None else (0.0 if layer is mapping.layers[-1] else 0.1)
         bias_lsb = min(max(math.floor(bias * (1 << place.frac_bits) + 0.5), low), high)
-        result.append((weight.astype(np.int16).reshape(place.axons, place.neurons), np.full(place.neurons, bias_lsb, dtype=np.int32)))
+        copies, channels = mapping.tiles_of(layer.index), layer.shape.channels
+        shaped = weight.astype(np.int16).reshape(1, layer.rows, channels).repeat(copies, axis=0)
+        result.append((shaped, np.full((copies, channels), bias_lsb, dtype=np.int32)))
     return result
 
 
-def seed_generators(chip: ChipState, seed: int, stream: str) -> None:
-    """Give every generator of the chip its seed of that stream. Within a core all banks together have different states."""
-    bits = int(chip.rng_param[RngParam.BITS])
-    for c, param in enumerate(chip.param):
-        axons, stride, neurons = (int(param[p]) for p in (P.N_AXONS, P.STRIDE, P.N_NEURONS))
-        if axons + neurons + 1 > 2**bits - 1:
-            raise NeurochipError(
-                f"core {c} wants {axons + neurons + 1:,} different generator states, a {bits}-bit generator has {2**bits - 1:,}"
-            )
-        seeds = host_random.generator_seeds(host_random.stream(seed, "generators", stream, c), axons + neurons + 1, bits)
-        chip.rng_axon[param[P.AXON_AT] : param[P.AXON_AT] + axons] = seeds[:axons]
-        chip.rng_neuron[param[P.NEURON_AT] : param[P.NEURON_AT] + stride] = 0  # the padding never draws
-        chip.rng_neuron[param[P.NEURON_AT] : param[P.NEURON_AT] + neurons] = seeds[axons : axons + neurons]
-        chip.rng_learn[c] = seeds[-1]
-
-
-def build_chip(chip: Chip, experiment: Experiment, placements: Sequence[Placement]) -> ChipState:
+def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipState:
     """All arrays of the chip, with initial weights and seeded generators; counters at zero."""
-    param = core_params(chip, experiment, placements)
-    cores = len(placements)
-    strides, axons = sum(p.stride for p in placements), sum(p.axons for p in placements)
-    widest = max(max(p.axons, p.stride) for p in placements) + ALIGNMENT
-    gumbel = gumbel_table(chip.core.gumbel_address_bits, placements[-1].frac_bits)
+    cores, layers = mapping.cores, mapping.layers
+    fields, links = [fields_of(chip, layers[place.layer], place) for place in cores], links_of(mapping)
+    param = core_params(chip, experiment, mapping, fields, links)
+    n, slots, axons = len(cores), sum(place.slots for place in cores), sum(place.axons for place in cores)
+    locations, own = sum(place.locations for place in cores), int(param[:, P.OWN_ROOM].sum())
+    queues, inboxes = int(param[:, P.QUEUE_ROOM].sum()), int(param[:, P.INBOX_ROOM].sum())
+    widest = max(max(place.axons, place.slots) for place in cores) + ALIGNMENT
+    gumbel = gumbel_table(chip.core.gumbel_address_bits, cores[-1].frac_bits)
     overhead = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier
-    state = ChipState(
-        param=aligned(param.shape, np.int64, param),
-        rule_param=aligned((cores, n_rule_params(experiment)), np.int64),
-        rng_param=aligned(4, np.int64, chip.rng_param()),
-        gumbel=aligned(len(gumbel), np.int32, gumbel),
-        cycles_per_event=aligned(N_COUNTS, np.int64, chip.cycle_vector()),
-        cycles_per_tick=aligned(1, np.int64, np.array([overhead])),
-        counts=aligned((cores, N_COUNTS), np.int64),
-        cycles=aligned((cores, 2), np.int64),
-        queue=aligned((cores, len(Queue)), np.int64),
-        weight=aligned(sum(p.axons * p.stride for p in placements), np.int16),
-        bias=aligned(strides, np.int32),
-        rng_neuron=aligned(strides, np.uint32),
-        rng_axon=aligned(axons, np.uint32),
-        rng_learn=aligned(cores, np.uint32),
-        acc=aligned(strides, np.int32),
-        gate=aligned(strides, np.uint8),
-        fired=aligned(widest, np.uint8),
-        words=aligned(widest, np.uint32),
-        back=aligned(axons, np.int32),
-        axons=aligned(axons + ALIGNMENT, np.int32),
-        own_neurons=aligned(strides, np.int32),
-        own_signs=aligned(strides, np.int32),
-        learners=aligned(strides, np.int32),
-        steps=aligned(strides, np.int32),
-        inbox_neurons=aligned(2 * strides + 2, np.int32),
-        inbox_signs=aligned(2 * strides + 2, np.int32),
-        units=aligned(widest, np.int32, np.arange(widest)),
-        trace=np.zeros((0, len(Trace)), dtype=np.int32),
-        traced=aligned(1, np.int64),
-    )
-    for c, (weight, bias) in enumerate(initial_weights(experiment, placements)):
-        load_weights(state, c, weight, bias)
-    seed_generators(state, experiment.seed, "train")
+    lists = max((place.locations * (place.most_rows + 1) for place in cores if layers[place.layer].is_conv), default=1)
+    sizes = {
+        np.int64: {"queue": (n, len(Queue)), "rule_param": (n, n_rule_params(experiment)), "counts": (n, N_COUNTS), "cycles": (n, 2),
+            "traced": 1,
+        },
+        np.uint32: {"rng_neuron": slots, "rng_axon": axons, "rng_pool": locations, "rng_learn": n, "words": widest, "lit_words": queues},
+        np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues},
+        np.int16: {"weight": sum(place.rows * place.stride for place in cores)},
+        np.int32: {
+            "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "axons": 2 * queues, "sent": slots, "returned": widest,
+            "own_neurons": own, "own_signs": own, "own_places": own, "own_channels": own,
+            "learners": own, "steps": own,
+            "inbox_neurons": 2 * inboxes, "inbox_signs": 2 * inboxes, "error_sum": slots, "membrane": slots, "drawn": locations,
+            "row_list": lists, "row_count": max(place.locations for place in cores), "lit_axons": queues,
+        },
+    }  # fmt: skip
+    arrays = {name: aligned(shape, dtype) for dtype, of_type in sizes.items() for name, shape in of_type.items()}
+    known = {
+        "param": param, "rng_param": chip.rng_param(), "gumbel": gumbel, "cycles_per_event": chip.cycle_vector(),
+        "cycles_per_tick": np.array([overhead]), "route": links.route, "units": np.arange(widest, dtype=np.int32),
+        "route_axon": links.route_axon, "feeder_core": links.feeder_core, "feeder_slot": links.feeder_slot,
+        "feeder_hops": links.feeder_hops,
+    } | _names(mapping) | {
+        "fan_first": _flat([of.fan_first for of in fields]), "fan": _flat([of.fan for of in fields]),
+        "field_first": _flat([of.first for of in fields]), "field": _flat([of.entries for of in fields]),
+        "field_reads": _flat([of.reads for of in fields]),
+    }  # fmt: skip
+    arrays |= {name: aligned(array.shape, array.dtype.type, array) for name, array in known.items()}
+    state = ChipState(**arrays, trace=np.zeros((0, len(Trace)), dtype=np.int32))
+    load_weights(state, mapping, initial_weights(experiment, mapping))
+    seed_generators(state, mapping, experiment.seed, "train")
     return state
 
 
-def load_weights(state: ChipState, c: int, weight: np.ndarray, bias: np.ndarray) -> None:
-    """Write the synapse memory (axons, neurons) and the biases (neurons,) of core c."""
-    memory, biases = memory_of(state, c)
-    memory[:, : weight.shape[1]] = weight
-    biases[: bias.shape[0]] = bias
+def _flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays]).astype(np.int32)
+
+
+def _names(mapping: Mapping) -> dict[str, np.ndarray]:
+    """Numbers of units, locations and axons in their layers, and which axon each input is."""
+    units, names, axons, locations, inputs = [], [], [], [], [np.zeros(0, dtype=np.int32)]
+    for place in mapping.cores:
+        layer = mapping.layers[place.layer]
+        slot = np.arange(place.slots)
+        channel = np.minimum(slot % place.stride, place.channels - 1)
+        unit = slot // place.stride * place.channels + channel
+        units.append(unit)
+        names.append(unit_names(layer, place)[unit])
+        axons.append(axon_names(place))
+        locations.append(place.part.location_numbers(layer.shape.width))
+        if place.is_first:
+            axon_of = np.full(layer.source_units, -1)
+            axon_of[axons[-1]] = np.arange(place.axons)
+            inputs.append(axon_of)
+    lists = {"slot_unit": units, "slot_name": names, "axon_name": axons, "location_name": locations, "input_axon": inputs}
+    return {name: _flat(values) for name, values in lists.items()}
+
+
+def load_weights(state: ChipState, mapping: Mapping, weights: Weights) -> None:
+    """Write every layer's weights and biases into the memories of its cores."""
+    for c, place in enumerate(mapping.cores):
+        memory, biases = memory_of(state, c)
+        copy, columns = _copy_of(mapping, c), slice(place.part.c0, place.part.c1)
+        weight, bias = weights[place.layer]
+        memory[:, : place.channels] = weight[copy, weight_rows(mapping.layers[place.layer], place)][:, columns]
+        biases[: place.channels] = bias[copy, columns]
+
+
+def weights_of(state: ChipState, mapping: Mapping) -> Weights:
+    """Copies of every layer's weights and biases, put together from the memories of its cores."""
+    result: Weights = []
+    for layer in mapping.layers:
+        place, copies = mapping.cores[mapping.cores_of(layer.index)[0]], mapping.tiles_of(layer.index)
+        weight = np.zeros((copies, place.rows, layer.shape.channels), dtype=np.int16)
+        bias = np.zeros((copies, layer.shape.channels), dtype=np.int32)
+        for c in mapping.cores_of(layer.index):
+            (memory, biases), part = memory_of(state, c), mapping.cores[c].part
+            rows = weight_rows(layer, mapping.cores[c])
+            weight[_copy_of(mapping, c), rows, part.c0 : part.c1] = memory[:, : part.channels]
+            bias[_copy_of(mapping, c), part.c0 : part.c1] = biases[: part.channels]
+        result.append((weight, bias))
+    return result
+
+
+def _copy_of(mapping: Mapping, c: int) -> int:
+    """Which copy of its layer's weights core c holds (a part of)."""
+    place = mapping.cores[c]
+    tiles = list(dict.fromkeys(mapping.cores[other].part[:4] for other in mapping.cores_of(place.layer)))
+    return tiles.index(place.part[:4])
 
 
 def memory_of(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
-    """Views of core c's synapse memory (axons, stride) and biases (stride,)."""
+    """Views of core c's synapse memory (rows, stride) and biases (stride,)."""
     param = state.param[c]
-    axons, stride = int(param[P.N_AXONS]), int(param[P.STRIDE])
-    memory = state.weight[param[P.WEIGHT_AT] : param[P.WEIGHT_AT] + axons * stride].reshape(axons, stride)
-    return memory, state.bias[param[P.NEURON_AT] : param[P.NEURON_AT] + stride]
+    rows, stride = int(param[P.ROWS]), int(param[P.STRIDE])
+    memory = state.weight[param[P.WEIGHT_AT] : param[P.WEIGHT_AT] + rows * stride].reshape(rows, stride)
+    return memory, state.bias[param[P.BIAS_AT] : param[P.BIAS_AT] + stride]
 
 
-def weights_of(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
-    """Copies of core c's weights (axons, neurons) int16 and biases (neurons,) int32, without the padding."""
+def core_weights(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
+    """Copies of core c's weights (rows, channels) int16 and biases (channels,) int32, without the padding."""
     memory, biases = memory_of(state, c)
-    neurons = int(state.param[c, P.N_NEURONS])
-    return memory[:, :neurons].copy(), biases[:neurons].copy()
+    channels = int(state.param[c, P.CHANNELS])
+    return memory[:, :channels].copy(), biases[:channels].copy()
 
 
 def n_rule_params(experiment: Experiment) -> int:
@@ -185,9 +274,9 @@ def n_rule_params(experiment: Experiment) -> int:
 def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
     """Write the rule's integer parameters of an epoch into every core."""
     rule = rules.load(experiment.rule.name)
-    for c in range(len(state.param)):
-        frac_bits, rng_bits = int(state.param[c, P.FRAC_BITS]), int(state.rng_param[RngParam.BITS])
-        state.rule_param[c] = rule.quantise(experiment.rule_settings, epoch, frac_bits, rng_bits)
+    for c, param in enumerate(state.param):
+        settings = experiment.layer_settings(int(param[P.LAYER]))
+        state.rule_param[c] = rule.quantise(settings, epoch, int(param[P.FRAC_BITS]), int(state.rng_param[RngParam.BITS]))
 
 
 def fork(state: ChipState) -> ChipState:
@@ -196,13 +285,3 @@ def fork(state: ChipState) -> ChipState:
     copies["counts"][:] = 0
     copies["cycles"][:] = 0
     return state._replace(**copies)
-
-
-def jump_samples(state: ChipState, n_ticks: int) -> None:
-    """Advance the free-running generators (somas of every core, encoder of the first) by n_ticks ticks, as running samples would."""
-    table = jump_table(state.rng_param, n_ticks)
-    shared = state.rng_param[RngParam.SHARING] != Sharing.PER_UNIT
-    for c in range(len(state.param)):
-        at, neurons = int(state.param[c, P.NEURON_AT]), int(state.param[c, P.N_NEURONS])
-        advance(state.rng_neuron[at : at + (1 if shared else neurons)], table)
-    advance(state.rng_axon[: 1 if shared else int(state.param[0, P.N_AXONS])], table)

@@ -52,6 +52,18 @@ class CyclesPerTick(BaseModel):
     barrier: int = Field(ge=0, le=MOST_CYCLES)
 
 
+class MeshModel(BaseModel):
+    """[mesh]: the network-on-chip, one router per core; docs/noc.md."""
+
+    model_config = STRICT
+
+    width: int = Field(gt=0, le=4096)
+    height: int = Field(gt=0, le=4096)
+    packet_bits: int = Field(default=32, gt=0, le=4096, description="of one packet, which a link carries in one cycle")
+    fifo_depth: int = Field(default=4, gt=0, le=128, description="packets that a router's input holds")
+    core_stalls: bool = Field(default=True, description="true: a core stands still while the network refuses its packet")
+
+
 class Chip(BaseModel):
     """A design point. Cycles of a core's tick = sum of its events x cycles_per_event."""
 
@@ -61,6 +73,8 @@ class Chip(BaseModel):
     summary: str
     clock_mhz: float = Field(gt=0)
     n_cores: int = Field(gt=0)
+    tick_us: float | None = Field(default=None, gt=0, description="what a tick may last, with a mesh; default: as long as it needs")
+    mesh: MeshModel | None = Field(default=None, description="without one a packet takes cycles_per_tick.network to wherever it goes")
     core: CoreModel
     rng: RngModel
     cycles_per_tick: CyclesPerTick
@@ -82,6 +96,19 @@ class Chip(BaseModel):
                 f"[core] weight_bits = {self.core.weight_bits} do not fit a word of word_bits = {self.core.word_bits}; "
                 f"lower weight_bits or widen the word"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _mesh_fits(self) -> Self:
+        if self.mesh is None:
+            if self.tick_us is not None:
+                raise ValueError("tick_us: only a chip with a [mesh] knows when its packets arrive; add one or leave it out")
+            return self
+        places = self.mesh.width * self.mesh.height
+        if self.n_cores > places:
+            raise ValueError(f"n_cores = {self.n_cores}: a mesh of {self.mesh.width} x {self.mesh.height} has {places} places; enlarge it")
+        if self.cycles_per_tick.network:
+            raise ValueError(f"[cycles_per_tick] network = {self.cycles_per_tick.network}: the [mesh] says how long packets take; 0")
         return self
 
     @property

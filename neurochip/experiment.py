@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,6 +14,7 @@ from neurochip.core import rules
 from neurochip.energy import EnergyTable, load_table
 from neurochip.energy_core import Core
 from neurochip.errors import did_you_mean
+from neurochip.layer_models import NetworkModel, PartModel
 
 OPEN = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)  # further keys are checked against the rule or the chip
 
@@ -33,31 +35,6 @@ class DataModel(BaseModel):
     holdout_test_on: Literal["holdout", "both"] = Field(
         default="holdout", description="test on what is held out alone, or on the set's own test part too"
     )
-
-
-class LayerModel(BaseModel):
-    """One entry of network.layers."""
-
-    model_config = STRICT
-
-    kind: Literal["dense"] = "dense"
-    neurons: int = Field(gt=0)
-    name: str | None = Field(default=None, description="default: hidden, hidden2, ... and output")
-    weight_bits: int | None = Field(default=None, ge=2, le=16, description="sign included; default: the chip's")
-    frac_bits: int | None = Field(
-        default=None, ge=0, le=15, description="fraction bits of weights, biases and potentials; default: the chip's"
-    )
-    initial_bias: float | None = Field(default=None, description="default: 0.1 in hidden layers, 0 in the output layer")
-    initial_gain: float = Field(default=1.0, ge=0.0, le=256.0, description="initial weights have std initial_gain * sqrt(2 / fan-in)")
-
-
-class NetworkModel(BaseModel):
-    """[network]: layers from the input on; the last one is the winner-take-all output, one neuron per class."""
-
-    model_config = STRICT
-
-    layers: list[LayerModel] = Field(min_length=1)
-    weights: str | None = Field(default=None, description="start from the weights of a run: its run.h5")
 
 
 class RunModel(BaseModel):
@@ -136,6 +113,7 @@ class Experiment(BaseModel):
     data: DataModel
     chip: ChipTable
     network: NetworkModel
+    mapping: dict[str, PartModel] = Field(default={}, description="how layers are cut over cores, by name of the layer")
     rule: RuleModel
     run: RunModel
     energy: EnergyModel
@@ -163,7 +141,18 @@ class Experiment(BaseModel):
                 raise ValueError(f"[rule] {key} = {value!r}: must be a number from {low:g} to {high:g}")
         if self.rule.beta * 16 != int(self.rule.beta * 16):
             raise ValueError(f"[rule] beta = {self.rule.beta}: must be a multiple of 1/16")
+        self._check_layer_settings(settings)
         return self
+
+    def _check_layer_settings(self, settings: Mapping[str, rules.Setting]) -> None:
+        for i, layer in enumerate(self.network.layers):
+            for key, value in layer.rule.items():
+                if key not in settings:
+                    raise ValueError(f"[network.layers[{i}].rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, settings)}")
+                if not settings[key].low <= value <= settings[key].high:
+                    raise ValueError(
+                        f"[network.layers[{i}].rule] {key} = {value!r}: must be a number from {settings[key].low:g} to {settings[key].high:g}"
+                    )
 
     @model_validator(mode="after")
     def _ticks_fill_the_pipeline(self) -> Self:
@@ -191,6 +180,10 @@ class Experiment(BaseModel):
     def read_from_tick(self) -> int:
         """First tick that counts in the read-out."""
         return self.run.read_from_tick if self.run.read_from_tick is not None else self.warmup_ticks
+
+    def layer_settings(self, i: int) -> dict[str, float]:
+        """The rule's settings in layer i."""
+        return self.rule_settings | self.network.layers[i].rule
 
     @property
     def rule_settings(self) -> dict[str, float]:

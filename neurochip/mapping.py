@@ -1,20 +1,34 @@
-"""Layers -> cores. One layer, one core; what does not fit is refused with the wanted number, the limit and the way out."""
+"""Layers -> cores. What does not fit is refused with the wanted number, the limit and the way out; docs/network.md says who gets what."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from neurochip.chip import Chip
 from neurochip.core.vector import LANES
-from neurochip.errors import NeurochipError
+from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.experiment import Setup
+from neurochip.layer_models import PartModel
+from neurochip.network import INPUT, Layer, build_network
+from neurochip.parts import Part, cut_layer
+
+
+class AxonGroup(NamedTuple):
+    """Neighbouring axons of a core that one other core feeds, or the input. int64 (n,) each."""
+
+    core: int  # INPUT or the number of the core
+    units: np.ndarray  # their numbers there, ascending
+    names: np.ndarray  # and in the sources of the layer, one after another
 
 
 class Placement(NamedTuple):
-    """One layer on its core."""
+    """A part of a layer on its core."""
 
-    name: str
+    name: str  # the layer's, with a number behind it if there are several parts
     axons: int
-    neurons: int
+    neurons: int  # units
     weight_bits: int
     frac_bits: int
     acc_bits: int  # of a forward sum
@@ -22,40 +36,242 @@ class Placement(NamedTuple):
     acc_is_narrow: bool  # a sum can leave acc_bits
     back_is_narrow: bool
     row_words: int
-    column_accesses: int
+    column_accesses: int  # of a column of as many rows as there are axons
     memory_words: int
-    stride: int  # neurons in the simulator's arrays, padded for vector loads
+    stride: int  # channels in the simulator's arrays, padded for vector loads
+    layer: int
+    part: Part
+    rows: int
+    most_rows: int  # that one position can have under its taps
+    candidates: int
+    groups: tuple[AxonGroup, ...]
+    targets: tuple[int, ...]  # cores that want its spikes
+    state_bits: int  # of each neuron's memory
+    at: tuple[int, int] | None  # on the mesh
+
+    @property
+    def locations(self) -> int:
+        """Locations."""
+        return self.part.locations
+
+    @property
+    def channels(self) -> int:
+        """Units at each location."""
+        return self.part.channels
+
+    @property
+    def slots(self) -> int:
+        """Units in the simulator's arrays, with padding."""
+        return self.locations * self.stride
 
     @property
     def memory_bits(self) -> int:
         """Weights' bits that are stored; unused fields of a word are not counted."""
-        return self.axons * self.neurons * self.weight_bits
+        return self.rows * self.channels * self.weight_bits
+
+    @property
+    def is_first(self) -> bool:
+        """Does the input come here?"""
+        return self.groups[0].core == INPUT
 
 
-def place(setup: Setup, n_inputs: int, n_classes: int) -> list[Placement]:
-    """Put each layer of the experiment on a core of its chip. Raises NeurochipError if a layer, or their number, exceeds a limit."""
-    layers, chip, where = setup.experiment.network.layers, setup.chip, setup.where
-    if len(layers) > chip.n_cores:
+class Mapping(NamedTuple):
+    """A network on a chip: its layers, and cores in their order; layer after layer, of one layer tile after tile."""
+
+    layers: list[Layer]
+    cores: list[Placement]
+
+    def cores_of(self, layer: int) -> list[int]:
+        """Numbers of the cores that hold parts of a layer."""
+        return [c for c, core in enumerate(self.cores) if core.layer == layer]
+
+    def tiles_of(self, layer: int) -> int:
+        """How many copies of its weights a layer has."""
+        return len({core.part[:4] for core in self.cores if core.layer == layer})
+
+
+def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> Mapping:
+    """Put each layer of the experiment on cores of its chip. Raises NeurochipError for what exceeds a limit.
+
+    input_shape: (planes, height, width), (height, width), or how many inputs if they have no shape.
+    """
+    chip, where, models = setup.chip, setup.where, setup.experiment.mapping
+    layers = build_network(setup, (input_shape,) if isinstance(input_shape, int) else input_shape, n_classes)
+    names = [layer.name for layer in layers]
+    for name in models:
+        if name not in names:
+            raise NeurochipError(f"{where}: [mapping.{name}]: the network has no layer of that name{did_you_mean(name, names)}")
+    parts: list[tuple[Layer, int, Part]] = []
+    for layer in layers:
+        model, table = models.get(layer.name, PartModel()), f"{where}: [network.layers[{layer.index}]] layer '{layer.name}'"
+        _check_widths(chip, table, layer)
+        left = len(layers) - layer.index - 1  # each of them needs a core too
+        most = max(1, chip.n_cores - len(parts) - left)
+        if layer.index == len(layers) - 1:
+            most = 1  # the winner is found within one core
+            if (model.cores or 1) > 1:
+                raise NeurochipError(
+                    f"{where}: [mapping.{layer.name}] cores = {model.cores}: the output layer finds its winner in one core; 1"
+                )
+        found = cut_layer(layer, chip, weight_bits_of(chip, layer), model, most, table)
+        parts += [(layer, k, part) for k, part in enumerate(found)]
+        if model.at is not None and len(model.at) != len(found):
+            raise NeurochipError(
+                f"{where}: [mapping.{layer.name}] at: {len(model.at)} places for {len(found)} parts; give one place for each part"
+            )
+    if len(parts) > chip.n_cores:
         raise NeurochipError(
-            f"{where}: [network] {len(layers)} layers need {len(layers)} cores, chip {chip.name} has n_cores = {chip.n_cores}; "
-            f"use fewer layers or a chip with more cores"
+            f"{where}: [network] {len(layers)} layers in {len(parts)} parts need {len(parts)} cores, chip {chip.name} has n_cores = "
+            f"{chip.n_cores}; use fewer or smaller layers or a chip with {len(parts)} cores"
         )
-    if layers[-1].neurons != n_classes:
+    cores = _connect(setup, layers, parts)
+    _check_read_out(setup, cores[-1])
+    return Mapping(layers, cores)
+
+
+def weight_bits_of(chip: Chip, layer: Layer) -> int:
+    """Width of a layer's weights."""
+    return layer.model.weight_bits if layer.model.weight_bits is not None else chip.core.weight_bits
+
+
+def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Part]]) -> list[Placement]:
+    """Axons of every core, and what follows from them: who sends to whom, widths of sums."""
+    groups = [axon_groups(layer, part, parts) for layer, _, part in parts]
+    targets: list[list[int]] = [[] for _ in parts]
+    for c, of_core in enumerate(groups):
+        for group in of_core:
+            if group.core != INPUT:
+                targets[group.core].append(c)
+    places = _places(setup, layers, parts)
+    several = {layer.index for layer, k, _ in parts if k > 0}
+    return [
+        _placement(
+            setup, layer, f"{layer.name}/{k}" if layer.index in several else layer.name, part, groups[c], tuple(targets[c]), places[c]
+        )
+        for c, (layer, k, part) in enumerate(parts)
+    ]
+
+
+def axon_groups(layer: Layer, part: Part, parts: Sequence[tuple[Layer, int, Part]]) -> tuple[AxonGroup, ...]:
+    """Source by source, core by core: the units that a part has under its taps."""
+    found, offset = [], 0
+    y, x = part.positions(layer.model.pool)
+    for source in layer.sources:
+        seen = np.ones(source.shape.height * source.shape.width, dtype=bool)
+        if source.kernel:
+            taps = source.taps(y, x)
+            seen[:] = False
+            seen[taps[taps >= 0]] = True
+        if source.layer == INPUT:
+            units = np.sort(source.units_at(np.flatnonzero(seen)).ravel())
+            found.append(AxonGroup(INPUT, units, units))
+        for c, (other, _, theirs) in enumerate(parts):
+            if other.index == source.layer:
+                numbers = theirs.location_numbers(source.shape.width)
+                chosen = np.flatnonzero(seen[numbers])
+                local = (chosen[:, None] * theirs.channels + np.arange(theirs.channels)).ravel()
+                names = (numbers[chosen][:, None] * source.shape.channels + np.arange(theirs.c0, theirs.c1)).ravel()
+                if len(local):
+                    found.append(AxonGroup(c, local, names + offset))
+        offset += source.shape.units
+    return tuple(found)
+
+
+def _places(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Part]]) -> list[tuple[int, int] | None]:
+    """Where on the mesh each core is: where the experiment says, else the next free place, row by row."""
+    mesh, models = setup.chip.mesh, setup.experiment.mapping
+    asked = {layer.index: models[layer.name].at for layer in layers if layer.name in models and models[layer.name].at}
+    if mesh is None:
+        if asked:
+            name = layers[next(iter(asked))].name
+            raise NeurochipError(f"{setup.where}: [mapping.{name}] at: chip {setup.chip.name} has no mesh; leave it out")
+        return [None] * len(parts)
+    taken: dict[tuple[int, int], str] = {}
+    for index, at in asked.items():
+        for x, y in at or ():
+            if not (0 <= x < mesh.width and 0 <= y < mesh.height):
+                raise NeurochipError(
+                    f"{setup.where}: [mapping.{layers[index].name}] at = [{x}, {y}]: the mesh is {mesh.width} x {mesh.height}; "
+                    f"x is 0 to {mesh.width - 1}, y 0 to {mesh.height - 1}"
+                )
+            if (x, y) in taken:
+                raise NeurochipError(
+                    f"{setup.where}: [mapping.{layers[index].name}] at = [{x}, {y}]: '{taken[x, y]}' is there; choose another"
+                )
+            taken[x, y] = layers[index].name
+    free = ((x, y) for y in range(mesh.height) for x in range(mesh.width) if (x, y) not in taken)
+    return [(asked[layer.index] or [])[k] if layer.index in asked else next(free) for layer, k, _ in parts]
+
+
+def _placement(
+    setup: Setup, layer: Layer, name: str, part: Part, groups: tuple[AxonGroup, ...], targets: tuple[int, ...], at: tuple[int, int] | None
+) -> Placement:  # fmt: skip
+    core, neuron = setup.chip.core, layer.model.neuron
+    weight_bits = weight_bits_of(setup.chip, layer)
+    frac_bits = layer.model.frac_bits if layer.model.frac_bits is not None else core.frac_bits
+    axons = sum(len(group.units) for group in groups)
+    row_words, per_word = setup.chip.row_words(part.channels, weight_bits), core.word_bits // weight_bits
+    most_rows, terms = _largest_sums(layer, part, axons)
+    acc_full = weight_bits + math.ceil(math.log2(most_rows + 1))
+    back_full = weight_bits + math.ceil(math.log2(terms * max(1, len(targets)) + 1))
+    if acc_full > 32 or back_full > 32:
         raise NeurochipError(
-            f"{where}: [network.layers[{len(layers) - 1}]] neurons = {layers[-1].neurons}: the data has {n_classes} classes, "
-            f"the output layer needs {n_classes} neurons"
+            f"{setup.where}: layer '{name}': sums need {max(acc_full, back_full)} bits, the simulator has 32; lower weight_bits"
         )
-    sizes = [n_inputs, *(layer.neurons for layer in layers)]
-    placements: list[Placement] = []
-    for i, layer in enumerate(layers):
-        name = layer.name or _default_name(i, len(layers))
-        if name in {other.name for other in placements}:
-            raise NeurochipError(f"{where}: [network.layers[{i}]] name = '{name}': another layer has that name; choose a different one")
-        bits = layer.weight_bits if layer.weight_bits is not None else chip.core.weight_bits
-        frac = layer.frac_bits if layer.frac_bits is not None else chip.core.frac_bits
-        placements.append(_fit(chip, f"{where}: [network.layers[{i}]] layer '{name}'", name, sizes[i], sizes[i + 1], bits, frac))
-    _check_read_out(setup, placements[-1])
-    return placements
+    acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
+    has_memory = neuron.model != "stochastic"
+    return Placement(
+        name, axons, part.locations * part.channels, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full, back_bits < back_full,
+        row_words, math.ceil(axons / per_word) if core.transposable else axons, layer.rows * row_words, _stride(part.channels),
+        layer.index, part, layer.rows, most_rows, layer.model.pool**2, groups, targets,
+        neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0, at,
+    )  # fmt: skip
+
+
+def _largest_sums(layer: Layer, part: Part, axons: int) -> tuple[int, int]:
+    """Most rows added at one location, and most weights added to one axon's error sum (if every unit has one error), in one tick."""
+    if not layer.is_conv:
+        return axons, part.channels
+    y, x = part.positions(layer.model.pool)
+    rows, reached = np.zeros(len(y), dtype=np.int64), 0
+    location = np.arange(len(y)) // layer.model.pool**2
+    for source in layer.sources:
+        taps = source.taps(y, x)
+        rows += (taps >= 0).sum(axis=1) * source.shape.channels
+        pairs = np.unique(np.stack([taps.ravel(), np.repeat(location, taps.shape[1])])[:, taps.ravel() >= 0], axis=1)
+        reached = max(reached, int(np.bincount(pairs[0]).max(initial=0)))
+    return int(rows.max()), reached * part.channels
+
+
+def _check_widths(chip: Chip, where: str, layer: Layer) -> None:
+    core, weight_bits = chip.core, weight_bits_of(chip, layer)
+    frac_bits = layer.model.frac_bits if layer.model.frac_bits is not None else core.frac_bits
+    if weight_bits > core.word_bits:
+        raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
+    if frac_bits > weight_bits + 4:
+        raise NeurochipError(
+            f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"
+        )
+    _check_memory(where, layer, frac_bits)
+    if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
+        raise NeurochipError(
+            f"{where}: weight_bits = {weight_bits} do not fit a sum of core.acc_bits = {core.acc_bits}; raise core.acc_bits or leave it out"
+        )
+
+
+def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
+    neuron = layer.model.neuron
+    threshold, highest = threshold_lsb(layer, frac_bits), (1 << (neuron.state_bits - 1)) - 1
+    if neuron.model != "stochastic" and not 0 < threshold <= highest:
+        raise NeurochipError(
+            f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{frac_bits}, a potential of state_bits = "
+            f"{neuron.state_bits} reaches 1 to {highest}; change threshold, state_bits or frac_bits"
+        )
+
+
+def threshold_lsb(layer: Layer, frac_bits: int) -> int:
+    """A layer's threshold in units of 2**-frac_bits, rounded half up."""
+    return math.floor(layer.model.neuron.threshold * (1 << frac_bits) + 0.5)
 
 
 def _check_read_out(setup: Setup, output: Placement) -> None:
@@ -70,47 +286,7 @@ def _check_read_out(setup: Setup, output: Placement) -> None:
         )
 
 
-def _default_name(i: int, depth: int) -> str:
-    if i == depth - 1:
-        return "output"
-    return "hidden" if i == 0 else f"hidden{i + 1}"
-
-
-def _fit(chip: Chip, where: str, name: str, axons: int, neurons: int, weight_bits: int, frac_bits: int) -> Placement:
-    core = chip.core
-    if weight_bits > core.word_bits:
-        raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
-    if frac_bits > weight_bits + 4:
-        raise NeurochipError(
-            f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"
-        )
-    row_words = chip.row_words(neurons, weight_bits)
-    per_word = core.word_bits // weight_bits
-    memory_words = axons * row_words
-    limits = (
-        ("axons", axons, core.n_axons, "core.n_axons", "use fewer inputs or a chip with more axons"),
-        ("neurons", neurons, core.n_neurons, "core.n_neurons", "use fewer neurons"),
-        ("words of synapse memory", memory_words, core.memory_words, "core.memory_words", "use fewer weight_bits or neurons"),
-    )
-    for what, wanted, limit, key, way_out in limits:
-        if wanted > limit:
-            raise NeurochipError(f"{where}: needs {wanted:,} {what}, chip {chip.name} has {key} = {limit:,}; {way_out}")
-    acc_full = weight_bits + math.ceil(math.log2(axons + 1))
-    back_full = weight_bits + math.ceil(math.log2(neurons + 1))
-    if acc_full > 32 or back_full > 32:
-        raise NeurochipError(f"{where}: sums need {max(acc_full, back_full)} bits, the simulator has 32; lower weight_bits")
-    if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
-        raise NeurochipError(
-            f"{where}: weight_bits = {weight_bits} do not fit a sum of core.acc_bits = {core.acc_bits}; raise core.acc_bits or leave it out"
-        )
-    acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
-    return Placement(
-        name, axons, neurons, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full, back_bits < back_full, row_words,
-        math.ceil(axons / per_word) if core.transposable else axons, memory_words, _stride(neurons),
-    )  # fmt: skip
-
-
-def _stride(neurons: int) -> int:
+def _stride(channels: int) -> int:
     """Padded row length: whole vectors, and an odd number of them where rows are long, so that rows do not fall on the same cache sets."""
-    vectors = math.ceil(neurons / LANES)
+    vectors = math.ceil(channels / LANES)
     return LANES * (vectors + 1 if vectors % 2 == 0 and vectors >= 8 else vectors)

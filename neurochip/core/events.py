@@ -35,20 +35,27 @@ class Event(IntEnum):
     BIAS_UPDATE = 15  # one bias changed by one step
     BARRIER = 16  # the end of one tick, once per core
     LEARN_DECISION = 17  # one own error spike offered to the learning rule: drawn, and its bias stepped
+    ADDRESS = 18  # one location of a layer with shared weights looked up: its drawn position, and the address of the row under its tap
+    STATE_READ = 19  # the state of one neuron with a memory read
+    STATE_WRITE = 20  # the state of one neuron with a memory written
     # observed, never timed or priced:
-    ERROR_GATED = 18  # an error spike that met a closed gate
-    UPDATE_LOST = 19  # an update without effect: weight or bias already at its rail
-    ACC_SATURATED = 20  # an addition clamped at the accumulator's rail
-    ERROR_SATURATED = 21  # an error sum above what a probability of one can express
+    ERROR_GATED = 21  # an error spike that met a closed gate
+    UPDATE_LOST = 22  # an update without effect: weight or bias already at its rail
+    ACC_SATURATED = 23  # an addition clamped at the accumulator's rail
+    ERROR_SATURATED = 24  # an error sum above what a probability of one can express
+    ERROR_CANCELLED = 25  # an error spike that met one of the opposite sign, from another core, on its neuron
 
 
 N_EVENTS = len(Event)
 N_PHASES = len(Phase)
-OBSERVED = (Event.ERROR_GATED, Event.UPDATE_LOST, Event.ACC_SATURATED, Event.ERROR_SATURATED)
+OBSERVED = (Event.ERROR_GATED, Event.UPDATE_LOST, Event.ACC_SATURATED, Event.ERROR_SATURATED, Event.ERROR_CANCELLED)
 
 COMPONENT = {
-    "synapse_memory": (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ),
-    "neuron": (Event.INPUT_LOAD, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.READOUT, Event.BARRIER),
+    "synapse_memory": (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.ADDRESS),
+    "neuron": (
+        *(Event.INPUT_LOAD, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.READOUT, Event.BARRIER),
+        *(Event.STATE_READ, Event.STATE_WRITE),
+    ),
     "random": (Event.RNG_DRAW,),
     "learning": (Event.WEIGHT_UPDATE, Event.BIAS_UPDATE, Event.LEARN_DECISION),
     "network": (Event.SPIKE_IN, Event.SPIKE_OUT, Event.ERROR_IN, Event.ERROR_OUT, Event.HOP),

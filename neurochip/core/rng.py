@@ -93,14 +93,14 @@ def step(state, n, rng_param):
 
 
 @njit(cache=True)
-def spread(state, words, first_unit, n, rng_param):
-    """Give units first_unit .. first_unit + n - 1 their words of a shared generator: rotated by the unit's number, or as it is."""
+def spread(state, words, names, n, rng_param):
+    """Give n units their words of a shared generator: rotated by the unit's number names[j] (int32), or as it is."""
     bits = rng_param[RngParam.BITS]
     full = (1 << bits) - 1
     word = int(state[0])
     if rng_param[RngParam.SHARING] == Sharing.ROTATED:
         for j in range(n):
-            turn = (first_unit + j) % bits
+            turn = int(names[j]) % bits
             words[j] = ((word << turn) | (word >> (bits - turn))) & full
     else:
         for j in range(n):

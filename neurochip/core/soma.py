@@ -7,26 +7,25 @@ A draw is the top bits of a generator's word, as many as are compared with.
 import numpy as np
 
 from neurochip.core import rng
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import BETA_FRAC_BITS, P, Queue
 from neurochip.core.vector import LANES, add_rows, compress
 
-PIXEL_BITS = 8
 FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
 
 
 @kernel
-def fresh_words(core, state, units):
-    """Step a bank that serves `units` units and return the array of their words."""
+def fresh_words(core, state, names, units):
+    """Step a bank that serves `units` units, whose numbers turn a shared word, and return the array of their words."""
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         rng.step(state, units, core.rng_param)
         return state
     rng.step(state, 1, core.rng_param)
-    rng.spread(state, core.words, 0, units, core.rng_param)
+    rng.spread(state, core.words, names, units, core.rng_param)
     return core.words
 
 
@@ -44,7 +43,7 @@ def draws_per_step(core, units):
 
 @kernel
 def integrate(core):
-    """Phase 1: acc = bias + the rows of the axons that spiked."""
+    """Phase 1 of a core whose rows are its axons': acc = bias + the rows of the axons that spiked."""
     param, counts = core.param, core.counts
     n = core.queue[Queue.SPIKES]
     for j in range(param[P.STRIDE]):  # slice assignment would not vectorise
@@ -61,7 +60,7 @@ def integrate(core):
 
 @kernel
 def back_integrate(core):
-    """Phase 2: back = the signed sum of the columns of the error spikes this core learned from in the previous tick."""
+    """Phase 2 of such a core: back = the signed sum of the columns of the error spikes this core learned from in the previous tick."""
     param, counts = core.param, core.counts
     n = core.queue[Queue.OWN_ERRORS]
     if param[P.BACK_NARROW]:
@@ -77,14 +76,14 @@ def back_integrate(core):
 
 
 @kernel
-def error_fire(core, units, inbox_neurons, inbox_signs):
+def error_fire(core, units):
     """Phase 3: each axon with a non-zero sum draws; if r < |back| << gain it sends an error spike with that sign to its source neuron.
 
-    The error bank steps only in ticks in which something was back-integrated. Return the number of error spikes sent.
+    The error bank steps only in ticks in which something was back-integrated. List the axons that sent one in `returned`.
     """
     n_axons, one = core.param[P.N_AXONS], 1 << core.param[P.FRAC_BITS]
     gain = core.param[P.ERROR_GAIN]
-    words = fresh_words(core, core.rng_axon, n_axons)
+    words = fresh_words(core, core.rng_axon, units, n_axons)
     dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
     back, fired = core.back, core.fired
     evaluated, saturated = 0, 0
@@ -94,43 +93,44 @@ def error_fire(core, units, inbox_neurons, inbox_signs):
         saturated += size > one
         fired[i] = top_bits(words[i], dropped) < size
     fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
-    sent = compress(units, fired, n_axons, inbox_neurons)
-    for k in range(sent):
-        inbox_signs[k] = 1 if back[inbox_neurons[k]] > 0 else -1
+    sent = compress(units, fired, n_axons, core.returned)
+    core.queue[Queue.RETURNED] = sent
     counts = core.counts
     counts[ERROR + Event.RNG_DRAW] += draws_per_step(core, n_axons)
     counts[ERROR + Event.ERROR_UPDATE] += evaluated
     counts[ERROR + Event.ERROR_SATURATED] += saturated
     counts[ERROR + Event.ERROR_OUT] += sent
-    counts[ERROR + Event.HOP] += sent
-    return sent
 
 
 @kernel
-def fire(core, units, spikes):
-    """Phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. Write the spiking neurons, ascending; return how many."""
-    n_neurons, one = core.param[P.N_NEURONS], 1 << core.param[P.FRAC_BITS]
-    words = fresh_words(core, core.rng_neuron, n_neurons)
+def fire(core):
+    """Phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. List the units that spike, ascending, in `sent`."""
+    n_slots, one = core.acc.shape[0], 1 << core.param[P.FRAC_BITS]
+    words = fresh_words(core, core.rng_neuron, core.slot_name, n_slots)
     dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
     acc, fired, gate = core.acc, core.fired, core.gate
-    for j in range(core.param[P.STRIDE]):  # the padding has potential zero and cannot spike
+    for j in range(n_slots):  # the padding has potential zero and cannot spike
         v = acc[j]
         fired[j] = top_bits(words[j], dropped) < v
         gate[j] = (v > 0) & (v < one)
-    n = compress(units, fired, n_neurons, spikes)
-    counts = core.counts
-    counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, n_neurons)
-    counts[FORWARD + Event.NEURON_UPDATE] += n_neurons
+    core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_NEURONS])
+    list_spikes(core)
+
+
+@kernel
+def list_spikes(core):
+    """List the units whose slot has fired, ascending, and count what every neuron model counts."""
+    n, counts = compress(core.slot_unit, core.fired, core.acc.shape[0], core.sent), core.counts
+    core.queue[Queue.SENT] = n
+    counts[FORWARD + Event.NEURON_UPDATE] += core.param[P.N_NEURONS]
     counts[FORWARD + Event.SPIKE_OUT] += n
-    counts[FORWARD + Event.HOP] += n
-    return n
 
 
 @kernel
 def fire_winner(core, gumbel):
     """Phase 4 of an output core: argmax of beta * v[k] + gumbel[r_k], lowest k on a tie: one winner, softmax probability."""
     n_neurons, beta = core.param[P.N_NEURONS], core.param[P.BETA]
-    words = fresh_words(core, core.rng_neuron, n_neurons)
+    words = fresh_words(core, core.rng_neuron, core.slot_name, n_neurons)
     bits = core.rng_param[RngParam.BITS]
     entries = gumbel.shape[0]
     winner, best = 0, 0
@@ -143,7 +143,9 @@ def fire_winner(core, gumbel):
     counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, n_neurons)
     counts[FORWARD + Event.NEURON_UPDATE] += n_neurons
     counts[FORWARD + Event.SPIKE_OUT] += 1
-    counts[FORWARD + Event.HOP] += 1
+    counts[FORWARD + Event.HOP] += core.param[P.HOST_HOPS]
+    core.sent[0] = winner
+    core.queue[Queue.SENT] = 1
     return winner
 
 
@@ -164,16 +166,47 @@ def receive_errors(core, parity):
     """Phase 5: error spikes that arrived for this tick count if their neuron's gate is open; they become the core's own errors."""
     box = Queue.ERRORS_EVEN + parity
     n = core.queue[box]
-    own = 0
+    if core.param[P.ERROR_SOURCES] > 1:
+        passed = add_up_errors(core, parity, n)
+    else:
+        passed = 0
+        for e in range(n):
+            neuron = core.inbox_neurons[parity, e]
+            core.own_neurons[passed] = neuron
+            core.own_signs[passed] = core.inbox_signs[parity, e]
+            passed += core.gate[neuron]
+        core.queue[Queue.OWN_ERRORS] = passed
+    if core.param[P.SHARED]:
+        for e in range(core.queue[Queue.OWN_ERRORS]):
+            location = core.own_neurons[e] // core.param[P.STRIDE]
+            core.own_places[e] = location * core.param[P.CANDIDATES] + core.drawn[location]
+    core.queue[box] = 0
+    core.counts[ERROR + Event.ERROR_IN] += n
+    core.counts[ERROR + Event.ERROR_GATED] += n - passed
+    core.counts[ERROR + Event.ERROR_CANCELLED] += passed - core.queue[Queue.OWN_ERRORS]
+
+
+@outlined
+def add_up_errors(core, parity, n):
+    """Several cores sent errors: a neuron's sum s makes |s| own errors, in ascending order. Return how many met an open gate."""
+    passed, n_slots = 0, core.acc.shape[0]
+    core.fired[:n_slots] = 0
     for e in range(n):
         neuron = core.inbox_neurons[parity, e]
-        core.own_neurons[own] = neuron
-        core.own_signs[own] = core.inbox_signs[parity, e]
-        own += core.gate[neuron]
-    core.queue[box] = 0
+        is_open = core.gate[neuron]
+        core.error_sum[neuron] += core.inbox_signs[parity, e] * int(is_open)
+        core.fired[neuron] |= is_open
+        passed += is_open
+    own = 0
+    for j in range(n_slots if passed else 0):
+        if core.fired[j]:
+            total = int(core.error_sum[j])
+            core.error_sum[j] = 0
+            for _ in range(abs(total)):
+                core.own_neurons[own], core.own_signs[own] = j, 1 if total > 0 else -1
+                own += 1
     core.queue[Queue.OWN_ERRORS] = own
-    core.counts[ERROR + Event.ERROR_IN] += n
-    core.counts[ERROR + Event.ERROR_GATED] += n - own
+    return passed
 
 
 @kernel
@@ -184,55 +217,3 @@ def teach(core, winner, teacher):
         core.own_neurons[0], core.own_signs[0] = teacher, 1
         core.own_neurons[1], core.own_signs[1] = winner, -1
         core.queue[Queue.OWN_ERRORS] = 2
-
-
-@kernel
-def load_input(core, units, pixels, lit_axons, lit_values, lit_fired):
-    """Write a sample's intensities into the axons; list the non-zero ones with the states of their generators. Return how many."""
-    n_axons = core.param[P.N_AXONS]
-    for i in range(n_axons):
-        core.fired[i] = pixels[i]
-    core.fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
-    n = compress(units, core.fired, n_axons, lit_axons)
-    for k in range(n):
-        lit_values[k] = pixels[lit_axons[k]]
-    lit_fired[n : n + LANES] = 0
-    if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
-        for k in range(n):
-            core.words[k] = core.rng_axon[lit_axons[k]]
-    core.counts[FORWARD + Event.INPUT_LOAD] += n_axons
-    return n
-
-
-@kernel
-def take_events(core, event_rows, event_axons, row):
-    """Phase 0 of a first core without encoder: the spikes of this tick, which came over the network from a sensor."""
-    first = event_rows[row]
-    n = event_rows[row + 1] - first
-    for k in range(n):
-        core.axons[k] = event_axons[first + k]
-    core.queue[Queue.SPIKES] = n
-
-
-@kernel
-def encode(core, lit_axons, lit_values, n_lit, lit_fired):
-    """Phase 0 of the first core: axon i spikes if r < pixel, so with probability pixel / 256.
-
-    All axon generators step every tick; those of dark axons, whose word cannot matter, are advanced at the end of the sample.
-    """
-    words, rng_param = core.words, core.rng_param
-    bits = rng_param[RngParam.BITS]
-    if rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
-        rng.step(words, n_lit, rng_param)
-    else:
-        rng.step(core.rng_axon, 1, rng_param)
-        rng.spread(core.rng_axon, words, 0, core.param[P.N_AXONS], rng_param)
-        for k in range(n_lit):  # lit_axons[k] >= k: the words still needed are never overwritten
-            words[k] = words[lit_axons[k]]
-    dropped = np.uint32(bits - PIXEL_BITS)
-    for k in range(n_lit):
-        lit_fired[k] = top_bits(words[k], dropped) < lit_values[k]
-    n = compress(lit_axons, lit_fired, n_lit, core.axons)
-    core.queue[Queue.SPIKES] = n
-    core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_AXONS])
-    return n

@@ -3,6 +3,9 @@
 `ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` cuts one core out of
 it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them
 local in space.
+
+A core has locations with `channels` units each (a dense core has one location). Arrays per unit are padded at every location to STRIDE: an
+index into them is a *slot*, location * STRIDE + channel; the unit's own number is location * channels + channel (docs/network.md).
 """
 
 from enum import IntEnum
@@ -19,8 +22,8 @@ class P(IntEnum):
     """Order of a core's int64 parameter vector. Widths and flags come from `Chip`, sizes from the network."""
 
     N_AXONS = 0
-    N_NEURONS = 1
-    STRIDE = 2  # neurons rounded up for vector loads; the padding is zero and never counted
+    N_NEURONS = 1  # units: locations * channels
+    STRIDE = 2  # channels rounded up for vector loads; the padding is zero and never counted
     FRAC_BITS = 3
     WEIGHT_MIN = 4
     WEIGHT_MAX = 5
@@ -37,12 +40,54 @@ class P(IntEnum):
     ERROR_GAIN = 16  # left shift of an error sum
     BETA = 17  # gain of the winner-take-all, in 1 / 2**BETA_FRAC_BITS
     READOUT = 18  # of the output core; 0: winners are counted, 1: potentials are summed
-    WEIGHT_AT = 19  # where this core's arrays start in ChipState
-    NEURON_AT = 20
-    AXON_AT = 21
+    SHARED = 19  # 1: rows are shared by locations, addresses come from the fan and field tables
+    ROWS = 20  # of the synapse memory; as many as axons unless they are shared
+    LOCATIONS = 21
+    CHANNELS = 22
+    CANDIDATES = 23  # positions of which a location draws one per tick
+    MOST_ROWS = 24  # that one position can have under its taps
+    IS_FIRST = 25  # takes the input
+    ERROR_SOURCES = 26  # cores that can send errors here
+    MODEL = 27  # of the neurons
+    THRESHOLD = 28
+    LEAK_SHIFT = 29  # 0: none
+    LEAK_FACTOR = 30  # of 256
+    SUBTRACTS = 31  # 1: a spike lowers the potential by the threshold, 0: to zero
+    REFRACTORY = 32  # ticks
+    STATE_MIN = 33
+    STATE_MAX = 34
+    LAYER = 35
+    ROUTER = 36  # of the mesh
+    # where this core's arrays start in ChipState
+    WEIGHT_AT = 37
+    BIAS_AT = 38
+    NEURON_AT = 39  # slots
+    AXON_AT = 40
+    QUEUE_AT = 41
+    QUEUE_ROOM = 42
+    LOCATION_AT = 43
+    FAN_AT = 44
+    PLACE_AT = 45
+    FIELD_AT = 46
+    OWN_AT = 47
+    OWN_ROOM = 48
+    INBOX_AT = 49
+    INBOX_ROOM = 50
+    ROUTE_AT = 51
+    ROUTES = 52
+    INPUT_AT = 53  # of a first core: where the input's numbers become axons
+    HOST_HOPS = 54  # to where the read-out is
 
 
 BETA_FRAC_BITS = 4
+
+
+class Model(IntEnum):
+    """How neurons fire."""
+
+    STOCHASTIC = 0
+    IF = 1
+    LIF = 2
 
 
 class Queue(IntEnum):
@@ -52,16 +97,29 @@ class Queue(IntEnum):
     OWN_ERRORS = 1  # error spikes that passed the gate: learned from in this tick, sent back in the next
     ERRORS_EVEN = 2  # error spikes that arrived for an even tick, and for an odd one
     ERRORS_ODD = 3
+    ARRIVED_EVEN = 4  # spikes that arrived for an even tick, and for an odd one
+    ARRIVED_ODD = 5
+    SENT = 6  # units that spiked in this tick
+    RETURNED = 7  # axons whose error soma fired in this tick
 
 
 N_PARAMS, N_QUEUES, N_COUNTS = len(P), len(Queue), N_PHASES * N_EVENTS
+
+
+class Route(IntEnum):
+    """Columns of ChipState.route: from one core to one other."""
+
+    DEST = 0
+    TABLE_AT = 1  # in route_axon: the axon there of each unit here, or -1; TABLE_AT < 0: axon = unit + SHIFT
+    SHIFT = 2
+    HOPS = 3
 
 
 class Trace(IntEnum):
     """Columns of a row of ChipState.trace."""
 
     TICK = 0
-    CORE = 1  # of the unit; -1 for the axons of the first core, which the encoder drives
+    CORE = 1  # of the unit; -1 for the inputs, which the encoders drive
     UNIT = 2
     SIGN = 3  # 0: a spike; +1, -1: an error spike that the unit learns from
 
@@ -73,23 +131,43 @@ class CoreState(NamedTuple):
     rng_param: np.ndarray  # int64 (RngParam,)
     counts: np.ndarray  # int64 (phases * events,), index phase * N_EVENTS + event
     queue: np.ndarray  # int64 (Queue,)
-    weight: np.ndarray  # int16 (n_axons, STRIDE)
+    weight: np.ndarray  # int16 (ROWS, STRIDE)
     bias: np.ndarray  # int32 (STRIDE,)
-    rng_neuron: np.ndarray  # uint32 (STRIDE,) generator states of the somas; only the first if shared
-    rng_axon: np.ndarray  # uint32 (n_axons,) of the error somas, in the first core of the input encoder
+    rng_neuron: np.ndarray  # uint32 (slots,) generator states of the somas; only the first if shared
+    rng_axon: np.ndarray  # uint32 (n_axons,) of the error somas, in a first core of the input encoder
+    rng_pool: np.ndarray  # uint32 (LOCATIONS,) of the drawn positions
     rng_learn: np.ndarray  # uint32 (1,) of the learning rule
-    acc: np.ndarray  # int32 (STRIDE,) forward sums, in LSB of the weights
-    gate: np.ndarray  # uint8 (STRIDE,)
+    acc: np.ndarray  # int32 (slots,) forward sums, in LSB of the weights
+    gate: np.ndarray  # uint8 (slots,)
     fired: np.ndarray  # uint8 scratch, one flag per unit of the larger side
     words: np.ndarray  # uint32 scratch, one word per unit of the larger side
     back: np.ndarray  # int32 (n_axons,) error sums
-    axons: np.ndarray  # int32 (n_axons,) input queue of spikes
-    own_neurons: np.ndarray  # int32 (n_neurons,)
-    own_signs: np.ndarray  # int32 (n_neurons,)
-    learners: np.ndarray  # int32 (STRIDE,) scratch of the learning rule
-    steps: np.ndarray  # int32 (STRIDE,)
-    inbox_neurons: np.ndarray  # int32 (2, STRIDE) input queues of errors: of an even tick, of an odd tick
-    inbox_signs: np.ndarray  # int32 (2, STRIDE)
+    axons: np.ndarray  # int32 (QUEUE_ROOM,) input queue of spikes, of this tick
+    sent: np.ndarray  # int32 (slots,) units that spiked in this tick, ascending
+    returned: np.ndarray  # int32 scratch: axons whose error soma fired, ascending
+    own_neurons: np.ndarray  # int32 (OWN_ROOM,) slots
+    own_signs: np.ndarray  # int32 (OWN_ROOM,)
+    own_places: np.ndarray  # int32 (OWN_ROOM,) location * CANDIDATES + the one drawn when the error was received
+    own_channels: np.ndarray  # int32 (OWN_ROOM,) scratch
+    learners: np.ndarray  # int32 (OWN_ROOM,) scratch of the learning rule
+    steps: np.ndarray  # int32 (OWN_ROOM,)
+    inbox_neurons: np.ndarray  # int32 (2, INBOX_ROOM) input queues of errors (slots): of an even tick, of an odd tick
+    inbox_signs: np.ndarray  # int32 (2, INBOX_ROOM)
+    error_sum: np.ndarray  # int32 (slots,) errors added up on their way into the own errors; else zero
+    membrane: np.ndarray  # int32 (slots,) potentials of neurons with a memory
+    resting: np.ndarray  # uint8 (slots,) ticks for which they still rest
+    slot_unit: np.ndarray  # int32 (slots,) number of the unit in this core
+    slot_name: np.ndarray  # int32 (slots,) and in its layer
+    axon_name: np.ndarray  # int32 (n_axons,) number of the axon's unit in the sources of the layer
+    drawn: np.ndarray  # int32 (LOCATIONS,) candidate drawn for this tick
+    location_name: np.ndarray  # int32 (LOCATIONS,) number of the location in its layer
+    fan_first: np.ndarray  # int32 (n_axons + 1,) first entry of `fan` of an axon
+    fan: np.ndarray  # int32 (entries, 1 + CANDIDATES): a location, and the row under its tap for each candidate, or -1
+    field_first: np.ndarray  # int32 (LOCATIONS * CANDIDATES + 1,) first entry of `field` of a place
+    field: np.ndarray  # int32 (entries, 2): row, axon
+    field_reads: np.ndarray  # int32 (LOCATIONS * CANDIDATES,) accesses that read a column's rows of a place
+    row_list: np.ndarray  # int32 scratch (LOCATIONS, MOST_ROWS + 1) rows added at each location in this tick
+    row_count: np.ndarray  # int32 scratch (LOCATIONS,)
 
 
 class Synapses(NamedTuple):
@@ -106,7 +184,7 @@ class Synapses(NamedTuple):
 
 
 class ChipState(NamedTuple):
-    """All cores of a chip, end to end, in the order of CoreState. Everything a checkpoint must hold is in here."""
+    """All cores of a chip, end to end. Everything a checkpoint must hold is in here. Where shapes are not given: those of CoreState."""
 
     param: np.ndarray  # int64 (cores, P)
     rule_param: np.ndarray  # int64 (cores, parameters of the rule)
@@ -121,50 +199,101 @@ class ChipState(NamedTuple):
     bias: np.ndarray
     rng_neuron: np.ndarray
     rng_axon: np.ndarray
+    rng_pool: np.ndarray
     rng_learn: np.ndarray
     acc: np.ndarray
     gate: np.ndarray
     fired: np.ndarray
     words: np.ndarray
     back: np.ndarray
-    axons: np.ndarray
+    axons: np.ndarray  # int32, two queues of QUEUE_ROOM per core: for even and for odd ticks
+    sent: np.ndarray
+    returned: np.ndarray
     own_neurons: np.ndarray
     own_signs: np.ndarray
+    own_places: np.ndarray
+    own_channels: np.ndarray
     learners: np.ndarray
     steps: np.ndarray
-    inbox_neurons: np.ndarray  # int32, twice as long as own_neurons
+    inbox_neurons: np.ndarray  # int32, two per core
     inbox_signs: np.ndarray
+    error_sum: np.ndarray
+    membrane: np.ndarray
+    resting: np.ndarray
+    slot_unit: np.ndarray
+    slot_name: np.ndarray
+    axon_name: np.ndarray
+    drawn: np.ndarray
+    location_name: np.ndarray
+    fan_first: np.ndarray  # one entry more per core than axons
+    fan: np.ndarray  # flat
+    field_first: np.ndarray  # one entry more per core than places
+    field: np.ndarray  # flat
+    field_reads: np.ndarray
+    row_list: np.ndarray
+    row_count: np.ndarray
+    route: np.ndarray  # int64 (routes, Route), core by core
+    route_axon: np.ndarray  # int32
+    feeder_core: np.ndarray  # int32 per axon: the core, and the slot there, whose spikes it brings
+    feeder_slot: np.ndarray
+    feeder_hops: np.ndarray
+    input_axon: np.ndarray  # int32 (inputs,) per first core: axon of each input, or -1
+    lit_axons: np.ndarray  # int32, per first core: axons of the sample's non-zero pixels,
+    lit_values: np.ndarray  # uint8 their intensities,
+    lit_words: np.ndarray  # uint32 the states of their generators
+    lit_fired: np.ndarray  # uint8 and flags
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`
     trace: np.ndarray  # int32 (n, Trace) what happened, if n > 0
     traced: np.ndarray  # int64 (1,) rows of it that are filled
 
 
 @kernel
-def core_view(chip, c):
-    """Cut core c out of the chip: borrowed views, no copies."""
+def core_view(chip, c, parity):
+    """Cut core c out of the chip, with its queue of spikes for even (0) or odd (1) ticks: borrowed views, no copies."""
     param = borrow(chip.param, c * N_PARAMS, (N_PARAMS,))
-    n_axons, stride = param[P.N_AXONS], param[P.STRIDE]
-    w, j, i = param[P.WEIGHT_AT], param[P.NEURON_AT], param[P.AXON_AT]
+    n_axons, stride, locations = param[P.N_AXONS], param[P.STRIDE], param[P.LOCATIONS]
+    slots, places, own, inbox = locations * stride, locations * param[P.CANDIDATES], param[P.OWN_ROOM], param[P.INBOX_ROOM]
+    j, i, at, o, room = param[P.NEURON_AT], param[P.AXON_AT], param[P.LOCATION_AT], param[P.OWN_AT], param[P.QUEUE_ROOM]
     return CoreState(
         param,
         borrow(chip.rng_param, 0, (chip.rng_param.shape[0],)),
         borrow(chip.counts, c * N_COUNTS, (N_COUNTS,)),
         borrow(chip.queue, c * N_QUEUES, (N_QUEUES,)),
-        borrow(chip.weight, w, (n_axons, stride)),
-        borrow(chip.bias, j, (stride,)),
-        borrow(chip.rng_neuron, j, (stride,)),
+        borrow(chip.weight, param[P.WEIGHT_AT], (param[P.ROWS], stride)),
+        borrow(chip.bias, param[P.BIAS_AT], (stride,)),
+        borrow(chip.rng_neuron, j, (slots,)),
         borrow(chip.rng_axon, i, (n_axons,)),
+        borrow(chip.rng_pool, at, (locations,)),
         borrow(chip.rng_learn, c, (1,)),
-        borrow(chip.acc, j, (stride,)),
-        borrow(chip.gate, j, (stride,)),
+        borrow(chip.acc, j, (slots,)),
+        borrow(chip.gate, j, (slots,)),
         borrow(chip.fired, 0, (chip.fired.shape[0],)),
         borrow(chip.words, 0, (chip.words.shape[0],)),
         borrow(chip.back, i, (n_axons,)),
-        borrow(chip.axons, i, (n_axons,)),
-        borrow(chip.own_neurons, j, (stride,)),
-        borrow(chip.own_signs, j, (stride,)),
-        borrow(chip.learners, j, (stride,)),
-        borrow(chip.steps, j, (stride,)),
-        borrow(chip.inbox_neurons, 2 * j, (2, stride)),
-        borrow(chip.inbox_signs, 2 * j, (2, stride)),
+        borrow(chip.axons, param[P.QUEUE_AT] + parity * room, (room,)),
+        borrow(chip.sent, j, (slots,)),
+        borrow(chip.returned, 0, (chip.returned.shape[0],)),
+        borrow(chip.own_neurons, o, (own,)),
+        borrow(chip.own_signs, o, (own,)),
+        borrow(chip.own_places, o, (own,)),
+        borrow(chip.own_channels, o, (own,)),
+        borrow(chip.learners, o, (own,)),
+        borrow(chip.steps, o, (own,)),
+        borrow(chip.inbox_neurons, 2 * param[P.INBOX_AT], (2, inbox)),
+        borrow(chip.inbox_signs, 2 * param[P.INBOX_AT], (2, inbox)),
+        borrow(chip.error_sum, j, (slots,)),
+        borrow(chip.membrane, j, (slots,)),
+        borrow(chip.resting, j, (slots,)),
+        borrow(chip.slot_unit, j, (slots,)),
+        borrow(chip.slot_name, j, (slots,)),
+        borrow(chip.axon_name, i, (n_axons,)),
+        borrow(chip.drawn, at, (locations,)),
+        borrow(chip.location_name, at, (locations,)),
+        borrow(chip.fan_first, i + c, (n_axons + 1,)),
+        borrow(chip.fan, param[P.FAN_AT], (int(chip.fan_first[i + c + n_axons]), 1 + param[P.CANDIDATES])),
+        borrow(chip.field_first, param[P.PLACE_AT] + c, (places + 1,)),
+        borrow(chip.field, param[P.FIELD_AT], (int(chip.field_first[param[P.PLACE_AT] + c + places]), 2)),
+        borrow(chip.field_reads, param[P.PLACE_AT], (places,)),
+        borrow(chip.row_list, 0, (locations, param[P.MOST_ROWS] + 1)),
+        borrow(chip.row_count, 0, (chip.row_count.shape[0],)),
     )

@@ -1,0 +1,80 @@
+"""Phase 0 of a first core: the input becomes spikes, by its own draws from intensities or as events that arrive."""
+
+import numpy as np
+
+from neurochip.core import rng
+from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.soma import draws_per_step, top_bits
+from neurochip.core.state import P, Queue
+from neurochip.core.vector import LANES, compress
+
+PIXEL_BITS = 8
+FORWARD = Phase.FORWARD * N_EVENTS
+
+
+@kernel
+def lit(chip, core):
+    """Views of the core's lists of a sample's lit axons: axons, intensities, words, flags."""
+    at, room = core.param[P.QUEUE_AT] // 2, core.param[P.QUEUE_ROOM]
+    return (
+        borrow(chip.lit_axons, at, (room,)),
+        borrow(chip.lit_values, at, (room,)),
+        borrow(chip.lit_words, at, (room,)),
+        borrow(chip.lit_fired, at, (room,)),
+    )
+
+
+@kernel
+def load_input(chip, core, pixels):
+    """Write a sample's intensities into the axons; list the non-zero ones with the states of their generators. Return how many."""
+    axons, values, words, fired = lit(chip, core)
+    n_axons = core.param[P.N_AXONS]
+    for i in range(n_axons):
+        core.fired[i] = pixels[core.axon_name[i]]
+    core.fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
+    n = compress(chip.units, core.fired, n_axons, axons)
+    for k in range(n):
+        values[k] = core.fired[axons[k]]
+    fired[n : n + LANES] = 0
+    if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+        for k in range(n):
+            words[k] = core.rng_axon[axons[k]]
+    core.counts[FORWARD + Event.INPUT_LOAD] += n_axons
+    return n
+
+
+@kernel
+def encode(chip, core, n_lit):
+    """Axon i spikes if r < pixel, so with probability pixel / 256.
+
+    All axon generators step every tick; those of dark axons, whose word cannot matter, are advanced at the end of the sample.
+    """
+    axons, values, words, fired = lit(chip, core)
+    rng_param = core.rng_param
+    if rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+        rng.step(words, n_lit, rng_param)
+    else:
+        rng.step(core.rng_axon, 1, rng_param)
+        rng.spread(core.rng_axon, core.words, core.axon_name, core.param[P.N_AXONS], rng_param)
+        for k in range(n_lit):
+            words[k] = core.words[axons[k]]
+    dropped = np.uint32(rng_param[RngParam.BITS] - PIXEL_BITS)
+    for k in range(n_lit):
+        fired[k] = top_bits(words[k], dropped) < values[k]
+    core.queue[Queue.SPIKES] = compress(axons, fired, n_lit, core.axons)
+    core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_AXONS])
+
+
+@kernel
+def take_events(chip, core, n_inputs, event_rows, event_axons, row):
+    """Without an encoder: the spikes of this tick, which came over the network from a sensor."""
+    axon_of = borrow(chip.input_axon, core.param[P.INPUT_AT], (n_inputs,))
+    n = 0
+    for k in range(event_rows[row], event_rows[row + 1]):
+        axon = axon_of[event_axons[k]]
+        core.axons[n] = axon
+        n += axon >= 0
+    core.queue[Queue.SPIKES] = n

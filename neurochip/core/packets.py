@@ -1,0 +1,134 @@
+"""Spikes and error spikes on their way from core to core: who gets them, and, on a mesh, when each is offered to the network.
+
+A packet sent in a tick is processed in the next, so every queue is double: one for even and one for odd ticks.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import types
+
+from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.noc_state import NOC, Noc
+from neurochip.core.noc_totals import NOC_TOTALS, NocTotals
+from neurochip.core.state import P, Queue, Route
+
+FORWARD = Phase.FORWARD * N_EVENTS
+ERROR = Phase.ERROR * N_EVENTS
+
+
+class Traffic(NamedTuple):
+    """The mesh, what its ticks added up to, and the packets of the tick under way."""
+
+    noc: Noc
+    totals: NocTotals
+    n: np.ndarray  # int64 (1,) packets so far; the arrays below have room for all that a tick can have
+    ready: np.ndarray  # int64
+    source: np.ndarray  # int32 router
+    dest: np.ndarray  # int32
+    following: np.ndarray  # int32 scratch
+    injected: np.ndarray  # int64
+    ejected: np.ndarray  # int64
+    busy: np.ndarray  # int64 (routers,) cycles of the work of each router's core
+    budget: np.ndarray  # int64 (1,) cycles that a tick may last, 0: as many as it needs
+
+
+_I4, _I8 = types.int32[::1], types.int64[::1]
+TRAFFIC = types.NamedTuple([NOC, NOC_TOTALS, _I8, _I8, _I4, _I4, _I4, _I8, _I8, _I8, _I8], Traffic)
+
+
+@kernel
+def take_spikes(core, parity):
+    """What arrived for this tick is its queue of spikes."""
+    core.queue[Queue.SPIKES] = core.queue[Queue.ARRIVED_EVEN + parity]
+    core.queue[Queue.ARRIVED_EVEN + parity] = 0
+
+
+@kernel
+def deliver_spikes(chip, core, parity):
+    """Put the spikes sent in a tick of that parity into the queues of all cores that want them, for the next tick."""
+    n, later, packet_hops = core.queue[Queue.SENT], 1 - parity, 0
+    for r in range(core.param[P.ROUTE_AT], core.param[P.ROUTE_AT] + core.param[P.ROUTES]):
+        there, table, shift = chip.route[r, Route.DEST], chip.route[r, Route.TABLE_AT], chip.route[r, Route.SHIFT]
+        room, at = chip.param[there, P.QUEUE_ROOM], chip.queue[there, Queue.ARRIVED_EVEN + later]
+        axons, begun = borrow(chip.axons, chip.param[there, P.QUEUE_AT] + later * room, (room,)), at
+        if table < 0:
+            for k in range(n):
+                axons[at + k] = core.sent[k] + shift
+            at += n
+        else:
+            for k in range(n):
+                axon = chip.route_axon[table + core.sent[k]]
+                axons[at] = axon
+                at += axon >= 0
+        chip.queue[there, Queue.ARRIVED_EVEN + later] = at
+        packet_hops += (at - begun) * chip.route[r, Route.HOPS]
+    core.counts[FORWARD + Event.HOP] += packet_hops
+
+
+@kernel
+def deliver_errors(chip, core, parity):
+    """Put the error spikes sent in a tick of that parity into the inboxes of the cores that feed these axons, for the next tick."""
+    first, later = core.param[P.AXON_AT], 1 - parity
+    for k in range(core.queue[Queue.RETURNED]):
+        axon = core.returned[k]
+        there = chip.feeder_core[first + axon]
+        n = chip.queue[there, Queue.ERRORS_EVEN + later]
+        at = 2 * chip.param[there, P.INBOX_AT] + later * chip.param[there, P.INBOX_ROOM] + n
+        chip.inbox_neurons[at] = chip.feeder_slot[first + axon]
+        chip.inbox_signs[at] = 1 if core.back[axon] > 0 else -1
+        chip.queue[there, Queue.ERRORS_EVEN + later] = n + 1
+        core.counts[ERROR + Event.HOP] += chip.feeder_hops[first + axon]
+
+
+@kernel
+def offer(traffic, ready, source, dest):
+    """Append a packet to those of this tick."""
+    n = traffic.n[0]
+    traffic.ready[n], traffic.source[n], traffic.dest[n] = ready, source, dest
+    traffic.n[0] = n + 1
+
+
+@kernel
+def offer_spikes(chip, traffic, core, begun):
+    """Offer the spikes sent to the network: unit j is done j + 1 updates after cycle `begun`; one packet per core, in order."""
+    update, here = chip.cycles_per_event[FORWARD + Event.NEURON_UPDATE], core.param[P.ROUTER]
+    for k in range(core.queue[Queue.SENT]):
+        for r in range(core.param[P.ROUTE_AT], core.param[P.ROUTE_AT] + core.param[P.ROUTES]):
+            there, table = chip.route[r, Route.DEST], chip.route[r, Route.TABLE_AT]
+            if table < 0 or chip.route_axon[table + core.sent[k]] >= 0:
+                offer(traffic, begun + (core.sent[k] + 1) * update, here, chip.param[there, P.ROUTER])
+
+
+@kernel
+def offer_errors(chip, traffic, core, begun):
+    """Offer the error spikes sent: the k-th error soma with a non-zero sum is updated k updates after cycle `begun`, k from 1 on."""
+    update, first, k = chip.cycles_per_event[ERROR + Event.ERROR_UPDATE], core.param[P.AXON_AT], 0
+    evaluated = 0
+    for axon in range(core.param[P.N_AXONS]):
+        evaluated += core.back[axon] != 0
+        if k < core.queue[Queue.RETURNED] and core.returned[k] == axon:
+            there = chip.feeder_core[first + axon]
+            offer(traffic, begun + evaluated * update, core.param[P.ROUTER], chip.param[there, P.ROUTER])
+            k += 1
+
+
+@kernel
+def offer_events(traffic, core):
+    """Events come from the host, at router 0, one per cycle and core in the order of axons; the hops are those of the core they go to."""
+    n = core.queue[Queue.SPIKES]
+    for k in range(n):
+        offer(traffic, k, 0, core.param[P.ROUTER])
+    core.counts[FORWARD + Event.HOP] += n * core.param[P.HOST_HOPS]
+
+
+@kernel
+def offer_winner(chip, traffic, core, begun, has_teacher):
+    """The winner goes to the host, when all potentials have been compared; the teacher's label comes from there, once per sample."""
+    compared = begun + core.param[P.N_NEURONS] * chip.cycles_per_event[FORWARD + Event.NEURON_UPDATE]
+    offer(traffic, compared, core.param[P.ROUTER], 0)
+    if has_teacher:
+        offer(traffic, 0, 0, core.param[P.ROUTER])
+        core.counts[ERROR + Event.HOP] += core.param[P.HOST_HOPS]

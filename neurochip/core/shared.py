@@ -1,0 +1,94 @@
+"""Phases of a core whose rows of weights are shared by many locations: a convolution with drawn pooling. docs/network.md.
+
+Of each location one candidate position is drawn per tick. What is under its taps adds its rows: `row_list` keeps them, and is what a
+learning rule is handed later in the tick.
+"""
+
+from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.memory import add_rows_saturating
+from neurochip.core.rng import RngParam
+from neurochip.core.soma import draws_per_step, fresh_words
+from neurochip.core.state import P, Queue
+from neurochip.core.vector import add_rows
+
+FORWARD = Phase.FORWARD * N_EVENTS
+ERROR = Phase.ERROR * N_EVENTS
+
+
+@kernel
+def draw_positions(core):
+    """Phase 0: draw the position that each location computes, and copies, in this tick."""
+    candidates, locations = core.param[P.CANDIDATES], core.param[P.LOCATIONS]
+    if candidates > 1:
+        words, bits = fresh_words(core, core.rng_pool, core.location_name, locations), core.rng_param[RngParam.BITS]
+        for at in range(locations):
+            core.drawn[at] = (int(words[at]) * candidates) >> bits
+        core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, locations)
+
+
+@kernel
+def list_rows(core):
+    """For every location the rows under the taps of its drawn position whose axon spiked, in the order of axons. Return the look-ups."""
+    rows, count, looked = core.row_list, core.row_count, 0
+    for at in range(core.param[P.LOCATIONS]):
+        count[at] = 0
+    for k in range(core.queue[Queue.SPIKES]):
+        axon = core.axons[k]
+        first, end = int(core.fan_first[axon]), int(core.fan_first[axon + 1])
+        looked += end - first
+        for entry in range(first, end):
+            at = core.fan[entry, 0]
+            row, n = core.fan[entry, 1 + core.drawn[at]], count[at]
+            rows[at, n] = row
+            count[at] = n + (row >= 0)
+    return looked
+
+
+@kernel
+def integrate_shared(core):
+    """Phase 1: the sums of every location = bias + its listed rows."""
+    param, counts, stride = core.param, core.counts, core.param[P.STRIDE]
+    looked, added, clamped = list_rows(core), 0, 0
+    for at in range(param[P.LOCATIONS]):
+        sums, rows, n = (
+            borrow(core.acc, at * stride, (stride,)),
+            borrow(core.row_list, at * core.row_list.shape[1], (1,)),
+            int(core.row_count[at]),
+        )
+        for j in range(stride):
+            sums[j] = core.bias[j]
+        if param[P.ACC_NARROW]:
+            rows = borrow(core.row_list, at * core.row_list.shape[1], (n,))
+            clamped += add_rows_saturating(borrow(sums, 0, (param[P.CHANNELS],)), core.weight, rows, n, param[P.ACC_MIN], param[P.ACC_MAX])
+        else:
+            add_rows(sums, core.weight, rows, n)
+        added += n
+    counts[FORWARD + Event.SPIKE_IN] += core.queue[Queue.SPIKES]
+    counts[FORWARD + Event.ADDRESS] += looked
+    counts[FORWARD + Event.WORD_READ] += added * param[P.ROW_WORDS]
+    counts[FORWARD + Event.ACCUMULATE] += added * param[P.CHANNELS]
+    counts[FORWARD + Event.ACC_SATURATED] += clamped
+
+
+@kernel
+def back_integrate_shared(core):
+    """Phase 2: every own error of the previous tick goes back under the taps of the place where it was received, by the same rows."""
+    param, counts, back = core.param, core.counts, core.back
+    low, high, clamped, added, reads = param[P.BACK_MIN], param[P.BACK_MAX], 0, 0, 0
+    back[:] = 0
+    for e in range(core.queue[Queue.OWN_ERRORS]):
+        place, channel, sign = int(core.own_places[e]), core.own_neurons[e] % param[P.STRIDE], int(core.own_signs[e])
+        first, end = int(core.field_first[place]), int(core.field_first[place + 1])
+        for entry in range(first, end):
+            axon = core.field[entry, 1]
+            total = int(back[axon]) + sign * int(core.weight[core.field[entry, 0], channel])
+            kept = min(max(total, low), high) if param[P.BACK_NARROW] else total
+            clamped += total != kept
+            back[axon] = kept
+        added += end - first
+        reads += core.field_reads[place]
+    counts[ERROR + (Event.COLUMN_READ if param[P.TRANSPOSABLE] else Event.WORD_READ)] += reads
+    counts[ERROR + Event.ACCUMULATE] += added
+    counts[ERROR + Event.ACC_SATURATED] += clamped

@@ -1,0 +1,99 @@
+"""Layers in an experiment file: what they are, how their neurons fire, how they are cut over cores. docs/network.md."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from neurochip.config import STRICT
+
+
+def given_keys(model: BaseModel) -> list[str]:
+    """Names of the keys that differ from their defaults."""
+    return [
+        name for name, field in type(model).model_fields.items() if getattr(model, name) != field.get_default(call_default_factory=True)
+    ]
+
+
+class NeuronModel(BaseModel):
+    """[network.layers.neuron]: how a layer's neurons fire; docs/network.md."""
+
+    model_config = STRICT
+
+    model: Literal["stochastic", "lif", "if"] = "stochastic"
+    threshold: float = Field(default=1.0, gt=0.0, le=4096.0, description="lif, if: potential at which a neuron spikes")
+    leak_shift: int | None = Field(default=None, ge=1, le=15, description="lif: per tick the potential loses its 2**-leak_shift")
+    leak_factor: int | None = Field(default=None, ge=0, le=256, description="lif: or is multiplied by this / 256")
+    reset: Literal["zero", "subtract"] = Field(default="zero", description="lif, if: after a spike to zero, or less the threshold")
+    refractory_ticks: int = Field(default=0, ge=0, le=255, description="lif, if: ticks after a spike in which a neuron rests")
+    state_bits: int = Field(default=16, ge=4, le=32, description="lif, if: width of the potential, sign included")
+
+    @model_validator(mode="after")
+    def _leaks_once(self) -> Self:
+        leaks = [key for key in ("leak_shift", "leak_factor") if getattr(self, key) is not None]
+        if self.model == "lif" and len(leaks) != 1:
+            raise ValueError("model = 'lif' needs one of leak_shift and leak_factor")
+        if self.model != "lif" and leaks:
+            raise ValueError(f"{leaks[0]}: a neuron of model = '{self.model}' does not leak; leave it out")
+        if self.model == "stochastic" and (given := given_keys(self)):
+            raise ValueError(f"{given[0]}: a neuron of model = 'stochastic' has no memory and no such key; choose 'lif' or 'if'")
+        return self
+
+
+class LayerModel(BaseModel):
+    """One entry of network.layers."""
+
+    model_config = STRICT
+
+    kind: Literal["dense", "conv"] = "dense"
+    neurons: int | None = Field(default=None, gt=0, description="dense: how many")
+    filters: int | None = Field(default=None, gt=0, description="conv: feature maps")
+    kernel: int | None = Field(default=None, gt=0, le=64, description="conv: taps in a row and in a column")
+    stride: int = Field(default=1, gt=0, le=64, description="conv: step between neighbouring positions")
+    padding: int = Field(default=0, ge=0, le=64, description="conv: empty rows and columns around the input")
+    pool: int = Field(default=1, gt=0, le=15, description="conv: average pooling of pool x pool positions, one of which is drawn per tick")
+    skip: list[str] = Field(default=[], description="names of earlier layers whose spikes arrive here too")
+    neuron: NeuronModel = Field(default_factory=NeuronModel)
+    rule: dict[str, float] = Field(default={}, description="settings of the learning rule that differ in this layer")
+    name: str | None = Field(default=None, description="default: hidden, hidden2, ..., conv1, conv2, ... and output")
+    weight_bits: int | None = Field(default=None, ge=2, le=16, description="sign included; default: the chip's")
+    frac_bits: int | None = Field(
+        default=None, ge=0, le=15, description="fraction bits of weights, biases and potentials; default: the chip's"
+    )
+    initial_bias: float | None = Field(default=None, description="default: 0.1 in hidden layers, 0 in the output layer")
+    initial_gain: float = Field(default=1.0, ge=0.0, le=256.0, description="initial weights have std initial_gain * sqrt(2 / fan-in)")
+
+    @model_validator(mode="after")
+    def _keys_of_its_kind(self) -> Self:
+        wanted = {"dense": ("neurons",), "conv": ("filters", "kernel")}[self.kind]
+        foreign = {"dense": ("filters", "kernel", "stride", "padding", "pool"), "conv": ("neurons",)}[self.kind]
+        for key in wanted:
+            if getattr(self, key) is None:
+                raise ValueError(f"{key}: missing; a layer of kind = '{self.kind}' needs it")
+        for key in foreign:
+            if key in given_keys(self):
+                raise ValueError(f"{key}: a layer of kind = '{self.kind}' has no such key; leave it out")
+        if self.pool > 1 and self.neuron.model != "stochastic":
+            raise ValueError(
+                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and cannot be left out when it is not drawn; pool = 1"
+            )
+        return self
+
+
+class NetworkModel(BaseModel):
+    """[network]: layers from the input on; the last one is the winner-take-all output, one neuron per class."""
+
+    model_config = STRICT
+
+    layers: list[LayerModel] = Field(min_length=1)
+    weights: str | None = Field(default=None, description="start from the weights of a run: its run.h5")
+
+
+class PartModel(BaseModel):
+    """[mapping.NAME]: how the layer of that name is cut over cores; what is left out is chosen."""
+
+    model_config = STRICT
+
+    cores: int | None = Field(default=None, gt=0, description="parts by neurons, or by feature maps of a conv layer")
+    rows: int | None = Field(default=None, gt=0, description="conv: tiles from north to south")
+    columns: int | None = Field(default=None, gt=0, description="conv: tiles from west to east")
+    at: list[tuple[int, int]] | None = Field(default=None, description="[x, y] on the mesh of each part; default: the next free ones")

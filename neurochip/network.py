@@ -1,0 +1,182 @@
+"""The layer graph of an experiment: shapes, sources, taps. What a unit is called and which rows of weights it meets; docs/network.md.
+
+A layer is a grid of locations with `channels` units each; unit (y * width + x) * channels + c. The input is numbered by planes, as data
+sets are: (c * height + y) * width + x.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip.errors import NeurochipError, did_you_mean
+from neurochip.experiment import Setup
+from neurochip.layer_models import LayerModel
+
+INPUT = -1  # number of the input as a source
+
+
+class Shape(NamedTuple):
+    """Locations and units at each."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def units(self) -> int:
+        """All units."""
+        return self.height * self.width * self.channels
+
+    def __str__(self) -> str:
+        return f"{self.height} x {self.width} x {self.channels}"
+
+
+class Source(NamedTuple):
+    """Where a layer's spikes come from, and how its positions look at it. A dense layer's `kernel` is 0: it sees everything."""
+
+    layer: int  # INPUT, or the number of an earlier layer
+    shape: Shape
+    kernel: int
+    stride: int
+    padding: int
+    row_at: int  # number of its first row of weights
+
+    @property
+    def rows(self) -> int:
+        """Rows of weights: one for each tap and channel."""
+        return self.kernel**2 * self.shape.channels if self.kernel else self.shape.units
+
+    def taps(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Location under each tap of output positions (y, x), int64 (positions, kernel**2); -1 where there is nothing."""
+        step = np.arange(self.kernel)
+        rows = y[:, None, None] * self.stride - self.padding + step[:, None]
+        columns = x[:, None, None] * self.stride - self.padding + step
+        inside = (rows >= 0) & (rows < self.shape.height) & (columns >= 0) & (columns < self.shape.width)
+        return np.where(inside, rows * self.shape.width + columns, -1).reshape(len(y), -1)
+
+    def units_at(self, location: np.ndarray) -> np.ndarray:
+        """Numbers of all units at each location, int64 (..., channels)."""
+        channel = np.arange(self.shape.channels)
+        if self.layer == INPUT:
+            return location[..., None] + channel * (self.shape.height * self.shape.width)
+        return location[..., None] * self.shape.channels + channel
+
+
+class Layer(NamedTuple):
+    """One layer. `shape` is after pooling, `grid` (height, width) before."""
+
+    index: int
+    name: str
+    model: LayerModel
+    shape: Shape
+    grid: tuple[int, int]
+    sources: tuple[Source, ...]
+
+    @property
+    def is_conv(self) -> bool:
+        """Are its weights shared between locations?"""
+        return self.model.kind == "conv"
+
+    @property
+    def is_first(self) -> bool:
+        """Does it take the input?"""
+        return self.sources[0].layer == INPUT
+
+    @property
+    def rows(self) -> int:
+        """Rows of weights, which is also the fan-in of a unit away from any border."""
+        return sum(source.rows for source in self.sources)
+
+    @property
+    def n_weights(self) -> int:
+        """Weights, each counted once."""
+        return self.rows * self.shape.channels
+
+    @property
+    def source_units(self) -> int:
+        """Units of all sources."""
+        return sum(source.shape.units for source in self.sources)
+
+
+def build_network(setup: Setup, input_shape: tuple[int, ...], n_classes: int) -> list[Layer]:
+    """The layers of an experiment on inputs of that shape: (n,), (height, width) or (planes, height, width).
+
+    Raises NeurochipError for what cannot be connected.
+    """
+    models, where = setup.experiment.network.layers, setup.where
+    last = len(models) - 1
+    if models[last].kind != "dense" or models[last].neurons != n_classes:
+        raise NeurochipError(
+            f"{where}: [network.layers[{last}]] {_size_text(models[last])}: the data has {n_classes} classes, "
+            f"the output layer needs kind = 'dense', neurons = {n_classes}"
+        )
+    layers: list[Layer] = []
+    for i, model in enumerate(models):
+        name = model.name or _default_name(i, model, models)
+        table = f"{where}: [network.layers[{i}]]"
+        if name in {other.name for other in layers} or name == "input":
+            raise NeurochipError(f"{table} name = '{name}': another layer has that name; choose a different one")
+        layers.append(_layer(table, i, name, model, layers, _input_shape(input_shape)))
+    return layers
+
+
+def _size_text(model: LayerModel) -> str:
+    return f"neurons = {model.neurons}" if model.kind == "dense" else f"kind = '{model.kind}'"
+
+
+def _input_shape(shape: tuple[int, ...]) -> Shape:
+    planes, height, width = (1,) * (3 - len(shape)) + tuple(shape)
+    return Shape(height, width, planes)
+
+
+def _default_name(i: int, model: LayerModel, models: list[LayerModel]) -> str:
+    if i == len(models) - 1:
+        return "output"
+    place = sum(other.kind == model.kind for other in models[: i + 1])
+    if model.kind == "conv":
+        return f"conv{place}"
+    return "hidden" if place == 1 else f"hidden{place}"
+
+
+def _layer(where: str, i: int, name: str, model: LayerModel, before: list[Layer], input_shape: Shape) -> Layer:
+    numbers = [i - 1, *(_named(where, skip, before, i) for skip in model.skip)]
+    shapes = [input_shape if n == INPUT else before[n].shape for n in numbers]
+    if model.kind == "dense":
+        return Layer(i, name, model, Shape(1, 1, model.neurons or 0), (1, 1), _sources(numbers, shapes, [(0, 1, 0)] * len(shapes)))
+    kernel, main = model.kernel or 1, shapes[0]
+    grid_h, grid_w = ((size + 2 * model.padding - kernel) // model.stride + 1 for size in main[:2])
+    if main.height + 2 * model.padding < kernel or main.width + 2 * model.padding < kernel:
+        raise NeurochipError(
+            f"{where} kernel = {kernel}: its source is {main.height} x {main.width}; use a smaller kernel or padding of at least "
+            f"{-(-(kernel - min(main[:2])) // 2)}"
+        )
+    if grid_h % model.pool or grid_w % model.pool:
+        raise NeurochipError(
+            f"{where} pool = {model.pool}: does not divide the grid of {grid_h} x {grid_w}; change pool, kernel or padding"
+        )
+    views = [(kernel, model.stride, model.padding)]
+    for skip, shape in zip(model.skip, shapes[1:], strict=True):
+        ratio = shape.height // grid_h
+        if (grid_h * ratio, grid_w * ratio) != shape[:2]:
+            raise NeurochipError(
+                f"{where} skip = '{skip}': {shape.height} x {shape.width} locations are no whole multiple of this layer's grid of "
+                f"{grid_h} x {grid_w}; change stride or padding"
+            )
+        views.append((1, ratio, 0))
+    shape = Shape(grid_h // model.pool, grid_w // model.pool, model.filters or 0)
+    return Layer(i, name, model, shape, (grid_h, grid_w), _sources(numbers, shapes, views))
+
+
+def _named(where: str, skip: str, before: list[Layer], i: int) -> int:
+    known = {layer.name: layer.index for layer in before[: i - 1]}
+    if skip not in known:
+        raise NeurochipError(f"{where} skip = '{skip}': no earlier layer of that name to skip from{did_you_mean(skip, known)}")
+    return known[skip]
+
+
+def _sources(numbers: list[int], shapes: list[Shape], views: list[tuple[int, int, int]]) -> tuple[Source, ...]:
+    sources: list[Source] = []
+    for number, shape, view in zip(numbers, shapes, views, strict=True):
+        row_at = sources[-1].row_at + sources[-1].rows if sources else 0
+        sources.append(Source(number, shape, *view, row_at))
+    return tuple(sources)

@@ -1,0 +1,138 @@
+"""What the address generators of a core know: who feeds each axon, which rows meet which location, where spikes go. docs/network.md."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip.chip import Chip
+from neurochip.core.state import Route
+from neurochip.mapping import Mapping, Placement
+from neurochip.network import INPUT, Layer
+
+
+class Fields(NamedTuple):
+    """Shared rows. A place is location * candidates + candidate; in `fan` a row is -1 where the axon is under no tap. All int32."""
+
+    fan_first: np.ndarray  # (axons + 1,) first entry of each axon
+    fan: np.ndarray  # (entries, 1 + candidates): location, row for each candidate
+    first: np.ndarray  # (places + 1,) first entry of each place
+    entries: np.ndarray  # (entries, 2): row, axon; rows ascending
+    reads: np.ndarray  # (places,) accesses that read a column's rows
+
+
+def axon_names(place: Placement) -> np.ndarray:
+    """Number of each axon's unit in the sources of its layer, int64 (axons,)."""
+    return np.concatenate([group.names for group in place.groups])
+
+
+def weight_rows(layer: Layer, place: Placement) -> np.ndarray:
+    """Row of the layer's weights that each row of a core's memory holds, int64 (rows,)."""
+    return np.arange(layer.rows) if layer.is_conv else axon_names(place)
+
+
+def unit_names(layer: Layer, place: Placement) -> np.ndarray:
+    """Number in its layer of each unit of a core, int64 (neurons,)."""
+    part, (_, width, channels) = place.part, layer.shape
+    return (part.location_numbers(width)[:, None] * channels + np.arange(part.c0, part.c1)).ravel()
+
+
+def slots_of(place: Placement, units: np.ndarray) -> np.ndarray:
+    """Where a core's units are in padded arrays."""
+    return units // place.channels * place.stride + units % place.channels
+
+
+def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
+    """The tables of a core with shared rows; empty ones for a core whose rows are its axons'."""
+    places, candidates = place.locations * place.candidates, place.candidates
+    if not layer.is_conv:
+        empty = np.zeros((0, 2), dtype=np.int32)
+        zeros = (np.zeros(place.axons + 1, dtype=np.int32), np.zeros((0, 1 + candidates), dtype=np.int32))
+        return Fields(*zeros, np.zeros(places + 1, dtype=np.int32), empty, np.zeros(places, dtype=np.int32))
+    at, row, axon = _pairs(layer, place)
+    order = np.lexsort((row, at))
+    at, row, axon = at[order], row[order], axon[order]
+    first = np.searchsorted(at, np.arange(places + 1)).astype(np.int32)
+    if chip.core.transposable:
+        per_word = chip.core.word_bits // place.weight_bits
+        words = np.unique(at * layer.rows + row // per_word) // layer.rows
+        reads = np.bincount(words, minlength=places).astype(np.int32)
+    else:
+        reads = np.diff(first)
+    keys, entry = np.unique(axon * place.locations + at // candidates, return_inverse=True)
+    fan = np.full((len(keys), 1 + candidates), -1, dtype=np.int32)
+    fan[:, 0] = keys % place.locations
+    fan[entry, 1 + at % candidates] = row
+    fan_first = np.searchsorted(keys, np.arange(place.axons + 1) * place.locations).astype(np.int32)
+    return Fields(fan_first, fan, first, np.stack([row, axon], axis=1).astype(np.int32), reads)
+
+
+def _pairs(layer: Layer, place: Placement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(place, row, axon) of everything under a tap, int64 (n,) each."""
+    names, found, offset = axon_names(place), [], 0
+    y, x = place.part.positions(layer.model.pool)
+    axon_of = np.full(layer.source_units, -1, dtype=np.int64)
+    axon_of[names] = np.arange(len(names))
+    for source in layer.sources:
+        taps = source.taps(y, x)
+        channels = source.shape.channels
+        axon = np.where(taps[..., None] >= 0, axon_of[source.units_at(np.maximum(taps, 0)) + offset], -1)
+        row = source.row_at + np.arange(taps.shape[1])[:, None] * channels + np.arange(channels)
+        at = np.arange(len(y))[:, None, None]
+        at, row = (np.broadcast_to(values, axon.shape) for values in (at, row))
+        inside = axon >= 0
+        found.append((at[inside], row[inside], axon[inside]))
+        offset += source.shape.units
+    at, row, axon = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return at, row, axon
+
+
+class Links(NamedTuple):
+    """Ways between cores. `route` is sorted by the core that sends; `first` says where each core's routes begin."""
+
+    route: np.ndarray  # int64 (routes, Route)
+    first: np.ndarray  # int64 (cores + 1,)
+    route_axon: np.ndarray  # int32
+    feeder_core: np.ndarray  # int32 (all axons,)
+    feeder_slot: np.ndarray
+    feeder_hops: np.ndarray
+    inbox_room: np.ndarray  # int64 (cores,) error spikes that can arrive in one tick
+    error_sources: np.ndarray  # int64 (cores,) cores that they can come from
+
+
+def hops(one: Placement, other: Placement) -> int:
+    """Links between two cores' routers; 1 without a mesh."""
+    if one.at is None or other.at is None:
+        return 1
+    return abs(one.at[0] - other.at[0]) + abs(one.at[1] - other.at[1])
+
+
+def links_of(mapping: Mapping) -> Links:
+    """Routes of spikes forward and of error spikes back, from the axon groups of all cores."""
+    cores, rows, tables, table_at = mapping.cores, [], [np.zeros(0, dtype=np.int32)], 0
+    feeders: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    inbox, sources = np.zeros(len(cores), dtype=np.int64), np.zeros(len(cores), dtype=np.int64)
+    for c, place in enumerate(cores):
+        axon_at = 0
+        for group in place.groups:
+            n = len(group.units)
+            if group.core == INPUT:
+                feeders.append((np.full(n, INPUT), np.zeros(n), np.zeros(n)))
+                continue
+            sender = cores[group.core]
+            distance, row = hops(sender, place), np.zeros(len(Route), dtype=np.int64)
+            row[[Route.DEST, Route.TABLE_AT, Route.SHIFT, Route.HOPS]] = c, -1, axon_at, distance
+            if n < sender.neurons:
+                table = np.full(sender.neurons, -1, dtype=np.int32)
+                table[group.units] = axon_at + np.arange(n)
+                row[Route.TABLE_AT], table_at = table_at, table_at + len(table)
+                tables.append(table)
+            rows.append((group.core, c, row))
+            feeders.append((np.full(n, group.core), slots_of(sender, group.units), np.full(n, distance)))
+            inbox[group.core] += n
+            sources[group.core] += 1
+            axon_at += n
+    rows.sort(key=lambda entry: entry[:2])
+    first = np.searchsorted(np.array([sender for sender, _, _ in rows]), np.arange(len(cores) + 1))
+    route = np.array([row for _, _, row in rows], dtype=np.int64).reshape(-1, len(Route))
+    feeder = [np.concatenate(column).astype(np.int32) for column in zip(*feeders, strict=True)]
+    return Links(route, first, np.concatenate(tables), *feeder, inbox, sources)
