@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -161,15 +162,16 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     gumbel = gumbel_table(chip.core.gumbel_address_bits, cores[-1].frac_bits)
     overhead = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier
     lists = max((place.locations * (place.most_rows + 1) for place in cores if layers[place.layer].is_conv), default=1)
-    sizes = {
-        np.int64: {"queue": (n, len(Queue)), "rule_param": (n, n_rule_params(experiment)), "counts": (n, N_COUNTS), "cycles": (n, 2),
-            "traced": 1,
+    sizes: dict[type, dict[str, Any]] = {
+        np.int64: {
+            "queue": (n, len(Queue)), "rule_param": (n, n_rule_params(experiment)), "counts": (n, N_COUNTS), "cycles": (n, 2), "traced": 1,
         },
         np.uint32: {"rng_neuron": slots, "rng_axon": axons, "rng_pool": locations, "rng_learn": n, "words": widest, "lit_words": queues},
         np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues},
         np.int16: {"weight": sum(place.rows * place.stride for place in cores)},
         np.int32: {
-            "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "axons": 2 * queues, "sent": slots, "returned": widest,
+            "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "axons": 2 * queues, "sent": slots,
+            "returned": widest,
             "own_neurons": own, "own_signs": own, "own_places": own, "own_channels": own,
             "learners": own, "steps": own,
             "inbox_neurons": 2 * inboxes, "inbox_signs": 2 * inboxes, "error_sum": slots, "membrane": slots, "drawn": locations,

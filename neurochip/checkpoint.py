@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurochip.core.noc_totals import NocTotals
 from neurochip.core.state import ChipState
 from neurochip.errors import NeurochipError
 from neurochip.reference import Reference
 from neurochip.results import Record, write_atomically
-from neurochip.simulator import Counts
+from neurochip.simulator import BANKS, Counts
 
 NAME = "checkpoint.npz"
-MACHINE = ("weight", "bias", "rng_neuron", "rng_axon", "rng_learn", "counts", "cycles")  # all that outlives a sample
+MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all that outlives a sample
 LEARNED = ("weight", "transposed", "bias")  # of the twin
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail")
@@ -43,13 +44,17 @@ def twin_arrays(reference: Reference | None) -> dict[str, np.ndarray]:
     return {name: getattr(reference.twin, name).copy() for name in LEARNED} if reference else {}
 
 
-def save(folder: Path, identity: str, position: Position, state: ChipState, twin: dict[str, np.ndarray], record: Record) -> None:
+def save(
+    folder: Path, identity: str, position: Position, state: ChipState, packets: NocTotals, twin: dict[str, np.ndarray], record: Record
+) -> None:
     """Replace the checkpoint in `folder`; `identity` says which run it belongs to."""
     arrays = {f"machine/{name}": getattr(state, name) for name in MACHINE}
+    arrays |= {f"packets/{name}": array for name, array in packets._asdict().items()}
     arrays |= {f"twin/{name}": array for name, array in twin.items()}
     for name, costs in (("train", record.train), ("test", record.test)):
         for i, cost in enumerate(costs):
             arrays |= {f"{name}/{i}/counts": cost.counts, f"{name}/{i}/cycles": cost.cycles, f"{name}/{i}/samples": np.array(cost.samples)}
+            arrays |= {f"{name}/{i}/packets/{key}": array for key, array in cost.packets._asdict().items()}
     facts = {"identity": identity, "position": position, "record": {name: getattr(record, name) for name in SCALARS}}
 
     def write(part: Path) -> None:
@@ -59,8 +64,11 @@ def save(folder: Path, identity: str, position: Position, state: ChipState, twin
     write_atomically(folder / NAME, write)
 
 
-def load(folder: Path, identity: str, state: ChipState, reference: Reference | None) -> tuple[Position, Record]:
-    """Put the saved machine state back into `state` and the twin, and return position and record. No checkpoint: the very beginning."""
+def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, reference: Reference | None) -> tuple[Position, Record]:
+    """Put the saved machine state back into `state`, `packets` and the twin, and return position and record.
+
+    Without a checkpoint: the very beginning.
+    """
     path = folder / NAME
     if not path.exists():
         return Position(), Record()
@@ -76,6 +84,8 @@ def load(folder: Path, identity: str, state: ChipState, reference: Reference | N
                 )
             for name in MACHINE:
                 getattr(state, name)[...] = file[f"machine/{name}"]
+            for name in NocTotals._fields:
+                getattr(packets, name)[...] = file[f"packets/{name}"]
             if reference:
                 for name in LEARNED:
                     getattr(reference.twin, name)[...] = file[f"twin/{name}"]
@@ -83,7 +93,8 @@ def load(folder: Path, identity: str, state: ChipState, reference: Reference | N
             for name in ("train", "test"):
                 for i in range(len(getattr(record, f"{name}_accuracy"))):
                     parts = (file[f"{name}/{i}/counts"], file[f"{name}/{i}/cycles"], int(file[f"{name}/{i}/samples"]))
-                    getattr(record, name).append(Counts(*parts))
+                    packets = NocTotals(*(file[f"{name}/{i}/packets/{key}"] for key in NocTotals._fields))
+                    getattr(record, name).append(Counts(*parts, packets))
             position = Position(*facts["position"])
     except UNREADABLE as error:
         raise NeurochipError(

@@ -22,9 +22,9 @@ class Core(NamedTuple):
     roles: tuple[str, ...] = ("inner",)  # ("first", "last") for a core that is alone
 
 
-def roles_of(index: int, n_cores: int) -> tuple[str, ...]:
-    """The roles of core `index` of a chain."""
-    return tuple(role for role, there in (("first", index == 0), ("last", index == n_cores - 1)) if there) or ("inner",)
+def roles_of(is_first: bool, is_last: bool) -> tuple[str, ...]:
+    """The roles of a core that takes the input or not, and finds the winner or not."""
+    return tuple(role for role, there in (("first", is_first), ("last", is_last)) if there) or ("inner",)
 
 
 class SizedPrice(Provenance):

@@ -150,9 +150,8 @@ class Experiment(BaseModel):
                 if key not in settings:
                     raise ValueError(f"[network.layers[{i}].rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, settings)}")
                 if not settings[key].low <= value <= settings[key].high:
-                    raise ValueError(
-                        f"[network.layers[{i}].rule] {key} = {value!r}: must be a number from {settings[key].low:g} to {settings[key].high:g}"
-                    )
+                    low, high = settings[key].low, settings[key].high
+                    raise ValueError(f"[network.layers[{i}].rule] {key} = {value!r}: must be a number from {low:g} to {high:g}")
 
     @model_validator(mode="after")
     def _ticks_fill_the_pipeline(self) -> Self:

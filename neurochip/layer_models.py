@@ -74,7 +74,7 @@ class LayerModel(BaseModel):
                 raise ValueError(f"{key}: a layer of kind = '{self.kind}' has no such key; leave it out")
         if self.pool > 1 and self.neuron.model != "stochastic":
             raise ValueError(
-                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and cannot be left out when it is not drawn; pool = 1"
+                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and must be updated in every tick; use pool = 1"
             )
         return self
 

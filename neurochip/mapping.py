@@ -8,6 +8,7 @@ import numpy as np
 
 from neurochip.chip import Chip
 from neurochip.core.vector import LANES
+from neurochip.energy_core import roles_of
 from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.experiment import Setup
 from neurochip.layer_models import PartModel
@@ -84,6 +85,10 @@ class Mapping(NamedTuple):
     def cores_of(self, layer: int) -> list[int]:
         """Numbers of the cores that hold parts of a layer."""
         return [c for c, core in enumerate(self.cores) if core.layer == layer]
+
+    def roles(self, c: int) -> tuple[str, ...]:
+        """A core's places in the network: "first" takes the input, "last" finds the winner, any other is "inner"."""
+        return roles_of(self.cores[c].is_first, c == len(self.cores) - 1)
 
     def tiles_of(self, layer: int) -> int:
         """How many copies of its weights a layer has."""
@@ -221,7 +226,8 @@ def _placement(
     acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
     has_memory = neuron.model != "stochastic"
     return Placement(
-        name, axons, part.locations * part.channels, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full, back_bits < back_full,
+        name, axons, part.locations * part.channels, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full,
+        back_bits < back_full,
         row_words, math.ceil(axons / per_word) if core.transposable else axons, layer.rows * row_words, _stride(part.channels),
         layer.index, part, layer.rows, most_rows, layer.model.pool**2, groups, targets,
         neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0, at,

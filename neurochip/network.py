@@ -65,7 +65,7 @@ class Source(NamedTuple):
 class Layer(NamedTuple):
     """One layer. `shape` is after pooling, `grid` (height, width) before."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     name: str
     model: LayerModel
     shape: Shape

@@ -113,7 +113,7 @@ def _needs(exceeded: Limit, chip: Chip) -> str:
 
 def _way_out(layer: Layer, chip: Chip, weight_bits: int, exceeded: Limit, most: int) -> str:
     """The smallest change that would fit."""
-    smallest = [limit for limit in _limits(layer, chip, weight_bits, Cut(layer.shape.channels, layer.shape.height, layer.shape.width))]
+    smallest = _limits(layer, chip, weight_bits, Cut(layer.shape.channels, layer.shape.height, layer.shape.width))
     stuck = next((limit for limit in smallest if limit.wanted > limit.limit), None)
     if stuck is not None:
         return f"one unit alone needs {stuck.wanted:,}: a chip with {stuck.key} = {stuck.wanted:,}, or a smaller fan-in"

@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 
 from neurochip import __version__
+from neurochip.build import Weights
 from neurochip.core.events import Event, Phase
 from neurochip.datasets import Dataset
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
-from neurochip.mapping import Placement
+from neurochip.mapping import Mapping, Placement
 from neurochip.simulator import Counts, Evaluation
+from neurochip.traffic import join
 
-FORMAT = 1
+FORMAT = 2  # 2: layers in parts (cores/), packets of a mesh
 
 
 @dataclass
@@ -40,8 +42,8 @@ class Record:
 class Final:
     """What is known once, at the end."""
 
-    weights: list[tuple[np.ndarray, np.ndarray]]
-    initial: list[tuple[np.ndarray, np.ndarray]]
+    weights: Weights
+    initial: Weights
     generators: list[dict[str, np.ndarray]]
     evaluation: Evaluation
     labels: np.ndarray
@@ -113,7 +115,7 @@ def dataset_facts(data: Dataset) -> dict[str, Any]:
     }
 
 
-def write_h5(path: Path, setup: Setup, data: Dataset, placements: list[Placement], record: Record, final: Final) -> None:
+def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> None:
     """Write run.h5 in one step. The HDF5 library makes it in memory: on a full disk it would take the whole process down."""
     import h5py
 
@@ -122,12 +124,17 @@ def write_h5(path: Path, setup: Setup, data: Dataset, placements: list[Placement
         file["accuracy/test"], file["accuracy/train"] = record.test_accuracy, record.train_accuracy
         if record.reference_accuracy:
             file["accuracy/reference"] = record.reference_accuracy
-        for i, place in enumerate(placements):
-            _write_layer(file.create_group(f"layers/{i}"), i, place, record, final)
+        for i in range(len(mapping.layers)):
+            _write_layer(file.create_group(f"layers/{i}"), i, mapping, record, final)
+        for c, place in enumerate(mapping.cores):
+            _write_core(file.create_group(f"cores/{c}"), c, place, record)
         run = setup.experiment.run
         for name, costs, ticks in (("train", record.train, run.ticks), ("test", record.test, setup.experiment.test_ticks)):
             file[f"samples/{name}"] = np.array([cost.samples for cost in costs], dtype=np.int64)
             file[f"samples/{name}"].attrs["ticks"] = ticks
+            if setup.chip.mesh and costs:
+                for key, array in join(cost.packets for cost in costs)._asdict().items():
+                    file[f"packets/{name}/{key}"] = array
         file["test/labels"], file["test/predictions"] = final.labels, final.evaluation.predictions
         file.create_dataset("test/votes", data=final.evaluation.votes, compression="gzip", compression_opts=4)
         _write_raster(file.create_group("raster"), final.raster)
@@ -142,17 +149,52 @@ def write_h5(path: Path, setup: Setup, data: Dataset, placements: list[Placement
     write_atomically(path, lambda part: part.write_bytes(image))
 
 
-def _write_layer(group, i: int, place: Placement, record: Record, final: Final) -> None:
-    facts = {key: getattr(place, key) for key in ("name", "neurons", "axons", "weight_bits", "frac_bits", "memory_words")}
-    group.attrs.update(facts)
-    shape = (0, len(Phase), len(Event))
-    for name, costs in (("train", record.train), ("test", record.test)):
-        group[f"{name}/counts"] = np.array([cost.counts[i] for cost in costs], dtype=np.int64).reshape(-1, *shape[1:])
-        group[f"{name}/cycles"] = np.array([cost.cycles[i] for cost in costs], dtype=np.int64).reshape(-1, 2)
+def _write_layer(group, i: int, mapping: Mapping, record: Record, final: Final) -> None:
+    cores = mapping.cores_of(i)
+    group.attrs.update(layer_facts(mapping, i))
+    _write_costs(group, cores, record)
     for suffix, (weight, bias) in (("", final.weights[i]), ("_initial", final.initial[i])):
-        group.create_dataset(f"weight{suffix}", data=weight, compression="gzip", compression_opts=4)
-        group[f"bias{suffix}"] = bias
+        is_one = len(weight) == 1
+        group.create_dataset(f"weight{suffix}", data=weight[0] if is_one else weight, compression="gzip", compression_opts=4)
+        group[f"bias{suffix}"] = bias[0] if is_one else bias
     group["weights_at_rail"] = np.array([rails[i] for rails in record.weights_at_rail], dtype=np.int64)
+
+
+def _write_core(group, c: int, place: Placement, record: Record) -> None:
+    group.attrs.update(
+        {key: getattr(place, key) for key in ("name", "layer", "neurons", "axons", "memory_words", "state_bits", "is_first")}
+    )
+    group.attrs["part"] = place.part
+    if place.at is not None:
+        group.attrs["at"] = place.at
+    _write_costs(group, [c], record)
+
+
+def _write_costs(group, cores: list[int], record: Record) -> None:
+    """Counts (epochs, phases, events) and cycles (epochs, 2) of some cores together."""
+    for name, costs in (("train", record.train), ("test", record.test)):
+        counts = [cost.counts[cores].sum(axis=0) for cost in costs]
+        group[f"{name}/counts"] = np.array(counts, dtype=np.int64).reshape(-1, len(Phase), len(Event))
+        group[f"{name}/cycles"] = np.array([cost.cycles[cores].sum(axis=0) for cost in costs], dtype=np.int64).reshape(-1, 2)
+
+
+def layer_facts(mapping: Mapping, i: int) -> dict[str, Any]:
+    """What summary.json and run.h5 say of a layer's shape; words are those of all its cores."""
+    layer, cores = mapping.layers[i], [mapping.cores[c] for c in mapping.cores_of(i)]
+    return {
+        "name": layer.name,
+        "kind": layer.model.kind,
+        "neuron": layer.model.neuron.model,
+        "shape": list(layer.shape),
+        "axons": layer.source_units,
+        "neurons": layer.shape.units,
+        "weight_bits": cores[0].weight_bits,
+        "frac_bits": cores[0].frac_bits,
+        "rows": layer.rows,
+        "n_weights": layer.n_weights * mapping.tiles_of(i),
+        "memory_words": sum(core.memory_words for core in cores),
+        "cores": len(cores),
+    }
 
 
 def _write_raster(group, raster: dict[str, Any]) -> None:
@@ -161,8 +203,11 @@ def _write_raster(group, raster: dict[str, Any]) -> None:
         group[name] = events
 
 
-def read_weights(path: Path, placements: list[Placement], where: str) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Per layer (weight int16, bias int32) of a run.h5 (or the folder it is in), which must have the same shapes and bit widths."""
+def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
+    """Per layer the weights and biases of a run.h5 (or the folder it is in), which must have the same shapes and bit widths.
+
+    One copy of a layer's weights serves all its tiles.
+    """
     import h5py
 
     path = path / "run.h5" if path.is_dir() else path
@@ -171,24 +216,42 @@ def read_weights(path: Path, placements: list[Placement], where: str) -> list[tu
     try:
         with h5py.File(path, "r") as file:
             layers = [file[f"layers/{i}"] for i in range(len(file["layers"]))]
-            found = [tuple(int(layer.attrs[key]) for key in ("axons", "neurons", "weight_bits", "frac_bits")) for layer in layers]
-            weights = [(layer["weight"][...].astype(np.int16), layer["bias"][...].astype(np.int32)) for layer in layers]
+            widths = [tuple(int(layer.attrs[key]) for key in ("weight_bits", "frac_bits")) for layer in layers]
+            weights = [
+                (_copies(layer["weight"][...].astype(np.int16), 3), _copies(layer["bias"][...].astype(np.int32), 2)) for layer in layers
+            ]
     except (OSError, KeyError, RuntimeError) as error:
         raise NeurochipError(
             f"{where}: [network] weights = '{path}': not a readable run.h5 ({error}); give the run.h5 of a complete run"
         ) from None
-    wanted = [(p.axons, p.neurons, p.weight_bits, p.frac_bits) for p in placements]
+    facts = [layer_facts(mapping, i) for i in range(len(mapping.layers))]
+    wanted = [(fact["rows"], fact["shape"][2], fact["weight_bits"], fact["frac_bits"]) for fact in facts]
+    found = [(*weight.shape[1:], *width) for (weight, _), width in zip(weights, widths, strict=True)]
     if found != wanted:
         raise NeurochipError(
-            f"{where}: [network] weights = '{path}': layers (axons, neurons, weight_bits, frac_bits) are {found}, "
+            f"{where}: [network] weights = '{path}': layers (rows, neurons or feature maps, weight_bits, frac_bits) are {found}, "
             f"network.layers and the data want {wanted}; make them alike"
         )
-    if any(weight.shape != place[:2] or bias.shape != place[1:2] for (weight, bias), place in zip(weights, wanted, strict=True)):
-        raise NeurochipError(f"{where}: [network] weights = '{path}': weights and attributes differ in shape; give an undamaged run.h5")
-    return weights
+    if any(bias.shape != (weight.shape[0], weight.shape[2]) for weight, bias in weights):
+        raise NeurochipError(f"{where}: [network] weights = '{path}': weights and biases differ in shape; give an undamaged run.h5")
+    return [_for_tiles(where, path, mapping, i, *pair) for i, pair in enumerate(weights)]
 
 
-def at_rail(weight: np.ndarray, place: Placement) -> int:
-    """How many weights are the lowest or highest that the layer's weight_bits can hold."""
-    highest = (1 << (place.weight_bits - 1)) - 1
+def _copies(array: np.ndarray, dimensions: int) -> np.ndarray:
+    return array if array.ndim == dimensions else array[None]
+
+
+def _for_tiles(where: str, path: Path, mapping: Mapping, i: int, weight: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    tiles = mapping.tiles_of(i)
+    if len(weight) not in (1, tiles):
+        raise NeurochipError(
+            f"{where}: [network] weights = '{path}': layer '{mapping.layers[i].name}' has {len(weight)} copies of its kernel, one per tile, "
+            f"here it is cut into {tiles} tiles; cut it alike"
+        )
+    return (weight, bias) if len(weight) == tiles else (weight.repeat(tiles, axis=0), bias.repeat(tiles, axis=0))
+
+
+def at_rail(weight: np.ndarray, weight_bits: int) -> int:
+    """How many weights are the lowest or highest that `weight_bits` can hold."""
+    highest = (1 << (weight_bits - 1)) - 1
     return int(((weight == highest) | (weight == -highest - 1)).sum())

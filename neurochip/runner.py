@@ -13,16 +13,17 @@ import numpy as np
 from rich.console import Console
 
 from neurochip import checkpoint, results, summary
-from neurochip.build import load_weights, weights_of
+from neurochip.build import Weights, load_weights, weights_of
 from neurochip.checkpoint import Position
 from neurochip.core.events import Event
-from neurochip.core.state import P
+from neurochip.core.state import P, Trace
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.progress import Progress
 from neurochip.reference import Reference
 from neurochip.samples import load_samples
 from neurochip.simulator import Evaluation, Simulator
+from neurochip.tables import unit_names
 
 TWIN_CHUNK = 2000  # samples of the float twin between looks at the stop flag
 
@@ -43,7 +44,7 @@ class Runner:
         what = "recordings" if self.train_stimulus.is_events else "images"
         self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test {what}")
         self._check_raster_sample()
-        self.simulator = Simulator(setup, self.data.x_train.shape[1], self.data.n_classes)
+        self.simulator = Simulator(setup, self.data.image_shape, self.data.n_classes)
         if experiment.network.weights:
             self._load_weights(Path(experiment.network.weights))
         self.initial = self._weights()
@@ -51,7 +52,7 @@ class Runner:
         if self.epochs < experiment.run.epochs:
             self.say(f"rule '{experiment.rule.name}' does not learn: no training, one evaluation")
         self.reference = (
-            Reference(experiment, self.simulator.placements, self.initial) if experiment.reference.enabled and self.epochs else None
+            Reference(experiment, self.simulator.mapping, self.initial) if experiment.reference.enabled and self.epochs else None
         )
         self.twin_start = checkpoint.twin_arrays(self.reference)
         data, initial = self.data, [array for pair in self.initial for array in pair]
@@ -71,7 +72,9 @@ class Runner:
         handlers = {number: signal.signal(number, self._on_signal) for number in _signals()}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.position, self.record = checkpoint.load(self.folder, self.identity, self.simulator.state, self.reference)
+            self.position, self.record = checkpoint.load(
+                self.folder, self.identity, self.simulator.state, self.simulator.traffic.totals, self.reference
+            )
             if self.position != Position():
                 self.say(f"resuming after {self.position.epoch} epochs and {self.position.sample:,} samples")
             self.twin_start = checkpoint.twin_arrays(self.reference)
@@ -131,9 +134,9 @@ class Runner:
         record.train_accuracy.append(self.position.correct / n)
         record.test.append(evaluation.cost)
         record.test_accuracy.append(self._accuracy(evaluation))
-        record.weights_at_rail.append(
-            [results.at_rail(weight, place) for (weight, _), place in zip(self._weights(), self.simulator.placements, strict=True)]
-        )
+        mapping = self.simulator.mapping
+        bits = [mapping.cores[mapping.cores_of(i)[0]].weight_bits for i in range(len(mapping.layers))]
+        record.weights_at_rail.append([results.at_rail(weight, n) for (weight, _), n in zip(self._weights(), bits, strict=True)])
         if self.reference:
             record.reference_accuracy.append(twin.result() if twin else self._train_twin(self.reference, self.position.epoch))
 
@@ -157,7 +160,8 @@ class Runner:
         return evaluation
 
     def _save(self) -> None:
-        checkpoint.save(self.folder, self.identity, self.position, self.simulator.state, self.twin_start, self.record)
+        state, totals = self.simulator.state, self.simulator.traffic.totals
+        checkpoint.save(self.folder, self.identity, self.position, state, totals, self.twin_start, self.record)
 
     def _on_signal(self, *_: Any) -> None:
         if self.stop.is_set():
@@ -184,7 +188,7 @@ class Runner:
             probe=self._probe() if self.reference and not self.train_stimulus.is_events else None,  # events have no longer samples to offer
             simulation=self._simulation(),
         )
-        parts = (self.setup, self.data, simulator.placements, self.record, final)
+        parts = (self.setup, self.data, simulator.mapping, self.record, final)
         return summary.write(self.folder, *parts)
 
     def _probe(self) -> Any:
@@ -203,11 +207,18 @@ class Runner:
 
     def _raster(self, sample: int) -> dict[str, Any]:
         rows = self.simulator.raster(self.train_stimulus.take(slice(sample, sample + 1)), int(self.data.y_train[sample]))
-        events = {"input/spikes": rows[rows[:, 1] == -1][:, [0, 2]]}
-        for c in range(len(self.simulator.placements)):
-            of_core = rows[rows[:, 1] == c]
-            events[f"{c}/spikes"] = of_core[of_core[:, 3] == 0][:, [0, 2]]
-            events[f"{c}/errors"] = of_core[of_core[:, 3] != 0][:, [0, 2, 3]]
+        events = {"input/spikes": rows[rows[:, Trace.CORE] == -1][:, [0, 2]]}
+        mapping = self.simulator.mapping
+        for i, layer in enumerate(mapping.layers):
+            of_layer = []
+            for c in mapping.cores_of(i):
+                of_core = rows[rows[:, Trace.CORE] == c]
+                of_core[:, Trace.UNIT] = unit_names(layer, mapping.cores[c])[of_core[:, Trace.UNIT]]
+                of_layer.append(of_core)
+            joined = np.concatenate(of_layer)
+            joined = joined[np.lexsort((joined[:, Trace.UNIT], joined[:, Trace.TICK]))]
+            events[f"{i}/spikes"] = joined[joined[:, Trace.SIGN] == 0][:, [0, 2]]
+            events[f"{i}/errors"] = joined[joined[:, Trace.SIGN] != 0][:, [0, 2, 3]]
         return {"sample": sample, "label": int(self.data.y_train[sample]), "ticks": self.setup.experiment.run.ticks, "events": events}
 
     def _simulation(self) -> dict[str, float | int]:
@@ -225,14 +236,14 @@ class Runner:
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
         }
 
-    def _weights(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [weights_of(self.simulator.state, c) for c in range(len(self.simulator.placements))]
+    def _weights(self) -> Weights:
+        return weights_of(self.simulator.state, self.simulator.mapping)
 
     def _load_weights(self, path: Path) -> None:
         from neurochip.results import read_weights
 
-        for c, (weight, bias) in enumerate(read_weights(path, self.simulator.placements, self.setup.where)):
-            load_weights(self.simulator.state, c, weight, bias)
+        mapping = self.simulator.mapping
+        load_weights(self.simulator.state, mapping, read_weights(path, mapping, self.setup.where))
 
 
 def _signals() -> tuple[int, ...]:
@@ -240,10 +251,13 @@ def _signals() -> tuple[int, ...]:
 
 
 def _generators(state: Any, c: int) -> dict[str, np.ndarray]:
-    axons, neurons = int(state.param[c, P.N_AXONS]), int(state.param[c, P.N_NEURONS])
+    axons, stride, channels = (int(state.param[c, p]) for p in (P.N_AXONS, P.STRIDE, P.CHANNELS))
+    slots = int(state.param[c, P.LOCATIONS]) * stride
     axon_at, neuron_at = int(state.param[c, P.AXON_AT]), int(state.param[c, P.NEURON_AT])
-    return {
+    location_at, locations = int(state.param[c, P.LOCATION_AT]), int(state.param[c, P.LOCATIONS])
+    banks = {
         "axon": state.rng_axon[axon_at : axon_at + axons],
-        "neuron": state.rng_neuron[neuron_at : neuron_at + neurons],
+        "neuron": state.rng_neuron[neuron_at + np.flatnonzero(np.arange(slots) % stride < channels)],
         "learn": state.rng_learn[c : c + 1],
     }
+    return banks | ({"pool": state.rng_pool[location_at : location_at + locations]} if state.param[c, P.CANDIDATES] > 1 else {})

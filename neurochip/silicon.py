@@ -4,26 +4,28 @@ from typing import Any
 
 from neurochip.chip import Chip
 from neurochip.energy import EnergyTable
-from neurochip.energy_core import Core, roles_of
+from neurochip.energy_core import Core
+from neurochip.mapping import Mapping
 
 
-def silicon(chip: Chip, table: EnergyTable, n_layers: int) -> dict[str, Any] | None:
+def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> dict[str, Any] | None:
     """summary.json's `silicon`: um2 of the cores in use as the chip builds them (all axons, neurons and banks), before layout; else None.
 
-    Cores that no layer uses are not counted; the largest clock is that of the slowest core in use.
+    Cores that hold nothing are not counted; the largest clock is that of the slowest core in use.
     """
     if table.area is None or table.timing is None:
         return None
-    cores = [Core(chip.core.n_axons, chip.core.n_neurons, roles_of(i, n_layers)) for i in range(n_layers)]
+    n_cores = len(mapping.cores)
+    cores = [Core(chip.core.n_axons, chip.core.n_neurons, mapping.roles(c)) for c in range(n_cores)]
     logic = [table.area.logic_um2.resolve(core).value for core in cores]
     banks = -(-chip.core.memory_words // chip.core.bank_words)
     bank = table.bank_area_um2(chip.core.word_bits, chip.core.bank_words)
     clocks = [table.timing.clock_mhz(core) for core in cores]
-    slowest = min(range(n_layers), key=clocks.__getitem__)
+    slowest = min(range(n_cores), key=clocks.__getitem__)
     return {
-        "cores": n_layers,
+        "cores": n_cores,
         "logic_um2": sum(logic),
-        "memory_um2": None if bank is None else n_layers * banks * bank,
+        "memory_um2": None if bank is None else n_cores * banks * bank,
         "clock_mhz": clocks[slowest],
         "slowest_core": " and ".join(cores[slowest].roles),
         "left_out": "layout, wires, clock tree",

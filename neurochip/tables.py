@@ -119,20 +119,20 @@ def links_of(mapping: Mapping) -> Links:
                 feeders.append((np.full(n, INPUT), np.zeros(n), np.zeros(n)))
                 continue
             sender = cores[group.core]
-            distance, row = hops(sender, place), np.zeros(len(Route), dtype=np.int64)
-            row[[Route.DEST, Route.TABLE_AT, Route.SHIFT, Route.HOPS]] = c, -1, axon_at, distance
+            n_hops, row = hops(sender, place), np.zeros(len(Route), dtype=np.int64)
+            row[[Route.DEST, Route.TABLE_AT, Route.SHIFT, Route.HOPS]] = c, -1, axon_at, n_hops
             if n < sender.neurons:
                 table = np.full(sender.neurons, -1, dtype=np.int32)
                 table[group.units] = axon_at + np.arange(n)
                 row[Route.TABLE_AT], table_at = table_at, table_at + len(table)
                 tables.append(table)
             rows.append((group.core, c, row))
-            feeders.append((np.full(n, group.core), slots_of(sender, group.units), np.full(n, distance)))
+            feeders.append((np.full(n, group.core), slots_of(sender, group.units), np.full(n, n_hops)))
             inbox[group.core] += n
             sources[group.core] += 1
             axon_at += n
     rows.sort(key=lambda entry: entry[:2])
     first = np.searchsorted(np.array([sender for sender, _, _ in rows]), np.arange(len(cores) + 1))
     route = np.array([row for _, _, row in rows], dtype=np.int64).reshape(-1, len(Route))
-    feeder = [np.concatenate(column).astype(np.int32) for column in zip(*feeders, strict=True)]
-    return Links(route, first, np.concatenate(tables), *feeder, inbox, sources)
+    core, slot, distance = (np.concatenate(column).astype(np.int32) for column in zip(*feeders, strict=True))
+    return Links(route, first, np.concatenate(tables), core, slot, distance, inbox, sources)

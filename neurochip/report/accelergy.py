@@ -15,7 +15,7 @@ from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event
 from neurochip.energy_report import PricedTable
 from neurochip.errors import NeurochipError
 from neurochip.report.load import load_run
-from neurochip.summary import stored_cores
+from neurochip.pricing import stored_cores
 
 VERSION = 0.4
 ROOT = "chip"

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurochip.errors import NeurochipError
 
-FORMAT = 1
+FORMAT = 2
 AGAIN = "make it again with 'neurochip run EXPERIMENT --out DIR'"
 NUMBER = (int, float)
 NUMBER_OR_NONE = (int, float, type(None))
@@ -46,8 +46,16 @@ TOTAL = {
     **dict.fromkeys(("energy_pj", "energy_share_by_kind"), dict),
 }
 LAYER = {
+    **dict.fromkeys(("name", "kind", "neuron"), str),
+    "shape": [int],
+    **dict.fromkeys(("axons", "neurons", "weight_bits", "frac_bits", "memory_words", "n_weights", "weights_at_rail", "rows", "cores"), int),
+    **dict.fromkeys(("train", "test"), SET),
+}
+CORE = {
     "name": str,
-    **dict.fromkeys(("axons", "neurons", "weight_bits", "frac_bits", "memory_words", "n_weights", "weights_at_rail"), int),
+    "at": LIST_OR_NONE,
+    **dict.fromkeys(("layer", "axons", "neurons", "memory_words", "state_bits"), int),
+    **dict.fromkeys(("axons_used", "neurons_used", "memory_used"), NUMBER),
     **dict.fromkeys(("train", "test"), SET),
 }
 SUMMARY = {
@@ -68,6 +76,8 @@ SUMMARY = {
     },
     "energy_table": {"name": str, "node_nm": NUMBER_OR_NONE, "vdd_v": NUMBER_OR_NONE, "source": str},
     "layers": [LAYER],
+    "cores": [CORE],
+    "network": (dict, type(None)),
     "totals": {"train": TOTAL, "test": TOTAL},
     "probe": (dict, type(None)),
     "simulation": dict.fromkeys(("wall_s", "samples_per_s", "sops_per_s"), NUMBER),
