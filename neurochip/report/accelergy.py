@@ -14,8 +14,8 @@ import numpy as np
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event
 from neurochip.energy_report import PricedTable
 from neurochip.errors import NeurochipError
-from neurochip.report.load import load_run
 from neurochip.pricing import stored_cores
+from neurochip.report.load import load_run
 
 VERSION = 0.4
 ROOT = "chip"

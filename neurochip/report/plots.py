@@ -119,7 +119,8 @@ def _spikes(run: Run):
     sizes = [layers[0]["axons"], *(layer["neurons"] for layer in layers)]
     for place, which in enumerate(SETS):
         first = layers[0][which]
-        rates = [per(first["spikes_in"], first["ticks"] * layers[0]["cores"]), *(per(layer[which]["spikes_out"], layer[which]["ticks"]) for layer in layers)]
+        arrived = per(first["spikes_in"], first["ticks"] * layers[0]["cores"])
+        rates = [arrived, *(per(layer[which]["spikes_out"], layer[which]["ticks"]) for layer in layers)]
         texts = [f"{decimals(1)(rate)} ({decimals(1)(100 * rate / size)} %)" for rate, size in zip(rates, sizes, strict=True)]
         _bars(forward, rates, texts, place, PHASE_COLOURS["forward"], SETS[which].lower())
     for place, (key, label) in enumerate((("errors_out", "sent to the layer before"), ("errors_gated", "dropped at closed gates"))):
