@@ -16,7 +16,7 @@ import test_oracle
 from test_exactness import digest
 from test_oracle import Case
 
-from neurochip.build import weights_of
+from neurochip.build import core_weights
 from neurochip.chip import TIMED, load_chip
 from neurochip.config import shipped
 from neurochip.core import rules
@@ -178,12 +178,13 @@ def outcomes(name: str) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         for case in rule_cases(name):
             chip = test_oracle.build(case, Path(folder))
-            before = [weights_of(chip, c) for c in range(len(case.bits))]
+            before = [core_weights(chip, c) for c in range(len(case.bits))]
             votes = test_oracle.kernel(case, chip, case.pixels(), np.array([0, 1], np.int32))
             for c, (bits, _) in enumerate(case.bits):
-                for value in weights_of(chip, c):
+                for value in core_weights(chip, c):
                     assert -(2 ** (bits - 1)) <= value.min() and value.max() <= 2 ** (bits - 1) - 1
-            learned = any(not np.array_equal(a, b) for c, old in enumerate(before) for a, b in zip(old, weights_of(chip, c), strict=True))
+            after = [core_weights(chip, c) for c in range(len(case.bits))]
+            learned = any(not np.array_equal(a, b) for old, new in zip(before, after, strict=True) for a, b in zip(old, new, strict=True))
             counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
             updates = counts[:, Phase.LEARN, [Event.WEIGHT_UPDATE, Event.BIAS_UPDATE]].sum()
             assert not learned or (rules.load(name).learns and updates > 0)
@@ -232,15 +233,15 @@ def test_every_table_prices_every_chip(name, table):
         assert priced.pj[Event.WORD_READ] + priced.pj[Event.ACCUMULATE] > 0  # a table may hold a synaptic operation in either
 
 
-SHAPES = {"emnist_letters": (784, 26), "nmnist": (2312, 10)}  # inputs and classes, where not MNIST's
+SHAPES = {"emnist_letters": ((28, 28), 26), "nmnist": ((2, 34, 34), 10)}  # inputs and classes, where not MNIST's
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_loads_and_fits_its_chip(name):
     setup = load_setup(name)
-    placements = place(setup, *SHAPES.get(setup.experiment.data.name, (784, 10)))
+    mapping = place(setup, *SHAPES.get(setup.experiment.data.name, ((28, 28), 10)))
     assert setup.experiment.name == name
-    assert len(placements) <= setup.chip.n_cores
+    assert len(mapping.cores) <= setup.chip.n_cores
     assert len(setup.sha256()) == 64
 
 

@@ -11,7 +11,7 @@ from numba import config, njit
 
 from neurochip import host_random
 from neurochip.build import aligned, gumbel_table
-from neurochip.core import memory, rng, soma
+from neurochip.core import encoder, memory, rng, soma
 from neurochip.core.engine import share_cycles
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import GENERATORS, Sharing
@@ -34,7 +34,7 @@ _add_columns, _add_columns_saturating = from_python(memory.add_columns), from_py
 _step_fields, _step_biases = from_python(memory.step_fields), from_python(memory.step_biases)
 _draw, _spread, _step, _advance = from_python(rng.draw), from_python(rng.spread), from_python(rng.step), from_python(rng.advance)
 _fire, _error_fire, _fire_winner = from_python(soma.fire), from_python(soma.error_fire), from_python(soma.fire_winner)
-_load_input, _encode, _share_cycles = from_python(soma.load_input), from_python(soma.encode), from_python(share_cycles)
+_load_input, _encode, _share_cycles = from_python(encoder.load_input), from_python(encoder.encode), from_python(share_cycles)
 
 
 def rng_param(name: str, sharing: Sharing = Sharing.PER_UNIT, steps: int = 1) -> np.ndarray:
@@ -57,7 +57,8 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "WEIGHT_MIN": -(1 << 15),
         "WEIGHT_MAX": (1 << 15) - 1,
     }
-    values |= {"FIELDS_PER_WORD": 4, "ROW_WORDS": math.ceil(n_neurons / 4), "BETA": 1 << BETA_FRAC_BITS}
+    values |= {"FIELDS_PER_WORD": 4, "ROW_WORDS": math.ceil(n_neurons / 4), "BETA": 1 << BETA_FRAC_BITS, "QUEUE_ROOM": n_axons + 2 * LANES}
+    values |= {"ROWS": n_axons, "LOCATIONS": 1, "CHANNELS": n_neurons, "CANDIDATES": 1, "HOST_HOPS": 1}
     param = np.zeros(len(P), dtype=np.int64)
     for key, value in (values | params).items():
         param[P[key]] = value
@@ -68,10 +69,17 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "rng_axon": states[:n_axons], "rng_neuron": states[n_axons:-1], "rng_learn": states[-1:],
         "gate": np.zeros(stride, np.uint8), "fired": np.zeros(max(n_axons, stride) + LANES, np.uint8),
         "words": np.zeros(max(n_axons, stride), np.uint32),
-        "back": np.zeros(n_axons, np.int32), "axons": np.zeros(n_axons + LANES, np.int32),
+        "back": np.zeros(n_axons, np.int32), "axons": np.zeros(n_axons + 2 * LANES, np.int32),
+        "returned": np.zeros(n_axons + LANES, np.int32), "axon_name": np.arange(n_axons, dtype=np.int32),
+        "slot_unit": np.arange(stride, dtype=np.int32), "slot_name": np.arange(stride, dtype=np.int32),
         "inbox_neurons": np.zeros((2, stride), np.int32), "inbox_signs": np.zeros((2, stride), np.int32),
     }  # fmt: skip
     return CoreState(**{name: arrays.get(name, np.zeros(stride, np.int32)) for name in CoreState._fields})
+
+
+def chip_of(**arrays: np.ndarray) -> ChipState:
+    """A chip of which only these arrays are there."""
+    return ChipState(**(dict.fromkeys(ChipState._fields, np.zeros(1, np.int64)) | arrays))
 
 
 def synapses_of(core: CoreState, n: int) -> Synapses:
@@ -203,11 +211,12 @@ def test_spread(name):
     bits, word = GENERATORS[name].bits, 0b1000_0000_0000_0110
     ring = format(word, f"0{bits}b")
     state, words = np.array([word], np.uint32), np.zeros(70, np.uint32)
-    _spread(state, words, 0, 70, rng_param(name, Sharing.ROTATED))
+    names = np.arange(70, dtype=np.int32)
+    _spread(state, words, names, 70, rng_param(name, Sharing.ROTATED))
     assert words.tolist() == [int(ring[j % bits :] + ring[: j % bits], 2) for j in range(70)]
-    _spread(state, words, 5, 3, rng_param(name, Sharing.ROTATED))
-    assert words[:4].tolist() == [int(ring[j % bits :] + ring[: j % bits], 2) for j in (5, 6, 7, 3)]
-    _spread(state, words, 0, 69, rng_param(name, Sharing.BROADCAST))
+    _spread(state, words, np.array([9, 5, 31, 8], np.int32), 3, rng_param(name, Sharing.ROTATED))
+    assert words[:4].tolist() == [int(ring[j % bits :] + ring[: j % bits], 2) for j in (9, 5, 31, 3)]
+    _spread(state, words, names, 69, rng_param(name, Sharing.BROADCAST))
     assert words[:69].tolist() == [word] * 69 and words[69] != word
     assert state.tolist() == [word]
 
@@ -231,7 +240,7 @@ def _and_products(param, first, second, mode, p, q, ticks, errors):
 
     Modes: -1 a generator each; 0 .. 15 one generator, whose word the second stream sees rotated left by so many bits.
     """
-    words = np.zeros(1, np.uint32)
+    words, turn = np.zeros(1, np.uint32), np.full(1, mode, np.int32)
     for k in range(errors.shape[0]):
         hits = 0
         for _ in range(ticks):
@@ -239,7 +248,7 @@ def _and_products(param, first, second, mode, p, q, ticks, errors):
             if mode < 0:
                 b = rng.draw(second[k : k + 1], param)
             else:
-                rng.spread(first[k : k + 1], words, mode, 1, param)
+                rng.spread(first[k : k + 1], words, turn, 1, param)
                 b = int(words[0])
             hits += (a < p[k]) & (b < q[k])
         errors[k] = hits / ticks - p[k] * q[k] / 65536.0**2
@@ -375,42 +384,45 @@ def test_fire_probability_is_the_clipped_potential():
     potentials, n = [-4096, -1, 0, 1, 40, 1024, 2048, 3000, 4095, 4096, 4097, 9999], 20_000
     core = core_of(1, len(potentials))
     core.acc[: len(potentials)] = potentials
-    spikes, units, hits = np.zeros(LANES, np.int32), np.arange(LANES, dtype=np.int32), np.zeros(len(potentials), int)
+    hits = np.zeros(len(potentials), int)
     for _ in range(n):
-        hits[spikes[: _fire(core, units, spikes)]] += 1
+        _fire(core)
+        hits[core.sent[: core.queue[Queue.SENT]]] += 1
     probabilities = [min(max(v / 4096, 0.0), 1.0) for v in potentials]
     assert [near(h, n, p) for h, p in zip(hits, probabilities, strict=True)] == [True] * len(potentials)
     assert core.gate.tolist() == [*(0 < v < 4096 for v in potentials), *[0] * (LANES - len(potentials))]
     draws = n * len(potentials)
-    assert counts_of(core) == {("FORWARD", "NEURON_UPDATE"): draws, ("FORWARD", "RNG_DRAW"): draws,
-                               ("FORWARD", "SPIKE_OUT"): hits.sum(), ("FORWARD", "HOP"): hits.sum()}  # fmt: skip
+    told = {("FORWARD", "NEURON_UPDATE"): draws, ("FORWARD", "RNG_DRAW"): draws, ("FORWARD", "SPIKE_OUT"): hits.sum()}
+    assert counts_of(core) == told
 
 
 def test_error_probability_is_the_clipped_sum():
-    """P = clip(|back| << gain, 0, 1), with the sign of the sum; a sum of zero never fires, one above one is told."""
+    """P = clip(|back| << gain, 0, 1); a sum of zero never fires, one above one is told."""
     sums, n, gain = [0, 1, -1, -512, 512, 1024, -1025, 4000], 20_000, 2
     core = core_of(len(sums), 2, ERROR_GAIN=gain)
     core.back[:] = sums
-    units, neurons, signs, hits = np.arange(16, dtype=np.int32), np.zeros(16, np.int32), np.zeros(16, np.int32), np.zeros(len(sums), int)
+    units, hits = np.arange(16, dtype=np.int32), np.zeros(len(sums), int)
     for _ in range(n):
-        sent = _error_fire(core, units, neurons, signs)
-        hits[neurons[:sent]] += 1
-        assert all(signs[k] == (1 if sums[neurons[k]] > 0 else -1) for k in range(sent))
+        _error_fire(core, units)
+        hits[core.returned[: core.queue[Queue.RETURNED]]] += 1
     assert [near(h, n, min(abs(s) * 4 / 4096, 1.0)) for h, s in zip(hits, sums, strict=True)] == [True] * len(sums)
     assert counts_of(core) == {("ERROR", "ERROR_UPDATE"): 7 * n, ("ERROR", "RNG_DRAW"): 8 * n, ("ERROR", "ERROR_SATURATED"): 2 * n,
-                               ("ERROR", "ERROR_OUT"): hits.sum(), ("ERROR", "HOP"): hits.sum()}  # fmt: skip
+                               ("ERROR", "ERROR_OUT"): hits.sum()}  # fmt: skip
 
 
 @pytest.mark.parametrize("sharing", Sharing)
 def test_encoder_rate_is_pixel_over_256(sharing):
     pixels, n = np.array([0, 1, 2, 17, 128, 200, 254, 255], np.uint8), 20_000
     core = core_of(len(pixels), 1, sharing=sharing)
-    lit_axons, lit_values, lit_fired = np.zeros(24, np.int32), np.zeros(24, np.uint8), np.zeros(24, np.uint8)
-    n_lit = _load_input(core, np.arange(24, dtype=np.int32), pixels, lit_axons, lit_values, lit_fired)
-    assert lit_axons[:n_lit].tolist() == list(range(1, 8)) and lit_values[:n_lit].tolist() == pixels[1:].tolist()
+    room = int(core.param[P.QUEUE_ROOM])
+    lists = {"lit_axons": np.int32, "lit_values": np.uint8, "lit_words": np.uint32, "lit_fired": np.uint8}
+    chip = chip_of(units=np.arange(room, dtype=np.int32), **{name: np.zeros(room, dtype) for name, dtype in lists.items()})
+    n_lit = _load_input(chip, core, pixels)
+    assert chip.lit_axons[:n_lit].tolist() == list(range(1, 8)) and chip.lit_values[:n_lit].tolist() == pixels[1:].tolist()
     hits = np.zeros(len(pixels), int)
     for _ in range(n):
-        hits[core.axons[: _encode(core, lit_axons, lit_values, n_lit, lit_fired)]] += 1
+        _encode(chip, core, n_lit)
+        hits[core.axons[: core.queue[Queue.SPIKES]]] += 1
     assert [near(h, n, pixel / 256) for h, pixel in zip(hits, pixels.tolist(), strict=True)] == [True] * len(pixels)
     assert counts_of(core) == {("FORWARD", "INPUT_LOAD"): 8, ("FORWARD", "RNG_DRAW"): n * (8 if sharing == Sharing.PER_UNIT else 1)}
 
@@ -488,19 +500,14 @@ def test_quantise(rate, epoch, p):
 # ---- cycles
 
 
-def chip_of(busy: list[int], overhead: int) -> ChipState:
-    fields = dict.fromkeys(ChipState._fields, np.zeros(1, np.int64))
-    return ChipState(**(fields | {"cycles": np.zeros((len(busy), 2), np.int64), "cycles_per_tick": np.array([overhead])}))
-
-
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(ticks=st.lists(st.lists(st.integers(0, 50), min_size=4, max_size=4), max_size=5), n=st.integers(1, 4), overhead=st.integers(0, 9))
 def test_shares_add_up_to_the_ticks(ticks, n, overhead):
     """Shares add up to the cycles of the chip, exactly; a busier core never has the smaller share of a tick."""
-    chip = chip_of([0] * n, overhead)
+    chip = chip_of(cycles=np.zeros((n, 2), np.int64))
     for busy in ticks:
         before = chip.cycles[:, 0].copy()
-        _share_cycles(chip, np.array(busy[:n]))
+        _share_cycles(chip, np.array(busy[:n]), overhead)
         share = chip.cycles[:, 0] - before
         assert share.sum() == max(busy[:n]) + overhead
         assert all(share[a] <= share[b] for a in range(n) for b in range(n) if busy[a] < busy[b])
@@ -514,7 +521,7 @@ def test_shares_add_up_to_the_ticks(ticks, n, overhead):
 ])  # fmt: skip
 def test_shares_by_hand(busy, overhead, share):
     """The first example of each kind: alone; alike; half of 4 and then 6 alone; a remainder goes to the slowest, the lowest of equals."""
-    chip = chip_of(busy, overhead)
-    _share_cycles(chip, np.array(busy))
+    chip = chip_of(cycles=np.zeros((len(busy), 2), np.int64))
+    _share_cycles(chip, np.array(busy), overhead)
     assert sum(share) == max(busy) + overhead
     assert chip.cycles[:, 0].tolist() == share

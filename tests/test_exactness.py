@@ -21,6 +21,7 @@ from neurochip import simulator
 from neurochip.core import rng
 from neurochip.core.rng import GENERATORS, Sharing
 from neurochip.experiment import load_setup
+from neurochip.seeds import jump_samples
 from neurochip.simulator import Simulator
 from neurochip.stimulus import of_images
 
@@ -125,7 +126,7 @@ def test_a_jump_is_as_good_as_running(case, tmp_path):
         ran, jumped = sim.test_chip(0), sim.test_chip(k)
         test_oracle.kernel(frozen, ran, pixels[:k], labels[:k])
         assert test_oracle.states_of(case, ran) == test_oracle.states_of(case, jumped)
-        simulator.jump_samples(jumped, 3 * case.ticks)
+        jump_samples(jumped, 3 * case.ticks)
         assert test_oracle.states_of(case, jumped) == test_oracle.states_of(case, sim.test_chip(k + 3))
         assert k == 0 or test_oracle.states_of(case, jumped) != test_oracle.states_of(case, sim.test_chip(0))
 
@@ -154,11 +155,12 @@ def test_counts_are_taken_once(tmp_path):
     whole = sim.take_counts(24)
     pieces = []
     jump = rng.jump_table(other.state.rng_param, case.ticks)
-    run = simulator.run_vector(case.ticks, case.warmup, case.read_from, True)
+    run = other.run_vector(case.ticks, case.warmup, case.read_from, True)
     for chosen in np.split(other.order(0, 24), (9, 20)):
         votes = np.zeros((len(chosen), case.sizes[-1]), np.int32)
         simulator.set_rule(other.state, other.setup.experiment, 0)
-        simulator.run_samples(other.state, run, other.rule.on_error, jump, *of_images(pixels[chosen]), labels[chosen], votes)
+        stimulus = of_images(pixels[chosen])
+        simulator.run_samples(other.state, other.traffic, run, other.rule.on_error, jump, *stimulus, labels[chosen], votes)
         pieces.append(other.take_counts(len(chosen)))
     assert np.array_equal(sum(piece.counts for piece in pieces), whole.counts)
     assert np.array_equal(sum(piece.cycles for piece in pieces), whole.cycles)

@@ -77,9 +77,9 @@ def test_every_counted_pair_is_counted_and_no_other(libraries):
 
 
 def lint_sources(case, folder: Path) -> list[str]:
-    setup, placements = cases.case_setup(case)
+    setup, mapping = cases.case_setup(case)
     path = folder / "neurochip_pkg.sv"
-    path.write_text(package.package_text(setup.chip, placements, "a test"), encoding="utf-8")
+    path.write_text(package.package_text(setup.chip, mapping, "a test"), encoding="utf-8")
     return [f"-I{verilator.RTL}", str(path), *map(str, verilator.sources())]
 
 
@@ -101,8 +101,8 @@ def test_icarus_has_no_warning(case, tmp_path):
 
 
 def test_parameters_are_checked_at_elaboration(tmp_path):
-    setup, placements = cases.case_setup(cases.CASES[0])
-    text = package.package_text(setup.chip, placements, "a test")
+    setup, mapping = cases.case_setup(cases.CASES[0])
+    text = package.package_text(setup.chip, mapping, "a test")
     wrong = re.sub(r"(FRAC_BITS = \{32'd)\d+", r"\g<1>16", text)
     assert wrong != text
     with pytest.raises(NeurochipError, match="out of range"):

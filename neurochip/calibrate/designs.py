@@ -17,10 +17,10 @@ from neurochip.core.rng import jump_table
 from neurochip.cosim.package import package_text, refuse_if_not_rtl
 from neurochip.cosim.wiring import Wiring, Writes, load
 from neurochip.energy import load_table
-from neurochip.energy_core import Core, roles_of
+from neurochip.energy_core import Core
 from neurochip.experiment import Experiment, Setup
 from neurochip.mapping import Placement
-from neurochip.simulator import Simulator, run_vector
+from neurochip.simulator import Simulator
 from neurochip.stimulus import of_images
 
 RULE = "spike_backprop"
@@ -82,7 +82,7 @@ class Design:
         setup = Setup(experiment=experiment, chip=chip, energy_table=load_table(ANY_PRICES), where="calibration")
         self.simulator = Simulator(setup, network.inputs, network.neurons[-1])
         self.chip, self.network, self.stimulus = chip, network, stimulus
-        refuse_if_not_rtl(chip, self.placements)
+        refuse_if_not_rtl(chip, self.simulator.mapping)
 
     @property
     def placements(self) -> list[Placement]:
@@ -91,7 +91,7 @@ class Design:
 
     def cores(self) -> Iterator[Core]:
         """Size and roles of each core."""
-        return (Core(place.axons, place.neurons, roles_of(i, len(self.placements))) for i, place in enumerate(self.placements))
+        return (Core(place.axons, place.neurons, self.simulator.mapping.roles(i)) for i, place in enumerate(self.placements))
 
     def parameters(self, i: int) -> dict[str, int]:
         """Parameters of nc_core for core i, without what only observes: trace and counters."""
@@ -106,7 +106,7 @@ class Design:
     def package(self, folder: Path) -> Path:
         """Write neurochip_pkg.sv into `folder`."""
         path = folder / "neurochip_pkg.sv"
-        path.write_text(package_text(self.chip, self.placements, "a calibration"), encoding="utf-8")
+        path.write_text(package_text(self.chip, self.simulator.mapping, "a calibration"), encoding="utf-8")
         return path
 
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +120,7 @@ class Design:
     def run(self) -> np.ndarray:
         """The run vector: ticks, learning from the fourth on, or inference without a teacher."""
         ticks = self.stimulus.ticks
-        return run_vector(ticks, 3 if self.stimulus.learning else ticks, 3, self.stimulus.learning)
+        return self.simulator.run_vector(ticks, 3 if self.stimulus.learning else ticks, 3, self.stimulus.learning)
 
     def configuration(self) -> np.ndarray:
         """Every configuration write in order, uint64 (writes,) as `port_words` has them."""
@@ -138,5 +138,5 @@ class Design:
         votes = np.zeros((len(labels), self.network.neurons[-1]), dtype=np.int32)
         set_rule(simulator.state, simulator.setup.experiment, 0)
         jump = jump_table(simulator.state.rng_param, self.stimulus.ticks)
-        run_samples(simulator.state, run, rule.on_error, jump, *of_images(pixels), labels, votes)
+        run_samples(simulator.state, simulator.traffic, run, rule.on_error, jump, *of_images(pixels), labels, votes)
         return simulator.take_counts(len(labels)).counts.reshape(-1, N_PHASES, N_EVENTS)

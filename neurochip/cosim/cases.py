@@ -19,7 +19,7 @@ from neurochip.cosim import lockstep, package, verilator
 from neurochip.cosim.wiring import Wiring
 from neurochip.energy import load_table
 from neurochip.experiment import Experiment, Setup
-from neurochip.mapping import Placement, place
+from neurochip.mapping import Mapping, Placement, place
 from neurochip.simulator import run_vector
 
 
@@ -53,8 +53,8 @@ PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
 
 
 @functools.cache
-def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, list[Placement]]:
-    """The experiment behind a case."""
+def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
+    """The experiment behind a case, and its layers on cores."""
     overrides = {"core": dict(case.core), "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True))}
     layers = [{"neurons": n, "weight_bits": bits, "frac_bits": frac} for n, bits, frac in case.layers]
     experiment = Experiment.model_validate({
@@ -73,8 +73,8 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, list[Plac
 
 def case_library(case: Case, rtl: Path = verilator.RTL) -> Path:
     """The case's verilated chip, built from the modules in `rtl`."""
-    setup, placements = case_setup(case)
-    return verilator.build(package.package_text(setup.chip, placements, f"case {case.name}"), rtl)
+    setup, mapping = case_setup(case)
+    return verilator.build(package.package_text(setup.chip, mapping, f"case {case.name}"), rtl)
 
 
 class Program(NamedTuple):
@@ -94,20 +94,20 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
     draw = np.random.default_rng([seed, *case.name.encode()])
     depth = len(case.layers)
     ticks = int(draw.integers(depth + 2, 14))
-    setup, placements = case_setup(case, str(draw.choice(["potential", "spikes"])))
-    state = build_chip(setup.chip, setup.experiment, placements)
+    setup, mapping = case_setup(case, str(draw.choice(["potential", "spikes"])))
+    state = build_chip(setup.chip, setup.experiment, mapping)
     bits = setup.chip.generator.bits
     for bank in (state.rng_neuron, state.rng_axon, state.rng_learn):  # any state but zero; equal ones do not matter here
         bank[:] = draw.integers(1, 1 << bits, len(bank), dtype=np.uint64)
     style = str(draw.choice(["normal", "normal", "normal", "rails", "high", "low", "tiny"]))
-    for c, where in enumerate(placements):
-        load_weights(state, c, *_weights(draw, where, style))
+    load_weights(state, mapping, [_weights(draw, where, style) for where in mapping.cores])
     state.param[:, P.ERROR_GAIN] = draw.choice([0, 1, 2, MOST_GAIN])
     state.param[:, P.BETA] = draw.choice([1, 16, 16, 40, MOST_BETA])
     one = 1 << bits
     state.rule_param[:, 0] = draw.choice([one, one, one - 1, one // 2, one // 8, 1, 0])
     teach = bool(draw.random() < 0.9)
-    run = run_vector(ticks, int(draw.integers(0, ticks)) if draw.random() < 0.5 else 0, int(draw.integers(0, ticks)), teach)
+    learn_from = int(draw.integers(0, ticks)) if draw.random() < 0.5 else 0
+    run = run_vector(ticks, learn_from, int(draw.integers(0, ticks)), teach, depth - 1)
     pixels = _pixels(draw, samples, case.inputs)
     labels = draw.integers(0, case.layers[-1][0], samples).astype(np.int32)
     stalls = int(draw.choice([0, 0, 20, 128]))
@@ -129,7 +129,7 @@ def _weights(draw: np.random.Generator, where: Placement, style: str) -> tuple[n
         values = draw.choice(np.array([low, min(low + 1, 0), 0, high - 1, high]), shape)
     else:
         values = np.where(draw.random(shape) < 0.9, high if style == "high" else low, 0)
-    return values[:-1].astype(np.int16), values[-1].astype(np.int32)
+    return values[None, :-1].astype(np.int16), values[None, -1].astype(np.int32)
 
 
 def _pixels(draw: np.random.Generator, samples: int, inputs: int) -> np.ndarray:
@@ -144,12 +144,12 @@ def _pixels(draw: np.random.Generator, samples: int, inputs: int) -> np.ndarray:
 
 def run_programs(case: Case, library: Path, seeds: Iterable[int], samples: int = 3) -> Iterator[tuple[int, lockstep.Outcome]]:
     """Run the programs of these seeds on the built case; yield (seed, outcome), the last one with the first difference."""
-    setup, placements = case_setup(case)
+    setup, mapping = case_setup(case)
     step = None
     for number, seed in enumerate(seeds):
         made = program(case, seed, samples)
         if step is None or number % PROGRAMS_PER_SESSION == 0:
-            wiring = Wiring(made.state, placements, setup.chip)
+            wiring = Wiring(made.state, mapping.cores, setup.chip)
             step = lockstep.Lockstep(made.state, wiring, library, made.run, "spike_backprop")
         else:
             step.restart(made.state, made.run, made.reset_after, made.pixels[0])

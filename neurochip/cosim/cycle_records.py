@@ -11,9 +11,10 @@ import numpy as np
 from neurochip.core import rng
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
+from neurochip.core.encoder import PIXEL_BITS
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.soma import PIXEL_BITS, draws_per_step, fresh_words
+from neurochip.core.soma import draws_per_step, fresh_words
 from neurochip.core.state import P, Queue
 from neurochip.cosim.record import FIELDS, State
 
@@ -102,7 +103,7 @@ def words_of(core, state):
 def encode_all(core, pixels):
     """Phase 0 of the first core, axon by axon. Return the words."""
     n_axons, dropped = core.param[P.N_AXONS], core.rng_param[RngParam.BITS] - PIXEL_BITS
-    words, n = fresh_words(core, core.rng_axon, n_axons), 0
+    words, n = fresh_words(core, core.rng_axon, core.axon_name, n_axons), 0
     for i in range(n_axons):
         if int(words[i]) >> dropped < int(pixels[i]):
             core.axons[n] = i
@@ -193,8 +194,8 @@ def emit_back(core, bits, sums, records, at, cover):
 
 
 @kernel
-def emit_error_fire(core, sent, inbox, records, at, cover):
-    """A cycle per error sum that is not zero. `inbox[:sent]` are the axons that sent an error spike."""
+def emit_error_fire(core, records, at, cover):
+    """A cycle per error sum that is not zero; after `error_fire` has listed the axons that sent an error spike."""
     words, one, k = words_of(core, core.rng_axon), 1 << core.param[P.FRAC_BITS], 0
     for i in range(core.param[P.N_AXONS]):
         value = int(core.back[i])
@@ -205,7 +206,7 @@ def emit_error_fire(core, sent, inbox, records, at, cover):
         saturated = abs(value) << core.param[P.ERROR_GAIN] > one
         cover[Cover.ERROR_SURE] += saturated
         events = 1 << Tail.ERROR_UPDATE | (1 << Tail.ERROR_SATURATED if saturated else 0)
-        if k < sent and inbox[k] == i:
+        if k < core.queue[Queue.RETURNED] and core.returned[k] == i:
             k += 1
             events |= 1 << Tail.ERROR_OUT
             records[at - 1, 0] |= 1 << Head.ERROR_LEAVES | (1 << Head.SIGN if value < 0 else 0)
@@ -214,14 +215,14 @@ def emit_error_fire(core, sent, inbox, records, at, cover):
 
 
 @kernel
-def emit_fire(core, n, spikes, records, at):
-    """A cycle per hidden neuron; `spikes[:n]` are those that spiked."""
+def emit_fire(core, records, at):
+    """A cycle per hidden neuron; after `fire` has listed those that spiked."""
     words, k = words_of(core, core.rng_neuron), 0
     for j in range(core.param[P.N_NEURONS]):
         at = put(records, at, State.FIRE, j, 0, 0, words[j], core.acc[j])
         records[at - 1, 0] |= int(core.gate[j]) << Head.FLAG
         events = 1 << Tail.NEURON_UPDATE
-        if k < n and spikes[k] == j:
+        if k < core.queue[Queue.SENT] and core.sent[k] == j:
             k += 1
             events |= 1 << Tail.SPIKE_OUT
             records[at - 1, 0] |= 1 << Head.SPIKE_LEAVES | j << Head.NUMBER

@@ -15,6 +15,7 @@ from neurochip.core.compiled import kernel
 from neurochip.core.engine import Run, finish_tick, learn, share_cycles
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import CHIP_STATE, HOOK
+from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.state import N_COUNTS, P, Queue, core_view
@@ -94,11 +95,13 @@ def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position
             chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
             cover[Cover.SAMPLES] += 1
         label[n_ticks] = labels[s] if tick == 0 else -1
-        teaching = run[Run.TEACH] and tick >= n_cores - 1
+        teaching = run[Run.TEACH] and tick >= run[Run.TEACH_FROM]
         learning = run[Run.TEACH] and tick >= run[Run.LEARN_FROM]
+        parity = tick & 1
         for c in range(n_cores - 1, -1, -1):
-            core, begun, bits = core_view(chip, c), at, weight_bits[c]
+            core, begun, bits = core_view(chip, c, parity), at, weight_bits[c]
             start[n_ticks, c] = at
+            take_spikes(core, parity)
             words = encode_all(core, pixels[s]) if c == 0 else core.words
             at = emit_start(core, c, tick, pixels[s], words, records, at, cover)
             at = emit_integrate(core, bits, sums, records, at, cover)
@@ -106,14 +109,13 @@ def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position
             if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW]):
                 return Status.SUMS, n_ticks
             if c > 0 and core.queue[Queue.OWN_ERRORS] > 0:
-                source, parity = core_view(chip, c - 1), (tick + 1) & 1
                 at = emit_back(core, bits, sums, records, at, cover)
                 back_integrate(core)
                 if sums_differ(core, sums, core.back, core.param[P.N_AXONS], core.param[P.BACK_NARROW]):
                     return Status.SUMS, n_ticks
-                sent = error_fire(core, chip.units, source.inbox_neurons[parity], source.inbox_signs[parity])
-                source.queue[Queue.ERRORS_EVEN + parity] = sent
-                at = emit_error_fire(core, sent, source.inbox_neurons[parity], records, at, cover)
+                error_fire(core, chip.units)
+                deliver_errors(chip, core, parity)
+                at = emit_error_fire(core, records, at, cover)
             if c == n_cores - 1:
                 winner = fire_winner(core, chip.gumbel)
                 at = emit_winner(core, winner, tick >= run[Run.READ_FROM], records, at)
@@ -123,11 +125,11 @@ def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position
                     teach(core, winner, labels[s])
                     cover[Cover.RIGHT if winner == labels[s] else Cover.WRONG] += 1
             else:
-                target = core_view(chip, c + 1)
-                target.queue[Queue.SPIKES] = fire(core, chip.units, target.axons)
-                at = emit_fire(core, target.queue[Queue.SPIKES], target.axons, records, at)
-                at = emit_receive(core, tick & 1, records, at, cover)
-                receive_errors(core, tick & 1)
+                fire(core)
+                deliver_spikes(chip, core, parity)
+                at = emit_fire(core, records, at)
+                at = emit_receive(core, parity, records, at, cover)
+                receive_errors(core, parity)
             if learning:
                 if core.queue[Queue.OWN_ERRORS] > 0:
                     at = emit_decide(core, chip.rule_param[c, Param.P_LEARN], direction, touched, records, at, cover)
@@ -138,7 +140,7 @@ def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position
             if busy[c] != at - begun:
                 position[2] = at
                 return Status.CYCLES, n_ticks
-        share_cycles(chip, busy)
+        share_cycles(chip, busy, chip.cycles_per_tick[0])
         cover[Cover.TICKS] += 1
         n_ticks += 1
         position[1] = tick + 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.build import weights_of
+from neurochip.build import core_weights
 from neurochip.core.state import ChipState
 from neurochip.cosim.cycles import Cover
 from neurochip.cosim.expected import expected_cycles
@@ -96,7 +96,7 @@ def write_images(golden: Golden, folder: Path) -> None:
     """Memory words, biases and generator states before and after, one file each, for $readmemh into a core of one's own."""
     for name, state in (("initial", golden.before), ("final", golden.after)):
         for c, place in enumerate(golden.wiring.placements):
-            weight, bias = weights_of(state, c)
+            weight, bias = core_weights(state, c)
             slices = pack(weight, place.weight_bits, golden.wiring.word_bits).reshape(-1, golden.wiring.slices)
             digits = -(-golden.wiring.word_bits // 4)
             words = ("".join(f"{part:08x}" for part in reversed(word))[-digits:] for word in slices.tolist())

@@ -23,6 +23,7 @@ from neurochip.cosim.expected import Chunk, Contradiction, expected_cycles
 from neurochip.cosim.record import differences, line, show
 from neurochip.cosim.wiring import Wiring, load, read_back
 from neurochip.stimulus import of_images
+from neurochip.traffic import build_traffic
 
 EVENTS_SHOWN = 12
 
@@ -94,7 +95,8 @@ class Lockstep:
         votes, counts_before = engine_votes.copy(), self.state.counts.copy()
         cycles_before = int(self.state.cycles[:, 0].sum())
         jump = jump_table(self.state.rng_param, int(self.vector[Run.TICKS]))
-        run_samples(engine, self.vector, rules.load(self.rule).on_error, jump, *of_images(pixels), labels, engine_votes)
+        traffic = build_traffic(self.wiring.chip, engine)
+        run_samples(engine, traffic, self.vector, rules.load(self.rule).on_error, jump, *of_images(pixels), labels, engine_votes)
         chunks = expected_cycles(self.state, self.vector, self.rule, pixels, labels, self.wiring.weight_bits, votes, cover)
         try:
             self._compare_cycles(chunks, pixels, outcome, stall_seed, stalls_of_256, on_ticks)

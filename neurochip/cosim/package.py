@@ -1,6 +1,6 @@
 """Chip and network -> `neurochip_pkg.sv`: the only way by which widths, sizes and tables get into the RTL.
 
-A chip whose cycles are not those of the RTL, or which the RTL cannot be, is refused by name.
+A chip whose cycles are not those of the RTL, or a network that is not a chain of dense layers with a core each, is refused by name.
 """
 
 from collections.abc import Sequence
@@ -16,16 +16,7 @@ from neurochip.core.state import BETA_FRAC_BITS
 from neurochip.cosim.record import State
 from neurochip.errors import NeurochipError
 from neurochip.experiment import load_setup
-from neurochip.mapping import Placement, place
-
-RTL_CYCLES = {
-    event: int(event in (
-        Event.INPUT_LOAD, Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.ERROR_IN,
-        Event.LEARN_DECISION, Event.BARRIER,
-    ))
-    for event in Event
-}  # fmt: skip
-"""Cycles of each event in the RTL: one where a state handles it, none where it is done beside."""
+from neurochip.mapping import Mapping, place
 
 COUNTED = {
     Phase.FORWARD: (
@@ -42,14 +33,28 @@ COUNTED = {
 }  # fmt: skip
 """Events that can happen in a phase: the counters that the RTL has."""
 
+RTL_CYCLES = {
+    event: int(event in (
+        Event.INPUT_LOAD, Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.ERROR_IN,
+        Event.LEARN_DECISION, Event.BARRIER,
+    ))
+    for event in Event if any(event in events for events in COUNTED.values())
+}  # fmt: skip
+"""Cycles of each event that can happen in the RTL: one where a state handles it, none where it is done beside."""
+
 MOST_WORDS = 1 << 20
 MOST_FIELDS = 64
 MOST_UNITS = 32767
 BARRIER_CYCLES = 2
 
 
-def refuse_if_not_rtl(chip: Chip, placements: Sequence[Placement]) -> None:
+class NotInRtl(NeurochipError):
+    """The simulator has it, the RTL of a core does not."""
+
+
+def refuse_if_not_rtl(chip: Chip, mapping: Mapping) -> None:
     """Raise NeurochipError, naming the key, if the RTL is not this chip or cannot hold this network."""
+    _refuse_if_not_a_chain(chip, mapping)
     for event, cycles in RTL_CYCLES.items():
         key = event.name.lower()
         if chip.cycles_per_event.get(key, cycles) != cycles:
@@ -63,7 +68,7 @@ def refuse_if_not_rtl(chip: Chip, placements: Sequence[Placement]) -> None:
             f"chip {chip.name}: [cycles_per_tick] network = {network}, barrier = {barrier}: the RTL "
             f"needs at least 1 and {BARRIER_CYCLES} (packets arrive, generators step, queues swap)"
         )
-    for layer in placements:
+    for layer in mapping.cores:
         limits = (
             ("memory_words", layer.memory_words, MOST_WORDS, "use fewer axons or neurons"),
             ("fields per word", chip.core.word_bits // layer.weight_bits, MOST_FIELDS, "narrow the word or widen the weights"),
@@ -75,9 +80,34 @@ def refuse_if_not_rtl(chip: Chip, placements: Sequence[Placement]) -> None:
             raise NeurochipError(f"layer '{layer.name}': frac_bits = {layer.frac_bits}: the RTL compares at least 1 bit; raise frac_bits")
 
 
-def package_text(chip: Chip, placements: Sequence[Placement], made_from: str) -> str:
+def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
+    """The RTL is a chain of cores, wired one to the next, each with a whole dense layer of stochastic neurons."""
+    if chip.mesh is not None:
+        raise NotInRtl(
+            f"chip {chip.name}: [mesh]: the RTL wires each core to the next and has no routers; leave [mesh] out, or compare the mesh "
+            f"itself with its RTL: python -m neurochip.cosim.mesh_ticks"
+        )
+    for layer in mapping.layers:
+        where, model, n_cores = f"[network.layers[{layer.index}]] layer '{layer.name}'", layer.model, len(mapping.cores_of(layer.index))
+        if layer.is_conv:
+            drawn = f", pool = {model.pool}" if model.pool > 1 else ""
+            raise NotInRtl(f"{where}: kind = 'conv'{drawn}: shared kernels and drawn pooling are not in the RTL yet; use kind = 'dense'")
+        if model.skip:
+            raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
+        if model.neuron.model != "stochastic":
+            raise NotInRtl(
+                f"{where}: neuron.model = '{model.neuron.model}': neurons with a memory are not in the RTL yet; use 'stochastic'"
+            )
+        if n_cores > 1:
+            raise NotInRtl(
+                f"{where}: cut over {n_cores} cores: the RTL has a core for each layer; use a smaller layer or a chip whose cores hold it"
+            )
+
+
+def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
     """The text of neurochip_pkg.sv for this chip and network; `made_from` says in its first line how it is made."""
-    refuse_if_not_rtl(chip, placements)
+    refuse_if_not_rtl(chip, mapping)
+    placements = mapping.cores
     table = gumbel_table(chip.core.gumbel_address_bits, placements[-1].frac_bits)
     gumbel_bits = max(int(table.max()).bit_length(), int(-table.min()).bit_length()) + 1
     sharing = Sharing[chip.rng.sharing.upper()]
@@ -156,9 +186,9 @@ COMMITTED_EXPERIMENT = "mnist_local_bp"
 def committed_package() -> str:
     """The text of the committed rtl_models/neurochip_pkg.sv: the main job's chip and network."""
     setup = load_setup(COMMITTED_EXPERIMENT)
-    placements = place(setup, 784, 10)
+    mapping = place(setup, 784, 10)
     source = f"chips/{setup.experiment.chip.preset}.toml and experiments/{COMMITTED_EXPERIMENT}.toml by `make rtl-package`"
-    return package_text(setup.chip, placements, source)
+    return package_text(setup.chip, mapping, source)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ import numpy as np
 from neurochip import datasets
 from neurochip.build import set_rule
 from neurochip.core.state import ChipState
-from neurochip.cosim.package import package_text
+from neurochip.cosim.package import NotInRtl, package_text
 from neurochip.cosim.wiring import Wiring
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup, load_setup
 from neurochip.mapping import Placement
 from neurochip.samples import load_samples
-from neurochip.simulator import Simulator, run_vector
+from neurochip.simulator import Simulator
 
 MOST_GENERATORS = 4096
 """Generators of a chip that a verilated build is made for; more take minutes of g++ and gigabytes."""
@@ -47,11 +47,11 @@ def cosim_job(
     setup = load_setup(file, settings, seed)
     spec, experiment, chip = setup.experiment.data, setup.experiment, setup.chip
     if datasets.holds_events(spec.name):
-        raise NeurochipError(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
+        raise NotInRtl(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
     data = load_samples(setup, say).data
     pixels = data.x_train.reshape(len(data.x_train), -1)
-    simulator = Simulator(setup, pixels.shape[1], data.n_classes)
-    text = package_text(chip, simulator.placements, f"chip {chip.name} and the network of {experiment.name}")
+    simulator = Simulator(setup, data.image_shape, data.n_classes)
+    text = package_text(chip, simulator.mapping, f"chip {chip.name} and the network of {experiment.name}")
     banks = sum(place.axons + place.neurons for place in simulator.placements)
     if chip.rng.sharing == "per_unit" and banks > MOST_GENERATORS:
         raise NeurochipError(
@@ -62,7 +62,7 @@ def cosim_job(
         raise NeurochipError(f"--samples {samples}: the experiment has {len(pixels):,} training samples; ask for fewer")
     chosen = simulator.order(0, len(pixels))[:samples]
     set_rule(simulator.state, experiment, 0)
-    run = run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns)
+    run = simulator.run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns)
     wiring = Wiring(simulator.state, simulator.placements, chip)
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
     source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")

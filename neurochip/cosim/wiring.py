@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from neurochip.build import weights_of
+from neurochip.build import core_weights
 from neurochip.chip import Chip
 from neurochip.core.engine import Run
 from neurochip.core.rng import RngParam, Sharing
@@ -23,7 +23,7 @@ class Wiring:
     """What the RTL must be told of a chip beside its arrays: how words are packed, how long the barrier takes."""
 
     def __init__(self, state: ChipState, placements: Sequence[Placement], chip: Chip) -> None:
-        self.placements, self.word_bits = placements, chip.core.word_bits
+        self.chip, self.placements, self.word_bits = chip, placements, chip.core.word_bits
         self.slices = -(-self.word_bits // 32)
         self.weight_bits = np.array([place.weight_bits for place in placements], dtype=np.int64)
         self.quiet = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier - BARRIER_CYCLES
@@ -81,7 +81,7 @@ def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
         rtl.write(c, NEURON_RNG, neurons, 0)
         rtl.write(c, AXON_RNG, axons, 0)
         rtl.write(c, LEARN_RNG, state.rng_learn[c : c + 1])
-        weight, bias = weights_of(state, c)
+        weight, bias = core_weights(state, c)
         rtl.write(c, BIASES, bias.view(np.uint32))
         rtl.write(c, MEMORY, pack(weight, place.weight_bits, wiring.word_bits).ravel())
 
@@ -114,7 +114,7 @@ def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarra
     """Everything that the configuration port shows, with the simulator's values; `votes` are those of the last sample."""
     for c, place in enumerate(wiring.placements):
         neurons, axons = generators(state, wiring, c)
-        weight, bias = weights_of(state, c)
+        weight, bias = core_weights(state, c)
         words = pack(weight, place.weight_bits, wiring.word_bits).ravel()
         counts = state.counts[c]
         halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel()

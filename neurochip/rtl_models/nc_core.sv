@@ -521,6 +521,11 @@ module nc_core #(
     assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = 16'(lost);
     assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = 16'(saturated);
     assign increments[neurochip_pkg::ERROR_SATURATED*16+:16] = 16'(evaluates_error && error_saturates);
+    // what shared kernels, neurons with a memory and parts of layers count: this core has none of them
+    assign increments[neurochip_pkg::ADDRESS*16+:16] = '0;
+    assign increments[neurochip_pkg::STATE_READ*16+:16] = '0;
+    assign increments[neurochip_pkg::STATE_WRITE*16+:16] = '0;
+    assign increments[neurochip_pkg::ERROR_CANCELLED*16+:16] = '0;
 
     // ---- counters, configuration read back
     wire [31:0] counter;
