@@ -4,6 +4,8 @@ Of each location one candidate position is drawn per tick. What is under its tap
 learning rule is handed later in the tick.
 """
 
+import numpy as np
+
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
@@ -31,18 +33,20 @@ def draw_positions(core):
 @kernel
 def list_rows(core):
     """For every location the rows under the taps of its drawn position whose axon spiked, in the order of axons. Return the look-ups."""
-    rows, count, looked = core.row_list, core.row_count, 0
+    fan, rows = borrow(core.fan, 0, (core.fan.size,)), borrow(core.row_list, 0, (core.row_list.size,))
+    count, drawn, looked = core.row_count, core.drawn, 0
+    width, room = np.uint64(1 + core.param[P.CANDIDATES]), np.uint64(core.row_list.shape[1])  # unsigned: no test for an index from the end
     for at in range(core.param[P.LOCATIONS]):
         count[at] = 0
     for k in range(core.queue[Queue.SPIKES]):
-        axon = core.axons[k]
-        first, end = int(core.fan_first[axon]), int(core.fan_first[axon + 1])
-        looked += end - first
-        for entry in range(first, end):
-            at = core.fan[entry, 0]
-            row, n = core.fan[entry, 1 + core.drawn[at]], count[at]
-            rows[at, n] = row
-            count[at] = n + (row >= 0)
+        axon = np.uint64(core.axons[k])
+        first, end = np.uint64(core.fan_first[axon]), np.uint64(core.fan_first[axon + np.uint64(1)])
+        looked += int(end - first)
+        for entry in range(first * width, end * width, width):
+            at = np.uint64(fan[entry])
+            row, n = fan[entry + np.uint64(1) + np.uint64(drawn[at])], np.uint64(count[at])
+            rows[at * room + n] = row
+            count[at] = n + np.uint64(row >= 0)
     return looked
 
 
