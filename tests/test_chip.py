@@ -9,6 +9,9 @@ from neurochip.chip import TIMED, load_chip
 from neurochip.config import shipped
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
 from neurochip.errors import NeurochipError
+from neurochip.experiment import load_setup
+from neurochip.mapping import place
+from neurochip.traffic import mesh_of
 
 REFERENCE = shipped("chips")["reference"]
 
@@ -20,6 +23,42 @@ def test_every_shipped_chip_loads_under_its_own_name(name):
     cycles = chip.cycle_vector().reshape(N_PHASES, N_EVENTS)
     assert (cycles == cycles[0]).all() and not cycles[:, list(OBSERVED)].any()
     assert cycles[0, Event.WORD_READ] == chip.cycles_per_event["word_read"]
+
+
+@pytest.mark.parametrize("name", shipped("chips"))
+def test_every_shipped_chip_holds_the_main_job(name):
+    setup = load_setup("mnist_local_bp", (f"chip.preset={name}",))
+    cores = place(setup, (28, 28), 10).cores
+    assert len(cores) == (4 if name == "loihi_shape" else 2)  # 128 KiB: 784 weights of 16 bits each for 80 neurons
+    for core in cores:
+        limits = setup.chip.core
+        assert core.axons <= limits.n_axons and core.neurons <= limits.n_neurons and core.memory_words <= limits.memory_words
+        assert (core.at is None) == (setup.chip.mesh is None)
+
+
+CONV = "network.layers=[{kind='conv',filters=%d,kernel=3,padding=1,pool=2},{kind='conv',filters=%d,kernel=3,padding=1,pool=2},{neurons=10}]"
+
+
+@pytest.mark.parametrize(
+    ("chip", "filters", "shape", "n_cores", "tiles"),
+    [
+        ("large128", (32, 64), (3, 32, 32), 4, [1, 1, 1]),
+        ("large128", (64, 128), (3, 32, 32), 8, [1, 3, 1]),
+        ("loihi_shape", (32, 64), (3, 32, 32), 13, [1, 4, 1]),
+        ("edge16", (8, 16), (28, 28), 12, [7, 4, 1]),
+    ],
+)
+def test_meshes_hold_convolutional_nets(chip, filters, shape, n_cores, tiles):
+    mapping = place(load_setup("mnist_local_bp", (f"chip.preset={chip}", CONV % filters, "run.readout=spikes")), shape, 10)
+    assert len(mapping.cores) == n_cores and [mapping.tiles_of(i) for i in range(3)] == tiles
+
+
+@pytest.mark.parametrize("name", shipped("chips"))
+def test_packets_of_a_mesh_have_room_for_what_they_say(name):
+    chip = load_chip(name, {}, "test")
+    if chip.mesh:
+        wanted = 2 + (chip.core.n_axons - 1).bit_length()  # kind and sign
+        assert mesh_of(chip.mesh).payload_bits >= wanted and chip.cycles_per_tick.network == 0
 
 
 def test_a_table_of_overrides_reaches_single_keys():

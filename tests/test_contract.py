@@ -211,7 +211,7 @@ def test_rules_compiled_and_interpreted_agree():
 
 
 @pytest.mark.parametrize("name", CHIPS)
-def test_chip_loads_times_every_event_and_holds_a_full_core(name):
+def test_chip_loads_times_every_event_and_has_whole_banks(name):
     chip = load_chip(name, {}, "test")
     assert (chip.name, "\n" in chip.summary) == (name, False)
     assert set(chip.cycles_per_event) == set(TIMED) == {event.name.lower() for event in Event} - {e.name.lower() for e in OBSERVED}
@@ -219,8 +219,9 @@ def test_chip_loads_times_every_event_and_holds_a_full_core(name):
     assert vector.size == N_COUNTS and not vector[:, list(OBSERVED)].any()
     assert all((vector[:, Event[key.upper()]] == cycles).all() for key, cycles in chip.cycles_per_event.items())
     core = chip.core
-    assert core.memory_words == core.n_axons * chip.row_words(core.n_neurons, core.weight_bits)
     assert core.memory_words % core.bank_words == 0
+    full = core.n_axons * chip.row_words(core.n_neurons, core.weight_bits)
+    assert core.memory_words == full or (chip.mesh and core.memory_words < full)  # layers that are cut or share kernels need less
 
 
 @pytest.mark.parametrize("table", TABLES)
