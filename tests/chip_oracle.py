@@ -11,7 +11,8 @@ units a core listens to, which rows lie under a position, where an error belongs
             "parts": one per core, in order of layers: [{"layer": 0, "y": (first, end), "x": (first, end), "c": (first, end),
                       "weight": [row][channel of the part], rows in the order of the layer, "bias": [channel of the part],
                       "acc_bits", "back_bits", "p_learn": as in oracle.py, "axon_states": by axon, "neuron_states": by local unit,
-                      "pool_states": by local location, "learn_state": [state]; of a shared bank only the first}]}
+                      "pool_states": by local location, "learn_state": [state]; of a shared bank only the first}],
+            "mesh": None or {"width", "height", "depth", "stalls"} as in noc_oracle.py; then every part has "at": (x, y)}
 
 `run` changes weights, biases and states of that dict in place and returns votes, counts, cycles, trace and packets.
 """
@@ -20,12 +21,14 @@ from collections import Counter
 from fractions import Fraction
 from math import floor
 
+import noc_oracle
 import oracle
 from oracle import RNG_BITS, clamp, draw_words, rotate_left, share_tick, top_bits
 
 from neurochip.core.events import Event, Phase
 
 INPUT = -1
+HOST, HOST_PLACE = -1, (0, 0)  # on a mesh: where events and the teacher come from and where winners go, at the router of that place
 
 
 # ---- geometry: numbers of units and rows
@@ -89,7 +92,7 @@ class Core(oracle.Core):
             for k in range(self.pool * self.pool):
                 self.fields[at, k] = rows_under(chip, self.layer, y * self.pool + k // self.pool, x * self.pool + k % self.pool)
         model = {"model": "stochastic", "reset": "zero", "refractory_ticks": 0, "state_bits": 16, **self.layer.get("neuron", {})}
-        self.model = model
+        self.model, self.router = model, part.get("at")
         self.threshold = floor(Fraction(model.get("threshold", 1.0)) * 2 ** self.layer["frac_bits"] + Fraction(1, 2))
         self.counts = Counter()
 
@@ -97,17 +100,15 @@ class Core(oracle.Core):
         """Find the axons: (source, unit of the source), and for each the core and local unit that it comes from (of the input: none)."""
         in_fields = {(s, unit) for rows in self.fields.values() for _, s, unit in rows}
         self.axons, self.comes_from = [], []
-        for s, source in enumerate(self.layer["sources"]):
-            if source["layer"] == INPUT:
-                self.axons += [(s, unit) for unit in all_units(self.chip, INPUT) if (s, unit) in in_fields]
-                continue
-            wanted = {(y, x) for from_source, (y, x, _) in in_fields if from_source == s}
-            for other in cores:
-                if other.layer["index"] == source["layer"]:
-                    for local, unit in enumerate(other.units):
-                        if unit[:2] in wanted:
-                            self.axons.append((s, unit))
-                            self.comes_from.append((other.number, local))
+        if self.is_first:
+            self.axons = [(0, unit) for unit in all_units(self.chip, INPUT) if (0, unit) in in_fields]
+        for other in cores:
+            for s, source in enumerate(self.layer["sources"]):
+                wanted = {(y, x) for from_source, (y, x, _) in in_fields if from_source == s}
+                for local, unit in enumerate(other.units):
+                    if other.layer["index"] == source["layer"] and unit[:2] in wanted:
+                        self.axons.append((s, unit))
+                        self.comes_from.append((other.number, local))
         self.n_axons = len(self.axons)
         axon_at = {axon: i for i, axon in enumerate(self.axons)}
         assert len(axon_at) == self.n_axons
@@ -127,6 +128,10 @@ class Core(oracle.Core):
         self.potential_of, self.rests = [0] * self.n_neurons, [0] * self.n_neurons  # v and q of neurons with a memory
         self.own_places = []  # of own_errors: (local location, candidate)
         self.packets = []  # (ready, this core, other core)
+
+    def hops_to(self, place):
+        """Links of the mesh from here to a place; without a mesh every packet takes one."""
+        return 1 if self.router is None else abs(self.router[0] - place[0]) + abs(self.router[1] - place[1])
 
     def draw(self, phase, states, numbers):
         """The words of the units with these numbers; a bank that has one state turns its word by them."""
@@ -186,7 +191,7 @@ class Core(oracle.Core):
                 term = sign * self.layer["weight"][row][channel]
                 self.back[axon] = self.add(Phase.ERROR, self.back[axon], term, self.layer["back_bits"])
 
-    def error_fire(self, started):
+    def error_fire(self, started, cores):
         """Every axon with a non-zero sum draws, and may send an error to the unit it comes from."""
         if self.back is None:
             return
@@ -205,7 +210,7 @@ class Core(oracle.Core):
                 self.errors_out.append((core, unit, 1 if self.back[i] > 0 else -1))
                 self.packets.append((ready, self.number, core))
                 self.count(Phase.ERROR, Event.ERROR_OUT)
-                self.count(Phase.ERROR, Event.HOP)
+                self.count(Phase.ERROR, Event.HOP, self.hops_to(cores[core].router))
 
     def fire(self, started, cores):
         ready = self.busy_cycles() - started
@@ -215,7 +220,8 @@ class Core(oracle.Core):
             words = self.draw(Phase.FORWARD, self.layer["neuron_states"], self.numbers)
             self.winner = self.winner_of(words)
             self.spikes_out = [self.winner]
-            self.count(Phase.FORWARD, Event.HOP)  # to the world outside
+            self.packets.append((ready + self.n_neurons * each, self.number, HOST))
+            self.count(Phase.FORWARD, Event.HOP, self.hops_to(HOST_PLACE))
         elif self.model["model"] == "stochastic":
             words = self.draw(Phase.FORWARD, self.layer["neuron_states"], self.numbers)
             self.gate_is_open = [0 < v < 2 ** self.layer["frac_bits"] for v in self.potential]
@@ -225,11 +231,11 @@ class Core(oracle.Core):
             self.gate_is_open = [False] * self.n_neurons
             self.spikes_out = [j for j in range(self.n_neurons) if self.live(j)]
         self.count(Phase.FORWARD, Event.SPIKE_OUT, len(self.spikes_out))
-        for j in self.spikes_out:
+        for j in self.spikes_out if not self.is_last else []:
             for core in cores:
                 if (self.number, j) in core.axon_of:
                     self.packets.append((ready + (j + 1) * each, self.number, core.number))
-                    self.count(Phase.FORWARD, Event.HOP)
+                    self.count(Phase.FORWARD, Event.HOP, self.hops_to(core.router))
 
     def live(self, j):
         """One tick of neuron j, which has a memory; does it spike?"""
@@ -313,8 +319,31 @@ def deliver(cores):
 
 
 def take(core, events):
-    """Phase 0 of a first core without encoder: those of the inputs that arrive in this tick for which it has an axon."""
+    """Phase 0 of a first core without encoder: those of the inputs that arrive in this tick for which it has an axon.
+
+    On a mesh the host has sent them, one per cycle.
+    """
     core.spikes_in = [i for i, number in enumerate(core.inputs) if number in events]
+    if core.router is not None:
+        core.packets += [(k, HOST, core.number) for k in range(len(core.spikes_in))]
+        core.count(Phase.FORWARD, Event.HOP, len(core.spikes_in) * core.hops_to(HOST_PLACE))
+
+
+def send_teacher(core):
+    """On a mesh, in the first tick of a sample: the label comes from the host."""
+    if core.router is not None:
+        core.packets.append((0, HOST, core.number))
+        core.count(Phase.ERROR, Event.HOP, core.hops_to(HOST_PLACE))
+
+
+def travel(chip, cores, packets, busy):
+    """Carry a tick's packets over the mesh; return the cycles of the tick without its barrier, and of the network alone."""
+    mesh = chip["mesh"]
+    router_of = {core.number: core.router[1] * mesh["width"] + core.router[0] for core in cores} | {HOST: 0}
+    traffic = [(ready, router_of[source], router_of[to]) for ready, source, to in packets]
+    done = noc_oracle.run(mesh["width"], mesh["height"], mesh["depth"], mesh["stalls"], traffic)
+    ends = [cycles + (done["waits"][core.router] if mesh["stalls"] else 0) for core, cycles in zip(cores, busy, strict=True)]
+    return max(*ends, done["cycles"]), done["cycles"]
 
 
 def spiking_inputs(cores):
@@ -328,12 +357,13 @@ def spiking_inputs(cores):
 
 def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None):
     """Run samples; return votes, counts, share, busy and trace as `oracle.run` does, and "packets": per tick [(ready cycle, source core,
-    destination core)] in each core's order of sending. In the trace core -1 is the input, encoded or arriving, by its numbers, each once.
+    destination core)] in each core's order of sending (-1: the host), "ticks": [cycles of the tick, of its network (0 without a mesh)]. In
+    the trace core -1 is the input, encoded or arriving, by its numbers, each once.
 
     `events` [sample][tick] -> numbers of inputs.
     """
     cores = build(chip)
-    share, busy, all_votes, trace, packets = [0] * len(cores), [0] * len(cores), [], [], []
+    share, busy, all_votes, trace, packets, lengths = [0] * len(cores), [0] * len(cores), [], [], [], []
     for sample, (pixels, label) in enumerate(zip(images, labels, strict=True)):
         votes = [0] * cores[-1].n_neurons
         for core in cores:
@@ -350,8 +380,10 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 core.draw_candidates()
                 core.integrate()
                 core.back_integrate()
-                core.error_fire(busy[core.number])
+                core.error_fire(busy[core.number], cores)
                 core.fire(busy[core.number], cores)
+                if core.is_last and teaches and tick == 0:
+                    send_teacher(core)
                 if core.is_last and tick >= read_from:
                     core.read_out(votes)
                 if not core.is_last:
@@ -364,13 +396,17 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 core.count(Phase.FORWARD, Event.BARRIER)
             this_tick = [core.busy_cycles() - before for core, before in zip(cores, busy, strict=True)]
             busy = [core.busy_cycles() for core in cores]
-            share_tick(share, this_tick, chip["cycles_per_tick"])
+            packets.append([packet for core in cores for packet in core.packets])
+            work, network = travel(chip, cores, packets[-1], this_tick) if chip.get("mesh") else (max(this_tick), 0)
+            idle = work - max(this_tick) + chip["cycles_per_tick"]
+            lengths.append((work + chip["cycles_per_tick"], network))
+            share_tick(share, this_tick, idle)
             trace += [(tick, INPUT, number, 0) for number in spiking_inputs(cores)]
             for core in cores:
                 trace += [(tick, core.number, j, 0) for j in core.spikes_out]
                 trace += [(tick, core.number, j, sign) for j, sign in core.own_errors]
-            packets.append([packet for core in cores for packet in core.packets])
         all_votes.append(votes)
     return {
         "votes": all_votes, "counts": [core.counts for core in cores], "share": share, "busy": busy, "trace": trace, "packets": packets,
+        "ticks": lengths,
     }  # fmt: skip

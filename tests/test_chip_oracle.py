@@ -22,6 +22,7 @@ from neurochip import host_random
 from neurochip.build import memory_of, set_rule
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
+from neurochip.core.noc_totals import NocTotal
 from neurochip.core.rng import jump_table
 from neurochip.core.state import P, Trace
 from neurochip.experiment import load_setup
@@ -130,6 +131,7 @@ class Net:
     images: tuple[str, ...] = ("random", "sparse")
     corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
     has_events: bool = False
+    mesh: dict | None = None  # width, height, fifo_depth, core_stalls
 
     def name(self, i: int) -> str:
         return "output" if i == len(self.layers) - 1 else f"layer{i}"
@@ -165,7 +167,8 @@ readout = "{self.readout}"
 table = "loihi_sanafe"
 [chip]
 preset = "reference"
-n_cores = 64
+n_cores = {self.mesh["width"] * self.mesh["height"] if self.mesh else 64}
+{"mesh = " + in_toml(self.mesh) if self.mesh else ""}
 [chip.core]
 word_bits = {self.word_bits}
 weight_bits = 8
@@ -178,8 +181,8 @@ kind = "{self.kind}"
 sharing = "{self.sharing}"
 steps_per_draw = {self.steps}
 [chip.cycles_per_tick]
-network = {self.overhead // 2}
-barrier = {self.overhead - self.overhead // 2}
+network = {0 if self.mesh else self.overhead // 2}
+barrier = {self.overhead - (0 if self.mesh else self.overhead // 2)}
 [chip.cycles_per_event]
 {cycles}
 """
@@ -535,6 +538,10 @@ def twin_of(net: Net, simulator: Simulator) -> dict:
     """The oracle's dict: memories and noise table from the built chip, parts from its mapping, all else from the case."""
     parts = [(core.layer, *ends_of(core.part)) for core in simulator.mapping.cores]
     twin = unseeded(net, parts)
+    if net.mesh:
+        twin["mesh"] = {"depth": net.mesh["fifo_depth"], "stalls": net.mesh["core_stalls"], **net.mesh}
+        for part, core in zip(twin["parts"], simulator.mapping.cores, strict=True):
+            part["at"] = core.at
     twin["gumbel"] = simulator.state.gumbel.tolist()
     for i, layer in enumerate(twin["layers"]):  # the parts of a layer are the layer
         height, width, channels = layer["shape"]
@@ -592,6 +599,14 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     assert chip.cycles[:, 1].tolist() == expected["busy"]
     assert chip.trace[: chip.traced[0]].tolist() == [list(row) for row in expected["trace"]]
     assert (chip.trace[chip.traced[0] :] == 9).all()
+    if net.mesh:
+        sums = dict(zip(NocTotal, simulator.traffic.totals.sums.tolist(), strict=True))
+        lengths = [cycles for cycles, _ in expected["ticks"]]
+        assert sums[NocTotal.PACKETS] == sum(map(len, expected["packets"]))
+        assert sums[NocTotal.HOPS] == sum(n for counts in expected["counts"] for (_, event), n in counts.items() if event == Event.HOP)
+        assert sums[NocTotal.NETWORK_CYCLES] == sum(cycles for _, cycles in expected["ticks"])
+        assert (sums[NocTotal.TICKS], sums[NocTotal.CYCLES]) == (len(lengths), sum(lengths))
+        assert sums[NocTotal.LONGEST_TICK] == max(lengths)
     total = Counter()
     for core_counts in expected["counts"]:
         for (_, event), n in core_counts.items():
@@ -661,6 +676,35 @@ RICH = Net(
     mapping={"layer0": {"rows": 2, "columns": 1, "cores": 2}, "layer1": {"cores": 2}, "layer2": {"cores": 3}},
     learn_rate=0.5**7, images=("random", "white"), ticks=8,
 )  # fmt: skip
+
+
+def on_a_mesh(net: Net, dice: random.Random) -> Net:
+    """The same network on a mesh, some layers at places of their own."""
+    parts = Counter(layer for layer, *_ in cut(net))
+    width = dice.randint(1, 4)
+    height = max(-(-sum(parts.values()) // width), dice.randint(1, 3))
+    places = [[x, y] for y in range(height) for x in range(width)]
+    dice.shuffle(places)
+    mapping = {net.name(i): dict(net.mapping.get(net.name(i), {})) for i in parts}
+    for i, n in parts.items():
+        if dice.random() < 0.6:
+            mapping[net.name(i)]["at"], places = places[:n], places[n:]
+    mesh = {"width": width, "height": height, "fifo_depth": dice.randint(1, 3), "core_stalls": dice.random() < 0.5}
+    cycles = {event: dice.choice((0, 0, 1)) for event in TIMED}
+    return replace(net, mesh=mesh, mapping=mapping, cycles=cycles, ticks=len(net.layers) + 3, images=net.images[:1])
+
+
+def test_random_networks_on_a_mesh_agree(tmp_path):
+    bound_by_network = 0
+    for number in range(1000, 1012):
+        dice = random.Random(number)
+        net = on_a_mesh(random_net(dice), dice)
+        try:
+            _, expected = check(net, tmp_path)
+        except AssertionError as error:
+            raise AssertionError(f"seed {number}: {net}") from error
+        bound_by_network += sum(network == cycles - net.overhead for cycles, network in expected["ticks"])
+    assert bound_by_network > 10
 
 
 @pytest.mark.parametrize("kind", oracle.RNG_BITS)
