@@ -161,7 +161,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     widest = max(max(place.axons, place.slots) for place in cores) + ALIGNMENT
     gumbel = gumbel_table(chip.core.gumbel_address_bits, cores[-1].frac_bits)
     overhead = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier
-    lists = max((place.locations * (place.most_rows + 1) for place in cores if layers[place.layer].is_conv), default=1)
+    lists = max(place.locations * (place.most_rows + 1) for place in cores)
     sizes: dict[type, dict[str, Any]] = {
         np.int64: {
             "queue": (n, len(Queue)), "rule_param": (n, n_rule_params(experiment)), "counts": (n, N_COUNTS), "cycles": (n, 2), "traced": 1,

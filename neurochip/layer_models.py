@@ -1,10 +1,12 @@
 """Layers in an experiment file: what they are, how their neurons fire, how they are cut over cores. docs/network.md."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, Strict, model_validator
 
 from neurochip.config import STRICT
+
+Place = Annotated[tuple[int, int], Strict(False)]  # TOML has no tuples
 
 
 def given_keys(model: BaseModel) -> list[str]:
@@ -74,7 +76,7 @@ class LayerModel(BaseModel):
                 raise ValueError(f"{key}: a layer of kind = '{self.kind}' has no such key; leave it out")
         if self.pool > 1 and self.neuron.model != "stochastic":
             raise ValueError(
-                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and must be updated in every tick; use pool = 1"
+                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and is updated in every tick; use pool = 1"
             )
         return self
 
@@ -96,4 +98,4 @@ class PartModel(BaseModel):
     cores: int | None = Field(default=None, gt=0, description="parts by neurons, or by feature maps of a conv layer")
     rows: int | None = Field(default=None, gt=0, description="conv: tiles from north to south")
     columns: int | None = Field(default=None, gt=0, description="conv: tiles from west to east")
-    at: list[tuple[int, int]] | None = Field(default=None, description="[x, y] on the mesh of each part; default: the next free ones")
+    at: list[Place] | None = Field(default=None, description="[x, y] on the mesh of each part; default: the next free ones")

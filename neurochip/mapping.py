@@ -112,13 +112,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
         _check_widths(chip, table, layer)
         left = len(layers) - layer.index - 1  # each of them needs a core too
         most = max(1, chip.n_cores - len(parts) - left)
-        if layer.index == len(layers) - 1:
-            most = 1  # the winner is found within one core
-            if (model.cores or 1) > 1:
-                raise NeurochipError(
-                    f"{where}: [mapping.{layer.name}] cores = {model.cores}: the output layer finds its winner in one core; 1"
-                )
-        found = cut_layer(layer, chip, weight_bits_of(chip, layer), model, most, table)
+        found = cut_layer(layer, chip, weight_bits_of(chip, layer), model, most, left == 0, table)
         parts += [(layer, k, part) for k, part in enumerate(found)]
         if model.at is not None and len(model.at) != len(found):
             raise NeurochipError(
@@ -127,7 +121,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
     if len(parts) > chip.n_cores:
         raise NeurochipError(
             f"{where}: [network] {len(layers)} layers in {len(parts)} parts need {len(parts)} cores, chip {chip.name} has n_cores = "
-            f"{chip.n_cores}; use fewer or smaller layers or a chip with {len(parts)} cores"
+            f"{chip.n_cores}; use fewer or smaller layers or a chip with n_cores = {len(parts)}"
         )
     cores = _connect(setup, layers, parts)
     _check_read_out(setup, cores[-1])

@@ -69,62 +69,64 @@ class Limit(NamedTuple):
     key: str
 
 
-def cut_layer(layer: Layer, chip: Chip, weight_bits: int, model: PartModel, most: int, where: str) -> list[Part]:
+def cut_layer(layer: Layer, chip: Chip, weight_bits: int, model: PartModel, most: int, is_output: bool, where: str) -> list[Part]:
     """The parts of a layer, tile by tile, of each its ranges of channels; cut as the experiment says or as little as will do.
 
-    Raises NeurochipError if that does not fit the chip's cores, of which `most` are free.
+    is_output: not to be cut. Raises NeurochipError if that does not fit the chip's cores, of which `most` are free.
     """
     per_word = chip.core.word_bits // weight_bits
     if model.cores or model.rows or model.columns:
-        cut = Cut(model.cores or 1, model.rows or 1, model.columns or 1)
-        for key, wanted, limit, what in _asked(layer, cut):
-            if wanted > limit:
-                raise NeurochipError(f"{where}: [mapping.{layer.name}] {key} = {wanted}: the layer has {limit} {what}; use at most {limit}")
+        cut, table = Cut(model.cores or 1, model.rows or 1, model.columns or 1), f"{where}: [mapping.{layer.name}]"
+        _check_asked(layer, cut, is_output, table)
         if exceeded := _exceeded(layer, chip, weight_bits, cut):
-            raise NeurochipError(
-                f"{where}: [mapping.{layer.name}] a part {_needs(exceeded, chip)}; {_way_out(layer, chip, weight_bits, exceeded, most)}"
-            )
+            raise NeurochipError(f"{table} {_refusal(layer, chip, weight_bits, exceeded, most, is_output, cut.parts)}")
         return _parts(layer, cut, per_word)
-    for cut in _cuts(layer, most):
-        if not _exceeded(layer, chip, weight_bits, cut):
+    tried, exceeded = 1, None
+    for cut in _cuts(layer, 1 if is_output else most):
+        tried, exceeded = cut.parts, _exceeded(layer, chip, weight_bits, cut)
+        if exceeded is None:
             return _parts(layer, cut, per_word)
-    finest = Cut(*(1,) * 3) if layer.model.kind == "dense" and most < 2 else max(_cuts(layer, most), key=lambda cut: cut.parts)
-    exceeded = _exceeded(layer, chip, weight_bits, finest)
     assert exceeded is not None
-    raise NeurochipError(
-        f"{where}: {'each of ' + str(finest.parts) + ' parts ' if finest.parts > 1 else ''}{_needs(exceeded, chip)}; "
-        f"{_way_out(layer, chip, weight_bits, exceeded, most)}"
-    )
+    raise NeurochipError(f"{where}: {_refusal(layer, chip, weight_bits, exceeded, most, is_output, tried)}")
 
 
-def _asked(layer: Layer, cut: Cut) -> list[tuple[str, int, int, str]]:
-    units = "neurons" if layer.model.kind == "dense" else "feature maps"
+def _check_asked(layer: Layer, cut: Cut, is_output: bool, table: str) -> None:
     height, width, channels = layer.shape
-    return [
-        ("cores", cut.channels, channels, units),
+    for key, wanted, limit, what in (
+        ("cores", cut.channels, channels, "feature maps" if layer.is_conv else "neurons"),
         ("rows", cut.rows, height, "rows of locations"),
         ("columns", cut.columns, width, "columns of locations"),
-    ]
+    ):
+        if wanted > 1 and is_output:
+            raise NeurochipError(f"{table} {key} = {wanted}: the output layer finds its winner within one core; leave it out")
+        if wanted > 1 and key != "cores" and not layer.is_conv:
+            raise NeurochipError(f"{table} {key} = {wanted}: a dense layer has no grid to cut into tiles; use cores = {wanted}")
+        if wanted > limit:
+            raise NeurochipError(f"{table} {key} = {wanted}: the layer has {limit} {what}; use at most {limit}")
+
+
+def _refusal(layer: Layer, chip: Chip, weight_bits: int, exceeded: Limit, most: int, is_output: bool, parts: int) -> str:
+    """What is wanted of a core, its limit, and the smallest change that would fit."""
+    smallest = _limits(layer, chip, weight_bits, Cut(layer.shape.channels, layer.shape.height, layer.shape.width))
+    stuck = next((limit for limit in smallest if limit.wanted > limit.limit), None)
+    if stuck is not None:
+        return f"one neuron alone {_needs(stuck, chip)}; use fewer inputs of the layer or a chip with {stuck.key} = {stuck.wanted}"
+    needs = f"each of {parts} parts {_needs(exceeded, chip)}" if parts > 1 else _needs(exceeded, chip)
+    if is_output:
+        way_out = f"use a chip with {exceeded.key} = {exceeded.wanted}"
+        return f"{needs}; the output layer is not cut, as its winner is found within one core: {way_out}"
+    cut = next(cut for n in itertools.count(1) for cut in _cuts(layer, n, n) if not _exceeded(layer, chip, weight_bits, cut))
+    how = f"cores = {cut.channels}" + (f", rows = {cut.rows}, columns = {cut.columns}" if layer.is_conv else "")
+    if cut.parts <= most:
+        return f"{needs}; it fits in {cut.parts} parts: {how}"
+    return (
+        f"{needs}; it fits in {cut.parts} parts ({how}), for which {most} of the chip's cores are left: use a smaller layer or a chip with "
+        f"n_cores = {chip.n_cores + cut.parts - most}"
+    )
 
 
 def _needs(exceeded: Limit, chip: Chip) -> str:
     return f"needs {exceeded.wanted:,} {exceeded.what}, chip {chip.name} has {exceeded.key} = {exceeded.limit:,}"
-
-
-def _way_out(layer: Layer, chip: Chip, weight_bits: int, exceeded: Limit, most: int) -> str:
-    """The smallest change that would fit."""
-    smallest = _limits(layer, chip, weight_bits, Cut(layer.shape.channels, layer.shape.height, layer.shape.width))
-    stuck = next((limit for limit in smallest if limit.wanted > limit.limit), None)
-    if stuck is not None:
-        return f"one unit alone needs {stuck.wanted:,}: a chip with {stuck.key} = {stuck.wanted:,}, or a smaller fan-in"
-    for parts in itertools.count(most + 1):
-        for cut in _cuts(layer, parts, parts):
-            if not _exceeded(layer, chip, weight_bits, cut):
-                pieces = f"cores = {cut.channels}" + (f", rows = {cut.rows}, columns = {cut.columns}" if layer.is_conv else "")
-                return (
-                    f"cut into {cut.parts} parts it would fit ({pieces}): a chip with that many cores free ({most} are), or a smaller layer"
-                )
-    raise AssertionError
 
 
 def _cuts(layer: Layer, most: int, least: int = 1) -> Iterator[Cut]:

@@ -11,6 +11,7 @@ from test_calibrate import RAM, TINY, needs_tools
 from tiny import write_experiment
 
 from neurochip.calibrate import fit
+from neurochip.calibrate.assumed import assumed_prices
 from neurochip.calibrate.cells import read_cells
 from neurochip.calibrate.delays import to_verilog_text
 from neurochip.calibrate.designs import FIT, Design, Network
@@ -28,17 +29,19 @@ from neurochip.calibrate.measure import (
 )  # fmt: skip
 from neurochip.calibrate.record import TRACE, Recording, _compare_counts, record
 from neurochip.calibrate.replay import GATE, Record, replay
-from neurochip.calibrate.sram import read_macro
+from neurochip.calibrate.sram import Macro, read_macro
 from neurochip.calibrate.table import Table
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.chip import load_chip
 from neurochip.cli import main
+from neurochip.config import shipped
 from neurochip.core.events import N_EVENTS, N_PHASES, Event
 from neurochip.cosim.record import State
 from neurochip.energy import load_table
 from neurochip.energy_core import Core, roles_of
 from neurochip.errors import NeurochipError
 from neurochip.experiment import load_setup
+from neurochip.mapping import place
 from neurochip.report.load import load_run
 from neurochip.silicon import silicon
 
@@ -181,6 +184,29 @@ def test_macros_of_another_supply_are_scaled(tmp_path):
     assert "2 V -> 3 V" in macro.derivation and load_table(path).node_nm is None
 
 
+@pytest.mark.parametrize(("name", "supply_v"), [("sg13g2_rtl_1v2", 1.2), ("sky130_rtl_1v8", 1.2)])
+def test_shipped_tables_assume_what_a_new_one_would(name, supply_v):
+    """supply_v: of the macros' files, from which the table's own energies are scaled."""
+    text = shipped("energy_tables")[name].read_text(encoding="utf-8")
+    table = tomllib.loads(text)
+    share, hop = (supply_v / table["vdd_v"]) ** 2, table["pj_per_event"]["hop"]
+    macros = [
+        Macro(m["from"], "", m["words"], m["bits"], m["read_pj"] * share, m["write_pj"] * share, 1.0, 1.0, supply_v, 1.0, "one edge")
+        for m in table["sram_macro"]
+    ]
+    for event, assumed in assumed_prices(hop["base"], hop["from"], macros, table["vdd_v"]).items():
+        wanted = tomllib.loads("\n".join(assumed.lines(event.name)))[event.name]
+        assert table["pj_per_event"][event.name.lower()] == wanted, event.name
+
+
+def test_states_without_a_macro_of_their_width_cost_half_a_read(tmp_path):
+    _, path = made(tmp_path)  # its one macro is 1024 x 64
+    priced = load_table(path).for_memory(64, 1024, Core(24, 12, ("inner",)))
+    state, draw = priced.prices[Event.STATE_READ], priced.prices[Event.HOP].value
+    assert (state.value, state.bounds, state.kind) == (10.0, pytest.approx((0.4, 20.0)), "assumed")
+    assert priced.prices[Event.ADDRESS].value == pytest.approx(draw * 3.488 / 1.2927, rel=1e-4)
+
+
 def test_a_price_that_depends_on_size_wants_a_size(tmp_path):
     _, path = made(tmp_path)
     with pytest.raises(ValueError, match="depend on the size of a core"):
@@ -190,7 +216,7 @@ def test_a_price_that_depends_on_size_wants_a_size(tmp_path):
 def test_a_core_alone_is_first_and_last(tmp_path):
     _, path = made(tmp_path)
     table = load_table(path)
-    assert roles_of(0, 1) == ("first", "last") and roles_of(1, 3) == ("inner",)
+    assert roles_of(True, True) == ("first", "last") and roles_of(False, False) == ("inner",)
     alone = table.for_memory(64, 1024, Core(24, 12, ("first", "last"))).clock.busy.value
     assert alone == pytest.approx(58.0, rel=1e-4)  # in this table all roles are alike
 
@@ -216,7 +242,7 @@ def test_run_has_a_clock_line(run_with_clock):
         total = run.summary["totals"][which]
         for i, layer in enumerate(run.summary["layers"]):
             part = layer[which]
-            priced = table.for_memory(64, 1024, Core(layer["axons"], layer["neurons"], roles_of(i, 2)))
+            priced = table.for_memory(64, 1024, Core(layer["axons"], layer["neurons"], roles_of(i == 0, i == 1)))
             want = priced.clock_pj(part["busy_cycles"], total["cycles"] - part["busy_cycles"]) / part["samples"]
             assert part["energy_pj"]["clock"] == pytest.approx(want, rel=1e-12) and want > 0
             low, high = part["energy_pj_range"]
@@ -226,10 +252,10 @@ def test_run_has_a_clock_line(run_with_clock):
 
 
 def test_run_shows_area_clock_and_range(run_with_clock):
-    folder, path, _ = run_with_clock
+    folder, path, experiment = run_with_clock
     summary = load_run(folder).summary
     found, chip, table = summary["silicon"], load_chip("plain_sram", {"clock_mhz": 100}, "t"), load_table(path)
-    assert found == silicon(chip, table, 2)
+    assert found == silicon(chip, table, place(load_setup(str(experiment), ("chip.preset='plain_sram'",)), 64, 3))
     assert found["logic_um2"] == pytest.approx(2 * (500 + 30 * 1024 + 50 * 256), rel=1e-3)
     assert found["memory_um2"] == pytest.approx(2 * 64 * 5000)
     assert found["clock_mhz"] == pytest.approx(1000 / (5 + 10 + 16), rel=1e-3)
@@ -260,7 +286,7 @@ def test_accelergy_adds_up_with_the_clock(run_with_clock, tmp_path):
 def test_a_table_without_bounds_and_clock_shows_neither(run_with_clock):
     _, _, path = run_with_clock
     setup = load_setup(str(path))
-    assert silicon(setup.chip, setup.energy_table, 2) is None
+    assert silicon(setup.chip, setup.energy_table, place(setup, 64, 3)) is None
     counts = np.ones((N_PHASES, N_EVENTS), dtype=np.int64)
     priced = setup.energy_table.for_memory(64, 1024)
     assert priced.clock is None and priced.clock_pj(10, 10) == 0.0 and priced.energy_pj(counts).total_pj > 0

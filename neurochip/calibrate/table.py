@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 
 from neurochip.calibrate import fit
+from neurochip.calibrate.assumed import assumed_prices
 from neurochip.calibrate.cells import Library
 from neurochip.calibrate.fitted import Fitted
 from neurochip.calibrate.flow import Measured
@@ -15,6 +16,7 @@ from neurochip.core.events import Event
 from neurochip.energy_core import ROLES
 from neurochip.energy_report import PRICED
 
+NOT_SIMULATED = (Event.HOP, Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE)  # nothing in the netlist does them
 ACCESSES = (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ)
 LEFT_OUT = (
     "Layout and real wires (2 fF per pin are assumed), the clock tree, gate sizing and buffers for large fan-outs, "
@@ -107,19 +109,8 @@ class Table(Fitted):
         return "\n".join(lines)
 
     def _event(self, section: str, event: Event) -> list[str]:
-        if event == Event.COLUMN_READ:
-            return [
-                f"[{section}]", "macro_ratio = 1.0", "low_ratio = 0.5", "high_ratio = 4.0", 'kind = "assumed"',
-                "from = \"[[sram_macro]] of the chip's memory\"",
-                'derivation = "A word on a column port taken as dear as a word by row; none of the macros has such a port"', "",
-            ]  # fmt: skip
-        if event == Event.HOP:
-            draw = self.prices["inner"][Event.RNG_DRAW].base
-            return [
-                f"[{section}]", *sized_lines(fit.Terms(draw), Spread(0.25, 4.0)), 'kind = "assumed"', f"from = {quote(self._source())}",
-                'derivation = "A packet through a link: 16 flip-flops take fresh bits, as in a draw; the link was not simulated"', "",
-            ]  # fmt: skip
-        return self._simulated(section, event)
+        assumed = assumed_prices(self.prices["inner"][Event.RNG_DRAW].base, self._source(), self.macros, self.library.vdd_v).get(event)
+        return assumed.lines(section) if assumed else self._simulated(section, event)
 
     def _simulated(self, section: str, event: Event) -> list[str]:
         is_draw = event == Event.RNG_DRAW
@@ -213,7 +204,9 @@ class Table(Fitted):
         for name, activities in self.measured.held_out.items():
             for activity in activities:
                 core, total = activity.core, activity.counts.sum(axis=0)
-                counts = ", ".join(f"{event.name.lower()} = {int(total[event])}" for event in PRICED if event != Event.HOP and total[event])
+                counts = ", ".join(
+                    f"{event.name.lower()} = {int(total[event])}" for event in PRICED if event not in NOT_SIMULATED and total[event]
+                )
                 expected = self.netlist_pj(activity)
                 lines += [
                     "[[check]]",

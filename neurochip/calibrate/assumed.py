@@ -1,0 +1,70 @@
+"""Prices of what no netlist of a core can show: they are taken from what is like it, with a wide spread, and say so."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from neurochip.calibrate.fit import Terms
+from neurochip.calibrate.sram import Macro
+from neurochip.calibrate.toml import Spread, number, quote, sized_lines
+from neurochip.core.events import Event
+
+STATE_BITS = 16  # of a neuron's memory; one word of a macro
+STATE_SPREAD = Spread(0.04, 2.0)
+ADDRESS_PJ, ADDRESS_HOP_PJ = 3.488, 1.2927  # in one and the same library of cells
+THE_MEMORY = "[[sram_macro]] of the chip's memory"
+
+
+class Assumed(NamedTuple):
+    """A price that stands for a circuit which was not simulated."""
+
+    price: list[str]  # lines of TOML
+    source: str
+    derivation: str
+
+    def lines(self, section: str) -> list[str]:
+        """The section of the table."""
+        said = [f"from = {quote(self.source)}", f"derivation = {quote(self.derivation)}"]
+        return [f"[{section}]", *self.price, 'kind = "assumed"', *said, ""]
+
+
+def _of_macro(ratio: float, spread: Spread) -> list[str]:
+    """So many times a read of the chip's memory, whatever that is."""
+    bounds = f"low_ratio = {number(ratio * spread.low)}", f"high_ratio = {number(ratio * spread.high)}"
+    return [f"macro_ratio = {number(ratio)}", *bounds]
+
+
+def assumed_prices(draw_pj: float, source: str, macros: Sequence[Macro], vdd_v: float) -> dict[Event, Assumed]:
+    """By event. draw_pj: of an inner core, `source` says where from; vdd_v: to which macros are scaled."""
+    hop_pj = float(number(draw_pj))
+    address = (
+        f"{ADDRESS_PJ} pJ there, an adder and 36 flip-flops, times the ratio of the hops: of this table, and {ADDRESS_HOP_PJ} pJ in the "
+        f"same cells as there; shared kernels are not in the netlist"
+    )
+    return {
+        Event.COLUMN_READ: Assumed(
+            _of_macro(1.0, Spread(0.5, 4.0)), THE_MEMORY,
+            "A word on a column port taken as dear as a word by row; none of the macros has such a port",
+        ),
+        Event.HOP: Assumed(
+            sized_lines(Terms(hop_pj), Spread(0.25, 4.0)), source,
+            "A packet through a link: 16 flip-flops take fresh bits, as in a draw; the link was not simulated",
+        ),
+        Event.ADDRESS: Assumed(
+            sized_lines(Terms(ADDRESS_PJ * hop_pj / ADDRESS_HOP_PJ), Spread(0.25, 4.0)), "energy table sg13g2_1v2: address", address
+        ),
+    } | _states(macros, vdd_v)  # fmt: skip
+
+
+def _states(macros: Sequence[Macro], vdd_v: float) -> dict[Event, Assumed]:
+    """The smallest macro with words of a state, if there is one, else half a read of the chip's memory."""
+    fits, missing = [macro for macro in macros if macro.bits == STATE_BITS], "neurons with a memory are not in the netlist"
+    if not fits:
+        price = _of_macro(0.5, STATE_SPREAD)
+        said = f"The neurons' states in a memory of {STATE_BITS}-bit words: half a read there; low is a register in its place; {missing}"
+        return {Event.STATE_READ: Assumed(price, THE_MEMORY, said), Event.STATE_WRITE: Assumed(price, THE_MEMORY, "As state_read")}
+    macro = min(fits, key=lambda m: m.words)
+    factor = (vdd_v / macro.vdd_v) ** 2
+    read, write = (sized_lines(Terms(pj * factor), STATE_SPREAD) for pj in (macro.read_pj, macro.write_pj))
+    scaled = f", {macro.vdd_v:g} V -> {vdd_v:g} V" if abs(factor - 1) > 1e-6 else ""
+    said = f"The neurons' states as one {macro.words} x {STATE_BITS} macro: one read{scaled}; low is a register in its place; {missing}"
+    return {Event.STATE_READ: Assumed(read, macro.file, said), Event.STATE_WRITE: Assumed(write, macro.file, "As state_read: one write")}
