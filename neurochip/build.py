@@ -24,7 +24,7 @@ ALIGNMENT = 64  # bytes: no vector load crosses a cache line
 SHARED = (
     "param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "units",
     "slot_unit", "slot_name", "axon_name", "location_name", "fan_first", "fan", "field_first", "field", "field_reads",
-    "route", "route_axon", "feeder_core", "feeder_slot", "feeder_hops", "input_axon",
+    "route", "target_first", "target", "feeder_core", "feeder_slot", "feeder_hops", "input_axon",
 )  # fmt: skip
 
 Weights = list[tuple[np.ndarray, np.ndarray]]
@@ -48,7 +48,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     cores = mapping.cores
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
     at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
-    at |= {P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0}
+    at |= {P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0, P.UNIT_AT: 0, P.TARGET_AT: 0}
     width = chip.mesh.width if chip.mesh else 0
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
@@ -72,7 +72,8 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.WEIGHT_AT: place.rows * place.stride, P.BIAS_AT: place.stride, P.NEURON_AT: place.slots, P.AXON_AT: place.axons,
             P.QUEUE_AT: 2 * queue_room, P.LOCATION_AT: place.locations, P.PLACE_AT: place.locations * place.candidates,
             P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: own_room, P.INBOX_AT: links.inbox_room[c],
-            P.INPUT_AT: layer.source_units if place.is_first else 0,
+            P.INPUT_AT: layer.source_units if place.is_first else 0, P.UNIT_AT: place.neurons + 1,
+            P.TARGET_AT: links.target[c].size,
         }  # fmt: skip
         at = {key: start + int(used[key]) for key, start in at.items()}
     return param
@@ -182,7 +183,8 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     known = {
         "param": param, "rng_param": chip.rng_param(), "gumbel": gumbel, "cycles_per_event": chip.cycle_vector(),
         "cycles_per_tick": np.array([overhead]), "route": links.route, "units": np.arange(widest, dtype=np.int32),
-        "route_axon": links.route_axon, "feeder_core": links.feeder_core, "feeder_slot": links.feeder_slot,
+        "target_first": _flat(links.target_first), "target": _flat(links.target),
+        "feeder_core": links.feeder_core, "feeder_slot": links.feeder_slot,
         "feeder_hops": links.feeder_hops,
     } | _names(mapping) | {
         "fan_first": _flat([of.fan_first for of in fields]), "fan": _flat([of.fan for of in fields]),

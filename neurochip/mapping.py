@@ -152,7 +152,7 @@ def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Pa
 
 
 def axon_groups(layer: Layer, part: Part, parts: Sequence[tuple[Layer, int, Part]]) -> tuple[AxonGroup, ...]:
-    """Source by source, core by core: the units that a part has under its taps."""
+    """The units that a part has under its taps, by the core they are on."""
     found, offset = [], 0
     y, x = part.positions(layer.model.pool)
     for source in layer.sources:
@@ -173,7 +173,7 @@ def axon_groups(layer: Layer, part: Part, parts: Sequence[tuple[Layer, int, Part
                 if len(local):
                     found.append(AxonGroup(c, local, names + offset))
         offset += source.shape.units
-    return tuple(found)
+    return tuple(sorted(found, key=lambda group: group.core))  # as their spikes arrive
 
 
 def _places(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Part]]) -> list[tuple[int, int] | None]:

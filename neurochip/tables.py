@@ -87,11 +87,12 @@ def _pairs(layer: Layer, place: Placement) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 class Links(NamedTuple):
-    """Ways between cores. `route` is sorted by the core that sends; `first` says where each core's routes begin."""
+    """Ways between cores. A core whose units all go to the same cores has a route to each of them, else each unit has targets of its own."""
 
-    route: np.ndarray  # int64 (routes, Route)
-    first: np.ndarray  # int64 (cores + 1,)
-    route_axon: np.ndarray  # int32
+    route: np.ndarray  # int64 (routes, Route), by the core that sends, then by the one that receives
+    first: np.ndarray  # int64 (cores + 1,) where each core's routes begin
+    target_first: list[np.ndarray]  # per core, int32 (units + 1,): first target of each unit
+    target: list[np.ndarray]  # per core, int32 (targets, Route), by unit, then by the core that receives
     feeder_core: np.ndarray  # int32 (all axons,)
     feeder_slot: np.ndarray
     feeder_hops: np.ndarray
@@ -108,31 +109,47 @@ def hops(one: Placement, other: Placement) -> int:
 
 def links_of(mapping: Mapping) -> Links:
     """Routes of spikes forward and of error spikes back, from the axon groups of all cores."""
-    cores, rows, tables, table_at = mapping.cores, [], [np.zeros(0, dtype=np.int32)], 0
+    cores = mapping.cores
+    ways: list[list[tuple[int, int, int, np.ndarray]]] = [[] for _ in cores]  # per sender: receiver, first axon, hops, units
     feeders: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    inbox, sources = np.zeros(len(cores), dtype=np.int64), np.zeros(len(cores), dtype=np.int64)
     for c, place in enumerate(cores):
         axon_at = 0
         for group in place.groups:
             n = len(group.units)
             if group.core == INPUT:
                 feeders.append((np.full(n, INPUT), np.zeros(n), np.zeros(n)))
-                continue
-            sender = cores[group.core]
-            n_hops, row = hops(sender, place), np.zeros(len(Route), dtype=np.int64)
-            row[[Route.DEST, Route.TABLE_AT, Route.SHIFT, Route.HOPS]] = c, -1, axon_at, n_hops
-            if n < sender.neurons:
-                table = np.full(sender.neurons, -1, dtype=np.int32)
-                table[group.units] = axon_at + np.arange(n)
-                row[Route.TABLE_AT], table_at = table_at, table_at + len(table)
-                tables.append(table)
-            rows.append((group.core, c, row))
-            feeders.append((np.full(n, group.core), slots_of(sender, group.units), np.full(n, n_hops)))
-            inbox[group.core] += n
-            sources[group.core] += 1
+            else:
+                sender = cores[group.core]
+                distance = hops(sender, place)
+                ways[group.core].append((c, axon_at, distance, group.units))
+                feeders.append((np.full(n, group.core), slots_of(sender, group.units), np.full(n, distance)))
             axon_at += n
-    rows.sort(key=lambda entry: entry[:2])
-    first = np.searchsorted(np.array([sender for sender, _, _ in rows]), np.arange(len(cores) + 1))
-    route = np.array([row for _, _, row in rows], dtype=np.int64).reshape(-1, len(Route))
-    core, slot, distance = (np.concatenate(column).astype(np.int32) for column in zip(*feeders, strict=True))
-    return Links(route, first, np.concatenate(tables), core, slot, distance, inbox, sources)
+    made = [_ways(sender.neurons, of_sender) for sender, of_sender in zip(cores, ways, strict=True)]
+    routes, firsts, targets = ([parts[k] for parts in made] for k in range(3))
+    core, slot, distances = (np.concatenate(column).astype(np.int32) for column in zip(*feeders, strict=True))
+    return Links(
+        np.concatenate(routes).astype(np.int64),
+        np.concatenate([[0], np.cumsum([len(route) for route in routes])]).astype(np.int64),
+        firsts,
+        targets,
+        core,
+        slot,
+        distances,
+        np.array([sum(len(units) for *_, units in of_sender) for of_sender in ways], dtype=np.int64),
+        np.array([len(of_sender) for of_sender in ways], dtype=np.int64),
+    )
+
+
+def _ways(n_units: int, ways: list[tuple[int, int, int, np.ndarray]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(routes, first target of each unit, targets) of one core."""
+    if all(len(units) == n_units for *_, units in ways):
+        routes = np.array([way[:3] for way in ways], dtype=np.int64).reshape(-1, len(Route))
+        return routes, np.zeros(n_units + 1, dtype=np.int32), np.zeros((0, len(Route)), dtype=np.int32)
+    unit = np.concatenate([units for *_, units in ways])
+    rows = []
+    for receiver, axon_at, away, units in ways:
+        n = len(units)
+        rows.append(np.stack([np.full(n, receiver), axon_at + np.arange(n), np.full(n, away)], axis=1))
+    order = np.argsort(unit, kind="stable")  # receivers are in order already
+    first = np.searchsorted(unit[order], np.arange(n_units + 1)).astype(np.int32)
+    return np.zeros((0, len(Route)), dtype=np.int64), first, np.concatenate(rows)[order].astype(np.int32)

@@ -39,9 +39,8 @@ def build_traffic(chip: Chip, state: ChipState) -> Traffic:
 
 
 def most_packets(state: ChipState) -> int:
-    """Packets of a tick in which every unit, every error soma and every input sends one to all it can; and winner and teacher."""
-    routed = sum(int(state.param[c, P.N_NEURONS]) * int(state.param[c, P.ROUTES]) for c in range(len(state.param)))
-    return routed + int(state.param[:, P.N_AXONS].sum()) + 2
+    """Packets of a tick in which a spike or event comes to every axon and an error spike goes from it; and winner and teacher."""
+    return 2 * int(state.param[:, P.N_AXONS].sum()) + 2
 
 
 def join(parts: Iterable[NocTotals]) -> NocTotals:

@@ -13,7 +13,7 @@ from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.noc_state import NOC, Noc
 from neurochip.core.noc_totals import NOC_TOTALS, NocTotals
-from neurochip.core.state import P, Queue, Route
+from neurochip.core.state import N_WAYS, P, Queue, Route
 
 FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
@@ -51,21 +51,40 @@ def deliver_spikes(chip, core, parity):
     """Put the spikes sent in a tick of that parity into the queues of all cores that want them, for the next tick."""
     n, later, packet_hops = core.queue[Queue.SENT], 1 - parity, 0
     for r in range(core.param[P.ROUTE_AT], core.param[P.ROUTE_AT] + core.param[P.ROUTES]):
-        there, table, shift = chip.route[r, Route.DEST], chip.route[r, Route.TABLE_AT], chip.route[r, Route.SHIFT]
+        there, first = chip.route[r, Route.DEST], chip.route[r, Route.AXON]
         room, at = chip.param[there, P.QUEUE_ROOM], chip.queue[there, Queue.ARRIVED_EVEN + later]
-        axons, begun = borrow(chip.axons, chip.param[there, P.QUEUE_AT] + later * room, (room,)), at
-        if table < 0:
-            for k in range(n):
-                axons[at + k] = core.sent[k] + shift
-            at += n
-        else:
-            for k in range(n):
-                axon = chip.route_axon[table + core.sent[k]]
-                axons[at] = axon
-                at += axon >= 0
-        chip.queue[there, Queue.ARRIVED_EVEN + later] = at
-        packet_hops += (at - begun) * chip.route[r, Route.HOPS]
+        axons = borrow(chip.axons, chip.param[there, P.QUEUE_AT] + later * room + at, (room - at,))
+        for k in range(n):
+            axons[k] = core.sent[k] + first
+        chip.queue[there, Queue.ARRIVED_EVEN + later] = at + n
+        packet_hops += n * chip.route[r, Route.HOPS]
+    if core.param[P.ROUTES] == 0:
+        packet_hops += deliver_by_unit(chip, core, later)
     core.counts[FORWARD + Event.HOP] += packet_hops
+
+
+@kernel
+def targets_of(chip, core):
+    """Views of the core's targets: first one of each unit, and all of them."""
+    units, at = core.param[P.N_NEURONS], core.param[P.UNIT_AT]
+    first = borrow(chip.target_first, at, (units + 1,))
+    return first, borrow(chip.target, core.param[P.TARGET_AT], (int(chip.target_first[at + units]), N_WAYS))
+
+
+@kernel
+def deliver_by_unit(chip, core, later):
+    """The same where not every unit goes everywhere: unit by unit to its own targets. Return the hops."""
+    first, target = targets_of(chip, core)
+    packet_hops = 0
+    for k in range(core.queue[Queue.SENT]):
+        unit = core.sent[k]
+        for entry in range(int(first[unit]), int(first[unit + 1])):
+            there = target[entry, Route.DEST]
+            n = chip.queue[there, Queue.ARRIVED_EVEN + later]
+            chip.axons[chip.param[there, P.QUEUE_AT] + later * chip.param[there, P.QUEUE_ROOM] + n] = target[entry, Route.AXON]
+            chip.queue[there, Queue.ARRIVED_EVEN + later] = n + 1
+            packet_hops += target[entry, Route.HOPS]
+    return packet_hops
 
 
 @kernel
@@ -95,11 +114,14 @@ def offer(traffic, ready, source, dest):
 def offer_spikes(chip, traffic, core, begun):
     """Offer the spikes sent to the network: unit j is done j + 1 updates after cycle `begun`; one packet per core, in order."""
     update, here = chip.cycles_per_event[FORWARD + Event.NEURON_UPDATE], core.param[P.ROUTER]
+    first, target = targets_of(chip, core)
     for k in range(core.queue[Queue.SENT]):
+        unit = core.sent[k]
+        done = begun + (unit + 1) * update
         for r in range(core.param[P.ROUTE_AT], core.param[P.ROUTE_AT] + core.param[P.ROUTES]):
-            there, table = chip.route[r, Route.DEST], chip.route[r, Route.TABLE_AT]
-            if table < 0 or chip.route_axon[table + core.sent[k]] >= 0:
-                offer(traffic, begun + (core.sent[k] + 1) * update, here, chip.param[there, P.ROUTER])
+            offer(traffic, done, here, chip.param[chip.route[r, Route.DEST], P.ROUTER])
+        for entry in range(int(first[unit]), int(first[unit + 1])):
+            offer(traffic, done, here, chip.param[target[entry, Route.DEST], P.ROUTER])
 
 
 @kernel

@@ -74,9 +74,11 @@ class P(IntEnum):
     INBOX_AT = 49
     INBOX_ROOM = 50
     ROUTE_AT = 51
-    ROUTES = 52
+    ROUTES = 52  # 0: every unit has targets of its own
     INPUT_AT = 53  # of a first core: where the input's numbers become axons
     HOST_HOPS = 54  # to where the read-out is
+    UNIT_AT = 55
+    TARGET_AT = 56
 
 
 BETA_FRAC_BITS = 4
@@ -107,12 +109,14 @@ N_PARAMS, N_QUEUES, N_COUNTS = len(P), len(Queue), N_PHASES * N_EVENTS
 
 
 class Route(IntEnum):
-    """Columns of ChipState.route: from one core to one other."""
+    """Columns of ChipState.route, from one core to one other that wants all its units; and of ChipState.target, from one unit."""
 
     DEST = 0
-    TABLE_AT = 1  # in route_axon: the axon there of each unit here, or -1; TABLE_AT < 0: axon = unit + SHIFT
-    SHIFT = 2
-    HOPS = 3
+    AXON = 1  # there: of unit 0, those of the others follow; of this unit
+    HOPS = 2
+
+
+N_WAYS = len(Route)
 
 
 class Trace(IntEnum):
@@ -233,7 +237,8 @@ class ChipState(NamedTuple):
     row_list: np.ndarray
     row_count: np.ndarray
     route: np.ndarray  # int64 (routes, Route), core by core
-    route_axon: np.ndarray  # int32
+    target_first: np.ndarray  # int32 (units + 1,) per core: first target of each unit
+    target: np.ndarray  # int32 (targets, Route), flat
     feeder_core: np.ndarray  # int32 per axon: the core, and the slot there, whose spikes it brings
     feeder_slot: np.ndarray
     feeder_hops: np.ndarray
