@@ -67,6 +67,19 @@ class RecordModel(BaseModel):
     model_config = STRICT
 
     raster_sample: int = Field(default=0, ge=0, description="training sample whose spikes are recorded with the final weights")
+    samples: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[], description="samples recorded tick by tick: positions in the epoch's order, from 0 (epoch 'final': in the data)"
+    )
+    epoch: Annotated[int, Field(ge=1)] | Literal["final"] = Field(
+        default=1, description="epoch of these samples, from 1; 'final': they are shown to the trained chip, which learns nothing from them"
+    )
+    layers: list[str] = Field(default=[], description="names of the layers recorded; default: all")
+    ticks: list[Annotated[int, Field(ge=0)]] | None = Field(
+        default=None, min_length=2, max_length=2, description="[first, last] tick recorded; default: all"
+    )
+    what: list[Literal["spikes", "errors", "potentials", "weights", "packets"]] = Field(
+        default=["spikes", "errors", "potentials", "weights", "packets"], min_length=1, description="what is recorded; cycles always are"
+    )
 
 
 class ReferenceModel(BaseModel):

@@ -50,6 +50,7 @@ class Final:
     raster: dict[str, Any]
     probe: Any  # neurochip.probe.Probe or None
     simulation: dict[str, float | int]
+    recordings: list[Any] = field(default_factory=list)  # neurochip.observe.Recording, one per recorded sample
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -138,6 +139,8 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
         file["test/labels"], file["test/predictions"] = final.labels, final.evaluation.predictions
         file.create_dataset("test/votes", data=final.evaluation.votes, compression="gzip", compression_opts=4)
         _write_raster(file.create_group("raster"), final.raster)
+        for n, recording in enumerate(final.recordings):
+            recording.write(file.create_group(f"record/{n}"))
         if final.probe is not None:
             file["probe/ticks"], file["probe/cosine"], file["probe/bias"] = final.probe.ticks, final.probe.cosine, final.probe.bias
         for i, banks in enumerate(final.generators):

@@ -20,6 +20,7 @@ from neurochip.core.state import P, Trace
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.progress import Progress
+from neurochip.record import Recorder
 from neurochip.reference import Reference
 from neurochip.samples import load_samples
 from neurochip.simulator import Evaluation, Simulator
@@ -51,6 +52,7 @@ class Runner:
         self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
         if self.epochs < experiment.run.epochs:
             self.say(f"rule '{experiment.rule.name}' does not learn: no training, one evaluation")
+        self.recorder = Recorder(self.simulator, self.train_stimulus, self.data.y_train, self.epochs)
         self.reference = (
             Reference(experiment, self.simulator.mapping, self.initial) if experiment.reference.enabled and self.epochs else None
         )
@@ -78,6 +80,7 @@ class Runner:
             if self.position != Position():
                 self.say(f"resuming after {self.position.epoch} epochs and {self.position.sample:,} samples")
             self.twin_start = checkpoint.twin_arrays(self.reference)
+            self.recorder.resume(self.folder, self.identity)
             self._save()  # says whose folder this is, and whether it can be written, before hours of work
             with Progress(self.console, self.quiet) as progress, ThreadPoolExecutor(1) as twin_thread:
                 while self.position.epoch < self.epochs:
@@ -107,8 +110,11 @@ class Runner:
     def _train(self, progress: Progress, epoch: int, n: int) -> None:
         begun = saved = time.monotonic()
         progress.start(f"epoch {epoch + 1}/{self.epochs}", n, self.position.sample)
-        for reached, right in self.simulator.train(self.train_stimulus, self.data.y_train, epoch, self.position.sample):
+        self.recorder.at(epoch, self.position.sample)
+        stops = self.recorder.stops(epoch)
+        for reached, right in self.simulator.train(self.train_stimulus, self.data.y_train, epoch, self.position.sample, stops):
             self.position = Position(epoch, reached, self.position.correct + right)
+            self.recorder.at(epoch, reached)
             progress.at(reached, self.position.correct / reached)
             now = time.monotonic()
             if self.stop.is_set() or now - saved > self.setup.experiment.run.checkpoint_s:
@@ -187,9 +193,12 @@ class Runner:
             raster=self._raster(experiment.record.raster_sample),
             probe=self._probe() if self.reference and not self.train_stimulus.is_events else None,  # events have no longer samples to offer
             simulation=self._simulation(),
+            recordings=self.recorder.finish(self.epochs),
         )
         parts = (self.setup, self.data, simulator.mapping, self.record, final)
-        return summary.write(self.folder, *parts)
+        written = summary.write(self.folder, *parts)
+        self.recorder.clean()
+        return written
 
     def _probe(self) -> Any:
         from neurochip import probe

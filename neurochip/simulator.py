@@ -1,7 +1,7 @@
 """The simulator: an experiment's chip, trained sample by sample and evaluated in parallel, in plain Python around the kernels."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -63,15 +63,20 @@ class Simulator:
         """The order in which an epoch presents the n training samples."""
         return host_random.permutation(host_random.stream(self.setup.experiment.seed, "order", epoch), n)
 
-    def train(self, samples: Stimulus | np.ndarray, labels: np.ndarray, epoch: int, start: int = 0) -> Iterator[tuple[int, int]]:
-        """Present an epoch's samples from position `start` on; after every chunk yield (position reached, right answers in the chunk)."""
+    def train(
+        self, samples: Stimulus | np.ndarray, labels: np.ndarray, epoch: int, start: int = 0, stops: Sequence[int] = ()
+    ) -> Iterator[tuple[int, int]]:
+        """Present an epoch's samples from position `start` on; after every chunk yield (position reached, right answers in the chunk).
+
+        A chunk ends at each position in `stops`.
+        """
         experiment = self.setup.experiment
         set_rule(self.state, experiment, epoch)
         run = self.run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns)
         jump = jump_table(self.state.rng_param, experiment.run.ticks)
         order, stimulus = self.order(epoch, len(labels)), as_stimulus(samples)
         while start < len(order):
-            chosen = order[start : start + TRAIN_CHUNK]
+            chosen = order[start : min([start + TRAIN_CHUNK, *(stop for stop in stops if stop > start)])]
             votes = np.zeros((len(chosen), self.placements[-1].neurons), dtype=np.int32)
             run_samples(self.state, self.traffic, run, self.rule.on_error, jump, *stimulus.take(chosen), labels[chosen], votes)
             start += len(chosen)

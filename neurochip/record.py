@@ -1,0 +1,149 @@
+"""[record]: which training samples are recorded, when, and where recordings are until the run is complete."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurochip.errors import NeurochipError, did_you_mean
+from neurochip.observe import Observer, Recording
+from neurochip.replay import Replay
+from neurochip.results import write_atomically
+from neurochip.simulator import Simulator
+from neurochip.stimulus import Stimulus
+
+NAME = "recorded.npz"  # beside the checkpoint, for a run that is resumed
+AGAIN = "record a sample with --set record.samples=[0] --set record.epoch=1"
+
+
+class Recorder:
+    """Stands beside the training loop: a recorded sample is replayed on a copy of the chip, which then learns it as it would anyway."""
+
+    def __init__(self, simulator: Simulator, stimulus: Stimulus, labels: np.ndarray, epochs: int) -> None:
+        self.simulator, self.stimulus, self.labels = simulator, stimulus, labels
+        self.model, setup = simulator.setup.experiment.record, simulator.setup
+        self.where = f"{setup.where}: [record]"
+        names = [layer.name for layer in simulator.mapping.layers]
+        self._check(epochs, names)
+        self.first, self.last = self.model.ticks or (0, setup.experiment.run.ticks - 1)
+        self.layers = [names.index(name) for name in names if name in (self.model.layers or names)]
+        self.recordings: dict[int, Recording] = {}
+        self.pending: tuple[int, Replay] | None = None
+        self.path: Path | None = None
+        self.identity = ""
+
+    def _check(self, epochs: int, names: list[str]) -> None:
+        model, n, ticks = self.model, len(self.labels), self.simulator.setup.experiment.run.ticks
+        for sample in model.samples:
+            if sample >= n:
+                raise NeurochipError(f"{self.where} samples: {sample} must be below {n}, the number of training samples")
+        if model.samples and model.epoch != "final" and model.epoch > epochs:
+            if epochs == 0:
+                raise NeurochipError(f"{self.where} epoch = {model.epoch}: this run does not train; use epoch = 'final'")
+            raise NeurochipError(f"{self.where} epoch = {model.epoch}: must be 1 to {epochs}, the run's epochs, or 'final'")
+        for name in model.layers:
+            if name not in names:
+                raise NeurochipError(f"{self.where} layers: no layer '{name}'{did_you_mean(name, names)}; there are {', '.join(names)}")
+        if model.ticks and not model.ticks[0] <= model.ticks[1] < ticks:
+            raise NeurochipError(f"{self.where} ticks = {list(model.ticks)}: must be [first, last] with 0 <= first <= last <= {ticks - 1}")
+
+    def resume(self, folder: Path, identity: str) -> None:
+        """Recordings of the same run that an earlier process made, and where to keep those that follow."""
+        self.path, self.identity = folder / NAME, identity
+        if not self.model.samples or not self.path.exists():
+            return
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                content = json.loads(str(file["content"]))
+                found = {
+                    int(key): Recording(facts, {name: file[f"{key}/{name}"] for name in names})
+                    for key, (facts, names) in content["recordings"].items()
+                }
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise NeurochipError(f"{self.path}: damaged ({error}); delete it and {folder / 'checkpoint.npz'} to start again") from None
+        self.recordings = found if content["identity"] == identity else {}
+
+    def _watched(self, epoch: int) -> list[int]:
+        return sorted(set(self.model.samples)) if self.model.epoch == epoch + 1 else []
+
+    def stops(self, epoch: int) -> list[int]:
+        """Positions at which training of an epoch (the first is 0) must pause: before and after each recorded sample."""
+        return [stop for position in self._watched(epoch) for stop in (position, position + 1)]
+
+    def at(self, epoch: int, position: int) -> None:
+        """Training pauses before that position: check the sample just learned, record the one that comes."""
+        if self.pending and self.pending[0] == position - 1:
+            if not self.pending[1].agrees(self.simulator.state):
+                raise RuntimeError(f"recorded sample {position - 1}: its replay and the run differ; this is a fault of the simulator")
+            self.pending = None
+        if position in self._watched(epoch):
+            sample = int(self.simulator.order(epoch, len(self.labels))[position])
+            facts = {"epoch": epoch + 1, "position": position, "sample": sample}
+            self.pending = position, self._record(self.model.samples.index(position), epoch, sample, facts)
+            self._save()
+
+    def _record(self, number: int, epoch: int, sample: int, facts: dict[str, Any], is_final: bool = False) -> Replay:
+        one, label = self.stimulus.take(slice(sample, sample + 1)), int(self.labels[sample])
+        replay = Replay(self.simulator, epoch, one, label, is_final)
+        observer = Observer(self.simulator, self.layers, tuple(self.model.what), self.stimulus.is_events)
+        self.recordings[number] = observer.record(replay, self.first, self.last, facts)
+        return replay
+
+    def finish(self, epochs: int) -> list[Recording]:
+        """All recordings, in the order of `samples`; those of the trained chip are made now."""
+        if self.model.epoch == "final":
+            for number, sample in enumerate(self.model.samples):
+                facts = {"epoch": "final", "position": sample, "sample": sample}
+                self._record(number, max(epochs - 1, 0), sample, facts, is_final=True)
+        return [self.recordings[number] for number in sorted(self.recordings)]
+
+    def clean(self) -> None:
+        """The run is complete and its recordings are in run.h5."""
+        if self.path:
+            self.path.unlink(missing_ok=True)
+
+    def _save(self) -> None:
+        if self.path is None:
+            return
+        content = {"identity": self.identity, "recordings": {n: (one.facts, list(one.arrays)) for n, one in self.recordings.items()}}
+        arrays: dict[str, Any] = {f"{n}/{name}": array for n, one in self.recordings.items() for name, array in one.arrays.items()}
+
+        def write(part: Path) -> None:
+            with open(part, "wb") as handle:
+                np.savez_compressed(handle, content=np.array(json.dumps(content)), **arrays)
+
+        write_atomically(self.path, write)
+
+
+def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
+    """(attributes of run.h5, recordings) of a run directory. Raises NeurochipError, also if nothing was recorded."""
+    import h5py
+
+    path = run / "run.h5"
+    if not path.exists():
+        raise NeurochipError(f"{path}: no such file; give the folder of a complete run")
+    found = []
+    try:
+        with h5py.File(path, "r") as file:
+            facts = dict(file.attrs)
+            for n in sorted(file.get("record", ()), key=int):
+                group = file[f"record/{n}"]
+                arrays: dict[str, np.ndarray] = {}
+
+                def keep(name: str, item: Any, arrays: dict = arrays) -> None:
+                    if isinstance(item, h5py.Dataset):
+                        arrays[name] = item[()]
+
+                group.visititems(keep)
+                found.append(Recording({key: plain(value) for key, value in group.attrs.items()}, arrays))
+    except (OSError, KeyError, RuntimeError) as error:
+        raise NeurochipError(f"{path}: not a readable run.h5 ({error}); give the folder of a complete run") from None
+    if not found:
+        raise NeurochipError(f"{path}: holds no recorded sample; run it again and {AGAIN}")
+    return facts, found
+
+
+def plain(value: Any) -> Any:
+    """A value of an attribute as Python has it."""
+    return value.item() if hasattr(value, "item") else value
