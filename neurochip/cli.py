@@ -88,6 +88,17 @@ def compare(folders: tuple[str, ...], html: str | None) -> None:
     commands.compare(folders, html)
 
 
+@main.command("map")
+@click.argument("file")
+@SETTING
+@click.option("--out", metavar="PNG", help="Also draw the placement: cores on their mesh, and how full they are (.png, .svg or .pdf).")
+def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
+    """Show on which cores the layers of experiment FILE go, and how full these are, without running it."""
+    from neurochip import commands
+
+    commands.show_map(file, settings, out)
+
+
 @main.group()
 def data() -> None:
     """List, fetch and locate data sets."""
@@ -148,7 +159,7 @@ def calibrate(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--quick", is_flag=True, help="Fewer repeats and no scaling table.")
 @click.option("--noc", is_flag=True, help="Measure the network-on-chip instead: packet hops per second on a 16 x 16 mesh.")
-def bench(as_json: bool, quick: bool, noc: bool) -> None:
+def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
     """Measure synaptic operations per second against the best this machine does at adding weight rows."""
     from neurochip import bench as benchmark
     from neurochip import bench_noc

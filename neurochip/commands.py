@@ -117,6 +117,14 @@ def compare(folders: tuple[str, ...], html: str | None) -> None:
         console.print(f"page: {write_compare_html(runs, Path(html))}", highlight=False, soft_wrap=True)
 
 
+def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
+    """Where the layers of an experiment go, before anything runs."""
+    from neurochip.experiment import load_setup
+    from neurochip.report import placement
+
+    placement.show_map(load_setup(file, settings), _console(), out)
+
+
 def cosim(
     file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, stalls: int, icarus: bool, rtl: str | None,
     vcd: str, quiet: bool,

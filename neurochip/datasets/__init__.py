@@ -13,7 +13,7 @@ from neurochip.datasets._binning import Binned, bin_events
 from neurochip.datasets._folders import data_folders
 from neurochip.datasets._holdout import Holdout
 from neurochip.datasets._registry import all_sets, find_set
-from neurochip.datasets._types import Available, Dataset, EventDataset, Recordings, SetFile
+from neurochip.datasets._types import Available, Dataset, EventDataset, Recordings, SampleForm, SetFile
 from neurochip.errors import NeurochipError
 
 __all__ = [
@@ -23,11 +23,13 @@ __all__ = [
     "EventDataset",
     "Holdout",
     "Recordings",
+    "SampleForm",
     "SetFile",
     "available",
     "bin_events",
     "data_folders",
     "fetch",
+    "form_of",
     "holds_events",
     "load",
     "load_events",
@@ -89,6 +91,18 @@ def load_events(
 def _to_read(wanted: int | None) -> int | None:
     """Return how many to read: all, if a number that cannot be is wanted, so that the limit can be told."""
     return None if wanted is None or wanted < 1 else wanted
+
+
+def form_of(name: str, path: str | Path | None = None, announce: Callable[[str], None] = _say_nothing) -> SampleForm:
+    """Return shape and classes of the set `name`: of a published one without its files, of any other as `load` finds it."""
+    found = _found(name, path)
+    if found.form and path is None:
+        return found.form
+    if found.load_events:
+        events = load_events(name, path, 1, 1, announce)
+        return SampleForm(events.sensor_shape, events.n_classes)
+    images = load(name, path, None, None, announce)
+    return SampleForm(images.image_shape, images.n_classes)
 
 
 def holds_events(name: str) -> bool:

@@ -9,7 +9,7 @@ from neurochip.datasets import _idx_format as idx
 from neurochip.datasets._fetch import Step, run_step
 from neurochip.datasets._folders import DATA_VARIABLE, cache_folder, user_folders
 from neurochip.datasets._registry import owner_of
-from neurochip.datasets._types import Announce, Dataset, SetFile, StepFailed
+from neurochip.datasets._types import Announce, Dataset, SampleForm, SetFile, StepFailed
 from neurochip.errors import NeurochipError
 
 
@@ -29,6 +29,7 @@ class Official:
     checksums: Mapping[str, str]
     steps: tuple[Step, ...]
     substitute: Callable[[], Dataset] | None = None
+    shape: tuple[int, int] = (28, 28)
 
 
 class FetchFailed(NeurochipError):
@@ -54,6 +55,7 @@ def as_set(official: Official) -> SetFile:
         local=lambda: find_local(official)[0],
         fetch=partial(fetch, official),
         checksums=official.checksums,
+        form=SampleForm(official.shape, official.n_classes),
     )
 
 

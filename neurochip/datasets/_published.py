@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from neurochip.datasets import _archives
 from neurochip.datasets._folders import DATA_VARIABLE, cache_folder, user_folders
-from neurochip.datasets._types import Announce, Dataset, EventDataset, Keep, SetFile, StepFailed
+from neurochip.datasets._types import Announce, Dataset, EventDataset, Keep, SampleForm, SetFile, StepFailed
 from neurochip.errors import NeurochipError
 
 WHOLE: Keep = (None, None)
@@ -45,6 +45,7 @@ class Published:
     forms: tuple[Form, ...]
     archives: tuple[_archives.Archive, ...]
     holds_events: bool = False
+    form: SampleForm | None = None
 
 
 def as_set(published: Published) -> SetFile:
@@ -59,6 +60,7 @@ def as_set(published: Published) -> SetFile:
         checksums={},
         load_events=partial(load, published) if published.holds_events else None,
         is_cut=lambda: _is_cut(published),
+        form=published.form,
     )
 
 

@@ -99,6 +99,13 @@ class EventDataset:
         return self.train.sensor_shape
 
 
+class SampleForm(NamedTuple):
+    """Shape of one sample, (height, width) or (planes, height, width), and how many classes there are."""
+
+    shape: tuple[int, ...]
+    n_classes: int
+
+
 class SetFile(NamedTuple):
     """What a file of this package exports as `DATASET` (or several of as `DATASETS`).
 
@@ -108,6 +115,7 @@ class SetFile(NamedTuple):
     `local()` returns the folder the files would be read from, or None. `fetch(announce)` puts the files into the cache and
     returns their folder; None if there is nothing to fetch. `checksums` holds the SHA-256 of the official files,
     uncompressed: {file name: hex digest}, empty if there are none; by it another set can tell whose files it has met.
+    `form` is that of a published set, known without its files.
     """
 
     name: str
@@ -119,6 +127,7 @@ class SetFile(NamedTuple):
     checksums: Mapping[str, str]
     load_events: Callable[[Any, Announce, Keep], EventDataset] | None = None
     is_cut: Callable[[], bool] = lambda: False
+    form: SampleForm | None = None
 
 
 class Available(NamedTuple):

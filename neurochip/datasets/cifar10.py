@@ -13,7 +13,7 @@ import numpy as np
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
 from neurochip.datasets._published import Form, Published, as_set
-from neurochip.datasets._types import Dataset, Keep
+from neurochip.datasets._types import Dataset, Keep, SampleForm
 from neurochip.errors import NeurochipError
 
 SHAPE = (3, 32, 32)
@@ -93,6 +93,7 @@ PUBLISHED = Published(
         Form("the same batches as .npz", partial(_missing, ".npz"), partial(_read, ".npz", _recoded)),
     ),
     (Archive("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz", "cifar-10-binary.tar.gz", "c32a1d4ab5d03f1284b67883e8d87530"),),
+    form=SampleForm(SHAPE, 10),
 )
 
 DATASET = as_set(PUBLISHED)

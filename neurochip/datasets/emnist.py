@@ -14,7 +14,7 @@ from neurochip.datasets import _idx_format as idx
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
 from neurochip.datasets._published import Form, Published, as_set
-from neurochip.datasets._types import Dataset, Keep
+from neurochip.datasets._types import Dataset, Keep, SampleForm
 from neurochip.errors import NeurochipError
 
 URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
@@ -122,6 +122,7 @@ def published(split: Split) -> Published:
             Form(f"a cut emnist_{split.name}*.npz", partial(_missing_cut, split), partial(_read_cut, split), is_cut=True),
         ),
         (Archive(URL, "gzip.zip", MD5, partial(_wanted, split)),),
+        form=SampleForm((28, 28), split.n_classes),
     )
 
 

@@ -13,7 +13,7 @@ from neurochip.datasets import _address_events as address_events
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
 from neurochip.datasets._published import Form, Published, as_set
-from neurochip.datasets._types import EventDataset, Keep, Recordings
+from neurochip.datasets._types import EventDataset, Keep, Recordings, SampleForm
 from neurochip.errors import NeurochipError
 
 SENSOR = (2, 34, 34)
@@ -143,6 +143,7 @@ PUBLISHED = Published(
         ),
     ),
     holds_events=True,
+    form=SampleForm(SENSOR, 10),
 )
 
 DATASET = as_set(PUBLISHED)

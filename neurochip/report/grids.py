@@ -22,6 +22,7 @@ class Column:
     heading: str
     cells: list[str]
     total: str = ""
+    is_text: bool = False  # not numbers: to the left
 
     @property
     def width(self) -> int:

@@ -21,7 +21,8 @@ from neurochip.report.grids import (
     set_title,
 )
 from neurochip.report.load import Run
-from neurochip.report.plots import make_plots, writing
+from neurochip.report.plots import make_plots
+from neurochip.report.style import writing
 
 TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {

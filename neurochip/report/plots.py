@@ -1,31 +1,16 @@
 """The plots of a run as PNG files beside it; matplotlib is imported on first use and no pyplot state is touched."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from neurochip.errors import NeurochipError
 from neurochip.report.grids import SETS, decimals, per
 from neurochip.report.load import Run
+from neurochip.report.style import DPI, LEGEND_BELOW, STYLE, layer_colour, named, new_figure, writing
 
-DPI = 110
-STYLE = {
-    **{
-        "font.family": "DejaVu Sans",
-        "font.size": 11,
-        "axes.titlesize": 12,
-        "figure.titlesize": 13,
-        "legend.frameon": False,
-        "axes.grid": True,
-    },
-    **{"axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "grid.color": "#dddddd", "hatch.linewidth": 0.6},
-    "text.parse_math": False,  # names are the user's and may hold a $
-}
-# Okabe and Ito's colours for layers, Tol's high-contrast set for phases, his muted set for components: all colour-blind safe
-LAYER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
+# Tol's high-contrast set for phases, his muted set for components: safe for the colour-blind
 PHASE_COLOURS = {"forward": "#004488", "error": "#BB5566", "learn": "#DDAA33", "leakage": "#BBBBBB"}
 COMPONENT_COLOURS = {
     **{"synapse_memory": "#332288", "neuron": "#88CCEE", "random": "#DDCC77", "learning": "#117733", "network": "#CC6677"},
@@ -33,7 +18,6 @@ COMPONENT_COLOURS = {
 }
 OTHER_COLOURS = ("#661100", "#44AA99", "#999933", "#882255")
 PLUS, MINUS = "#D55E00", "#0072B2"
-LEGEND_BELOW = {"loc": "outside lower center", "ncols": 6, "columnspacing": 1.4, "handletextpad": 0.5}
 
 
 def make_plots(run: Run) -> list[Path]:
@@ -50,34 +34,6 @@ def make_plots(run: Run) -> list[Path]:
                 with writing(paths[-1]):
                     figure.savefig(paths[-1], dpi=DPI, facecolor="white")
     return paths
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a failure to write `path` into the user's error."""
-    try:
-        yield
-    except OSError as error:
-        raise NeurochipError(f"{path}: cannot be written ({error.strerror}); make the folder writable or copy the run elsewhere") from error
-
-
-def layer_colour(i: int) -> str:
-    """Return the colour that layer i has in every plot."""
-    return LAYER_COLOURS[i % len(LAYER_COLOURS)]
-
-
-def _new(width: float, height: float, title: str):
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    figure.suptitle(title, fontweight="bold")
-    figure.get_layout_engine().set(hspace=0.06, wspace=0.04, h_pad=0.08, w_pad=0.08)
-    return figure
-
-
-def _named(run: Run, what: str) -> str:
-    substitute = " (SUBSTITUTE)" if run.summary["dataset"]["is_substitute"] else ""
-    return f"{run.summary['name']}, {run.summary['dataset']['name']}{substitute}: {what}"
 
 
 def _epochs(axes, n: int) -> None:
@@ -97,7 +53,7 @@ def _accuracy(run: Run):
     shown = [100 * value for _, values, *_ in lines for value in values or []]
     if not shown:
         return None
-    figure = _new(8, 4.8, _named(run, "accuracy per epoch"))
+    figure = new_figure(8, 4.8, named(run, "accuracy per epoch"))
     axes = figure.subplots()
     for label, values, colour, marker, dash in lines:
         if values:
@@ -113,7 +69,7 @@ def _accuracy(run: Run):
 
 def _spikes(run: Run):
     layers = run.summary["layers"]
-    figure = _new(10, 2.6 + 0.42 * len(layers) * 2, _named(run, "spikes per tick"))
+    figure = new_figure(10, 2.6 + 0.42 * len(layers) * 2, named(run, "spikes per tick"))
     forward, error = figure.subplots(1, 2)
     names = ["input", *(layer["name"] for layer in layers)]
     sizes = [layers[0]["axons"], *(layer["neurons"] for layer in layers)]
@@ -150,7 +106,7 @@ def _rows(axes, names: list[str]) -> None:
 
 def _energy(run: Run):
     layers, totals = run.summary["layers"], run.summary["totals"]
-    figure = _new(11, 3.4 + 0.9 * len(layers), _named(run, "energy per sample"))
+    figure = new_figure(11, 3.4 + 0.9 * len(layers), named(run, "energy per sample"))
     table = figure.subplots(2, 2, sharex=True, squeeze=False)
     names = [*(layer["name"] for layer in layers), "all"]
     for row, which in enumerate(SETS):
@@ -192,8 +148,8 @@ def _raster(run: Run):
     sizes = [layers[0]["axons"], *(layer["neurons"] for layer in layers)]
     heights = [max(n, 1) ** 0.4 for n in sizes]
     dash = min(8.0, 450 / ticks) ** 2  # so that neighbouring ticks stay apart
-    title = _named(run, f"spikes of training sample {int(facts['sample'])}, label {label}")
-    figure = _new(10, 2.2 + 2.1 * len(sizes), title)
+    title = named(run, f"spikes of training sample {int(facts['sample'])}, label {label}")
+    figure = new_figure(10, 2.2 + 2.1 * len(sizes), title)
     panels = figure.subplots(len(sizes), 1, sharex=True, height_ratios=heights)
     spikes = run.array("raster/input/spikes")
     panels[0].scatter(spikes[:, 0], spikes[:, 1], s=dash, marker="_", color="#333333", linewidths=0.6)
@@ -222,7 +178,7 @@ def _weights(run: Run):
     layers = [(i, layer) for i, layer in enumerate(run.summary["layers"]) if layer["n_weights"]]
     if not layers:
         return None
-    figure = _new(10, 1.6 + 3.0 * len(layers), _named(run, "weights before and after training"))
+    figure = new_figure(10, 1.6 + 3.0 * len(layers), named(run, "weights before and after training"))
     panels = figure.subplots(len(layers), 1, squeeze=False)[:, 0]
     for axes, (i, layer) in zip(panels, layers, strict=True):
         _histogram(axes, layer, layer_colour(i), run.array(f"layers/{i}/weight_initial").ravel(), run.array(f"layers/{i}/weight").ravel())
@@ -261,8 +217,8 @@ def _gradient(run: Run):
     probe = run.summary["probe"]
     if probe is None:
         return None
-    figure = _new(
-        10, 4.8, _named(run, f"spike-made weight change against exact gradient ({probe['samples']:,} samples, {probe['weights']} weights)")
+    figure = new_figure(
+        10, 4.8, named(run, f"spike-made weight change against exact gradient ({probe['samples']:,} samples, {probe['weights']} weights)")
     )
     cosine, bias = figure.subplots(1, 2)
     for i, layer in enumerate(probe["layers"]):

@@ -27,11 +27,11 @@ def print_report(run: Run, console: Console) -> None:
     width = console.width if console.is_terminal else max(console.width, WIDTH)
     before, console.width = console.size, width
     try:
-        console.print(_headline_panel(run.summary, width))
+        console.print(facts_panel(run.summary["name"], headline(run.summary), width))
         if run.summary["dataset"]["is_substitute"]:
             console.print(_substitute_panel(run.summary["dataset"], width))
         if run.summary["warnings"]:
-            console.print(_warnings_panel(run.summary["warnings"], width))
+            console.print(warnings_panel(run.summary["warnings"], width))
         for which in SETS:
             console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
             for table in _set_tables(run.summary, which, width):
@@ -82,19 +82,28 @@ def _table(grid: Grid, title: str) -> Table:
     table = Table(title=Text(title), title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, show_footer=has_total)
     table.add_column(Text(grid.row_heading), Text("total") if has_total else "", overflow="fold")
     for column in grid.columns:
-        table.add_column(Text(column.heading), Text(column.total), justify="right", overflow="fold", vertical="bottom")
+        side = "left" if column.is_text else "right"
+        table.add_column(Text(column.heading), Text(column.total), justify=side, overflow="fold", vertical="bottom")
     for i, name in enumerate(grid.rows):
         table.add_row(Text(name), *(Text(column.cells[i]) for column in grid.columns))
     return table
 
 
-def _headline_panel(summary: dict[str, Any], width: int) -> Panel:
+def print_grids(console: Console, grids: list[Grid]) -> None:
+    """Print each grid, in several tables where the width asks for it."""
+    for grid in grids:
+        for part in _split(grid, console.width):
+            console.print(_table(part, part.title), "")
+
+
+def facts_panel(title: str, facts_of: list[tuple[str, str]], width: int) -> Panel:
+    """Return (label, text) pairs in a frame."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(no_wrap=True)
     facts.add_column(overflow="fold")
-    for label, text in headline(summary):
+    for label, text in facts_of:
         facts.add_row(Text(label, style="bold"), Text(text))
-    return Panel(facts, title=Text(summary["name"]), title_align="left", width=min(width, 120))
+    return Panel(facts, title=Text(title), title_align="left", width=min(width, 120))
 
 
 def _substitute_panel(dataset: dict[str, Any], width: int) -> Panel:
@@ -102,7 +111,8 @@ def _substitute_panel(dataset: dict[str, Any], width: int) -> Panel:
     return Panel(text, title=Text("SUBSTITUTE DATA SET"), title_align="left", box=box.DOUBLE, width=min(width, 120), style="red")
 
 
-def _warnings_panel(warnings: list[str], width: int) -> Panel:
+def warnings_panel(warnings: list[str], width: int) -> Panel:
+    """Return warnings in a frame."""
     lines = Table.grid(padding=(0, 1))
     for warning in warnings:
         lines.add_row("!", Text(warning, overflow="fold"))

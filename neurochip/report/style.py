@@ -1,0 +1,61 @@
+"""How all pictures look: fonts, colours, a figure with a title; matplotlib is imported on first use and no pyplot state is touched."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neurochip.errors import NeurochipError
+from neurochip.report.load import Run
+
+DPI = 110
+STYLE = {
+    **{
+        "font.family": "DejaVu Sans",
+        "font.size": 11,
+        "axes.titlesize": 12,
+        "figure.titlesize": 13,
+        "legend.frameon": False,
+        "axes.grid": True,
+    },
+    **{"axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "grid.color": "#dddddd", "hatch.linewidth": 0.6},
+    "text.parse_math": False,  # names are the user's and may hold a $
+}
+# Okabe and Ito's colours: safe for the colour-blind
+LAYER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
+LEGEND_BELOW = {"loc": "outside lower center", "ncols": 6, "columnspacing": 1.4, "handletextpad": 0.5}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure to write `path` into the user's error."""
+    try:
+        yield
+    except OSError as error:
+        raise NeurochipError(f"{path}: cannot be written ({error.strerror}); make the folder writable or copy the run elsewhere") from error
+
+
+def layer_colour(i: int) -> str:
+    """Return the colour that layer i has in every plot."""
+    return LAYER_COLOURS[i % len(LAYER_COLOURS)]
+
+
+def ink_on(colour: str) -> str:
+    """Return black or white, whichever is easier to read on the colour #rrggbb."""
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return "black" if 0.3 * red + 0.59 * green + 0.11 * blue > 140 else "white"
+
+
+def new_figure(width: float, height: float, title: str):
+    """Return a figure of that size in inches, which places its panels itself."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.suptitle(title, fontweight="bold")
+    figure.get_layout_engine().set(hspace=0.06, wspace=0.04, h_pad=0.08, w_pad=0.08)
+    return figure
+
+
+def named(run: Run, what: str) -> str:
+    """Return the title of a run's plot: run, data set, what it shows."""
+    substitute = " (SUBSTITUTE)" if run.summary["dataset"]["is_substitute"] else ""
+    return f"{run.summary['name']}, {run.summary['dataset']['name']}{substitute}: {what}"
