@@ -215,7 +215,19 @@ REFUSED = {
     "no fraction": (("--set", "chip.core.frac_bits=0"), r"frac_bits = 0: the RTL compares at least 1 bit"),
     "too many samples": (("--samples", "99"), r"--samples 99: the experiment has 6 training samples"),
     "no RTL there": (("--rtl", "nowhere"), r"--rtl nowhere: holds no nc_\*\.sv"),
-}
+    "a mesh": (("--set", "chip.mesh={width=2,height=1}", "--set", "chip.n_cores=2", "--set", "chip.cycles_per_tick.network=0"),
+               r"chip reference: \[mesh\]: the RTL wires each core to the next and has no routers; .*neurochip\.cosim\.mesh_ticks"),
+    "a layer in parts": (("--set", "mapping.hidden.cores=2"), r"\[network\.layers\[0\]\] layer 'hidden': cut over 2 cores: the RTL"),
+    "too large for a core": (("--set", "chip.core.n_neurons=5"), r"layer 'hidden': cut over 2 cores: the RTL has a core for each layer; "),
+    "a kernel": (("--set", "network.layers=[{kind='conv',filters=2,kernel=3},{neurons=3}]"),
+                 r"\[network\.layers\[0\]\] layer 'conv1': kind = 'conv': shared kernels and drawn pooling are not in the RTL yet; "),
+    "pooling": (("--set", "network.layers=[{kind='conv',filters=2,kernel=3,pool=2},{neurons=3}]"), r"'conv', pool = 2: shared"),
+    "a skip": (("--set", "network.layers=[{neurons=6},{neurons=5},{neurons=3,skip=['hidden']}]", "--set", "run.ticks=9"),
+               r"\[network\.layers\[2\]\] layer 'output': skip = \['hidden'\]: the RTL's cores take spikes from the core before them"),
+    "a leak": (("--set", "network.layers=[{neurons=6,neuron={model='lif',leak_shift=3}},{neurons=3}]"),
+               r"layer 'hidden': neuron\.model = 'lif': neurons with a memory are not in the RTL yet; use 'stochastic'"),
+    "a memory": (("--set", "network.layers=[{neurons=6,neuron={model='if'}},{neurons=3}]"), r"layer 'hidden': neuron\.model = 'if': "),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("arguments, text", REFUSED.values(), ids=REFUSED.keys())
@@ -224,6 +236,19 @@ def test_refused_in_one_line(tiny, arguments, text):
     assert result.exit_code == 2
     assert re.search(text, result.output), result.output
     assert len([line for line in result.output.splitlines() if line.startswith("neurochip:")]) == 1
+
+
+def test_a_rate_of_its_own_in_each_layer_is_in_the_rtl(tiny):
+    """p_learn is a register of each core."""
+    layers = "network.layers=[{neurons=6,rule={learn_rate=1e-4}},{neurons=3,rule={learn_rate=2e-5}}]"
+    result = neurochip("cosim", tiny, "--samples", 3, "--set", layers)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"differences +none", result.output)
+
+
+def test_cycles_of_what_the_rtl_never_does_may_be_any(tiny):
+    result = neurochip("export-rtl", tiny, tiny.parent / "golden", "--set", "chip.cycles_per_event.address=5")
+    assert result.exit_code == 0, result.output
 
 
 def test_too_large_for_the_rtl(tiny):
