@@ -19,6 +19,7 @@ from neurochip.core.engine import run_samples
 from neurochip.core.events import Event
 from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState
+from neurochip.core.vector import LANES
 from neurochip.experiment import Setup, load_setup
 from neurochip.layer_models import LayerModel
 from neurochip.mapping import AxonGroup, Mapping, Placement
@@ -56,15 +57,16 @@ def random_mapping(setup: Setup) -> Mapping:
             at += len(local)
         n = NEURONS if c < CORES - 1 else CLASSES
         model = LayerModel(neurons=n)
-        layers.append(Layer(c, f"random{c}", model, Shape(1, 1, n), (1, 1), (Source(c, Shape(1, 1, AXONS), 0, 1, 0, 0),)))
+        source = Source(c, Shape(1, 1, AXONS), 0, 1, 0, 0)
+        layers.append(Layer(c, f"random{c}", model, Shape(1, 1, n), (1, 1), (source,)))
         cores.append(_placement(setup.chip, c, n, tuple(groups), (c % mesh.width, c // mesh.width)))
     return Mapping(layers, [core._replace(targets=tuple(to)) for core, to in zip(cores, targets, strict=True)])
 
 
 def _placement(chip: Chip, c: int, neurons: int, groups: tuple[AxonGroup, ...], at: tuple[int, int]) -> Placement:
-    row_words, bits = chip.row_words(neurons, 16), 16 + AXONS.bit_length()
+    row_words, bits, stride = chip.row_words(neurons, 16), 16 + AXONS.bit_length(), -(-neurons // LANES) * LANES
     return Placement(
-        f"random{c}", AXONS, neurons, 16, 12, bits, 32, False, False, row_words, -(-AXONS // 4), AXONS * row_words, -(-neurons // 16) * 16, c,
+        f"random{c}", AXONS, neurons, 16, 12, bits, 32, False, False, row_words, -(-AXONS // 4), AXONS * row_words, stride, c,
         Part(0, 1, 0, 1, 0, neurons), AXONS, AXONS, 1, groups, (), 0, at,
     )  # fmt: skip
 

@@ -159,7 +159,7 @@ def calibrate(**options: Any) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 @click.option("--quick", is_flag=True, help="Fewer repeats and no scaling table.")
 @click.option("--noc", is_flag=True, help="Measure the network-on-chip instead: packet hops per second on a 16 x 16 mesh.")
-@click.option("--scale", is_flag=True, help="Measure scaling instead: time per tick against spikes, 100,000 neurons on 128 cores and a mesh.")
+@click.option("--scale", is_flag=True, help="Measure scaling instead: time per tick against spikes, 100,000 neurons on 128 cores.")
 def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
     """Measure synaptic operations per second against the best this machine does at adding weight rows."""
     from neurochip import bench as benchmark
