@@ -5,23 +5,30 @@ after each, and every error spike learns, so nothing but the coincidences themse
 compared with minus the exact gradient of the float twin at the same weights.
     cosine = <change, -gradient> / (|change| |gradient|)       1: the same direction
     bias   = <change, -gradient> / |gradient|**2 - 1           0: the same length along the gradient
+A layer's weights are put together from all its cores. If it has several copies of them, in tiles, each copy's change is compared with
+what its own tile contributes to the gradient, at that copy's weights, and all copies count as one long vector.
 With final weights the exact gradient of samples already learned is small, while single ticks still err: the expected loss of a tick is
 not the loss of the mean activity, and the bias shows it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.build import aligned, fork, load_weights, seed_generators
+from neurochip.build import Weights, aligned, fork, load_weights, memory_of
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules.spike_backprop import Param
-from neurochip.reference import Twin, backward, forward, make_twin
+from neurochip.core.state import ChipState
+from neurochip.mapping import Mapping
+from neurochip.reference_network import exact_gradient, make_network_twin
+from neurochip.seeds import seed_generators
 from neurochip.simulator import Simulator, run_vector
 from neurochip.stimulus import of_images
+from neurochip.tables import weight_rows
+from neurochip.traffic import build_traffic
 
 
 class Probe(NamedTuple):
@@ -33,64 +40,61 @@ class Probe(NamedTuple):
     samples: int
 
 
-def exact_gradient(twin: Twin, pixels: np.ndarray, labels: np.ndarray, beta: float, gain: float) -> list[np.ndarray]:
-    """Minus the gradient of the mean loss per layer, float64 (inputs, outputs)."""
-    total = [np.zeros((int(n_in), int(n_out))) for n_in, n_out in zip(twin.sizes, twin.sizes[1:], strict=False)]
-    for image, label in zip(pixels, labels, strict=True):
-        forward(twin, image, beta)
-        backward(twin, label, beta, gain)
-        in_at = out_at = 0
-        for layer in total:
-            n_in, n_out = layer.shape
-            layer += np.outer(twin.value[in_at : in_at + n_in], twin.delta[out_at : out_at + n_out].astype(np.float64))
-            in_at, out_at = in_at + n_in, out_at + n_out
-    return [layer / len(labels) for layer in total]
-
-
-def measure(simulator: Simulator, weights: Sequence[tuple[np.ndarray, np.ndarray]], pixels: np.ndarray, labels: np.ndarray) -> Probe:
-    """Compare on the given batch at the given weights (axons, neurons) and biases per layer; the simulator's own chip is left as it is."""
+def measure(simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: np.ndarray) -> Probe:
+    """Compare on the given batch at the given weights; the simulator's own chip is left as it is."""
     experiment = simulator.setup.experiment
     ticks = np.array(sorted(set(experiment.reference.probe_ticks)), dtype=np.int64)
-    twin = make_twin(weights, [p.frac_bits for p in simulator.placements])
-    gradient = exact_gradient(twin, pixels, labels, experiment.rule.beta, float(1 << experiment.rule.error_gain))
-    cosine, bias = np.zeros((len(weights), len(ticks))), np.zeros((len(weights), len(ticks)))
-    for n, change in _mean_changes(simulator, weights, pixels, labels, ticks):
-        for c, exact in enumerate(gradient):
-            along, length = float((change[c] * exact).sum()), float((exact**2).sum())
-            cosine[c, n] = along / np.sqrt(length * float((change[c] ** 2).sum())) if change[c].any() and length else 0.0
-            bias[c, n] = along / length - 1 if length else 0.0
+    twin = make_network_twin(simulator.mapping, weights, float(1 << experiment.rule.error_gain), is_tied=False)
+    gradient = exact_gradient(twin, pixels, labels, experiment.rule.beta)
+    cosine, bias = np.zeros((len(gradient), len(ticks))), np.zeros((len(gradient), len(ticks)))
+    for n, changes in enumerate(mean_changes(simulator, weights, pixels, labels, ticks)):
+        for i, ((change, _), (exact, _)) in enumerate(zip(changes, gradient, strict=True)):
+            along, length = float((change * exact).sum()), float((exact**2).sum())
+            cosine[i, n] = along / np.sqrt(length * float((change**2).sum())) if change.any() and length else 0.0
+            bias[i, n] = along / length - 1 if length else 0.0
     return Probe(ticks, cosine, bias, len(labels))
 
 
-def _mean_changes(simulator, weights, pixels, labels, ticks):
-    """Yield (index into ticks, mean change per learning tick and layer, in LSB) as the ticks add up."""
-    chip = fork(simulator.state)
+def mean_changes(
+    simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: np.ndarray, ticks: np.ndarray
+) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+    """Yield, for each of the ascending `ticks` int64 (n,), the mean change per learning tick, in LSB and in the shapes of `weights`."""
+    chip, mapping, experiment = fork(simulator.state), simulator.mapping, simulator.setup.experiment
     own = {
         name: aligned(array.shape, array.dtype.type) for name, array in chip._asdict().items() if name in ("weight", "bias", "rule_param")
     }
     chip = chip._replace(**own)
-    for c, (weight, biases) in enumerate(weights):
-        load_weights(chip, c, weight, biases)
+    load_weights(chip, mapping, weights)
     start, bias = chip.weight.copy(), chip.bias.copy()
     chip.rule_param[:, Param.P_LEARN] = 1 << int(chip.rng_param[RngParam.BITS])
-    seed_generators(chip, simulator.setup.experiment.seed, "probe")
-    first = max(2 * len(simulator.placements) - 1, simulator.setup.experiment.warmup_ticks)
-    run = run_vector(first + 1, first, first, True)
+    seed_generators(chip, mapping, experiment.seed, "probe")
+    deepest = len(mapping.layers) - 1
+    first = max(3 * deepest, experiment.warmup_ticks)  # input takes a tick per layer to the output, an error two per layer back
+    run, traffic = run_vector(first + 1, first, first, True, deepest), build_traffic(simulator.setup.chip, chip)
     jump, on_error = jump_table(chip.rng_param, first + 1), rules.load("spike_backprop").on_error
-    votes = np.zeros((1, simulator.placements[-1].neurons), dtype=np.int32)
-    total = np.zeros(start.shape, dtype=np.int64)
+    votes = np.zeros((1, mapping.cores[-1].neurons), dtype=np.int32)
+    total, bias_total = np.zeros(start.shape, dtype=np.int64), np.zeros(bias.shape, dtype=np.int64)
     for tick in range(1, int(ticks[-1]) + 1):
         for s in range(len(labels)):
-            run_samples(chip, run, on_error, jump, *of_images(pixels[s : s + 1]), labels[s : s + 1], votes)
+            run_samples(chip, traffic, run, on_error, jump, *of_images(pixels[s : s + 1]), labels[s : s + 1], votes)
             total += chip.weight
+            bias_total += chip.bias
             chip.weight[:], chip.bias[:] = start, bias
-        for n in np.flatnonzero(ticks == tick):
-            yield n, _per_layer(simulator, total / (tick * len(labels)) - start)
+        if tick in ticks:
+            n = tick * len(labels)
+            yield _per_layer(mapping, chip._replace(weight=total / n - start, bias=bias_total / n - bias))
 
 
-def _per_layer(simulator, flat):
-    layers, at = [], 0
-    for place in simulator.placements:
-        layers.append(flat[at : at + place.axons * place.stride].reshape(place.axons, place.stride)[:, : place.neurons])
-        at += place.axons * place.stride
-    return layers
+def _per_layer(mapping: Mapping, chip: ChipState) -> list[tuple[np.ndarray, np.ndarray]]:
+    """What `build.weights_of` does, of memories that hold float64."""
+    result = []
+    for layer in mapping.layers:
+        channels, tiles = layer.shape.channels, list(dict.fromkeys(mapping.cores[c].part[:4] for c in mapping.cores_of(layer.index)))
+        weight, bias = np.zeros((len(tiles), layer.rows, channels)), np.zeros((len(tiles), channels))
+        for c in mapping.cores_of(layer.index):
+            (memory, biases), place = memory_of(chip, c), mapping.cores[c]
+            copy, part = tiles.index(place.part[:4]), place.part
+            weight[copy, weight_rows(layer, place), part.c0 : part.c1] = memory[:, : part.channels]
+            bias[copy, part.c0 : part.c1] = biases[: part.channels]
+        result.append((weight, bias))
+    return result

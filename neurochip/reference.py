@@ -5,6 +5,7 @@
 
 Float32, one sample at a time, every sum in a fixed order without fast-math: the same numbers on every machine with the same libm.
 It is the yardstick of what the shape can learn, and its gradient is what spike-made changes are compared with.
+Here: chains of dense layers. All other networks (convolutions, pooling, skips, neurons with a memory): `neurochip.reference_network`.
 """
 
 import math
@@ -14,9 +15,12 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from neurochip.build import Weights
 from neurochip.core import rules
 from neurochip.experiment import Experiment
-from neurochip.mapping import Placement
+from neurochip.mapping import Mapping
+from neurochip.network import Layer
+from neurochip.reference_network import NetworkTwin, count_correct_network, make_network_twin, train_network
 
 
 class Twin(NamedTuple):
@@ -79,8 +83,8 @@ def forward(twin, pixels, beta):
 
 
 @njit(cache=True)
-def backward(twin, label, beta, gain):
-    """Fill `delta`, minus the gradient at every potential, for the image last given to `forward`; times gain per layer below."""
+def backward(twin, label, beta):
+    """Fill `delta`, minus the gradient at every potential, for the image last given to `forward`."""
     n_layers = twin.sizes.shape[0] - 1
     n_out = twin.sizes[n_layers]
     out_at = twin.potential.shape[0] - n_out
@@ -99,7 +103,7 @@ def backward(twin, label, beta, gain):
         below = twin.delta[out_at - n_in : out_at]
         below[:] = 0
         for k in range(n_out):
-            d = twin.delta[out_at + k] * np.float32(gain)
+            d = twin.delta[out_at + k]
             column = twin.transposed[w_at + k * n_in : w_at + (k + 1) * n_in]
             for i in range(n_in):
                 below[i] += d * column[i]
@@ -139,11 +143,11 @@ def update(twin, learn_rate):
 
 
 @njit(cache=True, nogil=True)
-def train_samples(twin, pixels, labels, learn_rate, beta, gain):
+def train_samples(twin, pixels, labels, learn_rate, beta):
     """One update per sample, in order."""
     for s in range(labels.shape[0]):
         forward(twin, pixels[s], beta)
-        backward(twin, labels[s], beta, gain)
+        backward(twin, labels[s], beta)
         update(twin, learn_rate)
 
 
@@ -156,32 +160,49 @@ def count_correct(twin, pixels, labels, beta):
     return correct
 
 
-def learn_rates(experiment: Experiment, placements: Sequence[Placement], epoch: int) -> np.ndarray:
-    """Per layer, float32: [reference] learn_rate with the rule's decay, else what the rule makes of its own rate over a sample's ticks.
+def learn_rates(experiment: Experiment, mapping: Mapping, epoch: int) -> np.ndarray:
+    """Per layer, float32: [reference] learn_rate with the rule's decay, else what the rule makes of its rate there over a sample's ticks.
 
-    A coincidence moves a weight by one LSB at most, so the rule's rate per tick is min(learn_rate, LSB).
+    A coincidence moves a weight by one LSB at most, so the rule's rate per tick is min(learn_rate, LSB). Of coincidences at several
+    locations each has its own step, so nothing is divided by their number.
     """
-    settings = {key: s.default for key, s in rules.load("spike_backprop").settings.items()} | experiment.rule_settings
-    decay = settings["learn_rate_decay"] ** epoch
-    if experiment.reference.learn_rate is not None:
-        return np.full(len(placements), experiment.reference.learn_rate * decay, dtype=np.float32)
-    ticks = experiment.run.ticks - experiment.warmup_ticks
-    return np.array([min(settings["learn_rate"] * decay, 2.0**-p.frac_bits) * ticks for p in placements], dtype=np.float32)
+    defaults = {key: setting.default for key, setting in rules.load("spike_backprop").settings.items()}
+    given, ticks, rates = experiment.reference.learn_rate, experiment.run.ticks - experiment.warmup_ticks, []
+    for layer in mapping.layers:
+        settings, lsb = defaults | experiment.layer_settings(layer.index), 2.0 ** -mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits
+        decay = settings["learn_rate_decay"] ** epoch
+        rates.append(min(settings["learn_rate"] * decay, lsb) * ticks if given is None else given * decay)
+    return np.array(rates, dtype=np.float32)
+
+
+def is_dense_chain(layers: Sequence[Layer]) -> bool:
+    """Is every layer dense, memoryless, and fed by the one before alone?"""
+    return all(not layer.is_conv and len(layer.sources) == 1 and layer.model.neuron.model == "stochastic" for layer in layers)
 
 
 class Reference:
-    """The twin's training, epoch by epoch."""
+    """The twin's training, epoch by epoch. Raises NeurochipError for neurons of whose rate it has no formula.
 
-    def __init__(self, experiment: Experiment, placements: Sequence[Placement], weights: Sequence[tuple[np.ndarray, np.ndarray]]) -> None:
-        self.experiment, self.placements = experiment, placements
-        self.twin = make_twin(weights, [p.frac_bits for p in placements])
-        self.beta = experiment.rule.beta
+    `tied`: names of layers of which the chip has several copies that drift apart, and the twin one: it learns with shared weights what
+    the chip learns without, so that a gap between the two has this cause too.
+    """
+
+    def __init__(self, experiment: Experiment, mapping: Mapping, weights: Weights) -> None:
+        self.experiment, self.mapping, self.beta = experiment, mapping, experiment.rule.beta
+        self.tied = [layer.name for layer in mapping.layers if mapping.tiles_of(layer.index) > 1]
+        self.twin: Twin | NetworkTwin
+        if is_dense_chain(mapping.layers):
+            frac_bits = [mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits for layer in mapping.layers]
+            self.twin = make_twin([(weight[0], bias[0]) for weight, bias in weights], frac_bits)
+        else:
+            self.twin = make_network_twin(mapping, weights)
 
     def train(self, pixels: np.ndarray, labels: np.ndarray, epoch: int) -> None:
-        """One epoch over samples already in the epoch's order."""
-        rates = learn_rates(self.experiment, self.placements, epoch)
-        train_samples(self.twin, pixels, labels, rates, self.beta, 1.0)
+        """One epoch over samples already in the epoch's order; pixels uint8 (samples, inputs), numbered as the data set does."""
+        run = train_samples if isinstance(self.twin, Twin) else train_network
+        run(self.twin, pixels, labels, learn_rates(self.experiment, self.mapping, epoch), self.beta)
 
     def accuracy(self, pixels: np.ndarray, labels: np.ndarray) -> float:
         """Share of images classified right."""
-        return count_correct(self.twin, pixels, labels, self.beta) / len(labels)
+        count = count_correct if isinstance(self.twin, Twin) else count_correct_network
+        return count(self.twin, pixels, labels, self.beta) / len(labels)

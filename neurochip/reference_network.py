@@ -1,19 +1,18 @@
 """The float twin of any network: shared kernels, pooling, skips, neurons with a memory. `neurochip.reference` says what a twin is.
 
-    v = b + sum of x W   at every candidate position of every location;   h = clip(v / threshold, 0, 1),  averaged over a location's candidates
-    output: p = softmax(beta v), delta = y - p.   Below: error = sum of W delta over all that the unit feeds, skips included, and
+    v = b + sum of x W  at every candidate position of every location,   h = mean over a location's candidates of clip(v / threshold, 0, 1)
+    output: p = softmax(beta v), delta = y - p.   Below: error = sum of W delta over all that the unit feeds, skips included;
     delta = error / (threshold x candidates) where 0 < v < threshold.   Gradient of a shared weight or bias: summed over positions.
 
-**The chip's update has the same expectation.** In a tick a location draws one of its n candidates, and only that one meets rows, opens the
-gate, sends its error on, and learns: each candidate's coincidences come with probability 1/n, as its derivative has 1/n here. Errors and the
-spikes they meet stem from different ticks, so that their draws are independent. The rule is called location by location, so a shared weight
-steps for every coincidence anywhere, and the bias of a channel for every own error of that channel: sums over locations, here too. What
-differs is that a tick sees the clip of a noisy sum, and the twin the clip of its mean; and a threshold other than 1 (`if` neurons): the chip's
-gate has no 1 / threshold.
+**The chip's update has the same expectation.** In a tick a location draws one of its n candidates, and only that one meets rows, opens
+the gate, sends its error on, and learns: each candidate's coincidences come with probability 1/n, as its derivative has 1/n here. Errors
+and the spikes they meet stem from different ticks, so their draws are independent. The rule is called location by location, so a shared
+weight steps for every coincidence anywhere, and the bias of a channel for every own error of that channel: sums over locations, as here.
+What differs: a tick sees the clip of a noisy sum, the twin the clip of its mean; and the chip's gate knows no 1 / threshold (`if` neurons).
 
-**Neurons with a memory.** One that integrates without a leak and subtracts its threshold spikes at the rate clip(v / threshold, 0, 1); reset to
-zero, it loses what is above the threshold at a spike, and comes close to that rate only while v is much smaller than the threshold. A leaky
-neuron and one that rests after a spike have other rates: refused.
+**Neurons with a memory.** One that integrates without leak and subtracts its threshold spikes at the rate clip(v / threshold, 0, 1); reset
+to zero, it loses what is above the threshold at a spike, and comes close to that rate only while v is much smaller than the threshold. A
+leaky neuron and one that rests after a spike have other rates: refused.
 
 **Copies.** A layer cut into tiles has a copy of its kernel in each on the chip, and they drift apart; the twin keeps one, tied (or, to
 compare gradients, as many as the chip).
@@ -31,6 +30,8 @@ import numpy as np
 from numba import njit
 
 from neurochip.build import Weights
+from neurochip.core.borrow import borrow
+from neurochip.core.compiled import outlined
 from neurochip.errors import NeurochipError
 from neurochip.mapping import Mapping, threshold_lsb
 from neurochip.network import INPUT, Layer
@@ -52,7 +53,7 @@ class L(IntEnum):
     POTENTIAL_AT = 7  # of positions x stride: in `potential` and `delta`
     VALUE_AT = 8  # of units: in `value` and `error`
     WEIGHT_AT = 9  # of copies x rows x stride
-    TRANSPOSED_AT = 10  # of copies x channels x rows
+    TRANSPOSED_AT = 10  # of copies x channels x rows; the first layer sends no errors and has none
     BIAS_AT = 11  # of copies x stride
 
 
@@ -65,7 +66,7 @@ class NetworkTwin(NamedTuple):
     copy: np.ndarray  # int64 (positions,): which copy of its layer's weights
     order: np.ndarray  # int64 (inputs,): pixel of each input value; a convolution wants the channels of a location together
     weight: np.ndarray  # (copies, rows, stride) of each layer
-    transposed: np.ndarray  # (copies, channels, rows) of each layer
+    transposed: np.ndarray  # (copies, channels, rows) of each layer but the first
     bias: np.ndarray  # (copies, stride) of each layer
     per_threshold: np.ndarray  # (layers,) 1 / threshold
     share: np.ndarray  # (layers,) gain / (threshold x candidates): what becomes of a unit's error at each candidate
@@ -90,52 +91,61 @@ def check(mapping: Mapping) -> None:
 
 
 def make_network_twin(mapping: Mapping, weights: Weights, gain: float = 1.0, is_tied: bool = True, dtype: type = np.float32) -> NetworkTwin:
-    """The twin of integer weights. gain: factor on every error that goes down a layer. is_tied: one kernel, the mean of the chip's copies."""
+    """The twin of integer weights. gain: factor on errors per layer they go down. is_tied: one kernel, the mean of the chip's copies."""
     check(mapping)
-    value_at, starts = _values(mapping.layers)
-    param = np.zeros((len(mapping.layers), len(L)), dtype=np.int64)
-    real: list[list[np.ndarray]] = [[], [], []]
-    positions: list[tuple[np.ndarray, np.ndarray]] = []
-    for layer, (weight, bias), values in zip(mapping.layers, weights, param, strict=True):
-        frac_bits = mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits
-        kernels, biases = (array.astype(dtype) / dtype(1 << frac_bits) for array in (weight, bias))
-        if is_tied:
-            kernels, biases = kernels.mean(axis=0, keepdims=True), biases.mean(axis=0, keepdims=True)
-        (copies, rows, channels), stride = kernels.shape, -(-layer.shape.channels // PAD) * PAD
-        padding = ((0, 0), (0, stride - channels))
-        flat = (np.pad(kernels, ((0, 0), *padding)), kernels.transpose(0, 2, 1), np.pad(biases, padding))
-        n_positions, candidates = layer.grid[0] * layer.grid[1], layer.model.pool**2
-        values[: L.POSITION_AT] = n_positions, candidates, channels, stride, rows, copies
+    layers, (value_at, n_values) = mapping.layers, _values(mapping.layers)
+    real = [_real(mapping, layer, weight, bias, dtype) for layer, (weight, bias) in zip(layers, weights, strict=True)]
+    if is_tied:
+        real = [(weight.mean(axis=0, keepdims=True), bias.mean(axis=0, keepdims=True)) for weight, bias in real]
+    param = np.zeros((len(layers), len(L)), dtype=np.int64)
+    for layer, (weight, _), values in zip(layers, real, param, strict=True):
+        (copies, rows, channels), stride = weight.shape, -(-layer.shape.channels // PAD) * PAD
+        values[: L.POSITION_AT] = layer.grid[0] * layer.grid[1], layer.model.pool**2, channels, stride, rows, copies
         values[L.VALUE_AT] = value_at[layer.index]
-        for name, at in ((L.WEIGHT_AT, 0), (L.TRANSPOSED_AT, 1), (L.BIAS_AT, 2)):
-            values[name] = sum(array.size for array in real[at])
-            real[at].append(flat[at].ravel())
-        positions.append((_copies(mapping, layer) if not is_tied else np.zeros(n_positions, dtype=np.int64), _runs(layer, value_at)))
-    sizes, strides = param[:, L.POSITIONS], param[:, L.STRIDE]
-    param[1:, L.POSITION_AT], param[1:, L.POTENTIAL_AT] = np.cumsum(sizes)[:-1], np.cumsum(sizes * strides)[:-1]
-    lengths = np.concatenate([np.bincount(at, minlength=n) for (_, (at, _)), n in zip(positions, sizes, strict=True)])
-    threshold = np.array([_threshold(mapping, layer) for layer in mapping.layers])
-    several = [row for row in param if row[L.POSITIONS] > 1]
-    scratch = {
-        "value": starts, "error": starts, "potential": int((sizes * strides).sum()), "delta": int((sizes * strides).sum()),
-        "gradient": max((int(row[L.COPIES] * row[L.ROWS] * row[L.STRIDE]) for row in several), default=0),
-        "bias_gradient": max((int(row[L.COPIES] * row[L.STRIDE]) for row in several), default=0),
+    positions, _, channels, stride, rows, copies = param[:, : L.POSITION_AT].T
+    n_transposed = copies * channels * rows * (np.arange(len(layers)) > 0)
+    sizes = {
+        L.POSITION_AT: positions, L.POTENTIAL_AT: positions * stride, L.WEIGHT_AT: copies * rows * stride,
+        L.TRANSPOSED_AT: n_transposed, L.BIAS_AT: copies * stride,
     }  # fmt: skip
+    for name, of_layers in sizes.items():
+        param[1:, name] = np.cumsum(of_layers)[:-1]
+    runs, threshold = [_runs(layer, value_at) for layer in layers], np.array([_threshold(mapping, layer) for layer in layers])
+    per_position = np.concatenate([np.bincount(at, minlength=n) for (at, _), n in zip(runs, positions, strict=True)])
+    padding = [(0, int(pad)) for pad in stride - channels]
+    several = positions > 1
+    n_potentials, n_gradient = int(sizes[L.POTENTIAL_AT].sum()), max(sizes[L.WEIGHT_AT][several], default=0)
     return NetworkTwin(
-        param,
-        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        np.concatenate([runs for _, (_, runs) in positions]),
-        np.concatenate([copy for copy, _ in positions]),
-        _input_order(mapping.layers[0]),
-        *(np.concatenate(arrays) for arrays in real),
-        (1 / threshold).astype(dtype),
-        (gain / (threshold * param[:, L.CANDIDATES])).astype(dtype),
-        **{name: np.zeros(size, dtype=dtype) for name, size in scratch.items()},
+        layers=param,
+        run_at=np.concatenate([[0], np.cumsum(per_position)]).astype(np.int64),
+        runs=np.concatenate([rows_of for _, rows_of in runs]),
+        copy=np.concatenate([_copies(mapping, layer) * (not is_tied) for layer in layers]),
+        order=_input_order(layers[0]),
+        weight=np.concatenate([np.pad(weight, ((0, 0), (0, 0), pad)).ravel() for (weight, _), pad in zip(real, padding, strict=True)]),
+        transposed=np.concatenate([np.zeros(0, dtype), *(weight.transpose(0, 2, 1).ravel() for weight, _ in real[1:])]),
+        bias=np.concatenate([np.pad(bias, ((0, 0), pad)).ravel() for (_, bias), pad in zip(real, padding, strict=True)]),
+        per_threshold=(1 / threshold).astype(dtype),
+        share=(gain / (threshold * param[:, L.CANDIDATES])).astype(dtype),
+        value=np.zeros(n_values, dtype),
+        potential=np.zeros(n_potentials, dtype),
+        error=np.zeros(n_values, dtype),
+        delta=np.zeros(n_potentials, dtype),
+        gradient=np.zeros(n_gradient, dtype),
+        bias_gradient=np.zeros(max(sizes[L.BIAS_AT][several], default=0), dtype),
     )
 
 
+def _frac_bits(mapping: Mapping, layer: Layer) -> int:
+    return mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits
+
+
+def _real(mapping: Mapping, layer: Layer, weight: np.ndarray, bias: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
+    one = dtype(1 << _frac_bits(mapping, layer))
+    return weight.astype(dtype) / one, bias.astype(dtype) / one
+
+
 def _threshold(mapping: Mapping, layer: Layer) -> float:
-    frac_bits = mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits
+    frac_bits = _frac_bits(mapping, layer)
     return 1.0 if layer.model.neuron.model == "stochastic" else threshold_lsb(layer, frac_bits) / (1 << frac_bits)
 
 
@@ -187,36 +197,39 @@ def _runs(layer: Layer, value_at: dict[int, int]) -> tuple[np.ndarray, np.ndarra
     return np.concatenate(at)[order], np.concatenate(runs)[order]
 
 
-@njit(cache=True)
-def add_rows(sums, x, weight, stride):
-    """sums += x W; sums (stride,), x (rows,), weight (rows * stride,)."""
+@outlined
+def add_rows(sums, x, weight):
+    """sums += x W; sums (stride,), x (rows,), weight (rows * stride,). Four rows at a time: fewer loads and stores of the sums."""
+    stride, n, i = sums.shape[0], x.shape[0], 0
+    while i + 4 <= n:
+        x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
+        if x0 != 0 or x1 != 0 or x2 != 0 or x3 != 0:
+            row0, row1 = borrow(weight, i * stride, (stride,)), borrow(weight, (i + 1) * stride, (stride,))
+            row2, row3 = borrow(weight, (i + 2) * stride, (stride,)), borrow(weight, (i + 3) * stride, (stride,))
+            for j in range(stride):
+                sums[j] += x0 * row0[j] + x1 * row1[j] + x2 * row2[j] + x3 * row3[j]
+        i += 4
+    while i < n:
+        add_scaled(sums, x[i], borrow(weight, i * stride, (stride,)))
+        i += 1
+
+
+@outlined
+def add_outer(weight, x, delta):
+    """W += x delta; x (rows,), delta (stride,), weight (rows * stride,)."""
     for i in range(x.shape[0]):
-        factor = x[i]
-        if factor != 0:
-            row = weight[i * stride : (i + 1) * stride]
-            for j in range(sums.shape[0]):
-                sums[j] += factor * row[j]
+        if x[i] != 0:
+            add_scaled(borrow(weight, i * delta.shape[0], (delta.shape[0],)), x[i], delta)
 
 
-@njit(cache=True)
-def add_outer(weight, x, delta, stride):
-    """W += x delta; x (rows,), delta (stride,)."""
-    for i in range(x.shape[0]):
-        factor = x[i]
-        if factor != 0:
-            row = weight[i * stride : (i + 1) * stride]
-            for j in range(delta.shape[0]):
-                row[j] += factor * delta[j]
-
-
-@njit(cache=True)
+@outlined
 def add_scaled(target, factor, x):
     """target += factor x."""
     for i in range(target.shape[0]):
         target[i] += factor * x[i]
 
 
-@njit(cache=True)
+@outlined
 def forward(twin, pixels):
     """Fill `value` and `potential` for one image (uint8); return the class of the largest output, the lowest on a tie."""
     value = twin.value
@@ -228,41 +241,33 @@ def forward(twin, pixels):
         for at in range(param[L.POSITIONS]):
             position = param[L.POSITION_AT] + at
             copy, start = twin.copy[position], param[L.POTENTIAL_AT] + at * stride
-            sums = twin.potential[start : start + stride]
-            sums[:] = twin.bias[param[L.BIAS_AT] + copy * stride : param[L.BIAS_AT] + (copy + 1) * stride]
-            weight = twin.weight[param[L.WEIGHT_AT] + copy * rows * stride : param[L.WEIGHT_AT] + (copy + 1) * rows * stride]
+            sums = borrow(twin.potential, start, (stride,))
+            bias = borrow(twin.bias, param[L.BIAS_AT] + copy * stride, (stride,))
+            for j in range(stride):
+                sums[j] = bias[j]
+            weight_at = param[L.WEIGHT_AT] + copy * rows * stride
             for r in range(twin.run_at[position], twin.run_at[position + 1]):
                 first, row, n = twin.runs[r, 0], twin.runs[r, 1], twin.runs[r, 2]
-                add_rows(sums, value[first : first + n], weight[row * stride : (row + n) * stride], stride)
+                add_rows(sums, borrow(value, first, (n,)), borrow(twin.weight, weight_at + row * stride, (n * stride,)))
         zero, one, slope = value.dtype.type(0), value.dtype.type(1), twin.per_threshold[layer]
         weight_of_one = one / value.dtype.type(candidates)
         for location in range(param[L.POSITIONS] // candidates):
-            unit = param[L.VALUE_AT] + location * channels
-            value[unit : unit + channels] = zero
+            total = borrow(value, param[L.VALUE_AT] + location * channels, (channels,))
+            total[:] = zero
             for candidate in range(candidates):
                 start = param[L.POTENTIAL_AT] + (location * candidates + candidate) * stride
+                potential = borrow(twin.potential, start, (channels,))
                 for j in range(channels):
-                    value[unit + j] += min(max(twin.potential[start + j] * slope, zero), one)
+                    total[j] += min(max(potential[j] * slope, zero), one)
             for j in range(channels):
-                value[unit + j] *= weight_of_one
+                total[j] *= weight_of_one
     n_classes, start, best = param[L.CHANNELS], param[L.POTENTIAL_AT], 0
     for k in range(n_classes):
         best = k if twin.potential[start + k] > twin.potential[start + best] else best
     return best
 
 
-@njit(cache=True)
-def loss(twin, label, beta):
-    """Cross entropy of the image last given to `forward`, over beta: `delta` at the output is minus its gradient there."""
-    last = twin.layers[-1]
-    output = twin.potential[last[L.POTENTIAL_AT] : last[L.POTENTIAL_AT] + last[L.CHANNELS]]
-    total, largest = 0.0, output.max()
-    for k in range(output.shape[0]):
-        total += math.exp(beta * (np.float64(output[k]) - np.float64(largest)))
-    return math.log(total) / beta - (np.float64(output[label]) - np.float64(largest))
-
-
-@njit(cache=True)
+@outlined
 def backward(twin, label, beta):
     """Fill `delta` for the image last given to `forward`."""
     last, zero, one = twin.layers[-1], twin.value.dtype.type(0), twin.value.dtype.type(1)
@@ -281,7 +286,7 @@ def backward(twin, label, beta):
         receive(twin, layer - 1, zero, one)
 
 
-@njit(cache=True)
+@outlined
 def send_back(twin, layer):
     """Add W delta of a layer to the errors of all units it takes spikes from."""
     param = twin.layers[layer]
@@ -294,10 +299,10 @@ def send_back(twin, layer):
                 column_at = param[L.TRANSPOSED_AT] + (twin.copy[position] * channels + j) * rows
                 for r in range(twin.run_at[position], twin.run_at[position + 1]):
                     first, row, n = twin.runs[r, 0], column_at + twin.runs[r, 1], twin.runs[r, 2]
-                    add_scaled(twin.error[first : first + n], d, twin.transposed[row : row + n])
+                    add_scaled(borrow(twin.error, first, (n,)), d, borrow(twin.transposed, row, (n,)))
 
 
-@njit(cache=True)
+@outlined
 def receive(twin, layer, zero, one):
     """`delta` of a layer from the errors of its units, which are complete."""
     param, slope, share = twin.layers[layer], twin.per_threshold[layer], twin.share[layer]
@@ -309,61 +314,74 @@ def receive(twin, layer, zero, one):
             twin.delta[start + j] = twin.error[unit + j] * share if v > zero and v < one else zero
 
 
-@njit(cache=True)
+@outlined
 def add_gradient(twin, layer, weight, bias):
-    """Add minus the gradient of a layer's weights (copies * rows * stride,) and biases (copies * stride,), position by position."""
-    param, value = twin.layers[layer], twin.value
-    stride, rows = param[L.STRIDE], param[L.ROWS]
+    """Add minus the gradient of a layer, position by position, to `bias` (copies * stride,) and to `weight`: of the first layer
+    (copies * rows * stride,), of others transposed, (copies * channels * rows,)."""
+    param = twin.layers[layer]
+    stride, rows, channels = param[L.STRIDE], param[L.ROWS], param[L.CHANNELS]
     for at in range(param[L.POSITIONS]):
         position, start = param[L.POSITION_AT] + at, param[L.POTENTIAL_AT] + at * stride
-        delta, copy = twin.delta[start : start + stride], twin.copy[position]
-        if not delta.any():
-            continue
-        for j in range(stride):
-            bias[copy * stride + j] += delta[j]
+        delta, copy = borrow(twin.delta, start, (stride,)), twin.copy[position]
+        add_scaled(borrow(bias, copy * stride, (stride,)), twin.value.dtype.type(1), delta)
         for r in range(twin.run_at[position], twin.run_at[position + 1]):
-            first, row, n = twin.runs[r, 0], copy * rows + twin.runs[r, 1], twin.runs[r, 2]
-            add_outer(weight[row * stride : (row + n) * stride], value[first : first + n], delta, stride)
+            first, row, n = twin.runs[r, 0], twin.runs[r, 1], twin.runs[r, 2]
+            value = borrow(twin.value, first, (n,))
+            if layer == 0:  # its inputs are mostly dark, and its runs short
+                add_outer(borrow(weight, (copy * rows + row) * stride, (n * stride,)), value, delta)
+            else:
+                add_columns(weight, (copy * channels) * rows + row, rows, value, delta, channels)
 
 
-@njit(cache=True)
+@outlined
+def add_columns(transposed, start, rows, x, delta, channels):
+    """W += x delta, transposed: a column of `rows` weights after the other, of which x meets those from `start` on."""
+    for j in range(channels):
+        if delta[j] != 0:
+            add_scaled(borrow(transposed, start + j * rows, (x.shape[0],)), delta[j], x)
+
+
+@outlined
 def update(twin, learn_rate):
     """W and b move by learn_rate x minus the gradient; learn_rate (layers,), of the twin's dtype."""
     for layer in range(twin.layers.shape[0]):
         param, rate = twin.layers[layer], learn_rate[layer]
         stride, rows, channels, copies = param[L.STRIDE], param[L.ROWS], param[L.CHANNELS], param[L.COPIES]
-        weight = twin.weight[param[L.WEIGHT_AT] : param[L.WEIGHT_AT] + copies * rows * stride]
-        transposed = twin.transposed[param[L.TRANSPOSED_AT] : param[L.TRANSPOSED_AT] + copies * channels * rows]
-        bias = twin.bias[param[L.BIAS_AT] : param[L.BIAS_AT] + copies * stride]
+        weight = borrow(twin.weight, param[L.WEIGHT_AT], (copies * rows * stride,))
+        transposed = borrow(twin.transposed, param[L.TRANSPOSED_AT], (copies * channels * rows if layer > 0 else 0,))
+        bias = borrow(twin.bias, param[L.BIAS_AT], (copies * stride,))
         if param[L.POSITIONS] == 1:
-            update_once(twin, param, rate, weight, transposed, bias)
+            update_once(twin, layer, rate, weight, transposed, bias)
             continue
-        gradient, bias_gradient = twin.gradient[: weight.shape[0]], twin.bias_gradient[: bias.shape[0]]
+        gradient = borrow(twin.gradient, 0, (transposed.shape[0] if layer > 0 else weight.shape[0],))
+        bias_gradient = borrow(twin.bias_gradient, 0, (bias.shape[0],))
         gradient[:] = 0
         bias_gradient[:] = 0
         add_gradient(twin, layer, gradient, bias_gradient)
-        add_scaled(weight, rate, gradient)
         add_scaled(bias, rate, bias_gradient)
-        for copy in range(copies):
+        if layer == 0:
+            add_scaled(weight, rate, gradient)
+            continue
+        add_scaled(transposed, rate, gradient)
+        for row in range(copies * rows):
+            target, column = borrow(weight, row * stride, (channels,)), (row // rows) * channels * rows + row % rows
             for j in range(channels):
-                for i in range(rows):
-                    transposed[(copy * channels + j) * rows + i] = weight[(copy * rows + i) * stride + j]
+                target[j] = transposed[column + j * rows]
 
 
-@njit(cache=True)
-def update_once(twin, param, rate, weight, transposed, bias):
+@outlined
+def update_once(twin, layer, rate, weight, transposed, bias):
     """A layer with one position needs no sum first: both matrices in place."""
-    stride, rows, start = param[L.STRIDE], param[L.ROWS], param[L.POTENTIAL_AT]
+    param = twin.layers[layer]
+    stride, start = param[L.STRIDE], param[L.POTENTIAL_AT]
     moved = twin.delta[start : start + stride] * rate
-    for j in range(stride):
-        bias[j] += moved[j]
+    add_scaled(bias, twin.value.dtype.type(1), moved)
     for r in range(twin.run_at[param[L.POSITION_AT]], twin.run_at[param[L.POSITION_AT] + 1]):
         first, row, n = twin.runs[r, 0], twin.runs[r, 1], twin.runs[r, 2]
-        value = twin.value[first : first + n]
-        add_outer(weight[row * stride : (row + n) * stride], value, moved, stride)
-        for j in range(param[L.CHANNELS]):
-            if moved[j] != 0:
-                add_scaled(transposed[j * rows + row : j * rows + row + n], moved[j], value)
+        value = borrow(twin.value, first, (n,))
+        add_outer(borrow(weight, row * stride, (n * stride,)), value, moved)
+        if layer > 0:
+            add_columns(transposed, row, param[L.ROWS], value, moved, param[L.CHANNELS])
 
 
 @njit(cache=True, nogil=True)
@@ -376,7 +394,7 @@ def train_network(twin, pixels, labels, learn_rate, beta):
 
 
 @njit(cache=True, nogil=True)
-def count_correct_network(twin, pixels, labels):
+def count_correct_network(twin, pixels, labels, beta):
     """Number of images classified right."""
     correct = 0
     for s in range(labels.shape[0]):
@@ -384,23 +402,38 @@ def count_correct_network(twin, pixels, labels):
     return correct
 
 
+@njit(cache=True)
+def sum_gradients(twin, pixels, labels, beta, weight, bias, weight_sum, bias_sum):
+    """Add minus the gradients of all samples to the sums, float64. All layers: weights as `add_gradient` wants them, one after another."""
+    for s in range(labels.shape[0]):
+        forward(twin, pixels[s])
+        backward(twin, labels[s], beta)
+        weight[:] = 0
+        bias[:] = 0
+        start = 0
+        for layer in range(twin.layers.shape[0]):
+            param = twin.layers[layer]
+            n_weights = param[L.COPIES] * param[L.ROWS] * (param[L.CHANNELS] if layer > 0 else param[L.STRIDE])
+            n_biases = param[L.COPIES] * param[L.STRIDE]
+            add_gradient(twin, layer, borrow(weight, start, (n_weights,)), borrow(bias, param[L.BIAS_AT], (n_biases,)))
+            start += n_weights
+        for i in range(weight.shape[0]):
+            weight_sum[i] += weight[i]
+        for i in range(bias.shape[0]):
+            bias_sum[i] += bias[i]
+
+
 def exact_gradient(twin: NetworkTwin, pixels: np.ndarray, labels: np.ndarray, beta: float) -> list[tuple[np.ndarray, np.ndarray]]:
     """Minus the gradient of the mean loss per layer, float64: weights (copies, rows, channels), biases (copies, channels)."""
-    weight, bias = np.zeros(len(twin.weight)), np.zeros(len(twin.bias))
-    views = []
-    for param in twin.layers:
-        copies, rows, stride = (int(param[name]) for name in (L.COPIES, L.ROWS, L.STRIDE))
-        w = weight[param[L.WEIGHT_AT] :][: copies * rows * stride]
-        b = bias[param[L.BIAS_AT] :][: copies * stride]
-        views.append((w, b))
-    for image, label in zip(pixels, labels, strict=True):
-        forward(twin, image)
-        backward(twin, label, beta)
-        for layer, (w, b) in enumerate(views):
-            add_gradient(twin, layer, w, b)
-    result = []
-    for param, (w, b) in zip(twin.layers, views, strict=True):
-        copies, stride, channels = (int(param[name]) for name in (L.COPIES, L.STRIDE, L.CHANNELS))
-        w, b = w.reshape(copies, -1, stride)[..., :channels], b.reshape(copies, stride)[:, :channels]
-        result.append((w / len(labels), b / len(labels)))
+    sizes = [tuple(int(param[name]) for name in (L.COPIES, L.ROWS, L.CHANNELS, L.STRIDE)) for param in twin.layers]
+    shapes = [(copies, channels, rows) if layer else (copies, rows, stride) for layer, (copies, rows, channels, stride) in enumerate(sizes)]
+    weight_sum, bias_sum = np.zeros(sum(map(math.prod, shapes))), np.zeros(len(twin.bias))
+    scratch = (weight_sum.astype(twin.weight.dtype), bias_sum.astype(twin.weight.dtype))
+    sum_gradients(twin, pixels, labels, beta, *scratch, weight_sum, bias_sum)
+    result, weight_at, bias_at = [], 0, 0
+    for layer, (shape, (copies, _, channels, stride)) in enumerate(zip(shapes, sizes, strict=True)):
+        weight = weight_sum[weight_at : weight_at + math.prod(shape)].reshape(shape) / len(labels)
+        bias = bias_sum[bias_at : bias_at + copies * stride].reshape(copies, stride) / len(labels)
+        result.append((weight.transpose(0, 2, 1) if layer else weight[..., :channels], bias[:, :channels]))
+        weight_at, bias_at = weight_at + weight.size, bias_at + bias.size
     return result
