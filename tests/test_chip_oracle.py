@@ -18,7 +18,7 @@ import oracle
 import pytest
 from test_exactness import in_a_new_process
 
-from neurochip import host_random
+from neurochip import host_random, simulator
 from neurochip.build import memory_of, set_rule
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
@@ -492,11 +492,11 @@ def build(net: Net, folder: Path) -> Simulator:
     path = folder / "case.toml"
     path.write_text(net.toml(), encoding="utf-8")
     setup = load_setup(str(path))
-    simulator = Simulator(setup, net.planes, net.layers[-1]["neurons"])
-    chip = simulator.state
+    sim = Simulator(setup, net.planes, net.layers[-1]["neurons"])
+    chip = sim.state
     set_rule(chip, setup.experiment, net.epoch)
     dice = np.random.default_rng(net.seed)
-    for c, core in enumerate(simulator.mapping.cores):
+    for c, core in enumerate(sim.mapping.cores):
         bits = net.bits(core.layer)[0]
         low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
         choice = {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(net.corners)
@@ -504,7 +504,7 @@ def build(net: Net, folder: Path) -> Simulator:
             weight, bias = memory_of(chip, c)
             weight[:, : core.channels] = dice.choice(choice, (len(weight), core.channels))
             bias[: core.channels] = dice.choice(choice, core.channels)
-    return simulator
+    return sim
 
 
 def canonical_rows(chip: dict, core: chip_oracle.Core) -> list[int]:
@@ -534,15 +534,15 @@ def states_of(net: Net, chip, c: int, n_axons: int, locations: int, channels: in
     return {key: bank[: 1 if is_shared else None].tolist() for key, bank in banks.items()} | {"learn_state": [int(chip.rng_learn[c])]}
 
 
-def twin_of(net: Net, simulator: Simulator) -> dict:
+def twin_of(net: Net, sim: Simulator) -> dict:
     """The oracle's dict: memories and noise table from the built chip, parts from its mapping, all else from the case."""
-    parts = [(core.layer, *ends_of(core.part)) for core in simulator.mapping.cores]
+    parts = [(core.layer, *ends_of(core.part)) for core in sim.mapping.cores]
     twin = unseeded(net, parts)
     if net.mesh:
         twin["mesh"] = {"depth": net.mesh["fifo_depth"], "stalls": net.mesh["core_stalls"], **net.mesh}
-        for part, core in zip(twin["parts"], simulator.mapping.cores, strict=True):
+        for part, core in zip(twin["parts"], sim.mapping.cores, strict=True):
             part["at"] = core.at
-    twin["gumbel"] = simulator.state.gumbel.tolist()
+    twin["gumbel"] = sim.state.gumbel.tolist()
     for i, layer in enumerate(twin["layers"]):  # the parts of a layer are the layer
         height, width, channels = layer["shape"]
         units = [(y, x, c) for number, *ranges in parts if number == i for y, x, c in product(*(range(*ends) for ends in ranges))]
@@ -564,8 +564,8 @@ def events_of(net: Net, pixels: np.ndarray) -> list[list[list[int]]]:
 
 def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     """Kernel == oracle for everything there is; return the events of the whole chip, and what the oracle found."""
-    simulator = build(net, folder)
-    chip, twin, pixels = simulator.state, twin_of(net, simulator), net.pixels()
+    sim = build(net, folder)
+    chip, twin, pixels = sim.state, twin_of(net, sim), net.pixels()
     cores = chip_oracle.build(twin)
     rows = [canonical_rows(twin, core) for core in cores]
     sizes = [(core.n_axons, len(core.locations), len(core.channels), core.pool > 1) for core in cores]
@@ -582,10 +582,10 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     expected = chip_oracle.run(twin, pixels.tolist(), labels.tolist(), net.ticks, net.warmup, net.read_from, net.learns, events)
     chip = chip._replace(trace=np.full((len(expected["trace"]) + 1, len(Trace)), 9, np.int32))
     votes = np.zeros((len(labels), net.layers[-1]["neurons"]), np.int32)
-    run = simulator.run_vector(net.ticks, net.warmup, net.read_from, net.learns)
+    run = sim.run_vector(net.ticks, net.warmup, net.read_from, net.learns)
     jump = jump_table(chip.rng_param, net.ticks)
     for part in (slice(1), slice(1, None)):  # in two calls of the kernel
-        run_samples(chip, simulator.traffic, run, simulator.rule.on_error, jump, *stimulus.take(part), labels[part], votes[part])
+        run_samples(chip, sim.traffic, run, sim.rule.on_error, jump, *stimulus.take(part), labels[part], votes[part])
 
     assert votes.tolist() == expected["votes"]
     counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
@@ -600,7 +600,7 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     assert chip.trace[: chip.traced[0]].tolist() == [list(row) for row in expected["trace"]]
     assert (chip.trace[chip.traced[0] :] == 9).all()
     if net.mesh:
-        sums = dict(zip(NocTotal, simulator.traffic.totals.sums.tolist(), strict=True))
+        sums = dict(zip(NocTotal, sim.traffic.totals.sums.tolist(), strict=True))
         lengths = [cycles for cycles, _ in expected["ticks"]]
         assert sums[NocTotal.PACKETS] == sum(map(len, expected["packets"]))
         assert sums[NocTotal.HOPS] == sum(n for counts in expected["counts"] for (_, event), n in counts.items() if event == Event.HOP)
@@ -696,7 +696,7 @@ def on_a_mesh(net: Net, dice: random.Random) -> Net:
 
 def test_random_networks_on_a_mesh_agree(tmp_path):
     bound_by_network = 0
-    for number in range(1000, 1012):
+    for number in range(1000, 1008):
         dice = random.Random(number)
         net = on_a_mesh(random_net(dice), dice)
         try:
@@ -704,7 +704,7 @@ def test_random_networks_on_a_mesh_agree(tmp_path):
         except AssertionError as error:
             raise AssertionError(f"seed {number}: {net}") from error
         bound_by_network += sum(network == cycles - net.overhead for cycles, network in expected["ticks"])
-    assert bound_by_network > 10
+    assert bound_by_network > 5
 
 
 @pytest.mark.parametrize("kind", oracle.RNG_BITS)
@@ -804,12 +804,26 @@ def test_a_frozen_network_spikes_alike_on_one_four_and_sixteen_cores(by, sharing
     found = []
     for cuts, neurons in zip(CUTS[by], (1, 4, 16), strict=True):
         mapping = {"layer0": cuts, "layer1": {"cores": neurons}}
-        net = Net(planes=(1, 7, 7), layers=layers, mapping=mapping, learns=False, sharing=sharing, ticks=5)
+        net = Net(planes=(1, 7, 7), layers=layers, mapping=mapping, learns=False, sharing=sharing, ticks=5, images=("random",))
         _, expected = check(net, tmp_path)
-        simulator = build(net, tmp_path)
-        assert [len(simulator.mapping.cores_of(i)) for i in (0, 1)] == [neurons, neurons]
-        found.append((spikes_of_layers(twin_of(net, simulator), expected["trace"]), expected["votes"]))
-    assert found[0] == found[1] == found[2] and len(found[0][0]) > 100
+        sim = build(net, tmp_path)
+        assert [len(sim.mapping.cores_of(i)) for i in (0, 1)] == [neurons, neurons]
+        found.append((spikes_of_layers(twin_of(net, sim), expected["trace"]), expected["votes"]))
+    assert found[0] == found[1] == found[2] and len(found[0][0]) > 50
+
+
+def test_evaluation_does_not_depend_on_chunks(tmp_path, monkeypatch):
+    """Generators that run free can be jumped to, those of neurons with a memory rest; queues and potentials start anew."""
+    for number in range(12):
+        net = replace(random_net(random.Random(number)), images=("random", "white", "sparse"))
+        sim, pixels, labels = build(net, tmp_path), net.pixels(), np.zeros(3, np.int32)
+        monkeypatch.setattr(simulator, "TEST_CHUNK", 3)
+        whole_run = sim.evaluate(pixels, labels, threads=1)
+        monkeypatch.setattr(simulator, "TEST_CHUNK", 1)
+        one_by_one = sim.evaluate(pixels, labels, threads=2)
+        assert one_by_one.votes.tolist() == whole_run.votes.tolist(), f"seed {number}"
+        assert np.array_equal(one_by_one.cost.counts, whole_run.cost.counts), f"seed {number}"
+        assert np.array_equal(one_by_one.cost.cycles, whole_run.cost.cycles), f"seed {number}"
 
 
 def test_compiled_and_interpreted_agree():
