@@ -27,6 +27,7 @@ SOURCES = {
     "rng_next": ("nc_rng_next.svh", "nc_rng_next.sv"),
     "rng_steps": ("nc_rng_next.svh", "nc_rng_next.sv"),
     "link": ("nc_link.sv",),
+    "leaky": ("nc_saturating_add.sv", "neuron/nc_leaky.sv"),
 }
 CYCLES = 12  # of the link: six times as many as it has entries
 pytestmark = pytest.mark.skipif(find_yosys() is None, reason=f"no yosys: {WANTED}")
@@ -48,6 +49,7 @@ PROOFS = {
     "rng_next": parameters("KIND", *((generator.kind,) for generator in GENERATORS.values())),
     "rng_steps": parameters("KIND STEPS", *((generator.kind, steps) for generator in GENERATORS.values() for steps in (2, 16))),
     "link": parameters("BITS", (1,), (3,)),
+    "leaky": parameters("STATE_BITS ACC_BITS REST_BITS", (4, 6, 8), (6, 5, 1), (8, 10, 3), (10, 4, 2)),
 }
 MUTANTS = {  # of which block: old text, new text, and with which parameters its proof must fail
     "saturating_add": [
@@ -121,6 +123,24 @@ MUTANTS = {  # of which block: old text, new text, and with which parameters its
         ("(push & filled[0] & ~pop)", "(push & filled[0])", 0),
         ("filled <= 2'b00", "filled <= filled & 2'b10", 1),
     ],
+    "leaky": [
+        ("lost = v >>> leak_shift", "lost = v >> leak_shift", 0),
+        ("lost = v >>> leak_shift", "lost = (v + v[STATE_BITS-1]) >>> leak_shift", 2),  # rounds towards zero
+        ("leak_shift != 4'd0 ?", "leak_shift[2:0] != 3'd0 ?", 0),
+        ("product[8+:STATE_BITS]", "product[7+:STATE_BITS]", 1),
+        ("STATE_BITS + 9", "STATE_BITS + 7", 0),
+        (".sum(leaked)", ".sum(v)", 0),
+        ("reached = ~over[STATE_BITS]", "reached = ~over[STATE_BITS] & |over", 1),  # v > threshold
+        ("? over[STATE_BITS-1:0] : '0", "? kept : '0", 3),
+        ("drive > 0", "drive >= 0", 0),
+        ("drive < limit", "drive <= limit", 0),
+        ("? STATE_BITS : ACC_BITS;", "? ACC_BITS : STATE_BITS;", 0),  # drive and threshold compared in the narrower width
+        ("gate = ~rests &", "gate =", 2),
+        ("clamped = ~rests & saturated", "clamped = saturated", 1),
+        ("v_then = rests ? v :", "v_then =", 0),
+        ("reached ? refractory : '0", "refractory", 0),
+        ("resting - REST_BITS'(1)", "resting", 1),
+    ],
 }  # fmt: skip
 
 
@@ -150,7 +170,7 @@ def copied(block: str, folder: Path, old: str = "", new: str = "") -> None:
     for name in SOURCES[block]:
         text = (RTL / name).read_text(encoding="utf-8")
         found += text.count(old) if old else 1
-        (folder / name).write_text(text.replace(old, new) if old else text, encoding="utf-8")
+        (folder / Path(name).name).write_text(text.replace(old, new) if old else text, encoding="utf-8")
     assert found, f"{block}: {old!r} is no longer in its sources"
 
 
@@ -171,7 +191,7 @@ design -stash {name}
 
 def prove(block: str, values: dict[str, int], folder: Path) -> None:
     """Raise NeurochipError unless block and specification give the same outputs for all inputs."""
-    sources = ["neurochip_pkg.sv", *(name for name in SOURCES[block] if name.endswith(".sv"))]
+    sources = ["neurochip_pkg.sv", *(Path(name).name for name in SOURCES[block] if name.endswith(".sv"))]
     top = f"nc_{block}"
     if block == "rng_next":
         bits = next(g.bits for g in GENERATORS.values() if g.kind == values["KIND"])
