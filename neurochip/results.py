@@ -134,7 +134,8 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
             file[f"samples/{name}"] = np.array([cost.samples for cost in costs], dtype=np.int64)
             file[f"samples/{name}"].attrs["ticks"] = ticks
             if setup.chip.mesh and costs:
-                for key, array in join(cost.packets for cost in costs)._asdict().items():
+                shown = costs if name == "train" else costs[-1:]  # as in summary.json: all epochs, the last evaluation
+                for key, array in join(cost.packets for cost in shown)._asdict().items():
                     file[f"packets/{name}/{key}"] = array
         file["test/labels"], file["test/predictions"] = final.labels, final.evaluation.predictions
         file.create_dataset("test/votes", data=final.evaluation.votes, compression="gzip", compression_opts=4)

@@ -12,15 +12,14 @@ from neurochip.report.grids import (
     NOTE,
     SETS,
     SUBSTITUTE,
-    compare_grid,
-    differences,
     energy_range,
-    headline,
     layer_grids,
     percent,
     set_title,
 )
+from neurochip.report.headline import compare_grid, differences, headline
 from neurochip.report.load import Run
+from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
 from neurochip.report.style import writing
 
@@ -31,6 +30,9 @@ CAPTIONS = {
     "energy": "Which colour is longest is what to make cheaper; compare training with inference on the same scale.",
     "raster": "Hidden layers that are silent or always on do not compute; error spikes should be few and of both signs.",
     "weights": "Weights piled up at a rail mean too few integer bits; a comb of few bars means too few fraction bits.",
+    "links": "The darkest link is where the mesh fills up first; place cores that send much close to those they feed. A link carries "
+    "at most 1. The host is at (0,0): events and labels come from there, the winner of each tick goes there.",
+    "latency": "A long tail behind the median is waiting in routers: links that fill up, or cores that send all at once.",
     "gradient": "A cosine that rises with the ticks is noise that averages out; a bias that stays is not.",
 }
 TERMS = {
@@ -50,6 +52,18 @@ TERMS = {
     "calibrated on a netlist have it apart; in others it is within the events' prices, or left out.",
     "kind of price": "Where the price of an event comes from: measured on silicon, simulated as a circuit, scaled from another "
     "technology, or assumed. The shares say how much of the energy rests on each.",
+}
+
+NETWORK_TERMS = {
+    "packet, hop": "A spike or error spike for one core is one packet; a hop is its move from a router to the next. Injection and "
+    "ejection are links too, but no hops.",
+    "latency of a packet": "Cycles from its injection into its core's router to its ejection at the other end. Waiting before "
+    "injection is not in it.",
+    "network cycle": "A cycle of a tick until its last packet was ejected.",
+    "waited": "Cycles in which a core's packet was due and its router's FIFO was full.",
+    "what bounded a tick": "Work: this core was busy (its waiting included) at least until the last packet had arrived. Last packet: it "
+    "came from this core and nothing held it up; it was due late, or far from its goal. A link: the last packet was held up, and of the "
+    "links on its way this one carried most packets in the tick; a good guess at the culprit, not a proof.",
 }
 
 
@@ -81,7 +95,9 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
         summary=summary,
         revision=run.attributes().get("git_revision", "not recorded"),
         experiment=json.dumps(summary["experiment"], indent=2, ensure_ascii=False),
-        terms=TERMS,
+        cores=[{"name": name, "grids": core_grids(summary, which)} for which, name in SETS.items()],
+        network=[{"name": name, "grids": network_grids(summary, which)} for which, name in SETS.items()] if summary["network"] else [],
+        terms=TERMS | (NETWORK_TERMS if summary["network"] else {}),
         ranges={which: energy_range(summary["totals"][which]) for which in SETS},
     )
     return _write(run.folder / "report.html", text)

@@ -9,81 +9,12 @@ import h5py
 import numpy as np
 
 from neurochip.errors import NeurochipError
+from neurochip.report.summary_form import MESH, NETWORK, PROBE, SUMMARY
 
 FORMAT = 2
 AGAIN = "make it again with 'neurochip run EXPERIMENT --out DIR'"
-NUMBER = (int, float)
-NUMBER_OR_NONE = (int, float, type(None))
-LIST_OR_NONE = (list, type(None))
 ARRAYS = ("accuracy/test", "accuracy/train", "raster/input/spikes")
 LAYER_ARRAYS = ("layers/{}/weight", "layers/{}/weight_initial", "raster/{}/spikes", "raster/{}/errors")
-
-COUNTS = (
-    "samples",
-    "ticks",
-    "spikes_out",
-    "errors_out",
-    "errors_gated",
-    "spikes_in",
-    "sops",
-    "synapse_word_reads",
-    "synapse_word_writes",
-    "column_reads",
-    "synapse_bits_read",
-    "synapse_bits_written",
-    "rng_draws",
-    "weight_updates",
-    "lost_updates",
-    "saturations",
-    "busy_cycles",
-    "cycles",
-)
-PHASES = {phase: {"energy_pj": NUMBER} for phase in ("forward", "error", "learn")}
-SET = {**dict.fromkeys(COUNTS, int), "latency_us": NUMBER, "energy_pj": dict, "phases": PHASES}
-TOTAL = {
-    **dict.fromkeys(("samples", "cycles", "sops"), int),
-    **dict.fromkeys(("energy_nj_per_sample", "latency_us_per_sample"), NUMBER),
-    **dict.fromkeys(("energy_pj", "energy_share_by_kind"), dict),
-}
-LAYER = {
-    **dict.fromkeys(("name", "kind", "neuron"), str),
-    "shape": [int],
-    **dict.fromkeys(("axons", "neurons", "weight_bits", "frac_bits", "memory_words", "n_weights", "weights_at_rail", "rows", "cores"), int),
-    **dict.fromkeys(("train", "test"), SET),
-}
-CORE = {
-    "name": str,
-    "at": LIST_OR_NONE,
-    **dict.fromkeys(("layer", "axons", "neurons", "memory_words", "state_bits"), int),
-    **dict.fromkeys(("axons_used", "neurons_used", "memory_used"), NUMBER),
-    **dict.fromkeys(("train", "test"), SET),
-}
-SUMMARY = {
-    **dict.fromkeys(("name", "version", "experiment_sha256"), str),
-    "seed": int,
-    "experiment": dict,
-    "dataset": {"name": str, "source": str, "n_train": int, "n_test": int, "is_substitute": bool, "note": (str, type(None))},
-    "accuracy": {
-        **dict.fromkeys(("test", "reference_test", "gap"), NUMBER_OR_NONE),
-        **{key: [NUMBER] for key in ("per_epoch", "train_per_epoch")},
-        "reference_per_epoch": LIST_OR_NONE,
-    },
-    "chip": {
-        **dict.fromkeys(("name", "rng", "sharing"), str),
-        "clock_mhz": NUMBER,
-        **dict.fromkeys(("word_bits", "n_axons", "n_neurons"), int),
-        "transposable": bool,
-    },
-    "energy_table": {"name": str, "node_nm": NUMBER_OR_NONE, "vdd_v": NUMBER_OR_NONE, "source": str},
-    "layers": [LAYER],
-    "cores": [CORE],
-    "network": (dict, type(None)),
-    "totals": {"train": TOTAL, "test": TOTAL},
-    "probe": (dict, type(None)),
-    "simulation": dict.fromkeys(("wall_s", "samples_per_s", "sops_per_s"), NUMBER),
-    "warnings": [str],
-}
-PROBE = {"weights": str, "ticks": [NUMBER], "samples": int, "layers": [{"name": str, "cosine": [NUMBER], "bias": [NUMBER]}]}
 
 
 @dataclass(frozen=True)
@@ -141,9 +72,17 @@ def _load_summary(path: Path) -> dict[str, Any]:
         _refuse(path, "no 'format' number: not the summary of a run")
     if summary["format"] != FORMAT:
         raise NeurochipError(f"{path}: format {summary['format']}, this version reads {FORMAT}; use the neurochip version that made it")
-    if flaw := _flaw(summary, SUMMARY, "") or (summary["probe"] and _flaw(summary["probe"], PROBE, "probe")) or _mismatch(summary):
+    if flaw := _flaw(summary, SUMMARY, "") or _flaw_of_parts(summary) or _mismatch(summary):
         _refuse(path, flaw)
     return summary
+
+
+def _flaw_of_parts(summary: dict[str, Any]) -> str:
+    """Return the first flaw of what a run may be without."""
+    if bool(summary["network"]) != bool(summary["chip"]["mesh"]):
+        return "'network' is there without 'chip.mesh', or it without the network"
+    parts = {"probe": (summary["probe"], PROBE), "network": (summary["network"], NETWORK), "chip.mesh": (summary["chip"]["mesh"], MESH)}
+    return next((flaw for where, (value, spec) in parts.items() if value and (flaw := _flaw(value, spec, where))), "")
 
 
 def _no_constant(name: str) -> NoReturn:
@@ -175,14 +114,21 @@ def _mismatch(summary: dict[str, Any]) -> str:
     """Return how the parts of the summary contradict each other, "" if they do not."""
     if not summary["layers"]:
         return "'layers' is empty"
+    for i, layer in enumerate(summary["layers"]):
+        found = sum(core["layer"] == i for core in summary["cores"])
+        if found != layer["cores"] or not found:
+            return f"layers[{i}].cores is {layer['cores']} but {found} cores are of it"
     for which, total in summary["totals"].items():
         for key in ("cycles", "sops"):
-            found = sum(layer[which][key] for layer in summary["layers"])
-            if found != total[key]:
-                return f"totals.{which}.{key} is {total[key]} but the layers sum to {found}"
+            for name in ("layers", "cores"):
+                found = sum(part[which][key] for part in summary[name])
+                if found != total[key]:
+                    return f"totals.{which}.{key} is {total[key]} but the {name} sum to {found}"
         for i, layer in enumerate(summary["layers"]):
             if set(layer[which]["energy_pj"]) != set(total["energy_pj"]):
                 return f"layers[{i}].{which}.energy_pj and totals.{which}.energy_pj differ in their components"
+        if flaw := _off_the_mesh(summary, which):
+            return flaw
     for key in ("train_per_epoch", "reference_per_epoch"):
         values = summary["accuracy"][key]
         if values is not None and len(values) != len(summary["accuracy"]["per_epoch"]):
@@ -190,8 +136,25 @@ def _mismatch(summary: dict[str, Any]) -> str:
     return ""
 
 
+def _off_the_mesh(summary: dict[str, Any], which: str) -> str:
+    """Return how cores or loads do not fit the mesh."""
+    mesh = summary["chip"]["mesh"]
+    if not mesh:
+        return ""
+    for c, core in enumerate(summary["cores"]):
+        at = core["at"]
+        if at is None or len(at) != 2 or not (0 <= at[0] < mesh["width"] and 0 <= at[1] < mesh["height"]):
+            return f"cores[{c}].at is {at}, the mesh is {mesh['width']} x {mesh['height']}"
+    load, routers = summary["network"][which]["load"], mesh["width"] * mesh["height"]
+    if len(load) != routers or any(len(row) < 6 for row in load):
+        return f"network.{which}.load must have a row of 6 numbers or more for each of {routers} routers"
+    return ""
+
+
 def _check_h5(path: Path, summary: dict[str, Any]) -> None:
     wanted = list(ARRAYS) + [name.format(i) for i in range(len(summary["layers"])) for name in LAYER_ARRAYS]
+    if summary["network"]:
+        wanted += [f"packets/{which}/latency" for which, found in summary["network"].items() if found["packets"]]
     try:
         with h5py.File(path, "r") as file:
             made_by = file.attrs.get("experiment_sha256")

@@ -41,7 +41,7 @@ def show_map(setup: Setup, console: Console, out: str | None) -> None:
 
 
 NOTE = "Percent are of what the core has; memory is its synapse memory. Feeds: cores that its spikes go to"
-NOTE_MESH = f"{NOTE}; in brackets the hops to the farthest of them, moves between routers."
+NOTE_MESH = f"{NOTE}; in brackets the hops to the farthest of them, moves between routers. The winner goes to the host at (0,0)."
 
 
 def placement_facts(setup: Setup, mapping: Mapping, form: datasets.SampleForm) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from neurochip.report.grids import SETS, decimals, per
 from neurochip.report.load import Run
+from neurochip.report.network_plots import draw_latency, draw_links
 from neurochip.report.style import DPI, LEGEND_BELOW, STYLE, layer_colour, named, new_figure, writing
 
 # Tol's high-contrast set for phases, his muted set for components: safe for the colour-blind
@@ -21,10 +22,14 @@ PLUS, MINUS = "#D55E00", "#0072B2"
 
 
 def make_plots(run: Run) -> list[Path]:
-    """Draw every plot the run has data for (`gradient.png` only with a probe) into its folder; returns the files in reading order."""
+    """Draw every plot the run has data for into its folder; returns the files in reading order.
+
+    `links.png` and `latency.png` need a mesh, `gradient.png` a probe.
+    """
     from matplotlib import rc_context
 
-    plots = {"accuracy": _accuracy, "spikes": _spikes, "energy": _energy, "raster": _raster, "weights": _weights, "gradient": _gradient}
+    plots = {"accuracy": _accuracy, "spikes": _spikes, "energy": _energy, "links": draw_links, "latency": draw_latency}
+    plots |= {"raster": _raster, "weights": _weights, "gradient": _gradient}
     paths = []
     with rc_context(STYLE):
         for name, draw in plots.items():
@@ -74,8 +79,7 @@ def _spikes(run: Run):
     names = ["input", *(layer["name"] for layer in layers)]
     sizes = [layers[0]["axons"], *(layer["neurons"] for layer in layers)]
     for place, which in enumerate(SETS):
-        first = layers[0][which]
-        arrived = per(first["spikes_in"], first["ticks"] * layers[0]["cores"])
+        arrived = _input_rate(run.summary, which)
         rates = [arrived, *(per(layer[which]["spikes_out"], layer[which]["ticks"]) for layer in layers)]
         texts = [f"{decimals(1)(rate)} ({decimals(1)(100 * rate / size)} %)" for rate, size in zip(rates, sizes, strict=True)]
         _bars(forward, rates, texts, place, PHASE_COLOURS["forward"], SETS[which].lower())
@@ -88,6 +92,13 @@ def _spikes(run: Run):
         _rows(axes, rows)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3 + 0.02 * len(names)), ncols=2)
     return figure
+
+
+def _input_rate(summary: dict[str, Any], which: str) -> float:
+    """Return input spikes per tick: those that cores of the first layer took in, in proportion to the inputs that they see."""
+    cores = [core for core in summary["cores"] if core["layer"] == 0]
+    seen = sum(core["axons"] for core in cores) / summary["layers"][0]["axons"]
+    return per(sum(core[which]["spikes_in"] for core in cores), cores[0][which]["ticks"] * seen)
 
 
 def _bars(axes, values: list[float], texts: list[str], place: int, colour: str, label: str) -> None:

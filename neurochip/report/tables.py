@@ -10,8 +10,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, compare_grid, differences, headline, layer_grids, set_title
+from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_grids, set_title
+from neurochip.report.headline import compare_grid, differences, headline
 from neurochip.report.load import Run
+from neurochip.report.network import core_grids, network_grids
 
 WIDTH = 100  # a pipe or file has no width; rich would assume 80
 GAP = 3  # columns of padding and border that rich puts around a cell
@@ -36,6 +38,9 @@ def print_report(run: Run, console: Console) -> None:
             console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
             for table in _set_tables(run.summary, which, width):
                 console.print(table, "")
+            for grid in [*core_grids(run.summary, which), *network_grids(run.summary, which)]:
+                for part in _split(grid, width):
+                    console.print(_table(part, f"{SETS[which]}: {part.title}"), "")
         console.print(Text(NOTE), width=min(width, WIDTH))
     finally:
         console.size = before

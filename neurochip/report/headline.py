@@ -1,0 +1,151 @@
+"""A run in a few lines, and runs side by side: the facts that a reader wants first."""
+
+from typing import Any
+
+from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, ticks_per_sample
+from neurochip.report.load import Run
+from neurochip.report.network import has_parts, network_facts, network_rows
+
+
+def kind_shares(total: dict[str, Any]) -> str:
+    """Return how much of a set's energy rests on measured, simulated, scaled and assumed prices."""
+    return ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in total["energy_share_by_kind"].items()) or "-"
+
+
+def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the facts of a run as (label, text), the most important first."""
+    accuracy, dataset, chip, table = (summary[key] for key in ("accuracy", "dataset", "chip", "energy_table"))
+    reference = "no reference was trained ([reference] is off)"
+    if accuracy["reference_test"] is not None:
+        reference = f"{percent(accuracy['reference_test'])}, the chip is {100 * accuracy['gap']:.2f} points below it (gap)"
+        if accuracy["gap"] < 0:
+            reference = f"{percent(accuracy['reference_test'])}, the chip is {-100 * accuracy['gap']:.2f} points above it"
+    train = accuracy["train_per_epoch"][-1] if accuracy["train_per_epoch"] else None
+    operating = [f"{value:g} {unit}" for value, unit in ((table["node_nm"], "nm"), (table["vdd_v"], "V")) if value is not None]
+    note = f"; {dataset['note']}" if dataset["note"] else ""
+    facts = [
+        (
+            "accuracy, test",
+            f"{percent(accuracy['test'])} after {len(accuracy['per_epoch'])} epochs (training, read while learning: {percent(train)})",
+        ),
+        ("accuracy, reference", reference),
+        (
+            "data set",
+            f"{'SUBSTITUTE: ' if dataset['is_substitute'] else ''}{dataset['name']}, {count(dataset['n_train'])} training and "
+            f"{count(dataset['n_test'])} test samples used; {dataset['source']}{note}",
+        ),
+    ]
+    for which, one in (("train", "one training sample"), ("test", "one inference")):
+        total = summary["totals"][which]
+        sops = per(total["sops"], total["samples"])
+        spread = f" (prices: {energy_range(total)})" if energy_range(total) else ""
+        facts.append(
+            (
+                one,
+                f"{total['energy_nj_per_sample']:,.3f} nJ{spread}, {total['latency_us_per_sample']:,.3f} us, {decimals(0)(sops)} SOPs "
+                f"({decimals(2)(per(1000 * total['energy_nj_per_sample'], sops))} pJ per SOP, all energy included)",
+            )
+        )
+    return [
+        *facts,
+        (
+            "chip",
+            f"{chip['name']}: {chip['clock_mhz']:g} MHz, cores of {count(chip['n_axons'])} axons x {count(chip['n_neurons'])} neurons, "
+            f"{chip['word_bits']}-bit words, memory {'' if chip['transposable'] else 'not '}transposable, {chip['rng']} {chip['sharing']}"
+            f"{_mesh(chip)}",
+        ),
+        *network_facts(summary),
+        *_silicon(summary),
+        ("energy table", ", ".join([table["name"], *operating]) + f"; {table['source']}"),
+        ("energy rests on", f"training: {kind_shares(summary['totals']['train'])}; inference: {kind_shares(summary['totals']['test'])}"),
+        (
+            "simulation",
+            f"{summary['simulation']['wall_s']:,.1f} s, {summary['simulation']['samples_per_s']:,.0f} samples/s, "
+            f"{summary['simulation']['sops_per_s'] / 1e9:,.2f} billion SOPs/s on this computer (not the chip)",
+        ),
+        ("run", f"{summary['name']}, seed {summary['seed']}, neurochip {summary['version']}, hash {summary['experiment_sha256'][:12]}"),
+    ]
+
+
+def _mesh(chip: dict[str, Any]) -> str:
+    if not chip["mesh"]:
+        return ""
+    mesh, stalls = chip["mesh"], "stand still" if chip["mesh"]["core_stalls"] else "go on"
+    pace = "" if chip["tick_us"] is None else f", tick_us = {chip['tick_us']:g}"
+    return (
+        f"; mesh of {mesh['width']} x {mesh['height']}, packets of {mesh['packet_bits']} bits, FIFOs of {mesh['fifo_depth']}, "
+        f"cores {stalls} while refused{pace}"
+    )
+
+
+def _silicon(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    """Area and largest clock, where the energy table was calibrated on a netlist."""
+    found = summary.get("silicon")
+    if not found:
+        return []
+    memory = "no area in the table" if found["memory_um2"] is None else f"{found['memory_um2'] / 1e6:,.3f} mm2"
+    whole = f"{(found['logic_um2'] + (found['memory_um2'] or 0.0)) / 1e6:,.3f} mm2"
+    return [
+        ("area", f"{whole} for {found['cores']} cores: logic {found['logic_um2']:,.0f} um2, memory {memory} (without {found['left_out']})"),
+        ("largest clock", f"{found['clock_mhz']:,.1f} MHz, set by the {found['slowest_core']} core (without {found['left_out']})"),
+    ]
+
+
+def compare_grid(runs: list[Run]) -> Grid:
+    """Return what differs between runs: a row per quantity, a column per run (named by its folder where names repeat)."""
+    names = [run.summary["name"] for run in runs]
+    columns, labels = [], []
+    with_network = any(run.summary["network"] or has_parts(run.summary) for run in runs)
+    for run, name in zip(runs, names, strict=True):
+        rows = _compare_rows(run.summary) + (network_rows(run.summary) if with_network else [])
+        labels = [label for label, _ in rows]
+        heading = name if names.count(name) == 1 else f"{name}\n({run.folder.name})"
+        columns.append(Column(heading, [text for _, text in rows]))
+    return Grid("Runs compared", "", labels, columns)
+
+
+def _compare_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    accuracy, dataset, totals = summary["accuracy"], summary["dataset"], summary["totals"]
+    gap = "-" if accuracy["gap"] is None else f"{100 * accuracy['gap']:.2f}"
+    rows = [
+        ("accuracy, test", percent(accuracy["test"])),
+        ("accuracy, reference", percent(accuracy["reference_test"])),
+        ("gap [points]", gap),
+    ]
+    for label, key in (("energy [nJ/sample]", "energy_nj_per_sample"), ("latency [us/sample]", "latency_us_per_sample")):
+        rows += [(f"{name.lower()} {label}", decimals(3)(totals[which][key])) for which, name in SETS.items()]
+        if key == "energy_nj_per_sample":
+            rows += [(f"{name.lower()} {label}, low to high", energy_range(totals[which]) or "-") for which, name in SETS.items()]
+    for which, name in SETS.items():
+        rows.append((f"{name.lower()} SOPs [1/sample]", decimals(0)(per(totals[which]["sops"], totals[which]["samples"]))))
+    return [
+        *rows,
+        ("ticks, training / inference", " / ".join(ticks_per_sample(summary, which) for which in SETS)),
+        ("epochs", count(len(accuracy["per_epoch"]))),
+        ("neurons per layer", "-".join(str(layer["neurons"]) for layer in summary["layers"])),
+        ("weight bits per layer", "-".join(str(layer["weight_bits"]) for layer in summary["layers"])),
+        ("seed", str(summary["seed"])),
+        ("chip", summary["chip"]["name"]),
+        ("clock [MHz]", f"{summary['chip']['clock_mhz']:g}"),
+        ("largest clock [MHz]", decimals(1)(summary["silicon"]["clock_mhz"]) if summary.get("silicon") else "-"),
+        ("energy table", summary["energy_table"]["name"]),
+        ("data set", dataset["name"] + (" (SUBSTITUTE)" if dataset["is_substitute"] else "")),
+        ("samples, training / test", f"{count(dataset['n_train'])} / {count(dataset['n_test'])}"),
+    ]
+
+
+def differences(runs: list[Run]) -> list[str]:
+    """Return a line for each of data set, chip and energy table that is not the same in all runs."""
+    keys = {
+        "data sets": (lambda s: tuple(s["dataset"][key] for key in ("name", "source", "n_train", "n_test")), "accuracies"),
+        "chips": (lambda s: str(s["chip"]), "cycles, latencies and energies"),
+        "energy tables": (lambda s: tuple(s["energy_table"].values()), "energies"),
+    }
+    lines = []
+    for what, (key, numbers) in keys.items():
+        if len({key(run.summary) for run in runs}) > 1:
+            lines.append(f"The {what} differ: a difference in {numbers} may come from them alone.")
+    substitutes = [run.summary["name"] for run in runs if run.summary["dataset"]["is_substitute"]]
+    if substitutes:
+        lines.append(f"Substitute data in {', '.join(substitutes)}: its accuracy compares with nothing published.")
+    return lines
