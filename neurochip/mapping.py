@@ -138,6 +138,12 @@ def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Pa
     groups = [axon_groups(layer, part, parts) for layer, _, part in parts]
     targets: list[list[int]] = [[] for _ in parts]
     for c, of_core in enumerate(groups):
+        if not any(len(group.units) for group in of_core):
+            layer, k, _ = parts[c]
+            raise NeurochipError(
+                f"{setup.where}: [network.layers[{layer.index}]] layer '{layer.name}': part {k} has nothing but padding under its taps; "
+                f"use less padding or fewer parts"
+            )
         for group in of_core:
             if group.core != INPUT:
                 targets[group.core].append(c)

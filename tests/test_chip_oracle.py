@@ -25,6 +25,7 @@ from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
 from neurochip.core.noc_totals import NocTotal
 from neurochip.core.rng import jump_table
 from neurochip.core.state import P, Trace
+from neurochip.errors import NeurochipError
 from neurochip.experiment import load_setup
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus, of_images
@@ -769,6 +770,19 @@ def test_corner_agrees(name, tmp_path):
     events, _ = check(net, tmp_path)
     assert never is None or events[never] == 0
     assert sometimes is None or events[sometimes] > 0
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        Net(layers=(dense(5), conv(2, 1, stride=2, padding=1), dense(3))),
+        Net(layers=(conv(2, 1, padding=1), dense(3)), mapping={"layer0": {"rows": 7, "columns": 1}}, sharing="rotated"),
+    ],
+)
+def test_a_core_without_axons_is_refused(net, tmp_path):
+    """It would have no generator of its own to step."""
+    with pytest.raises(NeurochipError, match=r"layer 'layer\d': part 0 has nothing but padding under its taps"):
+        build(net, tmp_path)
 
 
 # ---- laws that kernels and oracle keep together
