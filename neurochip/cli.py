@@ -207,6 +207,30 @@ def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings
 
 
 @main.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--perfetto", metavar="FILE", help="Timeline (Chrome trace events, JSON): cores and phases, packets as flows.")
+@click.option("--vcd", metavar="FILE", help="Waveforms: phase, queues and spikes of every core, and of each unit of small layers.")
+@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
+def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None) -> None:
+    """Write the samples recorded in run directory RUN ([record] samples) as a timeline or as waveforms."""
+    from neurochip import commands
+
+    commands.trace(folder, perfetto, vcd, sample)
+
+
+@main.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--layer", required=True, metavar="NAME", help="The layer.")
+@click.option("--weight", required=True, metavar="I,J", help="Row (unit of the layer's sources, or tap) and neuron or feature map.")
+@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
+def why(folder: str, layer: str, weight: str, sample: int | None) -> None:
+    """List the spikes, error spikes and draws that changed one weight in the samples recorded in run directory RUN."""
+    from neurochip import commands
+
+    commands.why(folder, layer, weight, sample)
+
+
+@main.command()
 def info() -> None:
     """The chips, energy tables, learning rules and experiments found."""
     from neurochip import commands

@@ -168,6 +168,38 @@ def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | No
     console.print(f"wrote {len(files)} files, {size:.1f} MB, to {folder}; run it: sh {folder}/run.sh", highlight=False, soft_wrap=True)
 
 
+def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None) -> None:
+    """Recorded samples for a viewer."""
+    import json
+
+    from neurochip.perfetto import write_trace
+    from neurochip.record import chosen, load_recordings
+    from neurochip.vcd import write_vcd
+
+    if not perfetto and not vcd:
+        raise NeurochipError("trace: nothing to write; give --perfetto FILE, --vcd FILE or both")
+    console, run = _console(), Path(folder)
+    facts, recordings = load_recordings(run)
+    recordings, clock_mhz = chosen(run, recordings, sample), json.loads(facts["chip"])["clock_mhz"]
+    if perfetto:
+        events, flows = write_trace(Path(perfetto), recordings, clock_mhz, facts["name"])
+        text = f"wrote {perfetto}: {events:,} events, {flows:,} packets as flows; open it at https://ui.perfetto.dev or chrome://tracing"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+    if vcd:
+        signals = write_vcd(Path(vcd), recordings, clock_mhz)
+        text = f"wrote {vcd}: {signals:,} signals; open it with GTKWave, Surfer or any other waveform viewer"
+        console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def why(folder: str, layer: str, weight: str, sample: int | None) -> None:
+    """The history of one weight."""
+    from neurochip.why import why as explain
+
+    console = _console()
+    for line in explain(Path(folder), layer, weight, sample):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def data_list() -> None:
     """Names, descriptions and places of the data sets."""
     from neurochip import datasets

@@ -57,13 +57,6 @@ class Observer:
 
     def record(self, replay: Replay, first: int, last: int, facts: dict[str, Any]) -> Recording:
         """Run ticks first .. last of the sample, and the one before for what is still under way."""
-        names = [self.mapping.layers[i].name for i in self.layers]
-        facts = facts | {
-            "label": replay.label, "first": first, "last": last, "ticks": replay.ticks, "learn_from": replay.learn_from,
-            "layers": json.dumps(names), "what": json.dumps(self.what), "stages": json.dumps([stage.name.lower() for stage in Stage]),
-            "kinds": json.dumps([kind.name.lower() for kind in Kind]), "queues": json.dumps(QUEUES),
-            "packet_columns": json.dumps([column.name.lower() for column in Column]),
-        }  # fmt: skip
         rows: dict[str, list[np.ndarray]] = {}
         packets_of = Packets(self.mapping, replay.chip, self.has_events, self.has_mesh)
         under_way = np.zeros((0, len(Column)), dtype=np.int64)
@@ -82,7 +75,25 @@ class Observer:
             under_way = packets[packets[:, Column.KIND] == Kind.ERROR]
             votes = tick.votes
         arrays = {name: np.concatenate(parts) for name, parts in rows.items()}
+        facts = facts | self._facts() | {"label": replay.label, "first": first, "last": last, "ticks": replay.ticks}
+        facts |= {"learn_from": replay.learn_from}
         return Recording(facts, arrays | ({"votes": votes} if last == replay.ticks - 1 else {}))
+
+    def _facts(self) -> dict[str, Any]:
+        """What a reader needs to know of the network, and the names of columns."""
+        mapping, (height, width, planes) = self.mapping, self.mapping.layers[0].sources[0].shape
+        lists = {
+            "inputs": [planes, height, width],
+            "cores": [[place.name, place.layer] for place in mapping.cores],
+            "network": [[layer.name, layer.shape.units] for layer in mapping.layers],
+            "recorded_layers": [mapping.layers[i].name for i in self.layers],
+            "what": self.what,
+            "stage_names": [stage.name.lower() for stage in Stage],
+            "queue_names": QUEUES,
+            "packet_columns": [column.name.lower() for column in Column],
+            "packet_kinds": [kind.name.lower() for kind in Kind],
+        }
+        return {"classes": mapping.cores[-1].neurons} | {name: json.dumps(values) for name, values in lists.items()}
 
     def _queues(self, tick: Tick) -> np.ndarray:
         """int32 (cores, QUEUES)."""

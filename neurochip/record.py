@@ -44,7 +44,7 @@ class Recorder:
             raise NeurochipError(f"{self.where} epoch = {model.epoch}: must be 1 to {epochs}, the run's epochs, or 'final'")
         for name in model.layers:
             if name not in names:
-                raise NeurochipError(f"{self.where} layers: no layer '{name}'{did_you_mean(name, names)}; there are {', '.join(names)}")
+                raise NeurochipError(f"{self.where} layers: no layer '{name}'{did_you_mean(name, names)}")
         if model.ticks and not model.ticks[0] <= model.ticks[1] < ticks:
             raise NeurochipError(f"{self.where} ticks = {list(model.ticks)}: must be [first, last] with 0 <= first <= last <= {ticks - 1}")
 
@@ -142,6 +142,17 @@ def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
     if not found:
         raise NeurochipError(f"{path}: holds no recorded sample; run it again and {AGAIN}")
     return facts, found
+
+
+def chosen(run: Path, recordings: list[Recording], sample: int | None) -> list[Recording]:
+    """All recordings, or the one of that number in record.samples."""
+    known = [recording.facts["position"] for recording in recordings]
+    if sample is None:
+        return recordings
+    if sample not in known:
+        there = ", ".join(map(str, known))
+        raise NeurochipError(f"{run}: sample {sample} is not recorded, only {there}; run it again with --set record.samples=[{sample}]")
+    return [recordings[known.index(sample)]]
 
 
 def plain(value: Any) -> Any:
