@@ -52,6 +52,8 @@ class Runner:
         self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
         if self.epochs < experiment.run.epochs:
             self.say(f"rule '{experiment.rule.name}' does not learn: no training, one evaluation")
+        for text in summary.untied(self.simulator.mapping) if self.epochs else ():
+            self.say(text)
         self.recorder = Recorder(self.simulator, self.train_stimulus, self.data.y_train, self.epochs)
         self.reference = (
             Reference(experiment, self.simulator.mapping, self.initial) if experiment.reference.enabled and self.epochs else None

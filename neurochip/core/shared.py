@@ -56,15 +56,11 @@ def integrate_shared(core):
     param, counts, stride = core.param, core.counts, core.param[P.STRIDE]
     looked, added, clamped = list_rows(core), 0, 0
     for at in range(param[P.LOCATIONS]):
-        sums, rows, n = (
-            borrow(core.acc, at * stride, (stride,)),
-            borrow(core.row_list, at * core.row_list.shape[1], (1,)),
-            int(core.row_count[at]),
-        )
+        n = int(core.row_count[at])
+        sums, rows = borrow(core.acc, at * stride, (stride,)), borrow(core.row_list, at * core.row_list.shape[1], (n,))
         for j in range(stride):
             sums[j] = core.bias[j]
         if param[P.ACC_NARROW]:
-            rows = borrow(core.row_list, at * core.row_list.shape[1], (n,))
             clamped += add_rows_saturating(borrow(sums, 0, (param[P.CHANNELS],)), core.weight, rows, n, param[P.ACC_MIN], param[P.ACC_MAX])
         else:
             add_rows(sums, core.weight, rows, n)
@@ -79,20 +75,42 @@ def integrate_shared(core):
 @kernel
 def back_integrate_shared(core):
     """Phase 2: every own error of the previous tick goes back under the taps of the place where it was received, by the same rows."""
-    param, counts, back = core.param, core.counts, core.back
-    low, high, clamped, added, reads = param[P.BACK_MIN], param[P.BACK_MAX], 0, 0, 0
-    back[:] = 0
+    param, counts = core.param, core.counts
+    channels_apart, clamped, added, reads = param[P.STRIDE], 0, 0, 0
+    for i in range(core.back.shape[0]):
+        core.back[i] = 0
     for e in range(core.queue[Queue.OWN_ERRORS]):
-        place, channel, sign = int(core.own_places[e]), core.own_neurons[e] % param[P.STRIDE], int(core.own_signs[e])
+        place, channel, sign = core.own_places[e], core.own_neurons[e] % channels_apart, int(core.own_signs[e])
         first, end = int(core.field_first[place]), int(core.field_first[place + 1])
-        for entry in range(first, end):
-            axon = core.field[entry, 1]
-            total = int(back[axon]) + sign * int(core.weight[core.field[entry, 0], channel])
-            kept = min(max(total, low), high) if param[P.BACK_NARROW] else total
-            clamped += total != kept
-            back[axon] = kept
+        if param[P.BACK_NARROW]:
+            clamped += add_field_saturating(core, first, end, channel, sign)
+        else:
+            add_field(core, first, end, channel, sign)
         added += end - first
         reads += core.field_reads[place]
     counts[ERROR + (Event.COLUMN_READ if param[P.TRANSPOSABLE] else Event.WORD_READ)] += reads
     counts[ERROR + Event.ACCUMULATE] += added
     counts[ERROR + Event.ACC_SATURATED] += clamped
+
+
+@kernel
+def add_field(core, first, end, channel, sign):
+    """back[axon] += sign * weight[row, channel] for a field's (row, axon): sums that cannot overflow."""
+    weight, field, back = borrow(core.weight, 0, (core.weight.size,)), borrow(core.field, 0, (core.field.size,)), core.back
+    stride, column, two = np.uint64(core.weight.shape[1]), np.uint64(channel), np.uint64(2)
+    for entry in range(np.uint64(first) * two, np.uint64(end) * two, two):
+        axon = np.uint64(field[entry + np.uint64(1)])
+        back[axon] = int(back[axon]) + sign * int(weight[np.uint64(field[entry]) * stride + column])
+
+
+@kernel
+def add_field_saturating(core, first, end, channel, sign):
+    """The same with sums clamped after every addition. Return the number of clamped additions."""
+    low, high, clamped = core.param[P.BACK_MIN], core.param[P.BACK_MAX], 0
+    for entry in range(first, end):
+        axon = core.field[entry, 1]
+        total = int(core.back[axon]) + sign * int(core.weight[core.field[entry, 0], channel])
+        kept = min(max(total, low), high)
+        clamped += total != kept
+        core.back[axon] = kept
+    return clamped
