@@ -140,6 +140,8 @@ def _default_name(i: int, model: LayerModel, models: list[LayerModel]) -> str:
 
 def _layer(where: str, i: int, name: str, model: LayerModel, before: list[Layer], input_shape: Shape) -> Layer:
     numbers = [i - 1, *(_named(where, skip, before, i) for skip in model.skip)]
+    if len(set(numbers)) < len(numbers):
+        raise NeurochipError(f"{where} skip = {model.skip}: a layer is named twice; name it once")
     shapes = [input_shape if n == INPUT else before[n].shape for n in numbers]
     if model.kind == "dense":
         return Layer(i, name, model, Shape(1, 1, model.neurons or 0), (1, 1), _sources(numbers, shapes, [(0, 1, 0)] * len(shapes)))
