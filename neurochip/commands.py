@@ -120,9 +120,9 @@ def compare(folders: tuple[str, ...], html: str | None) -> None:
 def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
     """Where the layers of an experiment go, before anything runs."""
     from neurochip.experiment import load_setup
-    from neurochip.report import placement
+    from neurochip.placement import show
 
-    placement.show_map(load_setup(file, settings), _console(), out)
+    show.show_map(load_setup(file, settings), _console(), out)
 
 
 def cosim(

@@ -11,7 +11,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from neurochip import noc_report
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event, Phase
+from neurochip.core.noc_state import PORTS
+from neurochip.core.noc_totals import NocTotal
+from neurochip.noc import Mesh, empty_totals
 
 TICKS, EPOCHS, N_TRAIN, N_TEST, WORD_BITS, CLOCK_MHZ, CLASSES, INPUTS = 16, 3, 60_000, 10_000, 64, 100.0, 10, 784
 PRICE_PJ = np.linspace(0.2, 3.1, N_EVENTS)
@@ -31,8 +35,14 @@ KEYS = {
 }
 
 
-def make_run(folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=True, substitute=False, name="mnist-mlp", seed=1) -> Path:
-    """Write `summary.json` and `run.h5` of a synthetic run with layers hidden + (10,) into `folder`; returns `folder`."""
+def make_run(
+    folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=True, substitute=False, name="mnist-mlp", seed=1, parts=1, mesh=None,
+    tick_us=None,
+) -> Path:  # fmt: skip
+    """Write `summary.json` and `run.h5` of a synthetic run with layers hidden + (10,) into `folder`; returns `folder`.
+
+    The first layer is cut into `parts`; with a mesh (width, height) of a chip cores sit on it row by row.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
     neurons = (*hidden, CLASSES)
@@ -44,6 +54,9 @@ def make_run(folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=
     with h5py.File(folder / "run.h5", "w") as file:
         for i, shape in enumerate(zip(axons, neurons, strict=True)):
             layers.append(_write_layer(file, i, shape, weight_bits, frac_bits, samples, rng))
+            layers[-1]["cores"] = parts if i == 0 else 1
+        cores = [core for i, layer in enumerate(layers) for core in _write_cores(file, i, layer, mesh, samples)]
+        network = _network(file, cores, Mesh(*mesh), tick_us, samples) if mesh else None
         _write_raster(file, neurons, rng)
         accuracy = _accuracy(file, reference, rng)
         probe = _probe(file, layers, rng) if reference else None
@@ -51,7 +64,7 @@ def make_run(folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=
             file[f"samples/{which}"] = np.array(n)
             file[f"samples/{which}"].attrs["ticks"] = TICKS
         file.attrs.update(
-            format=1,
+            format=2,
             name=name,
             seed=seed,
             version="0.1.0",
@@ -61,7 +74,7 @@ def make_run(folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=
         )
         file.attrs.update(events=json.dumps([e.name for e in Event]), phases=json.dumps([p.name for p in Phase]))
     summary = {
-        "format": 1,
+        "format": 2,
         "name": name,
         "seed": seed,
         "version": "0.1.0",
@@ -78,10 +91,13 @@ def make_run(folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=
         "accuracy": accuracy,
         "chip": {
             **{"name": "reference", "clock_mhz": CLOCK_MHZ, "word_bits": WORD_BITS, "n_axons": 1024, "n_neurons": 256},
-            **{"transposable": True, "rng": "xorshift16", "sharing": "per_unit"},
+            **{"transposable": True, "rng": "xorshift16", "sharing": "per_unit", "n_cores": 16, "tick_us": tick_us},
+            "mesh": {"width": mesh[0], "height": mesh[1], "packet_bits": 32, "fifo_depth": 4, "core_stalls": True} if mesh else None,
         },
         "energy_table": {"name": "example-28nm", "node_nm": 28, "vdd_v": 0.55, "source": "authors, venue, year"},
         "layers": layers,
+        "cores": cores,
+        "network": network,
         "totals": {which: _total(layers, which) for which in samples},
         "probe": probe,
         "simulation": {
@@ -107,6 +123,7 @@ def _write_layer(file, i, shape, weight_bits, frac_bits, samples, rng) -> dict:
     group["weights_at_rail"] = np.array([at_rail // 3, at_rail // 2, at_rail])
     facts = {"name": f"layer{i + 1}", "axons": axons, "neurons": neurons, "weight_bits": weight_bits, "frac_bits": frac_bits}
     facts["memory_words"] = axons * -(-neurons * weight_bits // WORD_BITS)
+    facts |= {"kind": "dense", "shape": [1, 1, neurons], "neuron": "stochastic", "rows": axons}
     group.attrs.update(facts)
     facts |= {"n_weights": axons * neurons, "weights_at_rail": at_rail}
     for which, n in samples.items():
@@ -116,6 +133,69 @@ def _write_layer(file, i, shape, weight_bits, frac_bits, samples, rng) -> dict:
         chosen = slice(None) if which == "train" else slice(-1, None)
         facts[which] = _set(counts[chosen].sum(axis=0), cycles[chosen].sum(axis=0), sum(n[chosen]))
     return facts
+
+
+def _write_cores(file: h5py.File, i: int, layer: dict, mesh: tuple[int, int] | None, samples: dict) -> list[dict]:
+    """What the cores of layer i did: equal parts of the layer's counts and cycles, the first with the rest."""
+    cores = []
+    for k in range(layer["cores"]):
+        c, parts = len(file["cores"]) if "cores" in file else 0, layer["cores"]
+        core = {
+            "name": f"{layer['name']}/{k}" if parts > 1 else layer["name"],
+            "layer": i,
+            "at": [c % mesh[0], c // mesh[0]] if mesh else None,
+        }
+        core |= {
+            "axons": layer["axons"],
+            "neurons": layer["neurons"] // parts,
+            "memory_words": layer["memory_words"] // parts,
+            "state_bits": 0,
+        }
+        used = {"axons": core["axons"] / 1024, "neurons": core["neurons"] / 256, "memory": core["memory_words"] / 65536}
+        core |= {f"{key}_used": value for key, value in used.items()}
+        for which, n in samples.items():
+            counts, cycles = (_part(file[f"layers/{i}/{which}/{name}"][...], k, parts) for name in ("counts", "cycles"))
+            file[f"cores/{c}/{which}/counts"], file[f"cores/{c}/{which}/cycles"] = counts, cycles
+            chosen = slice(None) if which == "train" else slice(-1, None)
+            core[which] = _set(counts[chosen].sum(axis=0), cycles[chosen].sum(axis=0), sum(n[chosen]))
+        file[f"cores/{c}"].attrs.update({key: core[key] for key in ("name", "layer", "axons", "neurons", "memory_words", "state_bits")})
+        cores.append(core)
+    return cores
+
+
+def _part(values: np.ndarray, k: int, parts: int) -> np.ndarray:
+    return values // parts + (values % parts if k == 0 else 0)
+
+
+def _network(file: h5py.File, cores: list[dict], mesh: Mesh, tick_us: float | None, samples: dict) -> dict:
+    """Packets of every core go one router on, along the row and back; they take 2 to 21 cycles."""
+    found = {}
+    for which, n in samples.items():
+        totals, ticks = empty_totals(mesh), TICKS * sum(n[slice(None) if which == "train" else slice(-1, None)])
+        load, peak = totals.load.reshape(-1, PORTS), totals.peak.reshape(-1, PORTS)
+        for core in cores:
+            x, y = core["at"]
+            here, packets = y * mesh.width + x, 3 * ticks * (1 + core["layer"])
+            step = 1 if core is not cores[-1] and x + 1 < mesh.width else -1
+            load[here, 1 if step == 1 else 3] += packets
+            load[here, 5] += packets
+            load[here + step, 4] += packets
+            peak[here, 4] = 3
+        sent = int(load[:, 5].sum())
+        totals.latency[2:22] = sent // 40
+        totals.latency[2] += sent - totals.latency.sum()
+        totals.waits[1] = ticks // 7
+        totals.bounds[:4] = 0
+        totals.bounds[[7, 6 + PORTS, 1 + 2 * PORTS]] = ticks - ticks // 4 - ticks // 900, ticks // 4, ticks // 900
+        for key, value in (("TICKS", ticks), ("PACKETS", sent), ("HOPS", sent), ("NETWORK_CYCLES", 100 * ticks), ("MAX_LATENCY", 21)):
+            totals.sums[NocTotal[key]] = value
+        for key, value in (("CYCLES", 130 * ticks), ("LONGEST_TICK", 400), ("OVERRUNS", ticks // 50 if tick_us else 0)):
+            totals.sums[NocTotal[key]] = value
+        for key, array in totals._asdict().items():
+            file[f"packets/{which}/{key}"] = array
+        judged = noc_report.verdict(mesh, totals, CLOCK_MHZ, noc_report.tick_budget(tick_us, CLOCK_MHZ) if tick_us else 0)
+        found[which] = noc_report.summary(mesh, totals) | {"verdict": judged._asdict() | {"tick_us": tick_us}, "load": load.tolist()}
+    return found
 
 
 def _counts(i: int, shape: tuple[int, int], samples: int, learns: bool, rng) -> np.ndarray:

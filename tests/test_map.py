@@ -8,7 +8,7 @@ from tiny import neurochip, write_experiment
 from neurochip import datasets
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
-from neurochip.report.placement import core_grid, layer_grid
+from neurochip.placement.show import core_grid, layer_grid
 
 pytestmark = pytest.mark.filterwarnings("error")
 MAPS = "{kind='conv',filters=%d,kernel=3,padding=1,pool=2}"

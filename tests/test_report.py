@@ -9,8 +9,11 @@ import pytest
 from make_run import make_run
 from rich.console import Console
 
+from neurochip.core.noc_state import CORE, Port
 from neurochip.errors import NeurochipError
-from neurochip.report.grids import compare_grid, layer_grids
+from neurochip.report import network
+from neurochip.report.grids import layer_grids
+from neurochip.report.headline import compare_grid
 from neurochip.report.html import write_compare_html, write_html
 from neurochip.report.load import load_run
 from neurochip.report.plots import make_plots
@@ -20,9 +23,18 @@ pytestmark = pytest.mark.filterwarnings("error")
 RUNS = {
     "two": {},
     "three": {"hidden": (256, 128), "weight_bits": 16, "frac_bits": 12, "name": "deep", "seed": 3},
+    "parts": {"parts": 3, "name": "cut"},
+    "mesh": {"parts": 5, "mesh": (4, 2), "tick_us": 3.5, "name": "meshed"},
     "bare": {"reference": False, "substitute": True, "weight_bits": 4, "frac_bits": 5, "name": "odd [x] $a$ <b>"},
 }
-PLOTS = ["accuracy", "spikes", "energy", "raster", "weights", "gradient"]
+PLOTS = ["accuracy", "spikes", "energy", "links", "latency", "raster", "weights", "gradient"]
+LACKING = {
+    "two": {"links", "latency"},
+    "three": {"links", "latency"},
+    "parts": {"links", "latency"},
+    "mesh": set(),
+    "bare": {"links", "latency", "gradient"},
+}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +113,110 @@ def test_report_on_screen(runs, key):
     assert runs[key].summary["name"] in flat
 
 
+def test_ports_are_those_of_the_network():
+    assert (network.LOCAL, network.CORE) == (Port.LOCAL, CORE)
+
+
+def test_network_in_words(runs):
+    facts = dict(network.network_facts(runs["mesh"].summary))
+    assert list(facts) == ["cores", "network, training", "timing, training", "network, inference", "timing, inference"]
+    assert facts["cores"] == "6 of 16 in use: layer1 5, layer2 1"
+    assert facts["network, inference"] == (
+        "336 packets and 336 hops per sample (1.00 per packet); latency p50 2, p99 21, max 21 cycles; busiest link (2,0) [layer1/2] eject: "
+        "0.060 packets per cycle; fullest FIFO (0,0) [layer1/0] from core: 3 of 4 packets; cores waited 22,857 cycles, (1,0) [layer1/1] "
+        "most (22,857)"
+    )
+    assert facts["timing, inference"] == (
+        "160,000 ticks, 3,200 (2.0 %) overran tick_us = 3.5; longest tick 400 cycles (4.0 us); largest safe tick rate 250,000 Hz; "
+        "bounded by: core (0,0) [layer1/0] work in 75 % of ticks; core (1,0) [layer1/1] last packet in 25 % of ticks; "
+        "link (2,0) [layer1/2] east in 0.1 % of ticks"
+    )
+    flat = " ".join(screen(runs["mesh"]).replace("│", " ").split())
+    assert "longest tick 400 cycles (4.0 us); largest safe tick rate 250,000 Hz" in flat
+    assert "mesh of 4 x 2, packets of 32 bits, FIFOs of 4, cores stand still while refused, tick_us = 3.5" in flat
+
+
+def test_places_have_the_names_of_their_cores(runs):
+    summary = runs["mesh"].summary
+    assert network.located(summary, "(3,0) west") == "(3,0) [layer1/3] west"
+    assert network.located(summary, "(1,1)") == "(1,1) [layer2]" and network.located(summary, "(3,1) east") == "(3,1) east"
+    assert network.bound_text(summary, "(3,1) north") == "link (3,1) north"
+    assert [network.share(n, 1000) for n in (0, 0.4, 7, 99.6, 1000)] == ["0 %", "< 0.1 %", "0.7 %", "10 %", "100 %"]
+
+
+def test_verdict_without_a_budget_and_with_nothing_overrun(runs):
+    summary = runs["mesh"].summary
+    verdict = summary["network"]["test"]["verdict"]
+    assert "ticks, ticks may last as long as they need; longest" in network.verdict_text(summary, verdict | {"overruns": None})
+    assert "ticks, none overran tick_us = 3.5; longest" in network.verdict_text(summary, verdict | {"overruns": 0})
+
+
+@pytest.mark.parametrize("width", [60, 100, 160])
+@pytest.mark.parametrize("key", ["parts", "mesh"])
+def test_screen_shows_every_core_uncut(runs, key, width):
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    print_report(runs[key], console)
+    text = console.file.getvalue()
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    words = set(text.split())
+    for core in runs[key].summary["cores"]:
+        assert core["name"] in words and ("({},{})".format(*core["at"]) in words if key == "mesh" else core["at"] is None)
+        for which in ("train", "test"):
+            assert f"{core[which]['sops']:,}" in words and f"{sum(core[which]['energy_pj'].values()) / 1000:,.3f}" in words
+
+
+@pytest.mark.parametrize("which", ["train", "test"])
+def test_sums_over_cores_are_those_of_the_layers(runs, which):
+    for key in ("parts", "mesh"):
+        (grid,) = network.core_grids(runs[key].summary, which)
+        columns = {column.heading: column for column in grid.columns}
+        assert number(columns["SOPs"].total) == runs[key].summary["totals"][which]["sops"]
+        if key == "mesh":
+            found = runs[key].summary["network"][which]
+            sent, received = (number(columns[f"packets\n{name}\n[1/tick]"].total) for name in ("sent", "received"))
+            assert sent == received == pytest.approx(found["packets"] / found["verdict"]["ticks"], abs=0.01)
+
+
+def test_what_bounded_ticks_adds_up(runs):
+    for which in ("train", "test"):
+        links, bounds = network.network_grids(runs["mesh"].summary, which)
+        assert number(bounds.columns[0].total) == runs["mesh"].summary["network"][which]["verdict"]["ticks"] and len(links.rows) == 10
+        assert all("[layer" in row for row in bounds.rows)
+
+
+def test_pages_without_cut_layers_and_meshes_have_nothing_about_them(pages):
+    for key, page in pages.items():
+        assert ("Core by core" in page) == (key in ("parts", "mesh"))
+        assert ("Network-on-chip" in page) == ("what bounded a tick" in page) == ("timing, inference" in page) == (key == "mesh")
+
+
+def test_comparison_has_rows_of_the_network_where_there_is_one(runs):
+    assert not {"mesh", "cores in use"} & set(compare_grid([runs["two"], runs["three"]]).rows)
+    grid = compare_grid([runs["mesh"], runs["two"]])
+    rows = {name: [column.cells[i] for column in grid.columns] for i, name in enumerate(grid.rows)}
+    assert rows["cores in use"] == ["6", "2"] and rows["mesh"] == ["4 x 2", "-"]
+    assert rows["inference hops [1/sample]"] == ["336", "-"]
+    assert rows["packet latency p50 / p99 / max [cycles]"] == ["2 / 21 / 21", "-"]
+    assert rows["largest safe tick rate, training / inference [Hz]"] == ["250,000 / 250,000", "- / -"]
+    assert rows["ticks that overran, training / inference"] == ["57,600 / 3,200", "- / -"]
+
+
+def test_a_mesh_that_only_evaluated(tmp_path):
+    def untrain(summary):
+        for part in [summary["totals"]["train"], *(part["train"] for name in ("layers", "cores") for part in summary[name])]:
+            zero(part)
+        empty = {"fifo_peaks": [], "busiest_links": [], "waiting_cores": [], "load": [[0] * 8 for _ in range(8)]}
+        verdict = {"ticks": 0, "longest_tick": 0, "max_tick_rate_hz": None, "overruns": 0, "bounds": {}, "tick_us": 3.5}
+        summary["network"]["train"].update(packets=0, hops=0, network_cycles=0, wait_cycles=0, verdict=verdict, **empty)
+
+    folder = make_run(tmp_path / "run", mesh=(4, 2), parts=2, tick_us=3.5)
+    edit(folder, untrain)
+    run = load_run(folder)
+    assert [name for name, _ in network.network_facts(run.summary)] == ["cores", "network, inference", "timing, inference"]
+    assert {"links", "latency"} <= {path.stem for path in make_plots(run)}
+    assert "250,000 Hz" in screen(run)
+
+
 def test_a_pipe_gets_more_than_80_columns_and_the_console_is_left_as_it_was(runs):
     console = Console(file=io.StringIO(), width=80)
     print_report(runs["two"], console)
@@ -116,7 +232,7 @@ def test_comparison_points_out_what_differs(runs, width):
         assert f"{run.summary['totals']['test']['energy_nj_per_sample']:,.3f}" in text
     flat = " ".join(text.split())
     assert "The data sets differ" in flat and "Substitute data in odd [x] $a$ <b>" in flat
-    assert "chips differ" not in flat and "energy tables differ" not in flat
+    assert "The chips differ" in flat and "energy tables differ" not in flat
     assert "differ" not in screen(compare_table([runs["two"], runs["three"]]))
 
 
@@ -128,7 +244,7 @@ def test_comparison_names_runs_of_one_name_by_their_folder(runs, tmp_path):
 
 @pytest.mark.parametrize("key", RUNS)
 def test_plots_are_pngs_of_a_sensible_size(runs, pages, key):
-    expected = PLOTS if key != "bare" else PLOTS[:-1]
+    expected = [name for name in PLOTS if name not in LACKING[key]]
     found = sorted(path.stem for path in runs[key].folder.glob("*.png"))
     assert found == sorted(expected)
     for name in expected:
@@ -144,7 +260,7 @@ def test_page_is_self_contained_and_complete(runs, pages, key):
     for target in re.findall(r"""(?:src|href)\s*=\s*["']?([^"'\s>]*)""", page):
         assert target.startswith("data:image/png;base64,")
     assert not re.search(r"<(script|link|iframe)|@import|url\(", page)
-    assert page.count("<img ") == (5 if key == "bare" else 6)
+    assert page.count("<img ") == len(PLOTS) - len(LACKING[key])
     cells = set(re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", page))
     for layer in summary["layers"]:
         assert layer["name"] in cells
@@ -168,7 +284,7 @@ def zero(counts):
 
 def test_a_run_that_only_evaluated_has_dashes_and_no_accuracy_plot(tmp_path):
     def untrain(summary):
-        for part in [summary["totals"]["train"], *(layer["train"] for layer in summary["layers"])]:
+        for part in [summary["totals"]["train"], *(part["train"] for name in ("layers", "cores") for part in summary[name])]:
             zero(part)
         summary["accuracy"].update(per_epoch=[], train_per_epoch=[])
 
@@ -241,8 +357,8 @@ FLAWS = {
     "binary": (lambda f: (f / "summary.json").write_bytes(b"\xff\xfe"), r"^\S+summary\.json: not readable as JSON, truncated .+" + AGAIN),
     "a list": (lambda f: (f / "summary.json").write_text("[]"), r"^\S+summary\.json: no 'format' number: not the summary of a run" + AGAIN),
     "newer": (
-        lambda f: edit(f, lambda s: s.update(format=2)),
-        r"^\S+summary\.json: format 2, this version reads 1; use the neurochip version that made it$",
+        lambda f: edit(f, lambda s: s.update(format=3)),
+        r"^\S+summary\.json: format 3, this version reads 2; use the neurochip version that made it$",
     ),
     "no key": (
         lambda f: edit(f, lambda s: s["layers"][1]["train"].pop("sops")),
@@ -269,6 +385,18 @@ FLAWS = {
     "half h5": (lambda f: truncate(f / "run.h5", 0.5), r"^\S+run\.h5: not readable as HDF5, truncated or corrupt \(.+\)" + AGAIN),
     "not h5": (lambda f: (f / "run.h5").write_text("x"), r"^\S+run\.h5: not readable as HDF5, truncated or corrupt \(.+\)" + AGAIN),
     "other h5": (other_run, r"^\S+run\.h5: not from the run that wrote summary\.json \(experiment_sha256 differs\)" + AGAIN),
+    "cores": (
+        lambda f: edit(f, lambda s: s["layers"][0].update(cores=2)),
+        r"^\S+: layers\[0\]\.cores is 2 but 1 cores are of it" + AGAIN,
+    ),
+    "sum of cores": (
+        lambda f: edit(f, lambda s: s["cores"][0]["test"].update(sops=1)),
+        r"^\S+: totals\.test\.sops is \d+ but the cores sum to \d+" + AGAIN,
+    ),
+    "no mesh": (
+        lambda f: edit(f, lambda s: s.update(network={"train": {}})),
+        r"^\S+: 'network' is there without 'chip\.mesh', or it without the network" + AGAIN,
+    ),
     "no raster": (without("raster/1/errors"), r"^\S+run\.h5: data set '/raster/1/errors' is missing" + AGAIN),
 }
 
@@ -280,6 +408,30 @@ def test_a_broken_run_is_refused_in_one_line(folder, flaw):
     with pytest.raises(NeurochipError, match=text) as caught:
         load_run(folder)
     assert "\n" not in str(caught.value)
+
+
+MESH_FLAWS = {
+    "no verdict": (
+        lambda s: s["network"]["test"].pop("verdict"),
+        r"^\S+: key 'network\.test\.verdict' is missing",
+    ),
+    "no place": (lambda s: s["cores"][1].update(at=None), r"^\S+: cores\[1\]\.at is None, the mesh is 4 x 2"),
+    "off": (lambda s: s["cores"][1].update(at=[0, 2]), r"^\S+: cores\[1\]\.at is \[0, 2\], the mesh is 4 x 2"),
+    "load": (
+        lambda s: s["network"]["train"]["load"].pop(),
+        r"^\S+: network\.train\.load must have a row of 6 numbers or more for each of 8 routers",
+    ),
+    "packets": (None, r"^\S+run\.h5: data set '/packets/test/latency' is missing"),
+}
+
+
+@pytest.mark.parametrize("flaw", MESH_FLAWS)
+def test_a_broken_run_of_a_mesh_is_refused_in_one_line(tmp_path, flaw):
+    folder = make_run(tmp_path / "run", mesh=(4, 2), reference=False)
+    change, text = MESH_FLAWS[flaw]
+    edit(folder, change) if change else without("packets/test/latency")(folder)
+    with pytest.raises(NeurochipError, match=text + AGAIN):
+        load_run(folder)
 
 
 def test_what_is_no_folder(tmp_path):

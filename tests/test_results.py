@@ -19,14 +19,19 @@ from neurochip.report.load import load_run
 SETS = ("train", "test")
 
 
-@pytest.fixture(scope="module", params=[(12, 3), (10, 6, 3), (3,)], ids=["two layers", "three layers", "one layer"])
+MESH = ("--set", "chip.preset=edge16", "--set", "mapping.hidden.cores=3", "--set", "chip.tick_us=9.0")
+RUNS = {"two layers": ((12, 3), ()), "three layers": ((10, 6, 3), ()), "one layer": ((3,), ()), "parts on a mesh": ((12, 3), MESH)}
+
+
+@pytest.fixture(scope="module", params=RUNS.values(), ids=RUNS.keys())
 def folder(request, tmp_path_factory):
     """A run directory."""
     path = tmp_path_factory.mktemp("results")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("neurochip.report.plots.make_plots", lambda run: [])
-        experiment = write_experiment(path, neurons=request.param)
-        assert neurochip("run", experiment, "--out", path / "run", "--set", "run.test_ticks=11", "--quiet").exit_code == 0
+        neurons, settings = request.param
+        experiment = write_experiment(path, neurons=neurons)
+        assert neurochip("run", experiment, "--out", path / "run", "--set", "run.test_ticks=11", *settings, "--quiet").exit_code == 0
     return path / "run"
 
 
@@ -62,14 +67,44 @@ def test_phases_add_up_to_their_layer(folder, which):
 def test_busy_cycles_are_counts_times_cycles_and_shares_add_up_to_the_chip(folder, which):
     with h5py.File(folder / "run.h5") as file:
         chip = Chip.model_validate_json(file.attrs["chip"])
-        layers = [file[f"layers/{i}/{which}"] for i in range(len(file["layers"]))]
-        counts, cycles = [layer["counts"][...] for layer in layers], [layer["cycles"][...] for layer in layers]
+        cores = [file[f"cores/{c}/{which}"] for c in range(len(file["cores"]))]
+        counts, cycles = [core["counts"][...] for core in cores], [core["cycles"][...] for core in cores]
         samples, ticks = file[f"samples/{which}"][...], file[f"samples/{which}"].attrs["ticks"]
-    for layer_counts, layer_cycles in zip(counts, cycles, strict=True):
-        assert (layer_counts.reshape(len(samples), -1) @ chip.cycle_vector() == layer_cycles[:, 1]).all()
+    for core_counts, core_cycles in zip(counts, cycles, strict=True):
+        assert (core_counts.reshape(len(samples), -1) @ chip.cycle_vector() == core_cycles[:, 1]).all()
     overhead = (chip.cycles_per_tick.network + chip.cycles_per_tick.barrier) * ticks * samples
     busy, chip_cycles = np.array([c[:, 1] for c in cycles]), np.array([c[:, 0] for c in cycles]).sum(axis=0)
-    assert (chip_cycles >= busy.max(axis=0) + overhead).all() and (chip_cycles <= busy.sum(axis=0) + overhead).all()
+    assert (chip_cycles >= busy.max(axis=0) + overhead).all()
+    assert chip.mesh or (chip_cycles <= busy.sum(axis=0) + overhead).all()
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_layers_are_the_sums_of_their_cores(folder, which):
+    summary = summary_of(folder)
+    for i, layer in enumerate(summary["layers"]):
+        cores = [core for core in summary["cores"] if core["layer"] == i]
+        assert len(cores) == layer["cores"] and sum(core["neurons"] for core in cores) == layer["neurons"]
+        for key, value in layer[which].items():
+            if isinstance(value, int) and key not in ("samples", "ticks"):
+                assert value == sum(core[which][key] for core in cores)
+        assert sum(layer[which]["energy_pj"].values()) == pytest.approx(sum(sum(core[which]["energy_pj"].values()) for core in cores))
+
+
+@pytest.mark.parametrize("which", SETS)
+def test_network_is_run_h5_counted(folder, which):
+    summary = summary_of(folder)
+    if summary["network"] is None:
+        assert summary["chip"]["mesh"] is None
+        return
+    found, total = summary["network"][which], summary["totals"][which]
+    with h5py.File(folder / "run.h5") as file:
+        packets = {key: array[...] for key, array in file[f"packets/{which}"].items()}
+    load = np.array(found["load"])
+    assert (packets["load"].reshape(load.shape) == load).all()
+    assert found["packets"] == load[:, 5].sum() == load[:, 4].sum() == packets["latency"].sum() and found["hops"] == load[:, :4].sum()
+    assert found["verdict"]["ticks"] == summary["layers"][0][which]["ticks"] == sum(found["verdict"]["bounds"].values())
+    assert found["verdict"]["cycles"] == total["cycles"] and found["wait_cycles"] == packets["waits"].sum()
+    assert found["verdict"]["max_tick_rate_hz"] == summary["chip"]["clock_mhz"] * 1e6 / found["verdict"]["longest_tick"]
 
 
 def test_summary_is_run_h5_summed_up(folder):
@@ -93,9 +128,13 @@ def test_summary_is_run_h5_summed_up(folder):
 def test_keys_are_those_documented(folder):
     """Every key of docs/run_format.md is there; load_run checks the types."""
     text = (ROOT / "docs" / "run_format.md").read_text(encoding="utf-8")
-    rows = re.findall(r"(?m)^\| (`[^|]+) \|", text.partition("## `summary.json`")[2].partition("## `run.h5`")[0])
-    names = [set(re.findall(r"`(\w+)[^`]*`", row)) for row in rows]
+    text, _, network = text.partition("## `summary.json`")[2].partition("## `run.h5`")[0].partition("`network.train` and")
+    names, of_network = (
+        [set(re.findall(r"`(\w+)[^`]*`", row)) for row in re.findall(r"(?m)^\| (`[^|]+) \|", part)] for part in (text, network)
+    )
     summary = load_run(folder).summary
+    if summary["network"]:
+        assert set().union(*of_network) | {"waiting_cores", "fifo_peaks"} == summary["network"]["test"].keys()
     at = next(i for i, row in enumerate(names) if "samples" in row)
     assert summary.keys() == set().union(*names[:at])
     assert set().union(*names[at:]) <= summary["layers"][0]["train"].keys()

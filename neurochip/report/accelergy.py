@@ -57,13 +57,15 @@ def export_accelergy(components: Iterable[Core], folder: str | Path, cycle_secon
 def export_run(run_folder: Path, folder: Path) -> list[Path]:
     """Write `train/` and `test/` below `folder`, each with the two files; return the paths. A set without samples is left out.
 
-    The totals are those of summary.json: energy_nj_per_sample x samples. Raises NeurochipError if the run cannot be read.
+    The totals are those of summary.json: energy_nj_per_sample x samples. Core `hidden/1` is `hidden_part1` there. Raises NeurochipError
+    if the run cannot be read.
     """
     run = load_run(run_folder)
     paths: list[Path] = []
     for part in ("train", "test"):
         cores, cycle_us = stored_cores(run.h5, part)
         if cores:
+            cores = [(name.replace("/", "_part"), *rest) for name, *rest in cores]  # a slash is no part of an Accelergy path
             paths += export_accelergy(cores, Path(folder) / part, cycle_us * 1.0e-6)
     return paths
 

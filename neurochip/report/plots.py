@@ -9,7 +9,7 @@ import numpy as np
 from neurochip.report.grids import SETS, decimals, per
 from neurochip.report.load import Run
 from neurochip.report.network_plots import draw_latency, draw_links
-from neurochip.report.style import DPI, LEGEND_BELOW, STYLE, layer_colour, named, new_figure, writing
+from neurochip.report.style import DPI, LEGEND_BELOW, layer_colour, named, new_figure, styled, writing
 
 # Tol's high-contrast set for phases, his muted set for components: safe for the colour-blind
 PHASE_COLOURS = {"forward": "#004488", "error": "#BB5566", "learn": "#DDAA33", "leakage": "#BBBBBB"}
@@ -26,12 +26,10 @@ def make_plots(run: Run) -> list[Path]:
 
     `links.png` and `latency.png` need a mesh, `gradient.png` a probe.
     """
-    from matplotlib import rc_context
-
     plots = {"accuracy": _accuracy, "spikes": _spikes, "energy": _energy, "links": draw_links, "latency": draw_latency}
     plots |= {"raster": _raster, "weights": _weights, "gradient": _gradient}
     paths = []
-    with rc_context(STYLE):
+    with styled():
         for name, draw in plots.items():
             figure = draw(run)
             if figure is not None:

@@ -34,6 +34,13 @@ def writing(path: Path) -> Iterator[None]:
         raise NeurochipError(f"{path}: cannot be written ({error.strerror}); make the folder writable or copy the run elsewhere") from error
 
 
+def styled():
+    """Return a context in which figures have this style."""
+    from matplotlib import rc_context
+
+    return rc_context(STYLE)
+
+
 def layer_colour(i: int) -> str:
     """Return the colour that layer i has in every plot."""
     return LAYER_COLOURS[i % len(LAYER_COLOURS)]

@@ -1,4 +1,4 @@
-"""`neurochip map`: which core holds what, where it sits and how full it is, as tables; before anything runs."""
+"""Which core holds what, where it sits and how full it is, as tables."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def show_map(setup: Setup, console: Console, out: str | None) -> None:
     print_grids(console, [layer_grid(mapping), core_grid(setup.chip, mapping)])
     console.print(Text(NOTE_MESH if setup.chip.mesh else f"{NOTE}."), width=console.width)
     if out:
-        from neurochip.report.placement_plot import draw_placement
+        from neurochip.placement.picture import draw_placement
 
         say(f"picture: {draw_placement(setup, mapping, Path(out))}")
 

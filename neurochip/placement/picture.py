@@ -8,7 +8,7 @@ from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.mapping import Mapping
 from neurochip.report.mesh_plot import Cell, draw_cores, in_row, inches, layer_legend, number_places, without_mesh
-from neurochip.report.style import DPI, STYLE, layer_colour, new_figure, writing
+from neurochip.report.style import DPI, layer_colour, new_figure, styled, writing
 
 KINDS = (".png", ".svg", ".pdf")
 MOST_NAMES = 40  # bars that are named, not numbered
@@ -16,11 +16,9 @@ MOST_NAMES = 40  # bars that are named, not numbered
 
 def draw_placement(setup: Setup, mapping: Mapping, path: Path) -> Path:
     """Draw the placement into the file and return it. NeurochipError for a kind of file it cannot be, or one that cannot be written."""
-    from matplotlib import rc_context
-
     if path.suffix.lower() not in KINDS:
         raise NeurochipError(f"--out {path}: a picture of kind {', '.join(KINDS)}; give it one of these endings")
-    with rc_context(STYLE):
+    with styled():
         figure = _figure(setup, mapping)
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)

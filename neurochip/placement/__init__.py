@@ -1,0 +1,1 @@
+"""`neurochip map`: where the layers of an experiment go, before anything runs."""
