@@ -42,7 +42,7 @@ def refused(result, pattern: str) -> None:
 SETTINGS = {
     "unknown key": ("run.epoch=1", r"\[run\] epoch: unknown key; did you mean 'epochs'\?"),
     "unknown table": ("rum.epochs=1", r"rum: unknown key; did you mean 'run'\?"),
-    "unknown layer key": ("network.layers.0.neuron=3", r"\[network\.layers\[0\]\] neuron: unknown key; did you mean 'neurons'\?"),
+    "unknown layer key": ("network.layers.0.neurns=3", r"\[network\.layers\[0\]\] neurns: unknown key; did you mean 'neurons'\?"),
     "unknown rule": ("rule.name=stdp", r"\[rule\] name = 'stdp': unknown learning rule; known: frozen, spike_backprop"),
     "unknown rule key": ("rule.learnrate=1", r"\[rule\] learnrate: unknown key of rule spike_backprop; did you mean 'learn_rate'\?"),
     "rule out of range": ("rule.learn_rate=7", r"\[rule\] learn_rate = 7: must be a number from 0 to 1"),
@@ -61,9 +61,9 @@ SETTINGS = {
         r"\[chip\] over reference\.toml: \[core\] weight_bits = 16 do not fit a word of word_bits = 8; lower .*",
     ),
     "memory": (
-        "chip.core.memory_words=100",
-        r"\[network\.layers\[0\]\] layer 'hidden': needs 192 words of synapse memory, chip reference has "
-        r"core\.memory_words = 100; use fewer weight_bits or neurons",
+        "chip.core.memory_words=50",
+        r"\[network\.layers\[0\]\] layer 'hidden': one neuron alone needs 64 words of synapse memory, chip reference has "
+        r"core\.memory_words = 50; .* a chip with core\.memory_words = 64",
     ),
     "ticks": (
         "run.ticks=4",
@@ -74,7 +74,16 @@ SETTINGS = {
         r"\[run\] ticks = 1: 2 layers with .* need at least 2 ticks; .*",
     ),
     "test ticks": ("run.test_ticks=2", r"\[run\] test_ticks = 2: 2 layers .* need at least 5 ticks; raise test_ticks or .*"),
-    "classes": ("network.layers.1.neurons=4", r"\[network\.layers\[1\]\] neurons = 4: the data has 3 classes, the output layer needs 3 .*"),
+    "classes": (
+        "network.layers.1.neurons=4",
+        r"\[network\.layers\[1\]\] neurons = 4: the data has 3 classes, the output layer needs .*neurons = 3",
+    ),
+    "mesh": ("chip.preset=edge16 chip.mesh.width=2", r"\[chip\] over edge16\.toml: n_cores = 16: a mesh of 2 x 4 has 8 places; enlarge it"),
+    "tick without a mesh": ("chip.tick_us=2.0", r"\[chip\] over reference\.toml: tick_us: only a chip with a \[mesh\] knows when .*"),
+    "cycles of a mesh": (
+        "chip.preset=edge16 chip.cycles_per_tick.network=4",
+        r"\[chip\] over edge16\.toml: \[cycles_per_tick\] network = 4: the \[mesh\] says how long packets take; 0",
+    ),
     "raster sample": ("record.raster_sample=40", r"\[record\] raster_sample = 40: must be below 40, the number of training samples"),
     "probe ticks": ("reference.probe_ticks=[1,0]", r"\[reference\.probe_ticks\[1\]\] = 0: should be greater than or equal to 1"),
     "chip key": ("chip.core.axons=3", r"\[chip\] over reference\.toml: \[core\] axons: unknown key; did you mean 'n_axons'\?"),
@@ -91,7 +100,8 @@ SETTINGS = {
 def test_bad_setting(case, made, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     setting, pattern = SETTINGS[case]
-    result = neurochip("run", made[0], "--out", tmp_path / "out", "--quiet", "--set", setting)
+    several = [part for one in setting.split(" ") for part in ("--set", one)]
+    result = neurochip("run", made[0], "--out", tmp_path / "out", "--quiet", *several)
     refused(result, rf"{re.escape(str(made[0]))} with --set: {pattern}")
     assert result.stdout == "" and not (tmp_path / "out").exists()
 

@@ -147,6 +147,13 @@ def test_your_own_images_are_read_for_their_shape(tmp_path):
     assert "npz: 8 x 8 inputs, 3 classes" in text and rows_of(text, "Cores")["hidden"].startswith("hidden all 12 neurons 64 6 %")
 
 
+def test_help_says_what_it_is_for():
+    assert " map " in neurochip("--help").stdout
+    text = " ".join(neurochip("map", "--help").stdout.split())
+    assert "Show on which cores the layers of experiment FILE go, and how full these are, without running it." in text
+    assert "--out PNG" in text and "--set TABLE.KEY=VALUE" in text
+
+
 def test_a_picture_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     result = neurochip("map", "mnist_local_bp", "--out", tmp_path / "file" / "map.png")
