@@ -225,7 +225,7 @@ REFUSED = {
     "a skip": (("--set", "network.layers=[{neurons=6},{neurons=5},{neurons=3,skip=['hidden']}]", "--set", "run.ticks=9"),
                r"\[network\.layers\[2\]\] layer 'output': skip = \['hidden'\]: the RTL's cores take spikes from the core before them"),
     "a leak": (("--set", "network.layers=[{neurons=6,neuron={model='lif',leak_shift=3}},{neurons=3}]"),
-               r"layer 'hidden': neuron\.model = 'lif': neurons with a memory are not in the RTL yet; use 'stochastic'"),
+               r"layer 'hidden': neuron\.model = 'lif': neurons with a memory are not in the RTL yet; .*neurochip\.cosim\.leaky"),
     "a memory": (("--set", "network.layers=[{neurons=6,neuron={model='if'}},{neurons=3}]"), r"layer 'hidden': neuron\.model = 'if': "),
 }  # fmt: skip
 

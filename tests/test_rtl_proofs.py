@@ -49,7 +49,7 @@ PROOFS = {
     "rng_next": parameters("KIND", *((generator.kind,) for generator in GENERATORS.values())),
     "rng_steps": parameters("KIND STEPS", *((generator.kind, steps) for generator in GENERATORS.values() for steps in (2, 16))),
     "link": parameters("BITS", (1,), (3,)),
-    "leaky": parameters("STATE_BITS ACC_BITS REST_BITS", (4, 6, 8), (6, 5, 1), (8, 10, 3), (10, 4, 2)),
+    "leaky": parameters("STATE_BITS ACC_BITS REST_BITS", (4, 6, 8), (6, 5, 1), (8, 10, 3), (16, 21, 8), (32, 32, 8)),
 }
 MUTANTS = {  # of which block: old text, new text, and with which parameters its proof must fail
     "saturating_add": [

@@ -96,7 +96,8 @@ def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
         if model.neuron.model != "stochastic":
             raise NotInRtl(
-                f"{where}: neuron.model = '{model.neuron.model}': neurons with a memory are not in the RTL yet; use 'stochastic'"
+                f"{where}: neuron.model = '{model.neuron.model}': neurons with a memory are not in the RTL yet; use 'stochastic', or "
+                f"compare the neuron itself with its RTL: python -m neurochip.cosim.leaky"
             )
         if n_cores > 1:
             raise NotInRtl(
