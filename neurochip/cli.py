@@ -223,11 +223,12 @@ def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None
 @click.option("--layer", required=True, metavar="NAME", help="The layer.")
 @click.option("--weight", required=True, metavar="I,J", help="Row (unit of the layer's sources, or tap) and neuron or feature map.")
 @click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
-def why(folder: str, layer: str, weight: str, sample: int | None) -> None:
+@click.option("--all", "is_all", is_flag=True, help="In all of the training, which is done again: long; needs the data, not [record].")
+def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) -> None:
     """List the spikes, error spikes and draws that changed one weight in the samples recorded in run directory RUN."""
     from neurochip import commands
 
-    commands.why(folder, layer, weight, sample)
+    commands.why(folder, layer, weight, sample, is_all)
 
 
 @main.command()

@@ -191,12 +191,31 @@ def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None
         console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
-def why(folder: str, layer: str, weight: str, sample: int | None) -> None:
+def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) -> None:
     """The history of one weight."""
-    from neurochip.why import why as explain
+    console, told, begun = _console(), Console(stderr=True), 0.0
 
-    console = _console()
-    for line in explain(Path(folder), layer, weight, sample):
+    def say(text: str) -> None:
+        told.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def on_sample(done: int, total: int) -> None:
+        nonlocal begun
+        begun = begun or time.monotonic()
+        if done in (min(500, total // 10 + 1), *(k * total // 10 for k in range(1, 10))):
+            left = (time.monotonic() - begun) / done * (total - done)
+            say(f"{done:,} of {total:,} samples, about {left / 60:.0f} min left")
+
+    if is_all and sample is not None:
+        raise NeurochipError("--all and --sample: leave one of them out")
+    if is_all:
+        from neurochip.why_all import why_all
+
+        lines = why_all(Path(folder), layer, weight, say, on_sample)
+    else:
+        from neurochip.why import why as explain
+
+        lines = explain(Path(folder), layer, weight, sample)
+    for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -14,7 +14,7 @@ from neurochip.mapping import Mapping, place
 from neurochip.network import INPUT, Layer
 from neurochip.observe import CERTAIN, UNKNOWN, Recording, copy_of
 from neurochip.record import chosen, load_recordings
-from neurochip.tables import axon_names, fields_of, weight_rows
+from neurochip.tables import Fields, axon_names, fields_of, weight_rows
 
 
 class Weight(NamedTuple):
@@ -51,19 +51,41 @@ def mapping_of(setup: Setup, recording: Recording) -> Mapping:
     return place(setup, tuple(json.loads(recording.facts["inputs"])), int(recording.facts["classes"]))
 
 
-def steps_of(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) -> Iterator[Step]:
-    """Every coincidence on a weight, in the order in which the rule met them."""
-    arrays, layer, at = recording.arrays, mapping.layers[weight.layer], f"layers/{weight.layer}/"
-    (c,) = (
+def core_of(mapping: Mapping, weight: Weight) -> int:
+    """The core whose memory the weight is in."""
+    (core,) = (
         c
         for c in mapping.cores_of(weight.layer)
         if copy_of(mapping, c) == weight.copy and mapping.cores[c].part.c0 <= weight.channel < mapping.cores[c].part.c1
     )
-    core, low = mapping.cores[c], -(1 << (mapping.cores[c].weight_bits - 1))
-    fields, names = fields_of(setup.chip, layer, core), axon_names(core)
-    row = int(np.flatnonzero(weight_rows(layer, core) == weight.row)[0])
+    return core
+
+
+class Where(NamedTuple):
+    """A weight in its core's memory, and what its core knows of addresses."""
+
+    core: int
+    row: int
+    fields: Fields
+    names: np.ndarray  # of axons
+    local: dict[int, int]  # location of the layer -> of the core
+
+
+def where_of(setup: Setup, mapping: Mapping, weight: Weight) -> Where:
+    """Find it."""
+    c, layer = core_of(mapping, weight), mapping.layers[weight.layer]
+    core = mapping.cores[c]
     local = {int(number): k for k, number in enumerate(core.part.location_numbers(layer.shape.width))}
-    arrived = {(int(tick), int(unit)) for tick, unit in arrays[at + "arrived"]}
+    row = int(np.flatnonzero(weight_rows(layer, core) == weight.row)[0])
+    return Where(c, row, fields_of(setup.chip, layer, core), axon_names(core), local)
+
+
+def steps_of(recording: Recording, where: Where, mapping: Mapping, weight: Weight) -> Iterator[Step]:
+    """Every coincidence on a weight, in the order in which the rule met them."""
+    arrays, layer, at = recording.arrays, mapping.layers[weight.layer], f"layers/{weight.layer}/"
+    c, row, fields, names, local = where
+    core, low = mapping.cores[c], -(1 << (mapping.cores[c].weight_bits - 1))
+    arrived = set(map(tuple, arrays[at + "arrived"].tolist()))
     value = int(arrays[at + "weight_before"][weight.copy, weight.row, weight.channel])
     decisions = arrays[at + "decisions"]
     for tick, _, location, _, sign, word, threshold, learned in decisions[
@@ -111,32 +133,34 @@ def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]
     setup = setup_of(facts)
     recordings = chosen(run, recordings, sample)
     mapping = mapping_of(setup, recordings[0])
-    one = parse(run, mapping, recordings[0], layer, weight)
+    shapes = [(mapping.tiles_of(one.index), one.rows, one.shape.channels) for one in mapping.layers]
+    one = parse(mapping, shapes, layer, weight)
+    _check_recorded(run, recordings[0], layer)
     for recording in recordings:
         yield from lines(recording, setup, mapping, one)
 
 
-def parse(run: Path, mapping: Mapping, recording: Recording, layer: str, text: str) -> Weight:
-    """The weight that a user named."""
+def parse(mapping: Mapping, shapes: list[tuple[int, int, int]], layer: str, text: str) -> Weight:
+    """The weight that a user named; shapes: (copies, rows, channels) of every layer."""
     names = [one.name for one in mapping.layers]
     if layer not in names:
         raise NeurochipError(f"--layer {layer}: no layer of that name{did_you_mean(layer, names)}")
-    index, recorded = names.index(layer), json.loads(recording.facts["recorded_layers"])
-    for key, wanted, there in (
-        *(("what", what, json.loads(recording.facts["what"])) for what in ("spikes", "errors", "weights")),
-        ("layers", layer, recorded),
-    ):
-        if wanted not in there:
-            raise NeurochipError(f"{run}: recorded without '{wanted}'; run it again with it in --set record.{key}=[...]")
-    copies, rows, channels = recording.arrays[f"layers/{index}/weight_before"].shape
+    copies, rows, channels = shapes[names.index(layer)]
     numbers = text.split(",")
     limits = [rows, channels, copies] if copies > 1 else [rows, channels]
-    wanted = "i,j,tile" if copies > 1 else "i,j"
     if len(numbers) != len(limits) or not all(n.strip().isdecimal() and int(n) < m for n, m in zip(numbers, limits, strict=True)):
         most = f"row 0 to {rows - 1}, neuron or feature map 0 to {channels - 1}" + (f", tile 0 to {copies - 1}" if copies > 1 else "")
-        raise NeurochipError(f"--weight {text}: must be {wanted} in layer '{layer}': {most}")
+        raise NeurochipError(f"--weight {text}: must be {'i,j,tile' if copies > 1 else 'i,j'} in layer '{layer}': {most}")
     row, channel, *copy = map(int, numbers)
-    return Weight(index, row, channel, copy[0] if copy else 0)
+    return Weight(names.index(layer), row, channel, copy[0] if copy else 0)
+
+
+def _check_recorded(run: Path, recording: Recording, layer: str) -> None:
+    there = json.loads(recording.facts["what"])
+    missing = [("what", what) for what in ("spikes", "errors", "weights") if what not in there]
+    missing += [("layers", layer)] if layer not in json.loads(recording.facts["recorded_layers"]) else []
+    for key, wanted in missing:
+        raise NeurochipError(f"{run}: recorded without '{wanted}'; run it again with it in --set record.{key}=[...]")
 
 
 def lines(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) -> Iterator[str]:
@@ -151,16 +175,17 @@ def lines(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) 
     old = now = int(arrays[at + "weight_before"][weight.copy, weight.row, weight.channel])
     ups = downs = lost = denied = met = 0
     by_tick: dict[int, int] = {}
-    for step in steps_of(recording, setup, mapping, weight):
+    steps = list(steps_of(recording, where_of(setup, mapping, weight), mapping, weight))
+    for step in steps:
         met += 1
         ups, downs = ups + max(step.new - step.old, 0), downs + max(step.old - step.new, 0)
         lost += step.learned == 1 and step.old == step.new
         denied += step.learned == 0
         now, by_tick[step.tick] = step.new, step.new
-        yield f"tick {step.tick:>4}: {_step_text(arrays, layer, mapping, weight, step)}"
+        yield f"tick {step.tick:>4}: {step_text(layer, mapping, weight, step, _origins(arrays, mapping, weight, step))}"
     changes = recorded_changes(recording, weight)
     final = changes[-1][2] if changes else old
-    if all(step.learned != UNKNOWN for step in steps_of(recording, setup, mapping, weight)):
+    if all(step.learned != UNKNOWN for step in steps):
         wrong = [tick for tick, _, new in changes if by_tick.get(tick) != new]
         if wrong or now != final:
             raise RuntimeError(f"weight {weight}: steps and memory differ at ticks {wrong}; this is a fault of the simulator")
@@ -175,15 +200,20 @@ def lines(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) 
     )
 
 
-def _step_text(arrays: dict[str, np.ndarray], layer: Layer, mapping: Mapping, weight: Weight, step: Step) -> str:
-    channels = layer.shape.channels
-    unit = step.location * channels + weight.channel
-    place = f" at ({step.location // layer.shape.width},{step.location % layer.shape.width})" if layer.is_conv else ""
-    rows = arrays[f"layers/{weight.layer}/errors_arrived"]
-    mine = rows[(rows[:, 0] == step.tick) & (rows[:, 1] == unit) & (rows[:, 4] == 1)]
-    origins = ", ".join(f"{'+' if sign > 0 else '-'} from {mapping.cores[core].name}" for _, _, sign, core, _ in mine.tolist())
+def _origins(arrays: dict[str, np.ndarray], mapping: Mapping, weight: Weight, step: Step) -> str:
+    """The error spikes that met an open gate, and the cores they came from."""
+    layer = mapping.layers[weight.layer]
     if layer.index == len(mapping.layers) - 1:
-        origins = "+ from the teacher" if step.sign > 0 else "- as the winner"
+        return "+ from the teacher" if step.sign > 0 else "- as the winner"
+    rows = arrays[f"layers/{weight.layer}/errors_arrived"]
+    unit = step.location * layer.shape.channels + weight.channel
+    mine = rows[(rows[:, 0] == step.tick) & (rows[:, 1] == unit) & (rows[:, 4] == 1)]
+    return ", ".join(f"{'+' if sign > 0 else '-'} from {mapping.cores[core].name}" for _, _, sign, core, _ in mine.tolist())
+
+
+def step_text(layer: Layer, mapping: Mapping, weight: Weight, step: Step, errors: str) -> str:
+    """A step in words."""
+    place = f" at ({step.location // layer.shape.width},{step.location % layer.shape.width})" if layer.is_conv else ""
     if step.learned == UNKNOWN:
         verdict = "word " + hex(step.word) if step.word != CERTAIN else "no draw"
     elif step.word == CERTAIN:
@@ -194,4 +224,4 @@ def _step_text(arrays: dict[str, np.ndarray], layer: Layer, mapping: Mapping, we
         result = f"{step.old} -> {step.new}" if step.old != step.new else f"{step.old}, lost at the rail"
     else:
         result = f"{step.old}, not learned" if step.learned == 0 else ""
-    return f"spike of {unit_text(layer, mapping, step.source)}; error {origins}{place}; {verdict}: {result}"
+    return f"spike of {unit_text(layer, mapping, step.source)}; error {errors}{place}; {verdict}: {result}"

@@ -33,7 +33,7 @@ from neurochip.replay import Replay
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus, of_images
 from neurochip.timeline import Column, Kind, Stage
-from neurochip.why import Weight, recorded_changes, steps_of, unit_text
+from neurochip.why import Weight, recorded_changes, steps_of, unit_text, where_of
 
 ALL = ("spikes", "errors", "potentials", "weights", "packets")
 
@@ -149,7 +149,8 @@ def check_why(recording: Recording, simulator: Simulator) -> tuple[int, int]:
             weight = Weight(i, row, channel, copy)
             value = start = int(recording.arrays[f"layers/{i}/weight_before"][copy, row, channel])
             after = {}
-            for step in steps_of(recording, simulator.setup, simulator.mapping, weight):
+            where = where_of(simulator.setup, simulator.mapping, weight)
+            for step in steps_of(recording, where, simulator.mapping, weight):
                 assert step.old == value and abs(step.new - step.old) <= 1
                 value = after[step.tick] = step.new
                 moved, lost = moved + (step.new != step.old), lost + (step.learned == 1 and step.new == step.old)

@@ -250,6 +250,47 @@ def test_why_lists_steps_that_add_up(run):
     assert seen > 4
 
 
+SMALL_KERNEL = 'network.layers=[{kind="conv", filters=3, kernel=3, pool=2, frac_bits=8}, {neurons=3, frac_bits=6}]'
+
+
+@pytest.mark.parametrize("sharing", ["per_unit", "rotated"])
+def test_a_whole_history_has_the_steps_of_the_recorded_sample(sharing, tmp_path, monkeypatch):
+    """A kernel with drawn pooling, cut into tiles, and a dense layer; draws in both."""
+    monkeypatch.setattr("neurochip.report.plots.make_plots", lambda run: [])
+    experiment = write_experiment(tmp_path, ticks=16, epochs=2, more=RECORD + "[mapping.conv1]\nrows = 2\n")
+    options = [SMALL_KERNEL, f"chip.rng.sharing={sharing}", "chip.n_cores=4", "rule.learn_rate=1e-3", "rule.error_gain=2"]
+    result = neurochip("run", experiment, "--out", tmp_path / "run", "--quiet", *(part for o in options for part in ("--set", o)))
+    assert (result.exit_code, result.output) == (0, "")
+    record, steps = record_of(tmp_path / "run", 0), 0
+    for i, (layer, weights) in enumerate((("conv1", ("0,0,0", "4,1,1", "8,2,0")), ("output", ("0,0", "13,2")))):
+        for weight in weights:
+            result = neurochip("why", tmp_path / "run", "--layer", layer, "--weight", weight, "--all")
+            assert result.exit_code == 0, result.output
+            *lines, total = result.stdout.splitlines()
+            row, channel, *copy = map(int, weight.split(","))
+            with h5py.File(tmp_path / "run" / "run.h5") as file:
+                ends = [file[f"layers/{i}/weight{suffix}"][(*copy, row, channel)] for suffix in ("_initial", "")]
+            assert f"weight {ends[0]} -> {ends[1]}, as in the run" in total and total.startswith("sum over 80 samples: ")
+            mine = [re.sub(r"error .*?( at|;)", r"error\1", line[len("epoch 2 sample 30 ") :]) for line in lines if " 2 sample 30 " in line]
+            one = neurochip("why", tmp_path / "run", "--layer", layer, "--weight", weight, "--sample", "30").stdout.splitlines()[1:-1]
+            assert mine == [re.sub(r"error .*?( at|;)", r"error\1", re.sub("tick +", "tick ", line)) for line in one]
+            steps += len(lines)
+    assert steps > 100 and len(record["layers/0/decisions"])
+
+
+def test_a_history_on_other_data_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("neurochip.report.plots.make_plots", lambda run: [])
+    experiment = write_experiment(tmp_path, epochs=1)
+    assert neurochip("run", experiment, "--out", tmp_path / "run", "--quiet").exit_code == 0
+    (data,) = tmp_path.glob("*.npz")
+    with np.load(data) as file:
+        arrays = dict(file)
+    arrays["x_train"] = 255 - arrays["x_train"]
+    np.savez(data, **arrays)
+    result = neurochip("why", tmp_path / "run", "--layer", "output", "--weight", "0,0", "--all")
+    assert result.exit_code == 2 and "trained again, the weights differ: other data" in result.stderr.splitlines()[-1]
+
+
 WRONG = {
     "layer": (["--layer", "hiden", "--weight", "0,0"], r"--layer hiden: no layer of that name; did you mean 'hidden'\?"),
     "row": (["--layer", "hidden", "--weight", "64,0"], r"--weight 64,0: must be i,j in layer 'hidden': row 0 to 63, .* 0 to 11"),
