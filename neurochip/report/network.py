@@ -92,15 +92,23 @@ def verdict_text(summary: dict[str, Any], verdict: dict[str, Any]) -> str:
     )
 
 
-def core_grids(summary: dict[str, Any], which: str) -> list[Grid]:
-    """Return a row per core: how full it is, and what it did in a set. Empty where every layer has a core to itself."""
+def core_grids(summary: dict[str, Any], which: str, most: int | None = None) -> list[Grid]:
+    """Return a row per core: how full it is, and what it did in a set. Empty where every layer has a core to itself.
+
+    Of more than `most` cores the busiest ones are shown, in their order and without totals.
+    """
     if not has_parts(summary):
         return []
     cores, total, network = summary["cores"], summary["totals"][which], ran(summary, which)
+    title, is_cut = "cores", most is not None and len(cores) > most
+    if is_cut:
+        title = f"the {most} busiest of {len(cores)} cores (all of them: report.html)"
+        busiest = sorted(range(len(cores)), key=lambda c: -cores[c][which]["busy_cycles"])[:most]
+        cores = [cores[c] for c in sorted(busiest)]
 
     def column(heading: str, value: Callable[[dict[str, Any]], float], text: Callable[[Any], str], has_total: bool = True) -> Column:
         values = [value(core) for core in cores]
-        return Column(heading, [text(v) for v in values], text(_total(values)) if has_total else "")
+        return Column(heading, [text(v) for v in values], text(_total(values)) if has_total and not is_cut else "")
 
     used = decimals(1)
     columns = [Column("at", [f"({core['at'][0]},{core['at'][1]})" for core in cores], is_text=True)] if summary["network"] else []
@@ -125,7 +133,7 @@ def core_grids(summary: dict[str, Any], which: str) -> list[Grid]:
         column("busy\n[% of\ncycles]", lambda core: 100 * per(core[which]["busy_cycles"], total["cycles"]), used, has_total=False),
         column("energy\n[nJ/\nsample]", lambda core: sum(core[which]["energy_pj"].values()) / 1000, decimals(3)),
     ]
-    return [Grid("cores", "core", [core["name"] for core in cores], columns)]
+    return [Grid(title, "core", [core["name"] for core in cores], columns)]
 
 
 def _total(values: list[Any]) -> Any:
@@ -175,7 +183,8 @@ def network_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("mesh", f"{mesh['width']} x {mesh['height']}" if mesh else "-"),
         ("inference packets [1/sample]", decimals(0)(per(network["packets"], samples)) if network else "-"),
         ("inference hops [1/sample]", decimals(0)(per(network["hops"], samples)) if network else "-"),
-        ("packet latency p50 / p99 / max [cycles]", " / ".join(count(n) for n in latency.values()) if latency else "-"),
-        ("largest safe tick rate, training / inference [Hz]", " / ".join(rates)),
-        ("ticks that overran, training / inference", " / ".join(overruns)),
+        ("packet latency p50/p99/max [cycles]", " / ".join(count(n) for n in latency.values()) if latency else "-"),
+        ("safe tick rate, training [Hz]", rates[0]),
+        ("safe tick rate, inference [Hz]", rates[1]),
+        ("overrun ticks, training / inference", " / ".join(overruns)),
     ]

@@ -10,6 +10,7 @@ from neurochip.report.mesh_plot import Cell, draw_cores, inches, layer_legend, n
 from neurochip.report.network import ran
 from neurochip.report.style import LEGEND_BELOW, named, new_figure
 
+MOST_BINS = 150
 SQUARE = 0.56  # of a place; links need the rest
 BESIDE = 0.13  # from the middle of a pair of opposite links to each of them
 STEPS = ((0, -1), (1, 0), (0, 1), (-1, 0))  # north, east, south, west, as in `load`
@@ -90,19 +91,22 @@ def draw_latency(run: Run):
         return None
     figure = new_figure(8, 4.8, named(run, "latency of packets"))
     axes = figure.subplots()
-    longest = 1
+    longest = max(1, *(network["latency_cycles"]["max"] for network in sets.values()))
+    step = -(-longest // MOST_BINS)
     for which, network in sets.items():
         histogram = run.array(f"packets/{which}/latency")
         cycles, (colour, dash) = network["latency_cycles"], LATENCY_COLOURS[which]
         last = min(cycles["max"], len(histogram) - 1)
-        percent = 100 * histogram[: last + 1] / max(1, histogram.sum())
+        binned = np.add.reduceat(histogram[: last + 1], np.arange(0, last + 1, step))
+        percent = 100 * binned / max(1, histogram.sum())
         text = f"{SETS[which].lower()}: p50 {count(cycles['p50'])}, p99 {count(cycles['p99'])}, max {count(cycles['max'])} cycles"
-        edges = np.arange(last + 2) - 0.5
+        edges = np.arange(len(binned) + 1) * step - 0.5
         axes.stairs(np.where(percent > 0, percent, np.nan), edges, color=colour, ls=dash, lw=2, label=text)
-        longest = max(longest, last)
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_major_formatter(lambda value, _: np.format_float_positional(value, trim="-"))
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
-    axes.set(xlim=(-0.5, longest + 0.9), xlabel="cycles from injection to ejection", ylabel="packets [%]")
-    figure.legend(**{**LEGEND_BELOW, "ncols": 2})
+    axes.set(
+        xlim=(-0.5, longest + 0.9), xlabel="cycles from injection to ejection", ylabel=f"packets [%], per {step} cycle{'s' * (step > 1)}"
+    )
+    figure.legend(**{**LEGEND_BELOW, "ncols": 1})
     return figure

@@ -16,6 +16,7 @@ from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
 
 WIDTH = 100  # a pipe or file has no width; rich would assume 80
+MOST_CORES = 32  # of more, the screen shows the busiest
 GAP = 3  # columns of padding and border that rich puts around a cell
 
 
@@ -38,7 +39,7 @@ def print_report(run: Run, console: Console) -> None:
             console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
             for table in _set_tables(run.summary, which, width):
                 console.print(table, "")
-            for grid in [*core_grids(run.summary, which), *network_grids(run.summary, which)]:
+            for grid in [*core_grids(run.summary, which, MOST_CORES), *network_grids(run.summary, which)]:
                 for part in _split(grid, width):
                     console.print(_table(part, f"{SETS[which]}: {part.title}"), "")
         console.print(Text(NOTE), width=min(width, WIDTH))
