@@ -68,7 +68,7 @@ class Timeline:
         facts, arrays = recording.facts, recording.arrays
         begins, lengths = (start + arrays["tick_cycles"][:, 0]).tolist(), arrays["tick_cycles"][:, 1].tolist()
         about = {key: facts[key] for key in ("epoch", "position", "sample", "label")}
-        name = f"sample {facts['position']} of epoch {facts['epoch']}"
+        name = f"sample {facts['position']}" + (f" of epoch {facts['epoch']}" if facts["epoch"] != "final" else ", trained chip")
         yield self._slice(name, "sample", CHIP, PHASES, begins[0], begins[-1] + lengths[-1], **about)
         for k, (begin, length) in enumerate(zip(begins, lengths, strict=True)):
             tick = facts["first"] + k

@@ -1,6 +1,8 @@
 """[record]: which training samples are recorded, when, and where recordings are until the run is complete."""
 
 import json
+import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from neurochip.results import write_atomically
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus
 
-NAME = "recorded.npz"  # beside the checkpoint, for a run that is resumed
+NAME = "recorded_{}.npz"  # beside the checkpoint, for a run that is resumed
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 AGAIN = "record a sample with --set record.samples=[0] --set record.epoch=1"
 
 
@@ -25,12 +28,13 @@ class Recorder:
         self.model, setup = simulator.setup.experiment.record, simulator.setup
         self.where = f"{setup.where}: [record]"
         names = [layer.name for layer in simulator.mapping.layers]
+        self.samples = list(dict.fromkeys(self.model.samples))
         self._check(epochs, names)
         self.first, self.last = self.model.ticks or (0, setup.experiment.run.ticks - 1)
         self.layers = [names.index(name) for name in names if name in (self.model.layers or names)]
         self.recordings: dict[int, Recording] = {}
         self.pending: tuple[int, Replay] | None = None
-        self.path: Path | None = None
+        self.folder: Path | None = None
         self.identity = ""
 
     def _check(self, epochs: int, names: list[str]) -> None:
@@ -48,24 +52,22 @@ class Recorder:
         if model.ticks and not model.ticks[0] <= model.ticks[1] < ticks:
             raise NeurochipError(f"{self.where} ticks = {list(model.ticks)}: must be [first, last] with 0 <= first <= last <= {ticks - 1}")
 
-    def resume(self, folder: Path, identity: str) -> None:
-        """Recordings of the same run that an earlier process made, and where to keep those that follow."""
-        self.path, self.identity = folder / NAME, identity
-        if not self.model.samples or not self.path.exists():
-            return
-        try:
-            with np.load(self.path, allow_pickle=False) as file:
-                content = json.loads(str(file["content"]))
-                found = {
-                    int(key): Recording(facts, {name: file[f"{key}/{name}"] for name in names})
-                    for key, (facts, names) in content["recordings"].items()
-                }
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise NeurochipError(f"{self.path}: damaged ({error}); delete it and {folder / 'checkpoint.npz'} to start again") from None
-        self.recordings = found if content["identity"] == identity else {}
+    def resume(self, folder: Path, identity: str, epoch: int, position: int) -> None:
+        """Keep recordings in the run's folder; of a run that goes on at that position, what was recorded is there."""
+        self.folder, self.identity = folder, identity
+        for number, sample in enumerate(self.samples if self.model.epoch != "final" else ()):
+            if (int(self.model.epoch) - 1, sample) < (epoch, position):
+                path = folder / NAME.format(number)
+                try:
+                    self.recordings[number] = read(path, identity)
+                except UNREADABLE as error:
+                    raise NeurochipError(
+                        f"{path}: the record of a sample that has been learned is missing or damaged ({type(error).__name__}: {error}); "
+                        f"start again with another --out"
+                    ) from None
 
     def _watched(self, epoch: int) -> list[int]:
-        return sorted(set(self.model.samples)) if self.model.epoch == epoch + 1 else []
+        return sorted(self.samples) if self.model.epoch == epoch + 1 else []
 
     def stops(self, epoch: int) -> list[int]:
         """Positions at which training of an epoch (the first is 0) must pause: before and after each recorded sample."""
@@ -80,8 +82,10 @@ class Recorder:
         if position in self._watched(epoch):
             sample = int(self.simulator.order(epoch, len(self.labels))[position])
             facts = {"epoch": epoch + 1, "position": position, "sample": sample}
-            self.pending = position, self._record(self.model.samples.index(position), epoch, sample, facts)
-            self._save()
+            number = self.samples.index(position)
+            self.pending = position, self._record(number, epoch, sample, facts)
+            if self.folder:
+                write(self.folder / NAME.format(number), self.identity, self.recordings[number])
 
     def _record(self, number: int, epoch: int, sample: int, facts: dict[str, Any], is_final: bool = False) -> Replay:
         one, label = self.stimulus.take(slice(sample, sample + 1)), int(self.labels[sample])
@@ -93,27 +97,38 @@ class Recorder:
     def finish(self, epochs: int) -> list[Recording]:
         """All recordings, in the order of `samples`; those of the trained chip are made now."""
         if self.model.epoch == "final":
-            for number, sample in enumerate(self.model.samples):
+            for number, sample in enumerate(self.samples):
                 facts = {"epoch": "final", "position": sample, "sample": sample}
                 self._record(number, max(epochs - 1, 0), sample, facts, is_final=True)
         return [self.recordings[number] for number in sorted(self.recordings)]
 
     def clean(self) -> None:
         """The run is complete and its recordings are in run.h5."""
-        if self.path:
-            self.path.unlink(missing_ok=True)
+        for number in range(len(self.samples) if self.folder else 0):
+            (self.folder / NAME.format(number)).unlink(missing_ok=True)  # type: ignore[operator]
 
-    def _save(self) -> None:
-        if self.path is None:
-            return
-        content = {"identity": self.identity, "recordings": {n: (one.facts, list(one.arrays)) for n, one in self.recordings.items()}}
-        arrays: dict[str, Any] = {f"{n}/{name}": array for n, one in self.recordings.items() for name, array in one.arrays.items()}
 
-        def write(part: Path) -> None:
-            with open(part, "wb") as handle:
-                np.savez_compressed(handle, content=np.array(json.dumps(content)), **arrays)
+def write(path: Path, identity: str, recording: Recording) -> None:
+    """Keep one recording."""
+    content = json.dumps({"identity": identity, "facts": recording.facts})
+    arrays: dict[str, Any] = recording.arrays
 
-        write_atomically(self.path, write)
+    def write_part(part: Path) -> None:
+        with open(part, "wb") as handle:
+            np.savez_compressed(handle, content=np.array(content), **arrays)
+
+    write_atomically(path, write_part)
+
+
+def read(path: Path, identity: str) -> Recording:
+    """A recording that was kept."""
+    if not zipfile.is_zipfile(path):  # np.load would leave it open
+        raise ValueError("not there, not an .npz file, or cut off")
+    with np.load(path, allow_pickle=False) as file:
+        content = json.loads(str(file["content"]))
+        if content["identity"] != identity:
+            raise ValueError("it belongs to another run")
+        return Recording(content["facts"], {name: file[name] for name in file.files if name != "content"})
 
 
 def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:

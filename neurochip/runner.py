@@ -82,7 +82,7 @@ class Runner:
             if self.position != Position():
                 self.say(f"resuming after {self.position.epoch} epochs and {self.position.sample:,} samples")
             self.twin_start = checkpoint.twin_arrays(self.reference)
-            self.recorder.resume(self.folder, self.identity)
+            self.recorder.resume(self.folder, self.identity, self.position.epoch, self.position.sample)
             self._save()  # says whose folder this is, and whether it can be written, before hours of work
             with Progress(self.console, self.quiet) as progress, ThreadPoolExecutor(1) as twin_thread:
                 while self.position.epoch < self.epochs:

@@ -252,7 +252,7 @@ def test_a_recorded_run_is_the_same_run(tmp_path, no_plots):  # noqa: F811
         if key not in ("/@experiment", "/@experiment_sha256"):
             assert np.array_equal(value, with_record[key]), key
     assert [with_record[f"record/{n}@position"] for n in range(2)] == [30, 7]
-    assert not (tmp_path / "recorded" / "recorded.npz").exists()
+    assert not list((tmp_path / "recorded").glob("recorded*"))
 
 
 def test_a_resumed_run_has_its_records(tmp_path, no_plots, monkeypatch):  # noqa: F811
@@ -262,6 +262,11 @@ def test_a_resumed_run_has_its_records(tmp_path, no_plots, monkeypatch):  # noqa
         die_at(patch, 4, "moved")
         with pytest.raises(Killed):
             neurochip("run", experiment, "--out", tmp_path / "cut", "--quiet")
+    kept = (tmp_path / "cut" / "recorded_0.npz").read_bytes()
+    (tmp_path / "cut" / "recorded_0.npz").write_bytes(kept[:-100])
+    result = neurochip("run", experiment, "--out", tmp_path / "cut", "--quiet", "--resume")
+    assert result.exit_code == 2 and "recorded_0.npz: the record of a sample that has been learned is missing or damaged" in result.stderr
+    (tmp_path / "cut" / "recorded_0.npz").write_bytes(kept)
     run(experiment, tmp_path / "cut", "--resume")
     whole, cut = contents(tmp_path / "whole" / "run.h5"), contents(tmp_path / "cut" / "run.h5")
     assert whole.keys() == cut.keys() and any(key.startswith("record/1/") for key in cut)
@@ -295,6 +300,15 @@ WRONG = {
     "ticks": ("record.ticks=[2,8]", r"ticks = \[2, 8\]: must be \[first, last\] with 0 <= first <= last <= 7"),
     "what": ("record.what=['sounds']", r".*what.*"),
 }
+
+
+def test_a_run_that_does_not_train_records_the_chip_as_it_is(tmp_path, no_plots):  # noqa: F811
+    experiment = write_experiment(tmp_path, epochs=0, more="[record]\nsamples = [1, 1]\n")
+    result = neurochip("run", experiment, "--out", tmp_path / "run", "--quiet")
+    assert result.exit_code == 2 and "epoch = 1: this run does not train; use epoch = 'final'" in result.stderr
+    run(experiment, tmp_path / "run", "--set", "record.epoch=final")
+    with h5py.File(tmp_path / "run" / "run.h5") as file:
+        assert list(file["record"]) == ["0"] and len(file["record/0/layers/0/spikes"])
 
 
 @pytest.mark.parametrize("key", WRONG)
