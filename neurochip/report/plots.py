@@ -167,11 +167,13 @@ def _raster(run: Run):
     for i, (axes, layer) in enumerate(zip(panels[1:], layers, strict=True)):
         spikes, errors = run.array(f"raster/{i}/spikes"), run.array(f"raster/{i}/errors")
         thickness = 1.0 if layer["neurons"] > 40 else 3.0
+        is_dense = len(errors) > 40 * ticks  # then white edges would hide what lies close together
         axes.scatter(spikes[:, 0], spikes[:, 1], s=dash, marker="_", color="#333333", linewidths=thickness, label="spike")
         for sign, colour, marker, name in ((1, PLUS, "^", "error spike +"), (-1, MINUS, "v", "error spike -")):
             chosen = errors[errors[:, 2] * sign > 0]
-            beside = chosen[:, 0] + 0.32  # not on top of the spikes of the same tick
-            axes.scatter(beside, chosen[:, 1], s=44, marker=marker, facecolor=colour, edgecolor="white", linewidths=0.5, label=name)
+            beside = chosen[:, 0] + 0.32 - 0.08 * sign * is_dense  # not on top of the spikes of the same tick
+            style = {"s": 14, "linewidths": 0} if is_dense else {"s": 44, "linewidths": 0.5}
+            axes.scatter(beside, chosen[:, 1], marker=marker, facecolor=colour, edgecolor="white", label=name, **style)
         axes.set_title(f"{layer['name']}: {len(spikes):,} spikes, {len(errors):,} error spikes", loc="left")
         axes.set_ylabel("neuron")
     for axes, size in zip(panels, sizes, strict=True):
@@ -235,12 +237,10 @@ def _gradient(run: Run):
             axes.plot(probe["ticks"], layer[key], marker="os^Dv"[i % 5], lw=2, color=layer_colour(i), label=layer["name"])
     cosine.set(title="Direction: 1 is the exact gradient", ylabel="cosine")
     bias.set(title="Bias: 0 is none", ylabel="bias")
-    bias.axhline(0, color="#555555", lw=1)
-    cosine.axhline(1, color="#555555", lw=1)
-    for axes in (cosine, bias):
+    for axes, ideal in ((cosine, 1), (bias, 0)):
+        axes.axhline(ideal, color="#555555", lw=1)
         _doubling(axes, probe["ticks"])
-    handles, labels = cosine.get_legend_handles_labels()
-    figure.legend(handles, labels, **LEGEND_BELOW)
+    figure.legend(*cosine.get_legend_handles_labels(), **LEGEND_BELOW)
     return figure
 
 
