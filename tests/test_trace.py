@@ -55,13 +55,13 @@ def whole_ns(us: float) -> int:
 
 
 def tracks_of(events: list[dict]) -> dict:
-    """(pid, tid) -> slices (begin, end, event) in order, outer ones first."""
+    """(pid, tid) -> slices (begin, end, event) by begin, of one begin as in the file: viewers take the first for the outer one."""
     tracks = defaultdict(list)
     for event in events:
         if event["ph"] == "X":
             begin = whole_ns(event["ts"])
             tracks[event["pid"], event["tid"]].append((begin, begin + whole_ns(event["dur"]), event))
-    return {key: sorted(slices, key=lambda s: (s[0], -s[1])) for key, slices in tracks.items()}
+    return {key: sorted(slices, key=lambda s: s[0]) for key, slices in tracks.items()}
 
 
 def test_events_have_what_the_format_asks_for(run):
