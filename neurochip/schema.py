@@ -35,7 +35,7 @@ def experiment_schema() -> dict[str, Any]:
         table["properties"][key] = what
     for owner in (rule, table):
         owner["additionalProperties"] = False
-    for name in ("CoreModel", "RngModel", "CyclesPerTick"):
+    for name in ("CoreModel", "RngModel", "CyclesPerTick", "MeshModel"):
         definitions[name].pop("required", None)  # an override gives single keys
     definitions["EnergyModel"]["properties"]["table"]["examples"] = [name for name, _ in available_tables()]
     return schema | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "neurochip experiment"}
