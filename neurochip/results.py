@@ -249,7 +249,7 @@ def _for_tiles(where: str, path: Path, mapping: Mapping, i: int, weight: np.ndar
     tiles = mapping.tiles_of(i)
     if len(weight) not in (1, tiles):
         raise NeurochipError(
-            f"{where}: [network] weights = '{path}': layer '{mapping.layers[i].name}' has {len(weight)} copies of its kernel, one per tile, "
+            f"{where}: [network] weights = '{path}': layer '{mapping.layers[i].name}' has {len(weight)} copies of its kernel, one a tile, "
             f"here it is cut into {tiles} tiles; cut it alike"
         )
     return (weight, bias) if len(weight) == tiles else (weight.repeat(tiles, axis=0), bias.repeat(tiles, axis=0))

@@ -87,7 +87,7 @@ def _pairs(layer: Layer, place: Placement) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 class Links(NamedTuple):
-    """Ways between cores. A core whose units all go to the same cores has a route to each of them, else each unit has targets of its own."""
+    """Ways between cores. A core whose units all go to the same cores has a route to each, else each unit has targets of its own."""
 
     route: np.ndarray  # int64 (routes, Route), by the core that sends, then by the one that receives
     first: np.ndarray  # int64 (cores + 1,) where each core's routes begin
