@@ -20,7 +20,8 @@ from neurochip.core import rules
 from neurochip.experiment import Experiment
 from neurochip.mapping import Mapping
 from neurochip.network import Layer
-from neurochip.reference_network import NetworkTwin, count_correct_network, make_network_twin, train_network
+from neurochip.reference_kernels import NetworkTwin, count_correct_network, train_network
+from neurochip.reference_network import make_network_twin
 
 
 class Twin(NamedTuple):

@@ -12,11 +12,11 @@ from numba import config, njit
 from neurochip import host_random
 from neurochip.build import aligned, gumbel_table
 from neurochip.core import encoder, memory, rng, soma
-from neurochip.core.engine import share_cycles
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import GENERATORS, Sharing
 from neurochip.core.rules import spike_backprop
 from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, CoreState, P, Queue, Synapses
+from neurochip.core.timing import share_cycles
 from neurochip.core.vector import LANES, add_rows, compress
 
 SIXTEEN_BITS = [name for name, generator in GENERATORS.items() if generator.bits == 16]
@@ -507,7 +507,7 @@ def test_shares_add_up_to_the_ticks(ticks, n, overhead):
     chip = chip_of(cycles=np.zeros((n, 2), np.int64))
     for busy in ticks:
         before = chip.cycles[:, 0].copy()
-        _share_cycles(chip, np.array(busy[:n]), overhead)
+        _share_cycles(chip.cycles, np.array(busy[:n]), overhead)
         share = chip.cycles[:, 0] - before
         assert share.sum() == max(busy[:n]) + overhead
         assert all(share[a] <= share[b] for a in range(n) for b in range(n) if busy[a] < busy[b])
@@ -522,6 +522,6 @@ def test_shares_add_up_to_the_ticks(ticks, n, overhead):
 def test_shares_by_hand(busy, overhead, share):
     """The first example of each kind: alone; alike; half of 4 and then 6 alone; a remainder goes to the slowest, the lowest of equals."""
     chip = chip_of(cycles=np.zeros((len(busy), 2), np.int64))
-    _share_cycles(chip, np.array(busy), overhead)
+    _share_cycles(chip.cycles, np.array(busy), overhead)
     assert sum(share) == max(busy) + overhead
     assert chip.cycles[:, 0].tolist() == share

@@ -18,7 +18,8 @@ from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup, load_setup
 from neurochip.mapping import Mapping, place
 from neurochip.reference import Reference, Twin, learn_rates
-from neurochip.reference_network import count_correct_network, exact_gradient, make_network_twin
+from neurochip.reference_kernels import count_correct_network
+from neurochip.reference_network import exact_gradient, make_network_twin
 from neurochip.simulator import Simulator
 
 FINE = {"weight_bits": 16, "frac_bits": 12}

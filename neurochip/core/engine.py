@@ -9,12 +9,13 @@ import numpy as np
 from numba import njit, types
 
 from neurochip.core import rng
-from neurochip.core.borrow import borrow
+from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.encoder import encode, load_input, take_events
-from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.events import N_EVENTS
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.leaky import fire_with_memory
+from neurochip.core.learning import learn
 from neurochip.core.noc_totals import NocTotal, route_tick
 from neurochip.core.packets import (
     TRAFFIC,
@@ -29,7 +30,9 @@ from neurochip.core.packets import (
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
-from neurochip.core.state import N_COUNTS, Model, P, Queue, Synapses, Trace, core_view
+from neurochip.core.state import N_COUNTS, Model, P, Queue, core_view
+from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
+from neurochip.core.tracing import record_tick
 
 RUN_SAMPLES = types.void(
     CHIP_STATE,
@@ -54,145 +57,6 @@ class Run(IntEnum):
     TEACH = 3  # 1: teacher and error spikes
     TEACH_FROM = 4  # first tick in which the output core has input from every layer
     MESH = 5  # 1: packets travel over the network, which takes its time
-
-
-@kernel
-def share_cycles(chip, busy, idle):
-    """Add one tick's cycles: the tick lasts as long as its slowest core, plus `idle` cycles of network and barrier.
-
-    Every cycle is shared equally by the cores still working in it (a remainder goes to the slowest), so the shares add up exactly.
-    """
-    n_cores, done, slowest = busy.shape[0], 0, 0
-    for c in range(n_cores):
-        slowest = c if busy[c] > busy[slowest] else slowest
-        chip.cycles[c, 1] += busy[c]
-    while done < busy[slowest]:
-        level, working = busy[slowest], 0
-        for c in range(n_cores):
-            if busy[c] > done:
-                level = min(level, busy[c])
-                working += 1
-        add_share(chip.cycles, busy, done, level - done, working, slowest)
-        done = level
-    add_share(chip.cycles, busy, -1, idle, n_cores, slowest)
-
-
-@kernel
-def add_share(cycles, busy, above, amount, n, slowest):
-    """Share `amount` cycles among the n cores that are busy for more than `above` cycles."""
-    share = amount // n if n > 1 else 0
-    if n > 1:
-        for c in range(busy.shape[0]):
-            cycles[c, 0] += share if busy[c] > above else 0
-    cycles[slowest, 0] += amount - share * n
-
-
-@kernel
-def learn(core, rule_param, on_error):
-    """Phase 6: hand the rule what this core knows of this tick; every own error spike takes one decision, whatever the rule makes of it."""
-    n = core.queue[Queue.OWN_ERRORS]
-    if n > 0:
-        core.counts[Phase.LEARN * N_EVENTS + Event.LEARN_DECISION] += n
-        if core.param[P.SHARED]:
-            learn_by_location(core, rule_param, on_error, n)
-        else:
-            on_error(
-                synapses(core, 0, n),
-                rule_param,
-                borrow(core.axons, 0, (core.queue[Queue.SPIKES],)),
-                borrow(core.own_neurons, 0, (n,)),
-                borrow(core.own_signs, 0, (n,)),
-            )
-
-
-@kernel
-def synapses(core, first, n):
-    """What a rule is handed, with scratch for n own errors."""
-    return Synapses(
-        core.param,
-        core.rng_param,
-        core.counts,
-        core.weight,
-        core.bias,
-        core.rng_learn,
-        borrow(core.learners, first, (n,)),
-        borrow(core.steps, first, (n,)),
-    )
-
-
-@kernel
-def learn_by_location(core, rule_param, on_error, n):
-    """Shared rows: location by location, with the rows that were added there in this tick."""
-    first, stride, room = 0, core.param[P.STRIDE], core.row_list.shape[1]
-    while first < n:
-        at, end = core.own_neurons[first] // stride, first
-        while end < n and core.own_neurons[end] // stride == at:
-            core.own_channels[end] = core.own_neurons[end] - at * stride
-            end += 1
-        on_error(
-            synapses(core, first, end - first),
-            rule_param,
-            borrow(core.row_list, at * room, (int(core.row_count[at]),)),
-            borrow(core.own_channels, first, (end - first,)),
-            borrow(core.own_signs, first, (end - first,)),
-        )
-        first = end
-
-
-@outlined
-def record(chip, tick, core_number, units, signs, n):
-    """Append the first n units to the trace while it has room; without signs they are spikes."""
-    for k in range(n):
-        row = chip.traced[0]
-        if row < chip.trace.shape[0]:
-            chip.trace[row, Trace.TICK] = tick
-            chip.trace[row, Trace.CORE] = core_number
-            chip.trace[row, Trace.UNIT] = units[k]
-            chip.trace[row, Trace.SIGN] = signs[k] if signs.shape[0] else 0
-            chip.traced[0] = row + 1
-
-
-@outlined
-def record_tick(chip, tick, pixels):
-    """Append a whole tick: the encoders' spikes, every core's spikes and the error spikes it learns from."""
-    no_signs, fired, units = np.empty(0, np.int32), np.zeros(pixels, np.uint8), np.zeros(max(pixels, chip.learners.shape[0]), np.int32)
-    for c in range(chip.param.shape[0]):
-        core = core_view(chip, c, tick & 1)
-        for k in range(core.queue[Queue.SPIKES] if core.param[P.IS_FIRST] else 0):
-            fired[core.axon_name[core.axons[k]]] = 1
-    n = 0
-    for i in range(pixels):
-        units[n] = i
-        n += fired[i]
-    record(chip, tick, -1, units, no_signs, n)
-    for c in range(chip.param.shape[0]):
-        core = core_view(chip, c, tick & 1)
-        record(chip, tick, c, core.sent, no_signs, core.queue[Queue.SENT])
-        for e in range(core.queue[Queue.OWN_ERRORS]):
-            units[e] = core.slot_unit[core.own_neurons[e]]
-        record(chip, tick, c, units, core.own_signs, core.queue[Queue.OWN_ERRORS])
-
-
-@kernel
-def cycles_of(chip, counts, begin, end):
-    """Cycles of the counters begin .. end - 1: counts x cycles per event."""
-    total = 0
-    for e in range(begin, end):
-        total += counts[e] * chip.cycles_per_event[e]
-    return total
-
-
-@kernel
-def worked(chip, c, core, n_live, settled):
-    """Cycles of core c so far in this tick: those of the first n_live counters, which can change, and of the others, which cannot."""
-    return cycles_of(chip, core.counts, 0, n_live) + settled[c] - chip.cycles[c, 1]
-
-
-@kernel
-def finish_tick(chip, c, core, n_live, settled, busy):
-    """Count the barrier and time the core's tick."""
-    core.counts[Phase.FORWARD * N_EVENTS + Event.BARRIER] += 1
-    busy[c] = worked(chip, c, core, n_live, settled)
 
 
 @kernel
@@ -270,12 +134,13 @@ def run_samples(chip, traffic, run, on_error, jump, pixels, event_rows, event_ax
     event_axons int32 [event_rows[r] : event_rows[r + 1]], r = sample * ticks + tick, ascending; the encoder and its generators then rest.
     labels int32 (n,); votes int32 (n, classes), the read-out registers.
     """
+    chip, traffic = borrow_all(chip), borrow_all(traffic)  # handing them to a phase would otherwise count references to every array
     has_events, has_mesh, n_inputs = event_rows.shape[0] > 1, run[Run.MESH] != 0, pixels.shape[1]
     n_cores = chip.param.shape[0]
     busy, settled, n_lit = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     n_live = N_COUNTS if run[Run.TEACH] else N_EVENTS  # without a teacher only the forward phase counts
     for c in range(n_cores):
-        settled[c] = cycles_of(chip, chip.counts[c], n_live, N_COUNTS)
+        settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
     for s in range(pixels.shape[0]):
         begin_sample(chip, pixels[s], has_events, n_lit)
         for tick in range(run[Run.TICKS]):
@@ -295,12 +160,12 @@ def run_samples(chip, traffic, run, on_error, jump, pixels, event_rows, event_ax
                 forward_sums(core)
                 if core.queue[Queue.OWN_ERRORS] > 0 and not core.param[P.IS_FIRST]:
                     sum_errors_back(core)
-                    begun = worked(chip, c, core, n_live, settled) if has_mesh else 0
+                    begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
                     error_fire(core, chip.units)
                     deliver_errors(chip, core, parity)
                     if has_mesh:
                         offer_errors(chip, traffic, core, begun)
-                begun = worked(chip, c, core, n_live, settled) if has_mesh else 0
+                begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
                 if c == n_cores - 1:
                     winner = fire_winner(core, chip.gumbel)
                     if has_mesh:
@@ -317,8 +182,8 @@ def run_samples(chip, traffic, run, on_error, jump, pixels, event_rows, event_ax
                     receive_errors(core, parity)
                 if learning:
                     learn(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), on_error)
-                finish_tick(chip, c, core, n_live, settled, busy)
-            share_cycles(chip, busy, time_tick(chip, traffic, busy) if has_mesh else chip.cycles_per_tick[0])
+                finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
+            share_cycles(chip.cycles, busy, time_tick(chip, traffic, busy) if has_mesh else chip.cycles_per_tick[0])
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, n_inputs)
         if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT and not has_events:

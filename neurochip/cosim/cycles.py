@@ -10,15 +10,17 @@ from enum import IntEnum
 import numpy as np
 from numba import njit, types
 
-from neurochip.core.borrow import borrow
+from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel
-from neurochip.core.engine import Run, finish_tick, learn, share_cycles
+from neurochip.core.engine import Run
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import CHIP_STATE, HOOK
+from neurochip.core.learning import learn
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.state import N_COUNTS, P, Queue, core_view
+from neurochip.core.timing import finish_tick, share_cycles
 from neurochip.cosim.cycle_records import (
     Cover,
     emit_back,
@@ -80,6 +82,7 @@ def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position
     where a tick begins a sample, else -1; cover int64 (Cover,).
     Return (Status, ticks written).
     """
+    chip = borrow_all(chip)
     n_cores = chip.param.shape[0]
     busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     widest = chip.words.shape[0]
@@ -135,12 +138,12 @@ def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position
                     at = emit_decide(core, chip.rule_param[c, Param.P_LEARN], direction, touched, records, at, cover)
                     at = emit_learn(core, bits, direction, touched, records, at, cover)
                 learn(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), on_error)
-            finish_tick(chip, c, core, N_COUNTS, settled, busy)
+            finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
             length[n_ticks, c] = at - begun
             if busy[c] != at - begun:
                 position[2] = at
                 return Status.CYCLES, n_ticks
-        share_cycles(chip, busy, chip.cycles_per_tick[0])
+        share_cycles(chip.cycles, busy, chip.cycles_per_tick[0])
         cover[Cover.TICKS] += 1
         n_ticks += 1
         position[1] = tick + 1

@@ -1,0 +1,40 @@
+"""The trace: who spiked and who got an error, tick by tick, as far as there is room; only for short runs that are looked at."""
+
+import numpy as np
+
+from neurochip.core.compiled import outlined
+from neurochip.core.state import P, Queue, Trace, core_view
+
+
+@outlined
+def record(chip, tick, core_number, units, signs, n):
+    """Append the first n units to the trace while it has room; without signs they are spikes."""
+    for k in range(n):
+        row = chip.traced[0]
+        if row < chip.trace.shape[0]:
+            chip.trace[row, Trace.TICK] = tick
+            chip.trace[row, Trace.CORE] = core_number
+            chip.trace[row, Trace.UNIT] = units[k]
+            chip.trace[row, Trace.SIGN] = signs[k] if signs.shape[0] else 0
+            chip.traced[0] = row + 1
+
+
+@outlined
+def record_tick(chip, tick, pixels):
+    """Append a whole tick: the encoders' spikes, every core's spikes and the error spikes it learns from."""
+    no_signs, fired, units = np.empty(0, np.int32), np.zeros(pixels, np.uint8), np.zeros(max(pixels, chip.learners.shape[0]), np.int32)
+    for c in range(chip.param.shape[0]):
+        core = core_view(chip, c, tick & 1)
+        for k in range(core.queue[Queue.SPIKES] if core.param[P.IS_FIRST] else 0):
+            fired[core.axon_name[core.axons[k]]] = 1
+    n = 0
+    for i in range(pixels):
+        units[n] = i
+        n += fired[i]
+    record(chip, tick, -1, units, no_signs, n)
+    for c in range(chip.param.shape[0]):
+        core = core_view(chip, c, tick & 1)
+        record(chip, tick, c, core.sent, no_signs, core.queue[Queue.SENT])
+        for e in range(core.queue[Queue.OWN_ERRORS]):
+            units[e] = core.slot_unit[core.own_neurons[e]]
+        record(chip, tick, c, units, core.own_signs, core.queue[Queue.OWN_ERRORS])
