@@ -45,7 +45,9 @@ def test_a_run_directory(more, tmp_path):
     weight, first = (loaded.array(f"layers/0/{name}") for name in ("weight", "weight_initial"))
     assert weight.shape == (64, 12) and weight.dtype == np.int16 and (weight != first).any()
     with h5py.File(tmp_path / "run" / "run.h5") as file:
-        assert set(file) == {"accuracy", "layers", "samples", "test", "raster", "generators", "simulation"} | ({"probe"} if more else set())
+        assert set(file) == {"accuracy", "layers", "cores", "samples", "test", "raster", "generators", "simulation"} | (
+            {"probe"} if more else set()
+        )
         assert file["layers/1/train/counts"].shape[0] == 2 and file["test/votes"].shape == (20, 3)
         assert file["generators/0/axon"].shape == (64,) and file["generators/1/neuron"].shape == (3,)
         assert file["raster/0/errors"].shape[1] == 3 and file["raster"].attrs["ticks"] == 8
@@ -100,7 +102,7 @@ def test_weights_of_another_shape_are_refused(tmp_path, no_plots):
     for setting, pattern in (
         (
             "network.layers.0.neurons=9",
-            r"layers \(axons, neurons, weight_bits, frac_bits\) are \[\(64, 12, 16, 12\), .* want \[\(64, 9, .*",
+            r"layers \(rows, neurons or feature maps, weight_bits, frac_bits\) are \[\(64, 12, 16, 12\), .* want \[\(64, 9, .*",
         ),
         ("run.ticks=9", None),
     ):
@@ -331,4 +333,4 @@ def test_checkpoint_refuses_nothing_it_wrote(interrupted):
 
     machine = simulator.Simulator(load_setup(str(experiment)), 64, 3)
     with pytest.raises(NeurochipError, match="belongs to another experiment"):
-        checkpoint.load(folder, "nobody's", machine.state, None)
+        checkpoint.load(folder, "nobody's", machine.state, machine.traffic.totals, None)
