@@ -114,6 +114,8 @@ def _rows(axes, names: list[str]) -> None:
 
 
 def _energy(run: Run):
+    from matplotlib.ticker import MaxNLocator
+
     layers, totals = run.summary["layers"], run.summary["totals"]
     figure = new_figure(11, 3.4 + 0.9 * len(layers), named(run, "energy per sample"))
     table = figure.subplots(2, 2, sharex=True, squeeze=False)
@@ -128,8 +130,12 @@ def _energy(run: Run):
             phase["leakage"] = part.get("leakage", 0)
         _stack(table[row][1], names, phases, PHASE_COLOURS)
         table[row][1].set_title(f"{SETS[which]}, by phase")
+    longest = max(axes.dataLim.x1 for axes in table.flat)  # phases leave out the clock: their bars are shorter
+    table[0][0].set_xlim(0, longest * 1.32)
     for column, anchor in ((0, "lower left"), (1, "lower right")):
         table[1][column].set_xlabel("energy [nJ/sample]")
+        table[1][column].xaxis.set_major_locator(MaxNLocator(4))
+        table[1][column].xaxis.set_major_formatter("{x:,.0f}")
         handles, labels = table[1][column].get_legend_handles_labels()
         figure.legend(handles, labels, loc=f"outside {anchor}", ncols=3 + column, columnspacing=1.2, handletextpad=0.5)
     return figure
