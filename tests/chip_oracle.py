@@ -279,26 +279,6 @@ class Core(oracle.Core):
             if errors:
                 self.learn_at(errors, self.added[at])
 
-    def learn_at(self, errors, rows):
-        """The rule, as in the dense core: the channels and signs of the errors at one location, and the rows that were added there."""
-        learners = []
-        for channel, sign in errors:
-            self.count(Phase.LEARN, Event.LEARN_DECISION)
-            if self.layer["p_learn"] < 2 ** RNG_BITS[self.rng["kind"]]:  # else certain: no draw
-                words, _ = draw_words({**self.rng, "sharing": "per_unit"}, self.layer["learn_state"], 1)
-                self.count(Phase.LEARN, Event.RNG_DRAW)
-                if words[0] >= self.layer["p_learn"]:
-                    continue
-            learners.append((channel, sign))
-        words_of_a_row = {self.word_of(channel) for channel, _ in learners}
-        for row in rows:
-            self.count(Phase.LEARN, Event.WORD_READ, len(words_of_a_row))
-            self.count(Phase.LEARN, Event.WORD_WRITE, len(words_of_a_row))
-            for channel, sign in learners:
-                self.layer["weight"][row][channel] = self.step(self.layer["weight"][row][channel], sign, Event.WEIGHT_UPDATE)
-        for channel, sign in learners:
-            self.layer["bias"][channel] = self.step(self.layer["bias"][channel], sign, Event.BIAS_UPDATE)
-
 
 def build(chip):
     """All cores of a chip, connected."""

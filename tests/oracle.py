@@ -169,8 +169,12 @@ class Core:
         self.own_errors = [(teacher, 1), (self.winner, -1)] if teacher != self.winner else []
 
     def learn(self):
+        self.learn_at(self.own_errors, self.spikes_in)
+
+    def learn_at(self, errors, rows):
+        """The rule: errors as (neuron, sign), and the rows of weights that were added to these neurons in this tick."""
         learners = []
-        for neuron, sign in self.own_errors:
+        for neuron, sign in errors:
             self.count(Phase.LEARN, Event.LEARN_DECISION)
             if self.layer["p_learn"] < 2 ** RNG_BITS[self.rng["kind"]]:  # else certain: no draw
                 words, _ = draw_words({**self.rng, "sharing": "per_unit"}, self.layer["learn_state"], 1)
@@ -179,7 +183,7 @@ class Core:
                     continue
             learners.append((neuron, sign))
         words_of_a_row = {self.word_of(neuron) for neuron, _ in learners}
-        for i in self.spikes_in:
+        for i in rows:
             self.count(Phase.LEARN, Event.WORD_READ, len(words_of_a_row))
             self.count(Phase.LEARN, Event.WORD_WRITE, len(words_of_a_row))
             for neuron, sign in learners:
