@@ -132,9 +132,9 @@ class Chip(BaseModel):
         """Words of a row of n_neurons weights; a field never straddles two words."""
         return math.ceil(n_neurons / (self.core.word_bits // weight_bits))
 
-    def leaking_bits(self, memory_words: int) -> int:
-        """Bits of a core's memory that leak when a layer fills `memory_words`: banks that hold no weight are switched off."""
-        return math.ceil(memory_words / self.core.bank_words) * self.core.bank_words * self.core.word_bits
+    def leaking_bits(self, memory_words: int, state_bits: int = 0) -> int:
+        """Bits of a core that leak: banks that hold weights (the others are switched off), and the states of neurons with a memory."""
+        return math.ceil(memory_words / self.core.bank_words) * self.core.bank_words * self.core.word_bits + state_bits
 
     def microseconds(self, cycles: int) -> float:
         """The time of `cycles` at the chip's clock."""

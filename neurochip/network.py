@@ -78,11 +78,6 @@ class Layer(NamedTuple):
         return self.model.kind == "conv"
 
     @property
-    def is_first(self) -> bool:
-        """Does it take the input?"""
-        return self.sources[0].layer == INPUT
-
-    @property
     def rows(self) -> int:
         """Rows of weights, which is also the fan-in of a unit away from any border."""
         return sum(source.rows for source in self.sources)

@@ -26,7 +26,7 @@ def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds
         priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, Core(place.axons, place.neurons, mapping.roles(c)))
         energy = priced.energy_pj(counts)
         clocked = int(busy), chip_cycles - int(busy)
-        leaking = leaking_bits(chip, place.memory_words, place.state_bits * place.neurons), place.neurons, chip_us
+        leaking = chip.leaking_bits(place.memory_words, place.state_bits * place.neurons), place.neurons, chip_us
         for source in (energy.kind, priced.leakage_by_kind_pj(*leaking), priced.clock_by_kind_pj(*clocked)):
             for kind, pj in source.items():
                 kinds[kind] = kinds.get(kind, 0.0) + pj
@@ -56,11 +56,6 @@ def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds
             }
         )
     return sets
-
-
-def leaking_bits(chip: Chip, memory_words: int, state_bits: int) -> int:
-    """Bits of a core that leak: banks that hold weights, and the states of neurons with a memory."""
-    return chip.leaking_bits(memory_words) + state_bits
 
 
 def add_sets(sets: list[dict[str, Any]]) -> dict[str, Any]:
@@ -124,6 +119,6 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
     for c, (words, axons, neurons, state_bits, is_first) in enumerate(facts):
         roles = roles_of(bool(is_first), c == len(facts) - 1)
         priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, Core(axons, neurons, roles))
-        leakage = priced.leakage_pj(leaking_bits(chip, words, state_bits * neurons), neurons, chip.microseconds(chip_cycles))
+        leakage = priced.leakage_pj(chip.leaking_bits(words, state_bits * neurons), neurons, chip.microseconds(chip_cycles))
         cores.append((names[c], priced, counts[c], leakage, chip_cycles, priced.clock_pj(busy[c], chip_cycles - busy[c])))
     return (cores if samples else []), chip.microseconds(1)

@@ -17,7 +17,8 @@ def seed_generators(state: ChipState, mapping: Mapping, seed: int, stream: str) 
     for layer in mapping.layers:
         n_axons, n_units = layer.source_units, layer.shape.units
         seeds = _states(seed, (stream, layer.index), n_axons + n_units + 1, bits, layer.name)
-        pool = _states(seed, (stream, layer.index, "pool"), layer.shape.height * layer.shape.width, bits, layer.name)
+        n_drawing = layer.shape.height * layer.shape.width if layer.model.pool > 1 else 0
+        pool = _states(seed, (stream, layer.index, "pool"), n_drawing, bits, layer.name)
         for k, c in enumerate(mapping.cores_of(layer.index)):
             place, param = mapping.cores[c], state.param[c]
             units, locations = unit_names(layer, place), place.part.location_numbers(layer.shape.width)
