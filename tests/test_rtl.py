@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rtl_tools import needs_icarus
 from tiny import neurochip, write_experiment
 
 from neurochip.core.events import Event, Phase
@@ -20,7 +21,6 @@ from neurochip.errors import NeurochipError
 
 SEEDS = range(25)
 NOT_IN_SHORT_RUNS = {"generator_periods"}  # `make cosim-long` has them
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog; install it with `apt-get install iverilog`")
 
 
 @pytest.fixture(scope="module")

@@ -11,21 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rtl_tools import needs_icarus, needs_yosys
 
 from neurochip.core.state import P
 from neurochip.cosim import leaky, verilator
 from neurochip.cosim.leaky import BANKS, choices, random_drive, run_choices
 from neurochip.cosim.leaky_rtl import ALL, FIELDS, NEURON_RTL, TOP, WRAPPER, Bank, BankRtl, bank_library, chip_of, told_by_kernel
 from neurochip.cosim.verilator import RTL
-from neurochip.cosim.yosys import WANTED, find_yosys, run_yosys
+from neurochip.cosim.yosys import run_yosys
 from neurochip.errors import NeurochipError
 
 ADDER = RTL / "nc_saturating_add.sv"
 SOURCES = [ADDER, *sorted(NEURON_RTL.glob("nc_*.sv"))]
 TICKS = 60
 SMALL = BANKS[2]
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog; install it with `apt-get install iverilog`")
-needs_yosys = pytest.mark.skipif(find_yosys() is None, reason=f"no yosys: {WANTED}")
 
 
 def title(of: Bank) -> str:

@@ -9,19 +9,18 @@ from pathlib import Path
 import noc_oracle
 import numpy as np
 import pytest
+from rtl_tools import miter, needs_icarus, needs_yosys
 
 from neurochip.core.noc_state import Port
 from neurochip.cosim import mesh, mesh_ticks, verilator
 from neurochip.cosim.mesh import NOC_RTL, MeshRtl, mesh_library, packet_words
 from neurochip.cosim.mesh_ticks import KINDS, MESHES, random_traffic, run_random
-from neurochip.cosim.yosys import WANTED, find_yosys, run_yosys
+from neurochip.cosim.yosys import run_yosys
 from neurochip.errors import NeurochipError
 from neurochip.noc import Mesh, Network
 
 SOURCES = sorted(NOC_RTL.glob("nc_*.sv"))
 SEEDS = range(40)
-needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no iverilog; install it with `apt-get install iverilog`")
-needs_yosys = pytest.mark.skipif(find_yosys() is None, reason=f"no yosys: {WANTED}")
 
 
 def title(of: Mesh) -> str:
@@ -355,15 +354,7 @@ design -stash {name}
         for top, name in (("shown", "gate"), ("spec", "gold"))
     )
     return run_yosys(
-        f"""{halves}
-design -copy-from gold -as gold gold
-design -copy-from gate -as gate gate
-miter -equiv -flatten -make_assert gold gate both
-hierarchy -top both
-select -assert-count 1 t:$assert
-opt_merge
-sat -verify -prove-asserts -set-def-inputs -set-at 1 in_rst 1 -seq 1 -tempinduct-baseonly -maxsteps {2 * depth + 5} both
-""",
+        miter(halves, f"-set-def-inputs -set-at 1 in_rst 1 -seq 1 -tempinduct-baseonly -maxsteps {2 * depth + 5}"),
         folder,
     )
 

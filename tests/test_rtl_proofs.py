@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rtl_tools import miter
 
 from neurochip.core import rng
 from neurochip.core.rng import GENERATORS, Sharing
@@ -208,15 +209,7 @@ def prove(block: str, values: dict[str, int], folder: Path) -> None:
         sources, more = specification, ["-set-at 1 in_rst 1", "-seq 1", "-tempinduct-baseonly", f"-maxsteps {CYCLES}"]
     script = half(folder, top, sources, values, "gate") + half(folder, f"spec_{block}", specification, values, "gold")
     told = run_yosys(
-        f"""{script}
-design -copy-from gold -as gold gold
-design -copy-from gate -as gate gate
-miter -equiv -flatten -make_assert gold gate both
-hierarchy -top both
-select -assert-count 1 t:$assert
-opt_merge
-sat -verify -prove-asserts -set-assumes -set-def-inputs {" ".join(more)} both
-""",
+        miter(script, f"-set-assumes -set-def-inputs {' '.join(more)}"),
         folder,
     )
     assert told.count("SUCCESS!") == 1

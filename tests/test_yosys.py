@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from rtl_tools import needs_yosys
 
 from neurochip.cosim import yosys
 from neurochip.errors import NeurochipError
 
 INVERTER = "module inverter(input wire a, output wire y); assign y = ~a; endmodule\n"
-needs_yosys = pytest.mark.skipif(yosys.find_yosys() is None, reason=f"no yosys: {yosys.WANTED}")
 
 
 def fake_yosys(folder: Path, monkeypatch, body: str) -> None:
