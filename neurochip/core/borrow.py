@@ -36,7 +36,7 @@ def _borrow(typing_context, array, start, shape):
 
 @intrinsic
 def _borrow_all(typing_context, arrays):
-    """The same named tuple of arrays (or of such tuples), none of which is counted."""
+    """The same array, or named tuple of arrays or of such tuples, none of which is counted."""
 
     def without_counts(context, builder, kind, value):
         if isinstance(kind, types.BaseTuple):

@@ -19,6 +19,7 @@ before it (the same table: the link from r to the east ends in the east router's
 import numpy as np
 
 from neurochip.core.bits import lowest_bit
+from neurochip.core.borrow import borrow_all
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.heap import heap_pop, heap_push
 from neurochip.core.noc_state import (
@@ -35,8 +36,6 @@ from neurochip.core.noc_state import (
     NocParam,
     NocTick,
     Port,
-    borrowed,
-    whole,
 )
 
 
@@ -218,8 +217,8 @@ def run_tick(noc, n, ready, source, dest, following, injected, ejected):
     ready int64, source, dest int32 (n,): cycle from which a core offers a packet, from, to; in each source's order of sending.
     following int32 (n,) is scratch; injected, ejected int64 (n,) are written.
     """
-    noc, ready, source, dest = borrowed(noc), whole(ready), whole(source), whole(dest)
-    following, injected, ejected = whole(following), whole(injected), whole(ejected)
+    noc, ready, source, dest = borrow_all(noc), borrow_all(ready), borrow_all(source), borrow_all(dest)
+    following, injected, ejected = borrow_all(following), borrow_all(injected), borrow_all(ejected)
     soon, n_later = queue_up(noc, n, ready, source, following)
     n_active, n_offering, n_gone, cycle = 0, 0, 0, 0
     while n_gone < n:

@@ -6,9 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
-from neurochip.core.borrow import borrow
-from neurochip.core.compiled import kernel
-
 
 class Port(IntEnum):
     """Order of a router's inputs and outputs. The opposite of a direction is `port ^ 2`."""
@@ -79,38 +76,3 @@ _WIDTHS = {"position": 4, "link": 4, "active": 4, "offering": 4, "opened": 4, "t
 _SIGNED = ("first", "wheel", "beside")
 _TYPES = {1: types.uint8[::1], 4: types.uint32[::1], 8: types.int64[::1]}
 NOC = types.NamedTuple([types.int32[::1] if name in _SIGNED else _TYPES[_WIDTHS.get(name, 8)] for name in Noc._fields], Noc)
-
-
-@kernel
-def whole(array):
-    """The array, borrowed."""
-    return borrow(array, 0, (array.shape[0],))
-
-
-@kernel
-def borrowed(noc):
-    """The same network as borrowed views: handing it to a phase then costs no reference counts."""
-    return Noc(
-        whole(noc.param),
-        whole(noc.position),
-        whole(noc.link),
-        whole(noc.request),
-        whole(noc.closed),
-        whole(noc.pointer),
-        whole(noc.head),
-        whole(noc.held),
-        whole(noc.fifo),
-        whole(noc.first),
-        whole(noc.active),
-        whole(noc.offering),
-        whole(noc.wheel),
-        whole(noc.beside),
-        whole(noc.later),
-        whole(noc.opened),
-        whole(noc.moved),
-        whole(noc.target),
-        whole(noc.load),
-        whole(noc.peak),
-        whole(noc.waits),
-        whole(noc.tick),
-    )
