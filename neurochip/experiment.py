@@ -1,5 +1,6 @@
 """The experiment file: TOML -> checked models. Unknown keys are refused with the nearest known one; `--set table.key=value` overrides."""
 
+import copy
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,8 +14,9 @@ from neurochip.config import STRICT, find, override, read_toml, shipped, validat
 from neurochip.core import rules
 from neurochip.energy import EnergyTable, load_table
 from neurochip.energy_core import Core
-from neurochip.errors import did_you_mean
+from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.layer_models import NetworkModel, PartModel
+from neurochip.train_models import ReadoutModel, TrainModel
 
 OPEN = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)  # further keys are checked against the rule or the chip
 
@@ -29,6 +31,12 @@ class DataModel(BaseModel):
     train_samples: int | None = Field(default=None, gt=0, description="use the first so many training images; default: all")
     test_samples: int | None = Field(default=None, gt=0, description="use the first so many test images; default: all")
     us_per_tick: int | None = Field(default=None, gt=0, description="of event recordings, which need it: microseconds that make one tick")
+    max_rate: float = Field(default=1.0, gt=0.0, le=1.0, description="of images: factor on the probability of a spike per tick")
+    signed: bool = Field(
+        default=False, description="of images: (pixel / 255 - mean) / std as planes of positive and of negative intensities"
+    )
+    mean: list[float] = Field(default=[], description="signed: per plane")
+    std: list[Annotated[float, Field(gt=0.0)]] = Field(default=[], description="signed: per plane")
     holdout_fraction: float | None = Field(
         default=None, gt=0.0, lt=1.0, description="hold out this share of each class's training samples, drawn by the seed, to test on"
     )
@@ -132,6 +140,8 @@ class Experiment(BaseModel):
     energy: EnergyModel
     record: RecordModel = Field(default_factory=RecordModel)
     reference: ReferenceModel = Field(default_factory=ReferenceModel)
+    train: TrainModel | None = None
+    readout: ReadoutModel | None = None
 
     @field_validator("name")
     @classmethod
@@ -236,11 +246,16 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     """Load an experiment (a path, or the name of a shipped one) with `table.key=value` overrides, and the chip and prices it names."""
     path = Path(file) if Path(file).is_file() else find(file, "experiments", "experiment", "")
     data = read_toml(path)
-    for setting in settings:
+    where = str(path) + (" with --set" if settings else "")
+    if isinstance(data.get("network"), dict) and {"preset", "layers"} <= set(data["network"]):
+        raise NeurochipError(f"{where}: [network] preset and layers: both say what the layers are; leave one out")
+    for setting in sorted(settings, key=lambda text: not text.startswith("network.preset=")):
+        if not setting.startswith("network.preset="):
+            _expand_preset(data, where)  # so that a layer of the preset can be overridden
         override(data, setting)
+    _expand_preset(data, where)
     if seed is not None:
         data["seed"] = seed
-    where = str(path) + (" with --set" if settings else "")
     experiment = validate(Experiment, data, where)
     chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
     prices = find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: ")
@@ -248,3 +263,12 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     largest = Core(chip.core.n_axons, chip.core.n_neurons)
     table.for_memory(chip.core.word_bits, chip.core.bank_words, largest)  # refused now, not after hours of training
     return Setup(experiment=experiment, chip=chip, energy_table=table, where=where)
+
+
+def _expand_preset(data: dict[str, Any], where: str) -> None:
+    """Put the layers of the network that `network.preset` names where `network.layers` would be."""
+    network = data.get("network")
+    preset = network.get("preset") if isinstance(network, dict) else None
+    if isinstance(preset, str) and "layers" not in data["network"]:
+        layers = read_toml(find(preset, "networks", "network", f"{where}: [network] preset: ")).get("layers")
+        data["network"]["layers"] = copy.deepcopy(layers)

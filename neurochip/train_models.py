@@ -1,0 +1,85 @@
+"""[train] and [readout] of an experiment: how weights come about off the chip. docs/learning_systems.md is the contract."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, Field, model_validator
+
+from neurochip.config import STRICT
+
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class SpikeBpModel(BaseModel):
+    """[train.spike_bp]: spike-based backprop with (leaky) integrate-and-fire neurons, Lee et al. 2020."""
+
+    model_config = STRICT
+
+    epochs: int = Field(ge=0)
+    batch: int = Field(default=64, gt=0, description="images per update; the loss is their sum, so the step grows with it")
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learn_rate: float = Field(gt=0.0)
+    learn_rate_drops: list[Annotated[int, Field(gt=0)]] = Field(default=[], description="epochs, from 1, before which the rate is cut")
+    learn_rate_factor: float = Field(default=0.2, gt=0.0, le=1.0, description="by this")
+    momentum: Share = 0.0
+    weight_decay: float = Field(default=5e-4, ge=0.0)
+    dropout: Share = Field(default=0.0, description="of hidden units that learn; one mask per batch, held over all ticks")
+    init_gain: float = Field(default=2.0, gt=0.0, description="initial weights have std sqrt(init_gain / fan-in)")
+    leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
+    augment: Literal["none", "crop_flip"] = "none"
+
+
+class ConversionModel(BaseModel):
+    """[train.conversion]: an ANN of the same topology, its thresholds balanced on the spiking net (Sengupta et al. 2019)."""
+
+    model_config = STRICT
+
+    ann: str | None = Field(
+        default=None, description="take the ANN from this file (.nir, or a PyTorch state dict .pt) instead of training it"
+    )
+    epochs: int = Field(default=10, ge=0, description="of the ANN's training")
+    batch: int = Field(default=64, gt=0)
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learn_rate: float = Field(default=0.05, gt=0.0)
+    learn_rate_drops: list[Annotated[int, Field(gt=0)]] = []
+    learn_rate_factor: float = Field(default=0.2, gt=0.0, le=1.0)
+    momentum: Share = 0.9
+    weight_decay: float = Field(default=5e-4, ge=0.0)
+    dropout: Share = 0.2
+    augment: Literal["none", "crop_flip"] = "none"
+    balance_ticks: int = Field(default=100, gt=0, description="ticks of each run that looks for a layer's largest current")
+    balance_images: int = Field(default=512, gt=0, description="training images of that run")
+    percentile: float = Field(default=100.0, gt=0.0, le=100.0, description="of the currents; 100 is their maximum, as published")
+    threshold_scale: float = Field(default=1.0, gt=0.0, description="factor on the balanced thresholds")
+
+
+class TrainModel(BaseModel):
+    """[train]: weights come from off the chip."""
+
+    model_config = STRICT
+
+    ticks: int = Field(gt=0, le=65536, description="ticks of input per image, in training and evaluation of the float spiking net")
+    validation_fraction: Share = Field(
+        default=0.1, description="of the training images, drawn by the seed, held out to choose the checkpoint"
+    )
+    encoder_seeds: int = Field(default=3, gt=0, description="evaluations of the test set, each with spikes drawn anew")
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    spike_bp: SpikeBpModel | None = None
+    conversion: ConversionModel | None = None
+
+    @model_validator(mode="after")
+    def _has_a_method(self) -> Self:
+        if self.spike_bp is None and self.conversion is None:
+            raise ValueError("no method; add [train.spike_bp], [train.conversion] or both")
+        return self
+
+
+class ReadoutModel(BaseModel):
+    """[readout]: the output layer is fitted on the host to spike counts of the last hidden layer, then put on the chip."""
+
+    model_config = STRICT
+
+    train_samples: int | None = Field(default=None, gt=0, description="first training samples whose counts it is fitted to; default: all")
+    l2: float = Field(default=1e-3, ge=0.0, description="penalty on its weights, of standardised counts")
+    at_samples: list[Annotated[int, Field(gt=0)]] = Field(
+        default=[], description="also fit and test it after so many training samples of the rule, counted over epochs"
+    )
