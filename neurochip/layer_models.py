@@ -106,8 +106,8 @@ class LayerModel(BaseModel):
                 )
         elif self.pool > 1 and self.neuron.model != "stochastic":
             raise ValueError(
-                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and is updated in every tick; use pool = 1 and a layer of "
-                "kind = 'pool' behind it"
+                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and is updated in every tick; use pool = 1 "
+                "and a layer of kind = 'pool' behind it"
             )
         return self
 
