@@ -1,18 +1,21 @@
 """The data of an experiment, ready for its chip: a set of images or of events, loaded, binned, and announced."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from neurochip import datasets
 from neurochip.datasets import Dataset, Holdout
 from neurochip.errors import NeurochipError
-from neurochip.experiment import Setup
-from neurochip.stimulus import Stimulus, of_events, of_images
+from neurochip.experiment import DataModel, Setup
+from neurochip.stimulus import RATE_ONE, Stimulus, of_events, of_images
 
 
 class Samples(NamedTuple):
-    """`data` holds the images, or of events their rates; `train` and `test` are what the chip is presented."""
+    """`data` holds the images as the chip is handed them (of events their rates); `train` and `test` are what it is presented."""
 
     data: Dataset
     train: Stimulus
@@ -34,10 +37,13 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
     if not datasets.holds_events(spec.name):
         if spec.us_per_tick is not None:
             raise NeurochipError(f"data.us_per_tick = {spec.us_per_tick}: data.name = '{spec.name}' holds images, not events; leave it out")
-        data = datasets.load(*wanted)
+        data = _as_intensities(datasets.load(*wanted), spec)
         return Samples(data, of_images(data.x_train), of_images(data.x_test))
     if spec.us_per_tick is None:
         raise NeurochipError(f"data.us_per_tick is not given, but data.name = '{spec.name}' holds events and needs it (for example 10000)")
+    for key in ("max_rate", "signed", "mean", "std"):
+        if (value := getattr(spec, key)) != DataModel.model_fields[key].get_default(call_default_factory=True):
+            raise NeurochipError(f"data.{key} = {str(value).lower()}: data.name = '{spec.name}' holds events, not images; leave it out")
     events = datasets.load_events(*wanted)
     n_axons = math.prod(events.sensor_shape)
     stimuli = []
@@ -49,3 +55,51 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
         events.source, events.is_substitute, events.note,
     )  # fmt: skip
     return Samples(data, train, test)
+
+
+def handed_shape(spec: DataModel, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of one image as the chip is handed it: signed images are twice as many planes (docs/learning_systems.md)."""
+    if not spec.signed:
+        return shape
+    planes, height, width = (1,) * (3 - len(shape)) + shape
+    return (2 * planes, height, width)
+
+
+def _as_intensities(data: Dataset, spec: DataModel) -> Dataset:
+    """The images as intensities: of probability intensity / 256 is a spike per tick."""
+    planes = data.image_shape[0] if len(data.image_shape) == 3 else 1
+    for key in ("mean", "std"):
+        given: list[float] = getattr(spec, key)
+        if not spec.signed and given:
+            raise NeurochipError(f"data.{key} = {given}: only signed intensities have it; set data.signed = true, or leave it out")
+        if spec.signed and len(given) != planes:
+            raise NeurochipError(
+                f"data.{key} = {given}: {len(given)} numbers, images of data.name = '{spec.name}' have {planes} "
+                f"plane{'s' * (planes > 1)}; data.signed = true needs one of each plane"
+            )
+    if not spec.signed and spec.max_rate == 1.0:
+        return data
+    tables = _tables(spec, planes)
+    x_train, x_test = (_look_up(tables, images, planes) for images in (data.x_train, data.x_test))
+    return dataclasses.replace(data, x_train=x_train, x_test=x_test, image_shape=handed_shape(spec, data.image_shape))
+
+
+def _tables(spec: DataModel, planes: int) -> np.ndarray:
+    """Intensity of every pixel value on every plane handed to the chip, uint8 (planes, 256): positive planes, then negative ones."""
+    pixel = np.arange(256.0)
+    if spec.signed:
+        x = np.array([(pixel / 255 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True)])
+        x = np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)])
+    else:
+        x = np.tile(pixel / RATE_ONE, (planes, 1))
+    rounded = np.floor(RATE_ONE * x * spec.max_rate + 0.5)
+    return np.minimum(rounded, RATE_ONE - 1).astype(np.uint8)
+
+
+def _look_up(tables: np.ndarray, images: np.ndarray, planes: int) -> np.ndarray:
+    """Images uint8 (n, pixels) -> intensities uint8 (n, pixels), twice as many if there are two tables for a plane."""
+    by_plane = images.reshape(len(images), planes, -1)
+    found = np.empty((len(images), len(tables), by_plane.shape[2]), dtype=np.uint8)
+    for i, table in enumerate(tables):
+        found[:, i] = table[by_plane[:, i % planes]]
+    return found.reshape(len(images), -1)

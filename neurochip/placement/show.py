@@ -13,6 +13,7 @@ from neurochip.mapping import Mapping, Placement, place
 from neurochip.network import INPUT, Layer
 from neurochip.report.grids import Column, Grid, count
 from neurochip.report.tables import facts_panel, print_grids, warnings_panel
+from neurochip.samples import handed_shape
 from neurochip.summary import untied
 
 
@@ -27,6 +28,7 @@ def show_map(setup: Setup, console: Console, out: str | None) -> None:
         form = datasets.form_of(spec.name, spec.path, say)
     except NeurochipError as error:
         raise (NeurochipError(f"{setup.where}: {error}") if str(error).startswith("data.") else error) from None
+    form = form._replace(shape=handed_shape(spec, form.shape))
     mapping = place(setup, form.shape, form.n_classes)
     console.print(facts_panel(setup.experiment.name, placement_facts(setup, mapping, form), console.width))
     announced = untied(mapping) if setup.experiment.run.epochs else []
