@@ -1,10 +1,7 @@
 """What a run leaves behind: the record that grows epoch by epoch, and `run.h5` (docs/run_format.md)."""
 
-import contextlib
 import json
-import os
 import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurochip import __version__
+from neurochip.atomic import write_atomically
 from neurochip.build import Weights
 from neurochip.core.events import Event, Phase
 from neurochip.datasets import Dataset
@@ -51,25 +49,6 @@ class Final:
     probe: Any  # neurochip.probe.Probe or None
     simulation: dict[str, float | int]
     recordings: list[Any] = field(default_factory=list)  # neurochip.observe.Recording, one per recorded sample
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` make a file beside `path`, then move it there in one step: a reader sees the old file or the new one, never a part.
-
-    What goes wrong becomes a NeurochipError; the old file is then still there, and no part.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        write(part)
-        with open(part, "rb") as handle:
-            os.fsync(handle.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise NeurochipError(
-            f"{path}: cannot be written ({error.strerror or error}); free space or choose another --out, then --resume"
-        ) from None
 
 
 def git_revision() -> str:

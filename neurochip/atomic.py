@@ -1,0 +1,27 @@
+"""Files that are whole or not there."""
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from neurochip.errors import NeurochipError
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` make a file beside `path`, then move it there in one step: a reader sees the old file or the new one, never a part.
+
+    What goes wrong becomes a NeurochipError; the old file is then still there, and no part.
+    """
+    part = path.with_name(f".{path.name}.part")
+    try:
+        write(part)
+        with open(part, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise NeurochipError(
+            f"{path}: cannot be written ({error.strerror or error}); free space or choose another --out, then --resume"
+        ) from None

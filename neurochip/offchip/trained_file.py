@@ -1,0 +1,104 @@
+"""trained.h5: weights and thresholds on their way to the chip, in the row order of docs/network.md. Format: docs/learning_systems.md."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from neurochip.atomic import write_atomically
+from neurochip.errors import NeurochipError
+from neurochip.network import INPUT, Layer
+from neurochip.offchip import torch
+from neurochip.offchip.graph import Graph, is_identity
+
+FORMAT = "neurochip-trained-1"
+NAME = "trained.h5"
+
+
+def rows_of(graph: Graph, layer: Layer) -> np.ndarray | None:
+    """The weights of a layer as the chip numbers them, float32 (rows, channels); None of a pool."""
+    if layer.model.kind == "pool":
+        return None
+    parts = []
+    for k, source in enumerate(layer.sources):
+        if is_identity(layer, k):
+            parts.append(np.eye(source.shape.channels, dtype=np.float32))
+            continue
+        weight = graph.weight(layer.index, k)
+        assert weight is not None
+        array = weight.detach().cpu().float().numpy()
+        taps = array.transpose(2, 3, 1, 0) if layer.is_conv else array.T[None]  # (..., channels of the source, channels)
+        if graph.signed and source.layer == INPUT:
+            taps = np.concatenate([taps, -taps], axis=-2)
+        parts.append(taps.reshape(-1, layer.shape.channels))
+    return np.ascontiguousarray(np.concatenate(parts))
+
+
+def put_rows(graph: Graph, layer: Layer, rows: np.ndarray) -> None:
+    """The inverse of `rows_of`: set a layer's weights from rows (rows, channels) of the right shape."""
+    for k, source in enumerate(layer.sources):
+        weight = graph.weight(layer.index, k)
+        if weight is None:
+            continue
+        part, channels = rows[source.row_at : source.row_at + source.rows], graph.channels_of(source)
+        if layer.is_conv:
+            array = part.reshape(source.kernel, source.kernel, source.shape.channels, -1)[:, :, :channels].transpose(3, 2, 0, 1)
+        else:
+            array = part[: weight.shape[1]].T
+        with torch.no_grad():
+            weight.copy_(torch.from_numpy(np.ascontiguousarray(array)))
+
+
+def write_trained(
+    path: Path, graph: Graph, thresholds: dict[str, float], method: str, experiment: str, seed: int, summary: dict[str, Any]
+) -> None:
+    """Write a trained net in one step. `thresholds` by name of the layer, of every layer that fires; `summary` as the contract lists it."""
+
+    image = io.BytesIO()  # on a full disk the HDF5 library would take the whole process down
+    with h5py.File(image, "w") as file:
+        facts = {"format": FORMAT, "method": method, "experiment": experiment, "seed": seed, "summary": json.dumps(summary)}
+        file.attrs.update(facts)
+        for layer in graph.layers:
+            group = file.create_group(f"layers/{layer.name}")
+            rows = rows_of(graph, layer)
+            if rows is not None:
+                group["weight"] = rows
+            if str(layer.index) in graph.biases:
+                group["bias"] = graph.biases[str(layer.index)].detach().cpu().float().numpy()
+            if layer.name in thresholds:
+                group.attrs["threshold"] = thresholds[layer.name]
+    write_atomically(path, lambda part: part.write_bytes(image.getvalue()))
+
+
+def read_trained(path: Path, graph: Graph) -> tuple[dict[str, float], dict[str, Any]]:
+    """Set the weights of `graph` from a file; returns (thresholds by layer, summary). Raises NeurochipError for another topology."""
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise NeurochipError(f"{path}: is not a file of trained weights ({error}); give the {NAME} of `neurochip train`") from None
+    with file:
+        if file.attrs.get("format") != FORMAT:
+            raise NeurochipError(f"{path}: format = {file.attrs.get('format')!r}: is not '{FORMAT}'; give the {NAME} of `neurochip train`")
+        thresholds = {}
+        names = {layer.name for layer in graph.layers}
+        if foreign := sorted(set(file["layers"]) - names):
+            raise NeurochipError(f"{path}: layer '{foreign[0]}' is not in the experiment; it was trained for another network")
+        for layer in graph.layers:
+            group = file.get(f"layers/{layer.name}")
+            wanted = None if layer.model.kind == "pool" else (layer.rows, layer.shape.channels)
+            found = group["weight"].shape if group is not None and "weight" in group else None
+            if group is None or found != wanted:
+                text = f"weights {found}" if group is not None else "missing"
+                raise NeurochipError(
+                    f"{path}: layer '{layer.name}': {text}, the experiment wants {wanted}; it was trained for another network"
+                )
+            if wanted is not None:
+                put_rows(graph, layer, group["weight"][()])
+            if "bias" in group:
+                graph.biases[str(layer.index)] = torch.nn.Parameter(torch.from_numpy(group["bias"][()]))
+            if "threshold" in group.attrs:
+                thresholds[layer.name] = float(group.attrs["threshold"])
+        return thresholds, json.loads(str(file.attrs["summary"]))
