@@ -88,7 +88,7 @@ def measure_rate(setup: Setup, state: ChipState, rate: float, has_mesh: bool, ro
     for c in range(CORES - 1):
         memory_of(state, c)[1][:NEURONS] = round(rate * 4096)
     traffic, run = build_traffic(setup.chip, state), run_vector(TICKS, TICKS, 0, False, 0, has_mesh)
-    jump, frozen = jump_table(state.rng_param, TICKS), rules.load("frozen").on_error
+    jump, frozen = jump_table(state.rng_param, TICKS), rules.load("frozen").hook
     nothing = np.zeros((1, 1), np.uint8), np.zeros(1, np.int64), np.zeros(0, np.int32), np.zeros(1, np.int32)
     best, counts = float("inf"), state.counts.copy()
     for _ in range(rounds):

@@ -11,15 +11,18 @@ import numpy as np
 from neurochip import host_random
 from neurochip.chip import Chip
 from neurochip.core import rules
+from neurochip.core.leaky import LEAK_FACTOR_BITS
 from neurochip.core.rng import RngParam
-from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, Model, P, Queue, Trace
+from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, Layout, Model, P, Queue, Trace
 from neurochip.core.vector import LANES
 from neurochip.experiment import Experiment
-from neurochip.mapping import Mapping, Placement, threshold_lsb
+from neurochip.layer_models import LayerModel
+from neurochip.mapping import Mapping, Placement, pool_weight_lsb, threshold_lsb
 from neurochip.network import Layer
 from neurochip.seeds import seed_generators
 from neurochip.tables import Fields, Links, axon_names, fields_of, links_of, unit_names, weight_rows
 
+LAYOUTS = {"dense": Layout.OWN, "conv": Layout.SHARED, "pool": Layout.POOLED}
 ALIGNMENT = 64  # bytes: no vector load crosses a cache line
 SHARED = (
     "param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "units",
@@ -53,9 +56,12 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
         queue_room, own_room = place.axons + 2 * LANES, max(2, int(links.inbox_room[c]))
+        if rules.load(experiment.rule.name).learns_from == "spikes":
+            own_room = max(own_room, place.channels)  # scratch for the units of a location that fired
         x, y = place.at or (0, 0)
         values = _sizes(chip, layer, place) | _neuron(layer, place) | {
-            P.ERROR_GAIN: experiment.rule.error_gain,
+            P.ERROR_GAIN: experiment.rule.error_gain if layer.model.error_gain is None else layer.model.error_gain,
+            P.LEARNS: _can_learn(layer.model),
             P.BETA: round(experiment.rule.beta * (1 << BETA_FRAC_BITS)),
             P.READOUT: experiment.run.readout == "potential",
             P.ERROR_SOURCES: links.error_sources[c],
@@ -97,7 +103,8 @@ def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
         P.BACK_MIN: -(1 << (place.back_bits - 1)),
         P.BACK_MAX: (1 << (place.back_bits - 1)) - 1,
         P.BACK_NARROW: place.back_is_narrow,
-        P.SHARED: layer.is_conv,
+        P.LAYOUT: LAYOUTS[layer.model.kind],
+        P.POOL_WEIGHT: pool_weight_lsb(layer, place.frac_bits) if layer.is_pool else 0,
         P.ROWS: place.rows,
         P.LOCATIONS: place.locations,
         P.CHANNELS: place.channels,
@@ -114,7 +121,8 @@ def _neuron(layer: Layer, place: Placement) -> dict[P, int]:
         P.MODEL: Model[neuron.model.upper()],
         P.THRESHOLD: threshold_lsb(layer, place.frac_bits),
         P.LEAK_SHIFT: neuron.leak_shift or 0,
-        P.LEAK_FACTOR: neuron.leak_factor or 0,
+        P.LEAK_FACTOR: (1 << LEAK_FACTOR_BITS) if neuron.leak_factor is None else neuron.leak_factor,  # as many parts of it: no leak
+        P.INHIBITS: neuron.inhibit,
         P.SUBTRACTS: neuron.reset == "subtract",
         P.REFRACTORY: neuron.refractory_ticks,
         P.STATE_MIN: -(1 << (neuron.state_bits - 1)),
@@ -140,14 +148,19 @@ def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
     for layer in mapping.layers:
         model, place = layer.model, mapping.cores[mapping.cores_of(layer.index)[0]]
         low, high = -(1 << (place.weight_bits - 1)), (1 << (place.weight_bits - 1)) - 1
+        copies, channels = mapping.tiles_of(layer.index), layer.shape.channels
+        if layer.is_pool:
+            result.append((np.zeros((copies, 0, channels), dtype=np.int16), np.zeros((copies, channels), dtype=np.int32)))
+            continue
         std = model.initial_gain * math.sqrt(2.0 / layer.rows)
         key = host_random.stream(experiment.seed, "weights", layer.index)
         weight = host_random.normal_lsb(key, layer.n_weights, std, place.frac_bits).clip(low, high)
         bias = model.initial_bias if model.initial_bias is not None else (0.0 if layer is mapping.layers[-1] else 0.1)
         bias_lsb = min(max(math.floor(bias * (1 << place.frac_bits) + 0.5), low), high)
-        copies, channels = mapping.tiles_of(layer.index), layer.shape.channels
-        shaped = weight.astype(np.int16).reshape(1, layer.rows, channels).repeat(copies, axis=0)
-        result.append((shaped, np.full((copies, channels), bias_lsb, dtype=np.int32)))
+        shaped = weight.astype(np.int16).reshape(layer.rows, channels)
+        for source in layer.sources[1:] if model.skip_identity else ():
+            shaped[source.row_at : source.row_at + source.rows] = np.eye(channels, dtype=np.int16) * min(1 << place.frac_bits, high)
+        result.append((shaped[None].repeat(copies, axis=0), np.full((copies, channels), bias_lsb, dtype=np.int32)))
     return result
 
 
@@ -176,6 +189,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
             "own_neurons": own, "own_signs": own, "own_places": own, "own_channels": own,
             "learners": own, "steps": own,
             "inbox_neurons": 2 * inboxes, "inbox_signs": 2 * inboxes, "error_sum": slots, "membrane": slots, "drawn": locations,
+            "axon_trace": axons, "row_trace": max(place.most_rows for place in cores),
             "row_list": lists, "row_count": max(place.locations for place in cores), "lit_axons": queues,
         },
     }  # fmt: skip
@@ -192,7 +206,8 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
         "field_reads": _flat([of.reads for of in fields]),
     }  # fmt: skip
     arrays |= {name: aligned(array.shape, array.dtype.type, array) for name, array in known.items()}
-    state = ChipState(**arrays, trace=np.zeros((0, len(Trace)), dtype=np.int32))
+    nothing = np.zeros(0, dtype=np.int32)
+    state = ChipState(**arrays, trace=np.zeros((0, len(Trace)), dtype=np.int32), answers=nothing, tally=nothing)
     load_weights(state, mapping, initial_weights(experiment, mapping))
     seed_generators(state, mapping, experiment.seed, "train")
     return state
@@ -270,16 +285,25 @@ def core_weights(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
     return memory[:, :channels].copy(), biases[:channels].copy()
 
 
+def _can_learn(model: LayerModel) -> bool:
+    """Has it weights, and neurons that fire?"""
+    return model.kind != "pool" and model.neuron.model != "accumulate"
+
+
 def n_rule_params(experiment: Experiment) -> int:
     """Length of the rule's parameter vector."""
     return len(rules.load(experiment.rule.name).quantise(experiment.rule_settings, 0, 1, 16))
 
 
 def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
-    """Write the rule's integer parameters of an epoch into every core."""
+    """Write the rule's integer parameters of an epoch into every core, and whether it learns then."""
     rule = rules.load(experiment.rule.name)
     for c, param in enumerate(state.param):
-        settings = experiment.layer_settings(int(param[P.LAYER]))
+        model, settings = experiment.network.layers[int(param[P.LAYER])], experiment.layer_settings(int(param[P.LAYER]))
+        first, last = model.learn_epochs or (1, epoch + 1)
+        param[P.LEARNS] = rule.learns and _can_learn(model) and first <= epoch + 1 <= last
+        if rule.traces is not None:
+            param[[P.TRACE_PEAK, P.TRACE_FACTOR]] = rule.traces(settings)
         state.rule_param[c] = rule.quantise(settings, epoch, int(param[P.FRAC_BITS]), int(state.rng_param[RngParam.BITS]))
 
 

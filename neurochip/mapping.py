@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neurochip.chip import Chip
+from neurochip.core import rules
 from neurochip.core.vector import LANES
 from neurochip.energy_core import roles_of
 from neurochip.errors import NeurochipError, did_you_mean
@@ -90,6 +91,11 @@ class Mapping(NamedTuple):
         """A core's places in the network: "first" takes the input, "last" finds the winner, any other is "inner"."""
         return roles_of(self.cores[c].is_first, c == len(self.cores) - 1)
 
+    @property
+    def carries_errors(self) -> bool:
+        """Can a teacher's error spikes find their way through all layers?"""
+        return self.layers[-1].model.neuron.model != "accumulate" and not any(layer.is_pool for layer in self.layers)
+
     def tiles_of(self, layer: int) -> int:
         """How many copies of its weights a layer has."""
         return len({core.part[:4] for core in self.cores if core.layer == layer})
@@ -107,6 +113,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
         if name not in names:
             raise NeurochipError(f"{where}: [mapping.{name}]: the network has no layer of that name{did_you_mean(name, names)}")
     parts: list[tuple[Layer, int, Part]] = []
+    _check_learning(setup, layers)
     for layer in layers:
         model, table = models.get(layer.name, PartModel()), f"{where}: [network.layers[{layer.index}]] layer '{layer.name}'"
         _check_widths(chip, table, layer)
@@ -160,22 +167,24 @@ def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Pa
 def axon_groups(layer: Layer, part: Part, parts: Sequence[tuple[Layer, int, Part]]) -> tuple[AxonGroup, ...]:
     """The units that a part has under its taps, by the core they are on."""
     found, offset = [], 0
-    y, x = part.positions(layer.model.pool)
+    y, x = part.positions(layer.drawn)
     for source in layer.sources:
         seen = np.ones(source.shape.height * source.shape.width, dtype=bool)
         if source.kernel:
             taps = source.taps(y, x)
             seen[:] = False
             seen[taps[taps >= 0]] = True
+        channels = range(part.c0, part.c1) if layer.is_pool else range(source.shape.channels)  # of the source, that go anywhere here
         if source.layer == INPUT:
-            units = np.sort(source.units_at(np.flatnonzero(seen)).ravel())
+            units = np.sort(source.units_at(np.flatnonzero(seen))[:, channels].ravel())
             found.append(AxonGroup(INPUT, units, units))
         for c, (other, _, theirs) in enumerate(parts):
             if other.index == source.layer:
                 numbers = theirs.location_numbers(source.shape.width)
                 chosen = np.flatnonzero(seen[numbers])
-                local = (chosen[:, None] * theirs.channels + np.arange(theirs.channels)).ravel()
-                names = (numbers[chosen][:, None] * source.shape.channels + np.arange(theirs.c0, theirs.c1)).ravel()
+                shared = np.arange(max(theirs.c0, channels.start), min(theirs.c1, channels.stop))
+                local = (chosen[:, None] * theirs.channels + shared - theirs.c0).ravel()
+                names = (numbers[chosen][:, None] * source.shape.channels + shared).ravel()
                 if len(local):
                     found.append(AxonGroup(c, local, names + offset))
         offset += source.shape.units
@@ -219,6 +228,10 @@ def _placement(
     most_rows, terms = _largest_sums(layer, part, axons)
     acc_full = weight_bits + math.ceil(math.log2(most_rows + 1))
     back_full = weight_bits + math.ceil(math.log2(terms * max(1, len(targets)) + 1))
+    column_accesses = math.ceil(axons / per_word) if core.transposable else axons
+    if layer.is_pool:  # has no memory, and its sums are those of a constant
+        most_rows, row_words, column_accesses = 0, 0, 0
+        acc_full = (layer.model.pool**2 * pool_weight_lsb(layer, frac_bits)).bit_length() + 1
     if acc_full > 32 or back_full > 32:
         raise NeurochipError(
             f"{setup.where}: layer '{name}': sums need {max(acc_full, back_full)} bits, the simulator has 32; lower weight_bits"
@@ -228,8 +241,8 @@ def _placement(
     return Placement(
         name, axons, part.locations * part.channels, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full,
         back_bits < back_full,
-        row_words, math.ceil(axons / per_word) if core.transposable else axons, layer.rows * row_words, _stride(part.channels),
-        layer.index, part, layer.rows, most_rows, layer.model.pool**2, groups, targets,
+        row_words, column_accesses, layer.rows * row_words, _stride(part.channels),
+        layer.index, part, layer.rows, most_rows, layer.drawn**2, groups, targets,
         neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0, at,
     )  # fmt: skip
 
@@ -238,9 +251,9 @@ def _largest_sums(layer: Layer, part: Part, axons: int) -> tuple[int, int]:
     """Most rows added at one location, and most weights added to one axon's error sum (if every unit has one error), in one tick."""
     if not layer.is_conv:
         return axons, part.channels
-    y, x = part.positions(layer.model.pool)
+    y, x = part.positions(layer.drawn)
     rows, reached = np.zeros(len(y), dtype=np.int64), 0
-    location = np.arange(len(y)) // layer.model.pool**2
+    location = np.arange(len(y)) // layer.drawn**2
     for source in layer.sources:
         taps = source.taps(y, x)
         rows += (taps >= 0).sum(axis=1) * source.shape.channels
@@ -252,13 +265,19 @@ def _largest_sums(layer: Layer, part: Part, axons: int) -> tuple[int, int]:
 def _check_widths(chip: Chip, where: str, layer: Layer) -> None:
     core, weight_bits = chip.core, weight_bits_of(chip, layer)
     frac_bits = layer.model.frac_bits if layer.model.frac_bits is not None else core.frac_bits
+    _check_memory(where, layer, frac_bits)
+    if layer.is_pool:
+        if pool_weight_lsb(layer, frac_bits) == 0:
+            raise NeurochipError(
+                f"{where}: pool = {layer.model.pool}: the weight 1 / {layer.model.pool**2} is 0 in units of 2**-{frac_bits}; raise frac_bits"
+            )
+        return
     if weight_bits > core.word_bits:
         raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
     if frac_bits > weight_bits + 4:
         raise NeurochipError(
             f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"
         )
-    _check_memory(where, layer, frac_bits)
     if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
         raise NeurochipError(
             f"{where}: weight_bits = {weight_bits} do not fit a sum of core.acc_bits = {core.acc_bits}; raise core.acc_bits or leave it out"
@@ -268,11 +287,33 @@ def _check_widths(chip: Chip, where: str, layer: Layer) -> None:
 def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
     neuron = layer.model.neuron
     threshold, highest = threshold_lsb(layer, frac_bits), (1 << (neuron.state_bits - 1)) - 1
-    if neuron.model != "stochastic" and not 0 < threshold <= highest:
+    if neuron.model not in ("stochastic", "accumulate") and not 0 < threshold <= highest:
         raise NeurochipError(
             f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{frac_bits}, a potential of state_bits = "
             f"{neuron.state_bits} reaches 1 to {highest}; change threshold, state_bits or frac_bits"
         )
+
+
+def _check_learning(setup: Setup, layers: list[Layer]) -> None:
+    """Refuse layers through which the experiment's rule cannot learn."""
+    rule, learns_from = setup.experiment.rule.name, rules.load(setup.experiment.rule.name).learns_from
+    for layer in layers if learns_from else ():
+        where, model = f"{setup.where}: [network.layers[{layer.index}]] layer '{layer.name}'", layer.model
+        if learns_from == "errors" and layer.is_pool:
+            raise NeurochipError(
+                f"{where}: kind = 'pool': carries no error spikes, from which rule '{rule}' learns; use pool = {model.pool} of a conv layer"
+            )
+        if learns_from == "errors" and model.neuron.model == "accumulate":
+            raise NeurochipError(
+                f"{where}: neuron.model = 'accumulate': has no winner, and so no errors, from which rule '{rule}' learns; use 'stochastic'"
+            )
+        if model.skip_identity:
+            raise NeurochipError(f"{where}: skip_identity: rule '{rule}' would change these weights; leave it out, or use rule 'frozen'")
+
+
+def pool_weight_lsb(layer: Layer, frac_bits: int) -> int:
+    """What a spike adds to a pooled unit, in units of 2**-frac_bits, rounded half up."""
+    return ((2 << frac_bits) + layer.model.pool**2) // (2 * layer.model.pool**2)
 
 
 def threshold_lsb(layer: Layer, frac_bits: int) -> int:
@@ -283,6 +324,8 @@ def threshold_lsb(layer: Layer, frac_bits: int) -> int:
 def _check_read_out(setup: Setup, output: Placement) -> None:
     """The simulator's read-out registers have 32 bits; a sum that might not fit is refused, as it would wrap."""
     run = setup.experiment.run
+    if setup.experiment.network.layers[-1].neuron.model == "accumulate":
+        return  # its registers are the potentials, which saturate
     ticks = max(run.ticks, setup.experiment.test_ticks) - setup.experiment.read_from_tick
     bits = output.acc_bits + math.ceil(math.log2(ticks))
     if run.readout == "potential" and bits > 32:

@@ -13,6 +13,7 @@ from neurochip.experiment import Setup
 from neurochip.layer_models import LayerModel
 
 INPUT = -1  # number of the input as a source
+INPUT_NAME = "input"
 
 
 class Shape(NamedTuple):
@@ -78,9 +79,24 @@ class Layer(NamedTuple):
         return self.model.kind == "conv"
 
     @property
+    def is_pool(self) -> bool:
+        """Do its units average, with one constant weight?"""
+        return self.model.kind == "pool"
+
+    @property
+    def has_grid(self) -> bool:
+        """Has it locations, and looks with taps at those of its sources?"""
+        return self.model.kind != "dense"
+
+    @property
+    def drawn(self) -> int:
+        """Side of the square of positions of which a location draws one in every tick; 1: it has one alone."""
+        return self.model.pool if self.is_conv else 1
+
+    @property
     def rows(self) -> int:
-        """Rows of weights, which is also the fan-in of a unit away from any border."""
-        return sum(source.rows for source in self.sources)
+        """Rows of weights, which is also the fan-in of a unit away from any border; pooled units have none."""
+        return 0 if self.is_pool else sum(source.rows for source in self.sources)
 
     @property
     def n_weights(self) -> int:
@@ -109,9 +125,16 @@ def build_network(setup: Setup, input_shape: tuple[int, ...], n_classes: int) ->
     for i, model in enumerate(models):
         name = model.name or _default_name(i, model, models)
         table = f"{where}: [network.layers[{i}]]"
-        if name in {other.name for other in layers} or name == "input":
+        if name in {other.name for other in layers} or name == INPUT_NAME:
             raise NeurochipError(f"{table} name = '{name}': another layer has that name; choose a different one")
         layers.append(_layer(table, i, name, model, layers, _input_shape(input_shape)))
+    used = {source.layer for layer in layers for source in layer.sources}
+    for layer in layers[:-1]:
+        if layer.index not in used:
+            raise NeurochipError(
+                f"{where}: [network.layers[{layer.index}]] layer '{layer.name}': no later layer takes its spikes; name it as a later "
+                f"layer's source or skip, or leave it out"
+            )
     return layers
 
 
@@ -128,19 +151,30 @@ def _default_name(i: int, model: LayerModel, models: list[LayerModel]) -> str:
     if i == len(models) - 1:
         return "output"
     place = sum(other.kind == model.kind for other in models[: i + 1])
-    if model.kind == "conv":
-        return f"conv{place}"
+    if model.kind != "dense":
+        return f"{model.kind}{place}"
     return "hidden" if place == 1 else f"hidden{place}"
 
 
 def _layer(where: str, i: int, name: str, model: LayerModel, before: list[Layer], input_shape: Shape) -> Layer:
-    numbers = [i - 1, *(_named(where, skip, before, i) for skip in model.skip)]
+    main_source = i - 1 if model.source is None else _source(where, model.source, before)
+    numbers = [main_source, *(_skip(where, skip, before, main_source) for skip in model.skip)]
     if len(set(numbers)) < len(numbers):
         raise NeurochipError(f"{where} skip = {model.skip}: a layer is named twice; name it once")
     shapes = [input_shape if n == INPUT else before[n].shape for n in numbers]
     if model.kind == "dense":
         return Layer(i, name, model, Shape(1, 1, model.neurons or 0), (1, 1), _sources(numbers, shapes, [(0, 1, 0)] * len(shapes)))
-    kernel, main = model.kernel or 1, shapes[0]
+    main = shapes[0]
+    if model.kind == "pool":
+        if main.height % model.pool or main.width % model.pool:
+            raise NeurochipError(
+                f"{where} pool = {model.pool}: does not divide its source's {main.height} x {main.width} locations; change pool, or kernel "
+                f"or padding before it"
+            )
+        shape = Shape(main.height // model.pool, main.width // model.pool, main.channels)
+        return Layer(i, name, model, shape, shape[:2], _sources(numbers, shapes, [(model.pool, model.pool, 0)]))
+    _check_identity(where, model, shapes[1:])
+    kernel = model.kernel or 1
     grid_h, grid_w = ((size + 2 * model.padding - kernel) // model.stride + 1 for size in main[:2])
     if main.height + 2 * model.padding < kernel or main.width + 2 * model.padding < kernel:
         raise NeurochipError(
@@ -164,11 +198,32 @@ def _layer(where: str, i: int, name: str, model: LayerModel, before: list[Layer]
     return Layer(i, name, model, shape, (grid_h, grid_w), _sources(numbers, shapes, views))
 
 
-def _named(where: str, skip: str, before: list[Layer], i: int) -> int:
-    known = {layer.name: layer.index for layer in before[: i - 1]}
+def _source(where: str, name: str, before: list[Layer]) -> int:
+    known = {INPUT_NAME: INPUT} | {layer.name: layer.index for layer in before}
+    if name not in known:
+        raise NeurochipError(f"{where} source = '{name}': no earlier layer of that name{did_you_mean(name, known)}")
+    return known[name]
+
+
+def _skip(where: str, skip: str, before: list[Layer], main_source: int) -> int:
+    known = {layer.name: layer.index for layer in before if layer.index != main_source}
     if skip not in known:
         raise NeurochipError(f"{where} skip = '{skip}': no earlier layer of that name to skip from{did_you_mean(skip, known)}")
+    if main_source == INPUT:
+        raise NeurochipError(f"{where} skip = '{skip}': a layer that takes the input takes nothing else; leave it out")
     return known[skip]
+
+
+def _check_identity(where: str, model: LayerModel, skips: list[Shape]) -> None:
+    """Skips that are not trained bring each channel to the same channel."""
+    if model.skip_identity and not skips:
+        raise NeurochipError(f"{where} skip_identity: the layer has no skip; add one, or leave it out")
+    for name, shape in zip(model.skip, skips, strict=True):
+        if model.skip_identity and shape.channels != model.filters:
+            raise NeurochipError(
+                f"{where} skip_identity: '{name}' has {shape.channels} channels, the layer filters = {model.filters}; make them alike, or "
+                f"leave skip_identity out"
+            )
 
 
 def _sources(numbers: list[int], shapes: list[Shape], views: list[tuple[int, int, int]]) -> tuple[Source, ...]:

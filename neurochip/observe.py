@@ -115,7 +115,7 @@ class Observer:
                 add(rows, at + "spikes", with_tick(tick, spikes))
                 axons = np.unique(np.concatenate([self.sources[c][arrived(tick, c)] for c in cores]))
                 add(rows, at + "arrived", with_tick(tick, axons))
-                if self.mapping.layers[i].model.pool > 1:
+                if self.mapping.layers[i].drawn > 1:
                     add(rows, at + "drawn", self._of_units(tick, cores, tick.chip.drawn, self.locations, P.LOCATION_AT))
             if "errors" in self.what:
                 add(rows, at + "errors", np.concatenate([self._own_errors(tick, c) for c in cores]))
@@ -191,7 +191,7 @@ class Observer:
     def _decisions(self, tick: Tick, c: int, learning: bool) -> np.ndarray:
         """Of every own error that was offered to the rule: tick, core, location, channel, sign, word drawn, threshold, learned."""
         units, signs = self._own(tick, c)
-        if not learning or not len(units):
+        if not learning or not len(units) or not tick.chip.param[c, P.LEARNS]:
             return np.zeros((0, 8), dtype=np.int64)
         place, n = self.mapping.cores[c], len(units)
         state, words = tick.rng_learn[c : c + 1].copy(), np.full(n, CERTAIN, dtype=np.int64)

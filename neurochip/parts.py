@@ -93,13 +93,13 @@ def cut_layer(layer: Layer, chip: Chip, weight_bits: int, model: PartModel, most
 def _check_asked(layer: Layer, cut: Cut, is_output: bool, table: str) -> None:
     height, width, channels = layer.shape
     for key, wanted, limit, what in (
-        ("cores", cut.channels, channels, "feature maps" if layer.is_conv else "neurons"),
+        ("cores", cut.channels, channels, "feature maps" if layer.has_grid else "neurons"),
         ("rows", cut.rows, height, "rows of locations"),
         ("columns", cut.columns, width, "columns of locations"),
     ):
         if wanted > 1 and is_output:
             raise NeurochipError(f"{table} {key} = {wanted}: the output layer finds its winner within one core; leave it out")
-        if wanted > 1 and key != "cores" and not layer.is_conv:
+        if wanted > 1 and key != "cores" and not layer.has_grid:
             raise NeurochipError(f"{table} {key} = {wanted}: a dense layer has no grid to cut into tiles; use cores = {wanted}")
         if wanted > limit:
             raise NeurochipError(f"{table} {key} = {wanted}: the layer has {limit} {what}; use at most {limit}")
@@ -116,7 +116,7 @@ def _refusal(layer: Layer, chip: Chip, weight_bits: int, exceeded: Limit, most: 
         way_out = f"use a chip with {exceeded.key} = {exceeded.wanted}"
         return f"{needs}; the output layer is not cut, as its winner is found within one core: {way_out}"
     cut = next(cut for n in itertools.count(1) for cut in _cuts(layer, n, n) if not _exceeded(layer, chip, weight_bits, cut))
-    how = f"cores = {cut.channels}" + (f", rows = {cut.rows}, columns = {cut.columns}" if layer.is_conv else "")
+    how = f"cores = {cut.channels}" + (f", rows = {cut.rows}, columns = {cut.columns}" if layer.has_grid else "")
     if cut.parts <= most:
         return f"{needs}; it fits in {cut.parts} parts: {how}"
     return (
@@ -149,9 +149,9 @@ def _limits(layer: Layer, chip: Chip, weight_bits: int, cut: Cut) -> list[Limit]
     for source in layer.sources:
         seen = source.shape.height * source.shape.width
         if source.kernel:
-            tall, wide = (((n * layer.model.pool - 1) * source.stride + source.kernel) for n in (rows, columns))
+            tall, wide = (((n * layer.drawn - 1) * source.stride + source.kernel) for n in (rows, columns))
             seen = min(tall, source.shape.height) * min(wide, source.shape.width)
-        axons += seen * source.shape.channels
+        axons += seen * (channels if layer.is_pool else source.shape.channels)
     words = layer.rows * math.ceil(channels / per_word)
     return [
         Limit("axons", axons, core.n_axons, "core.n_axons"),

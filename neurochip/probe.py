@@ -21,7 +21,7 @@ from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules.spike_backprop import Param
-from neurochip.core.state import ChipState
+from neurochip.core.state import ChipState, P
 from neurochip.mapping import Mapping
 from neurochip.reference_network import exact_gradient, make_network_twin
 from neurochip.seeds import seed_generators
@@ -29,6 +29,8 @@ from neurochip.simulator import Simulator, run_vector
 from neurochip.stimulus import of_images
 from neurochip.tables import weight_rows
 from neurochip.traffic import build_traffic
+
+OWN = ("weight", "bias", "rule_param", "param")  # what a fork shares with its chip, and the probe changes
 
 
 class Probe(NamedTuple):
@@ -44,7 +46,8 @@ def measure(simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: 
     """Compare on the given batch at the given weights; the simulator's own chip is left as it is."""
     experiment = simulator.setup.experiment
     ticks = np.array(sorted(set(experiment.reference.probe_ticks)), dtype=np.int64)
-    twin = make_network_twin(simulator.mapping, weights, float(1 << experiment.rule.error_gain), is_tied=False)
+    gains = [1 << int(simulator.state.param[simulator.mapping.cores_of(i)[0], P.ERROR_GAIN]) for i in range(len(simulator.mapping.layers))]
+    twin = make_network_twin(simulator.mapping, weights, gains, is_tied=False)
     gradient = exact_gradient(twin, pixels, labels, experiment.rule.beta)
     cosine, bias = np.zeros((len(gradient), len(ticks))), np.zeros((len(gradient), len(ticks)))
     for n, changes in enumerate(mean_changes(simulator, weights, pixels, labels, ticks)):
@@ -60,23 +63,21 @@ def mean_changes(
 ) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
     """Yield, for each of the ascending `ticks` int64 (n,), the mean change per learning tick, in LSB and in the shapes of `weights`."""
     chip, mapping, experiment = fork(simulator.state), simulator.mapping, simulator.setup.experiment
-    own = {
-        name: aligned(array.shape, array.dtype.type) for name, array in chip._asdict().items() if name in ("weight", "bias", "rule_param")
-    }
-    chip = chip._replace(**own)
+    chip = chip._replace(**{name: aligned(old.shape, old.dtype.type, old) for name in OWN for old in [getattr(chip, name)]})
     load_weights(chip, mapping, weights)
     start, bias = chip.weight.copy(), chip.bias.copy()
+    chip.param[:, P.LEARNS] = 1
     chip.rule_param[:, Param.P_LEARN] = 1 << int(chip.rng_param[RngParam.BITS])
     seed_generators(chip, mapping, experiment.seed, "probe")
     deepest = len(mapping.layers) - 1
     first = max(3 * deepest, experiment.warmup_ticks)  # input takes a tick per layer to the output, an error two per layer back
     run, traffic = run_vector(first + 1, first, first, True, deepest), build_traffic(simulator.setup.chip, chip)
-    jump, on_error = jump_table(chip.rng_param, first + 1), rules.load("spike_backprop").on_error
+    jump, hook = jump_table(chip.rng_param, first + 1), rules.load("spike_backprop").hook
     votes = np.zeros((1, mapping.cores[-1].neurons), dtype=np.int32)
     total, bias_total = np.zeros(start.shape, dtype=np.int64), np.zeros(bias.shape, dtype=np.int64)
     for tick in range(1, int(ticks[-1]) + 1):
         for s in range(len(labels)):
-            run_samples(chip, traffic, run, on_error, jump, *of_images(pixels[s : s + 1]), labels[s : s + 1], votes)
+            run_samples(chip, traffic, run, hook, jump, *of_images(pixels[s : s + 1]), labels[s : s + 1], votes)
             total += chip.weight
             bias_total += chip.bias
             chip.weight[:], chip.bias[:] = start, bias

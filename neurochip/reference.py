@@ -17,6 +17,7 @@ from numba import njit
 
 from neurochip.build import Weights
 from neurochip.core import rules
+from neurochip.errors import NeurochipError
 from neurochip.experiment import Experiment
 from neurochip.mapping import Mapping
 from neurochip.network import Layer
@@ -189,6 +190,11 @@ class Reference:
     """
 
     def __init__(self, experiment: Experiment, mapping: Mapping, weights: Weights) -> None:
+        if rules.load(experiment.rule.name).learns_from == "spikes":
+            raise NeurochipError(
+                f"[reference] enabled: the float twin learns by exact backprop, rule '{experiment.rule.name}' from spikes; set "
+                f"reference.enabled = false"
+            )
         self.experiment, self.mapping, self.beta = experiment, mapping, experiment.rule.beta
         self.tied = [layer.name for layer in mapping.layers if mapping.tiles_of(layer.index) > 1]
         self.twin: Twin | NetworkTwin

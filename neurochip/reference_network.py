@@ -40,16 +40,19 @@ def check(mapping: Mapping) -> None:
     """Raise NeurochipError for neurons of whose rate the twin has no formula."""
     for layer in mapping.layers:
         neuron = layer.model.neuron
-        reason = "model = 'lif'" if neuron.model == "lif" else f"refractory_ticks = {neuron.refractory_ticks}"
-        if neuron.model == "lif" or neuron.refractory_ticks:
+        reason = f"model = '{neuron.model}'" if neuron.model in ("lif", "accumulate") else f"refractory_ticks = {neuron.refractory_ticks}"
+        reason = "inhibit = true" if neuron.inhibit else reason
+        if neuron.model in ("lif", "accumulate") or neuron.refractory_ticks or neuron.inhibit:
             raise NeurochipError(
                 f"[reference] enabled: the float twin has no formula for the rate of layer '{layer.name}', neuron.{reason}; "
                 f"set reference.enabled = false"
             )
 
 
-def make_network_twin(mapping: Mapping, weights: Weights, gain: float = 1.0, is_tied: bool = True, dtype: type = np.float32) -> NetworkTwin:
-    """The twin of integer weights. gain: factor on errors per layer they go down. is_tied: one kernel, the mean of the chip's copies."""
+def make_network_twin(
+    mapping: Mapping, weights: Weights, gains: Sequence[int] = (), is_tied: bool = True, dtype: type = np.float32
+) -> NetworkTwin:
+    """The twin of integer weights. gains: per layer, a factor on the errors that it sends down. is_tied: one kernel, the mean of copies."""
     check(mapping)
     layers, (value_at, n_values) = mapping.layers, _values(mapping.layers)
     real = [_real(mapping, layer, weight, bias, dtype) for layer, (weight, bias) in zip(layers, weights, strict=True)]
@@ -70,6 +73,7 @@ def make_network_twin(mapping: Mapping, weights: Weights, gain: float = 1.0, is_
         param[1:, name] = np.cumsum(of_layers)[:-1]
     runs, threshold = [_runs(layer, value_at) for layer in layers], np.array([_threshold(mapping, layer) for layer in layers])
     per_position = np.concatenate([np.bincount(at, minlength=n) for (at, _), n in zip(runs, positions, strict=True)])
+    sending = list(zip(real, gains or [1] * len(real), strict=True))[1:]
     padding = [(0, int(pad)) for pad in stride - channels]
     several = positions > 1
     n_potentials, n_gradient = int(sizes[L.POTENTIAL_AT].sum()), max(sizes[L.WEIGHT_AT][several], default=0)
@@ -80,10 +84,10 @@ def make_network_twin(mapping: Mapping, weights: Weights, gain: float = 1.0, is_
         copy=np.concatenate([_copies(mapping, layer) * (not is_tied) for layer in layers]),
         order=_input_order(layers[0]),
         weight=np.concatenate([np.pad(weight, ((0, 0), (0, 0), pad)).ravel() for (weight, _), pad in zip(real, padding, strict=True)]),
-        transposed=np.concatenate([np.zeros(0, dtype), *(weight.transpose(0, 2, 1).ravel() for weight, _ in real[1:])]),
+        transposed=np.concatenate([np.zeros(0, dtype), *((weight * dtype(g)).transpose(0, 2, 1).ravel() for (weight, _), g in sending)]),
         bias=np.concatenate([np.pad(bias, ((0, 0), pad)).ravel() for (_, bias), pad in zip(real, padding, strict=True)]),
         per_threshold=(1 / threshold).astype(dtype),
-        share=(gain / (threshold * param[:, L.CANDIDATES])).astype(dtype),
+        share=(1 / (threshold * param[:, L.CANDIDATES])).astype(dtype),
         value=np.zeros(n_values, dtype),
         potential=np.zeros(n_potentials, dtype),
         error=np.zeros(n_values, dtype),

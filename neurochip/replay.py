@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neurochip.build import aligned, fork, set_rule
-from neurochip.core.engine import run_samples
+from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc_totals import NocTotal
 from neurochip.core.packets import Traffic
@@ -21,7 +21,7 @@ from neurochip.simulator import BANKS, Simulator
 from neurochip.stimulus import Stimulus
 from neurochip.traffic import build_traffic
 
-OWN = ("weight", "bias", "rule_param")  # what a fork shares with its chip, and a replay changes
+OWN = ("weight", "bias", "rule_param", "param")  # what a fork shares with its chip, and a replay changes
 MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all that outlives a sample
 
 
@@ -58,9 +58,10 @@ class Replay:
         self.learn_from = self.ticks if is_final else experiment.warmup_ticks
         self.traffic = build_traffic(simulator.setup.chip, chip)
         self.before = {name: getattr(chip, name).copy() for name in MACHINE}
-        self.on_error = simulator.rule.on_error
-        self.teaches = teaches = is_final or simulator.rule.learns
-        self.run_vector = lambda ticks: simulator.run_vector(ticks, self.learn_from, experiment.read_from_tick, teaches)
+        self.hook = simulator.rule.hook
+        learns = simulator.shows_errors() if is_final else simulator.rule.learns
+        self.teaches = learns and simulator.rule.learns_from != "spikes"
+        self.whole = simulator.run_vector(self.ticks, self.learn_from, experiment.read_from_tick, learns)
         self.jump = jump_table(chip.rng_param, self.ticks)
         self.votes = np.zeros((1, simulator.placements[-1].neurons), dtype=np.int32)
 
@@ -73,7 +74,9 @@ class Replay:
         self.votes[:], self.chip.queue[:] = 0, 0
         if ticks > 0:
             labels = np.array([self.label], dtype=np.int32)
-            run_samples(self.chip, self.traffic, self.run_vector(ticks), self.on_error, self.jump, *self.one, labels, self.votes)
+            run = self.whole.copy()
+            run[Run.TICKS] = ticks
+            run_samples(self.chip, self.traffic, run, self.hook, self.jump, *self.one, labels, self.votes)
 
     def each(self, first: int, last: int) -> Iterator[Tick]:
         """Ticks first .. last, one after another."""

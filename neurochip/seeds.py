@@ -14,17 +14,19 @@ def seed_generators(state: ChipState, mapping: Mapping, seed: int, stream: str) 
     """Give every generator of the chip its seed of that stream. Padding never draws: its states are zero."""
     bits, is_shared = int(state.rng_param[RngParam.BITS]), state.rng_param[RngParam.SHARING] != Sharing.PER_UNIT
     state.rng_neuron[:], state.rng_axon[:], state.rng_pool[:] = 0, 0, 0
+    encoder = np.zeros(0, dtype=np.uint32)  # all cores that encode the input agree on it
     for layer in mapping.layers:
         n_axons, n_units = layer.source_units, layer.shape.units
         seeds = _states(seed, (stream, layer.index), n_axons + n_units + 1, bits, layer.name)
-        n_drawing = layer.shape.height * layer.shape.width if layer.model.pool > 1 else 0
+        n_drawing = layer.shape.height * layer.shape.width if layer.drawn > 1 else 0
+        encoder = seeds if layer.index == 0 else encoder
         pool = _states(seed, (stream, layer.index, "pool"), n_drawing, bits, layer.name)
         for k, c in enumerate(mapping.cores_of(layer.index)):
             place, param = mapping.cores[c], state.param[c]
             units, locations = unit_names(layer, place), place.part.location_numbers(layer.shape.width)
             own = seeds if k == 0 else _states(seed, (stream, layer.index, "part", k), place.axons + 1, bits, layer.name)
             axons = axon_names(place) if k == 0 or place.is_first else np.arange(place.axons)
-            axon_seeds = seeds if place.is_first else own
+            axon_seeds = encoder if place.is_first else own
             if is_shared:
                 units, locations, axons = units * 0, locations * 0, axons * (0 if place.is_first else 1)
             neuron_at, axon_at, location_at = int(param[P.NEURON_AT]), int(param[P.AXON_AT]), int(param[P.LOCATION_AT])

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,10 +36,14 @@ class Counts(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """votes int32 (n, classes) are the read-out registers; the prediction is the largest, the lowest class on a tie."""
+    """votes int32 (n, classes) are the read-out registers; the prediction is the largest, the lowest class on a tie.
+
+    answers int32 (n, ticks): the prediction after each tick, -1 before the first that counts in the read-out.
+    """
 
     votes: np.ndarray
     cost: Counts
+    answers: np.ndarray
 
     @property
     def predictions(self) -> np.ndarray:
@@ -57,7 +61,7 @@ class Simulator:
         self.state = build_chip(setup.chip, setup.experiment, self.mapping)
         self.traffic = build_traffic(setup.chip, self.state)
         self.rule = rules.load(setup.experiment.rule.name)
-        self._test_seeded: ChipState | None = None
+        self._seeded: dict[str, ChipState] = {}
 
     def order(self, epoch: int, n: int) -> np.ndarray:
         """The order in which an epoch presents the n training samples."""
@@ -78,7 +82,7 @@ class Simulator:
         while start < len(order):
             chosen = order[start : min([start + TRAIN_CHUNK, *(stop for stop in stops if stop > start)])]
             votes = np.zeros((len(chosen), self.placements[-1].neurons), dtype=np.int32)
-            run_samples(self.state, self.traffic, run, self.rule.on_error, jump, *stimulus.take(chosen), labels[chosen], votes)
+            run_samples(self.state, self.traffic, run, self.rule.hook, jump, *stimulus.take(chosen), labels[chosen], votes)
             start += len(chosen)
             yield start, int((votes.argmax(axis=1) == labels[chosen]).sum())
 
@@ -94,62 +98,107 @@ class Simulator:
         self, samples: Stimulus | np.ndarray, labels: np.ndarray, threads: int, on_chunk: Callable[[int], None] = lambda n: None
     ) -> Evaluation:
         """Present all samples without learning, with generators seeded for the test; in parallel, with the same bits for any `threads`."""
-        starts, stimulus = range(0, len(labels), TEST_CHUNK), as_stimulus(samples)
-        self._test_start()  # before there are threads
-        with ThreadPoolExecutor(threads) as pool:
-            parts = []
-            for part in pool.map(lambda s: self._evaluate_chunk(stimulus, labels, s), starts):
-                parts.append(part)
-                on_chunk(part.cost.samples)
+        parts, stimulus = [], as_stimulus(samples)
+        for part in self._in_parallel(lambda s: self._evaluate_chunk(stimulus, labels, s), len(labels), "test", threads):
+            parts.append(part)
+            on_chunk(part.cost.samples)
         counts = np.sum([part.cost.counts for part in parts], axis=0)
         cycles = np.sum([part.cost.cycles for part in parts], axis=0)
         packets = join(part.cost.packets for part in parts)
-        return Evaluation(np.concatenate([part.votes for part in parts]), Counts(counts, cycles, len(labels), packets))
+        votes, answers = (np.concatenate([getattr(part, name) for part in parts]) for name in ("votes", "answers"))
+        return Evaluation(votes, Counts(counts, cycles, len(labels), packets), answers)
+
+    def tally(
+        self,
+        samples: Stimulus | np.ndarray,
+        labels: np.ndarray,
+        threads: int,
+        stream: str = "readout",
+        on_chunk: Callable[[int], None] = lambda n: None,
+    ) -> np.ndarray:
+        """Present all samples without learning and count, from `read_from_tick` on, what arrives at the output: int32 (n, its axons).
+
+        Axons are in their order on the core, which is that of the rows of its memory. Generators are seeded by `stream`: with "test" they
+        draw what `evaluate` draws on the same samples. Images are shown for test_ticks, events for the ticks they are binned to. The same
+        bits for any `threads`.
+        """
+        stimulus, n_axons, parts = as_stimulus(samples), self.placements[-1].axons, []
+        for part in self._in_parallel(lambda s: self._tally_chunk(stimulus, labels, s, stream), len(labels), stream, threads):
+            parts.append(part.reshape(-1, n_axons))
+            on_chunk(len(parts[-1]))
+        return np.concatenate(parts)
+
+    def _in_parallel(self, work: Callable[[int], Any], n: int, stream: str, threads: int) -> Iterator[Any]:
+        """Results of `work` on the first sample of every chunk, in order."""
+        self._start_of(stream)  # before there are threads
+        with ThreadPoolExecutor(threads) as pool:
+            yield from pool.map(work, range(0, n, TEST_CHUNK))
 
     def _evaluate_chunk(self, stimulus: Stimulus, labels: np.ndarray, start: int) -> Evaluation:
-        experiment, ticks = self.setup.experiment, self.setup.experiment.test_ticks
-        chip = self.test_chip(start)
-        chunk = slice(start, start + TEST_CHUNK)
-        votes = np.zeros((len(labels[chunk]), self.placements[-1].neurons), dtype=np.int32)
-        run, traffic = self.run_vector(ticks, ticks, experiment.read_from_tick, False), build_traffic(self.setup.chip, chip)
-        jump = jump_table(chip.rng_param, ticks)
-        run_samples(chip, traffic, run, rules.load("frozen").on_error, jump, *stimulus.take(chunk), labels[chunk], votes)
+        ticks, chunk = self.setup.experiment.test_ticks, slice(start, start + TEST_CHUNK)
+        answers = np.zeros(len(labels[chunk]) * ticks, dtype=np.int32)
+        chip = self.test_chip(start)._replace(answers=answers)
+        votes, packets = self._present(chip, stimulus.take(chunk), labels[chunk], ticks)
         counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
-        return Evaluation(votes, Counts(counts, chip.cycles, len(votes), traffic.totals))
+        return Evaluation(votes, Counts(counts, chip.cycles, len(votes), packets), answers.reshape(-1, ticks))
 
-    def test_chip(self, sample: int) -> ChipState:
-        """A fork of the chip as it stands at the start of that test sample: generators free-run, so their state can be jumped to."""
+    def _tally_chunk(self, stimulus: Stimulus, labels: np.ndarray, start: int, stream: str) -> np.ndarray:
+        ticks, chunk = stimulus.ticks or self.setup.experiment.test_ticks, slice(start, start + TEST_CHUNK)
+        tally = np.zeros(len(labels[chunk]) * self.placements[-1].axons, dtype=np.int32)
+        self._present(self.test_chip(start, stream, ticks)._replace(tally=tally), stimulus.take(chunk), labels[chunk], ticks)
+        return tally
+
+    def _present(self, chip: ChipState, chosen: Stimulus, labels: np.ndarray, ticks: int) -> tuple[np.ndarray, NocTotals]:
+        """Run samples without learning; return votes and packets."""
+        votes = np.zeros((len(labels), self.placements[-1].neurons), dtype=np.int32)
+        run, traffic = self.run_vector(ticks, ticks, self.setup.experiment.read_from_tick, False), build_traffic(self.setup.chip, chip)
+        run_samples(chip, traffic, run, rules.load("frozen").hook, jump_table(chip.rng_param, ticks), *chosen, labels, votes)
+        return votes, traffic.totals
+
+    def test_chip(self, sample: int, stream: str = "test", ticks: int | None = None) -> ChipState:
+        """A fork of the chip as it stands at the start of that sample of a stream: generators free-run, so their state can be jumped to.
+
+        ticks: of a sample; default: test_ticks.
+        """
         chip = fork(self.state)
-        seeded = self._test_start()
+        seeded = self._start_of(stream)
         for name in BANKS:
             getattr(chip, name)[:] = getattr(seeded, name)
-        jump_samples(chip, sample * self.setup.experiment.test_ticks)
+        jump_samples(chip, sample * (ticks or self.setup.experiment.test_ticks))
         return chip
 
-    def _test_start(self) -> ChipState:
-        """A fork with the generators of the test stream at their seeds; made once."""
-        if self._test_seeded is None:
+    def _start_of(self, stream: str) -> ChipState:
+        """A fork with the generators of that stream at their seeds; made once."""
+        if stream not in self._seeded:
             chip = fork(self.state)
-            seed_generators(chip, self.mapping, self.setup.experiment.seed, "test")
-            self._test_seeded = chip
-        return self._test_seeded
+            seed_generators(chip, self.mapping, self.setup.experiment.seed, stream)
+            self._seeded[stream] = chip
+        return self._seeded[stream]
 
-    def run_vector(self, ticks: int, learn_from: int, read_from: int, teach: bool) -> np.ndarray:
-        """The int64 vector of Run: the teacher comes when the output core has input from every layer, packets travel if there is a mesh."""
-        return run_vector(ticks, learn_from, read_from, teach, len(self.mapping.layers) - 1, self.setup.chip.mesh is not None)
+    def run_vector(self, ticks: int, learn_from: int, read_from: int, learns: bool) -> np.ndarray:
+        """The int64 vector of Run: the teacher comes when the output core has input from every layer, packets travel if there is a mesh.
+
+        learns: with a teacher, if the rule does not learn from spikes.
+        """
+        from_spikes, deepest = self.rule.learns_from == "spikes", len(self.mapping.layers) - 1
+        run = run_vector(ticks, learn_from, read_from, learns and not from_spikes, deepest, self.setup.chip.mesh is not None)
+        run[Run.FROM_SPIKES] = learns and from_spikes
+        return run
+
+    def shows_errors(self) -> bool:
+        """Is there a teacher when a sample is shown that nothing is learned from?"""
+        return self.mapping.carries_errors and self.rule.learns_from != "spikes"
 
     def raster(self, one: Stimulus, label: int) -> np.ndarray:
-        """Trace rows int32 (n, Trace) of one sample with the weights as they stand, teacher on, nothing learned."""
+        """Trace rows int32 (n, Trace) of one sample with the weights as they stand, teacher on if there can be one, nothing learned."""
         experiment = self.setup.experiment
         ticks = experiment.run.ticks
         most = sum(place.axons + place.neurons for place in self.placements) + int(self.state.param[:, P.OWN_ROOM].sum())
         chip = fork(self.state)._replace(trace=np.zeros((ticks * most, len(Trace)), dtype=np.int32))
         seed_generators(chip, self.mapping, experiment.seed, "raster")
         votes = np.zeros((1, self.placements[-1].neurons), dtype=np.int32)
-        run, traffic = self.run_vector(ticks, ticks, 0, True), build_traffic(self.setup.chip, chip)
-        run_samples(
-            chip, traffic, run, self.rule.on_error, jump_table(chip.rng_param, ticks), *one, np.array([label], dtype=np.int32), votes
-        )
+        run, traffic = self.run_vector(ticks, ticks, 0, self.shows_errors()), build_traffic(self.setup.chip, chip)
+        run_samples(chip, traffic, run, self.rule.hook, jump_table(chip.rng_param, ticks), *one, np.array([label], dtype=np.int32), votes)
         return chip.trace[: chip.traced[0]]
 
 
@@ -157,7 +206,7 @@ def run_vector(ticks: int, learn_from: int, read_from: int, teach: bool, teach_f
     """The int64 vector of Run."""
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]] = ticks, learn_from, read_from, teach
-    run[[Run.TEACH_FROM, Run.MESH]] = teach_from, has_mesh
+    run[[Run.TEACH_FROM, Run.MESH, Run.LAST]] = teach_from, has_mesh, ticks - 1
     return run
 
 

@@ -21,13 +21,17 @@ class Stimulus(NamedTuple):
         """Are there events, not images?"""
         return len(self.row_offsets) > 1
 
+    @property
+    def ticks(self) -> int:
+        """Ticks of a sample of events; 0: these are images, which can be shown for as many as one likes."""
+        return (len(self.row_offsets) - 1) // len(self.pixels) if self.is_events else 0
+
     def take(self, chosen: np.ndarray | slice) -> Self:
         """The samples `chosen`, in that order."""
         if not self.is_events:
             return self._replace(pixels=self.pixels[chosen])
-        ticks = (len(self.row_offsets) - 1) // len(self.pixels)
         indices = np.arange(len(self.pixels))[chosen]
-        rows = (indices[:, None] * ticks + np.arange(ticks)).ravel()
+        rows = (indices[:, None] * self.ticks + np.arange(self.ticks)).ravel()
         first, lengths = self.row_offsets[rows], np.diff(self.row_offsets)[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         spikes = np.repeat(first - offsets[:-1], lengths) + np.arange(offsets[-1])

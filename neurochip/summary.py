@@ -143,7 +143,7 @@ def _warnings(summary: dict[str, Any], mapping: Mapping) -> list[str]:
     if summary["dataset"]["is_substitute"]:
         found.append(f"substitute data: {summary['dataset']['note']}")
     for layer in summary["layers"]:
-        share = layer["weights_at_rail"] / layer["n_weights"]
+        share = layer["weights_at_rail"] / max(1, layer["n_weights"])
         if share > 0.01:
             found.append(f"layer {layer['name']}: {100 * share:.1f} % of the weights are at a rail; more weight_bits or fewer frac_bits")
         train = layer["train"]
@@ -166,5 +166,5 @@ def untied(mapping: Mapping) -> list[str]:
         f"layer {layer.name}: cut into {mapping.tiles_of(layer.index)} tiles, each of which learns its own copy of the kernel: no spike "
         f"could keep them alike"
         for layer in mapping.layers
-        if mapping.tiles_of(layer.index) > 1
+        if layer.is_conv and mapping.tiles_of(layer.index) > 1
     ]

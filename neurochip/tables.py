@@ -14,7 +14,7 @@ class Fields(NamedTuple):
     """Shared rows. A place is location * candidates + candidate; in `fan` a row is -1 where the axon is under no tap. All int32."""
 
     fan_first: np.ndarray  # (axons + 1,) first entry of each axon
-    fan: np.ndarray  # (entries, 1 + candidates): location, row for each candidate
+    fan: np.ndarray  # (entries, 1 + candidates): location, row for each candidate; pooled: (axons, 2): location, channel
     first: np.ndarray  # (places + 1,) first entry of each place
     entries: np.ndarray  # (entries, 2): row, axon; rows ascending
     reads: np.ndarray  # (places,) accesses that read a column's rows
@@ -27,7 +27,7 @@ def axon_names(place: Placement) -> np.ndarray:
 
 def weight_rows(layer: Layer, place: Placement) -> np.ndarray:
     """Row of the layer's weights that each row of a core's memory holds, int64 (rows,)."""
-    return np.arange(layer.rows) if layer.is_conv else axon_names(place)
+    return np.arange(layer.rows) if layer.has_grid else axon_names(place)
 
 
 def unit_names(layer: Layer, place: Placement) -> np.ndarray:
@@ -42,12 +42,14 @@ def slots_of(place: Placement, units: np.ndarray) -> np.ndarray:
 
 
 def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
-    """The tables of a core with shared rows; empty ones for a core whose rows are its axons'."""
+    """The tables of a core with shared rows; of one that pools the fan alone, and none for a core whose rows are its axons'."""
     places, candidates = place.locations * place.candidates, place.candidates
     if not layer.is_conv:
+        fan_first, fan = np.zeros(place.axons + 1, dtype=np.int32), np.zeros((0, 1 + candidates), dtype=np.int32)
+        if layer.is_pool:
+            fan_first, fan = np.arange(place.axons + 1, dtype=np.int32), _pooled_into(layer, place)
         empty = np.zeros((0, 2), dtype=np.int32)
-        zeros = (np.zeros(place.axons + 1, dtype=np.int32), np.zeros((0, 1 + candidates), dtype=np.int32))
-        return Fields(*zeros, np.zeros(places + 1, dtype=np.int32), empty, np.zeros(places, dtype=np.int32))
+        return Fields(fan_first, fan, np.zeros(places + 1, dtype=np.int32), empty, np.zeros(places, dtype=np.int32))
     at, row, axon = _pairs(layer, place)
     order = np.lexsort((row, at))
     at, row, axon = at[order], row[order], axon[order]
@@ -66,10 +68,21 @@ def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
     return Fields(fan_first, fan, first, np.stack([row, axon], axis=1).astype(np.int32), reads)
 
 
+def _pooled_into(layer: Layer, place: Placement) -> np.ndarray:
+    """(location, channel) in the core that each axon of a pooling part goes to, int32 (axons, 2)."""
+    (source,), part, names = layer.sources, place.part, axon_names(place)
+    if source.layer == INPUT:
+        channel, at = np.divmod(names, source.shape.height * source.shape.width)
+    else:
+        at, channel = np.divmod(names, source.shape.channels)
+    y, x = at // source.shape.width // source.stride - part.y0, at % source.shape.width // source.stride - part.x0
+    return np.stack([y * (part.x1 - part.x0) + x, channel - part.c0], axis=1).astype(np.int32)
+
+
 def _pairs(layer: Layer, place: Placement) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(place, row, axon) of everything under a tap, int64 (n,) each."""
     names, found, offset = axon_names(place), [], 0
-    y, x = place.part.positions(layer.model.pool)
+    y, x = place.part.positions(layer.drawn)
     axon_of = np.full(layer.source_units, -1, dtype=np.int64)
     axon_of[names] = np.arange(len(names))
     for source in layer.sources:

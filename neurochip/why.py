@@ -93,7 +93,7 @@ def steps_of(recording: Recording, where: Where, mapping: Mapping, weight: Weigh
     ].tolist():
         source = weight.row
         if layer.is_conv:
-            drawn = arrays[at + "drawn"][tick - recording.facts["first"], location] if layer.model.pool > 1 else 0
+            drawn = arrays[at + "drawn"][tick - recording.facts["first"], location] if layer.drawn > 1 else 0
             of_place = local[location] * core.candidates + drawn
             entries = fields.entries[fields.first[of_place] : fields.first[of_place + 1]]
             axons = entries[entries[:, 0] == row, 1]

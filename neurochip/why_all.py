@@ -72,7 +72,7 @@ class Watch:
                 before, pool, learn = self.value(), state.rng_pool.copy(), state.rng_learn.copy()
                 chip.traced[0] = 0
                 one, label = stimulus.take(slice(sample, sample + 1)), labels[sample : sample + 1]
-                run_samples(chip, self.simulator.traffic, run, self.simulator.rule.on_error, jump, *one, label, votes)
+                run_samples(chip, self.simulator.traffic, run, self.simulator.rule.hook, jump, *one, label, votes)
                 recording = self.recording(chip.trace[: chip.traced[0]], before, pool, learn)
                 found = []
                 if len(recording.arrays[self.at("decisions")]):
@@ -95,7 +95,7 @@ class Watch:
         """What `steps_of` wants of a sample, from its trace and the generators' states before it."""
         layer, c = self.mapping.layers[self.weight.layer], self.core
         own = trace[(trace[:, Trace.CORE] == c) & (trace[:, Trace.SIGN] != 0)]
-        own = own[own[:, Trace.TICK] >= self.setup.experiment.warmup_ticks]
+        own = own[(own[:, Trace.TICK] >= self.setup.experiment.warmup_ticks) & (self.simulator.state.param[c, P.LEARNS] != 0)]
         channels, units = layer.shape.channels, self.names[c][own[:, Trace.UNIT]]
         arrays: dict[str, np.ndarray] = {self.at("decisions"): np.zeros((0, 8), dtype=np.int64)}
         mine = units % channels == self.weight.channel
@@ -114,7 +114,7 @@ class Watch:
         arrays[self.at("decisions")] = np.column_stack([*columns, words < threshold]).astype(np.int64)
         arrays[self.at("arrived")] = self._arrived(trace, np.unique(own[mine, Trace.TICK]))
         arrays[self.at("weight_before")] = np.full((self.weight.copy + 1, self.weight.row + 1, self.weight.channel + 1), before)
-        if layer.model.pool > 1:
+        if layer.drawn > 1:
             arrays[self.at("drawn")] = self._drawn(pool)
         return Recording({"first": 0}, arrays)
 

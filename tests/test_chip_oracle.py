@@ -586,7 +586,7 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     run = sim.run_vector(net.ticks, net.warmup, net.read_from, net.learns)
     jump = jump_table(chip.rng_param, net.ticks)
     for part in (slice(1), slice(1, None)):  # in two calls of the kernel
-        run_samples(chip, sim.traffic, run, sim.rule.on_error, jump, *stimulus.take(part), labels[part], votes[part])
+        run_samples(chip, sim.traffic, run, sim.rule.hook, jump, *stimulus.take(part), labels[part], votes[part])
 
     assert votes.tolist() == expected["votes"]
     counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)

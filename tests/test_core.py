@@ -470,7 +470,7 @@ def test_learning_probability(name):
         core = core_of(2, 3, name)
         empty, neurons, signs = np.zeros(0, np.int32), np.array([1, 2], np.int32), np.array([1, -1], np.int32)
         for _ in range(4000):
-            spike_backprop.on_error(synapses_of(core, 2), np.array([p_learn]), empty, neurons, signs)
+            spike_backprop.on_error(synapses_of(core, 2), np.array([p_learn]), empty, empty, neurons, signs)
         assert core.bias[1] == counts_of(core).get(("LEARN", "BIAS_UPDATE"), 0) + core.bias[2]
         assert core.bias[0] == 0 and not core.weight.any()
         assert counts_of(core).get(("LEARN", "RNG_DRAW"), 0) == (0 if p_learn == full else 8000)
@@ -486,7 +486,7 @@ def test_learning_threshold_is_exact(name):
         core = core_of(2, 3, name)
         word = _draw(core.rng_learn.copy(), core.rng_param)
         empty, neuron = np.zeros(0, np.int32), np.array([1], np.int32)
-        spike_backprop.on_error(synapses_of(core, 1), np.array([word + more]), empty, neuron, neuron)
+        spike_backprop.on_error(synapses_of(core, 1), np.array([word + more]), empty, empty, neuron, neuron)
         assert core.bias.tolist()[:3] == [0, learned, 0]
 
 

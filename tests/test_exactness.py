@@ -160,7 +160,7 @@ def test_counts_are_taken_once(tmp_path):
         votes = np.zeros((len(chosen), case.sizes[-1]), np.int32)
         simulator.set_rule(other.state, other.setup.experiment, 0)
         stimulus = of_images(pixels[chosen])
-        simulator.run_samples(other.state, other.traffic, run, other.rule.on_error, jump, *stimulus, labels[chosen], votes)
+        simulator.run_samples(other.state, other.traffic, run, other.rule.hook, jump, *stimulus, labels[chosen], votes)
         pieces.append(other.take_counts(len(chosen)))
     assert np.array_equal(sum(piece.counts for piece in pieces), whole.counts)
     assert np.array_equal(sum(piece.cycles for piece in pieces), whole.cycles)
@@ -178,7 +178,8 @@ from neurochip.core.state import N_COUNTS, N_PARAMS, Synapses
 one, rng_learn = np.zeros(1, np.int32), np.ones(1, np.uint32)
 param, rng_param, counts = np.zeros(N_PARAMS, np.int64), np.array([0, 16, 1, 0]), np.zeros(N_COUNTS, np.int64)
 synapses = Synapses(param, rng_param, counts, np.zeros((1, 16), np.int16), one.copy(), rng_learn, one.copy(), one.copy())
-on_error(synapses, np.array([1]), np.zeros(0, np.int32), one, one + 1)
+nothing = np.zeros(0, np.int32)
+on_error(synapses, np.array([1]), nothing, nothing, one, one + 1)
 print(rng_learn[0])
 print(sum(on_error.stats.cache_hits.values()), sum(on_error.stats.cache_misses.values()))
 """

@@ -235,7 +235,7 @@ def kernel(case: Case, chip, samples: Stimulus | np.ndarray, labels) -> np.ndarr
     votes = np.zeros((len(labels), case.sizes[-1]), np.int32)
     jump, traffic = jump_table(chip.rng_param, case.ticks), build_traffic(REFERENCE, chip)
     for part in (slice(case.first_call), slice(case.first_call, None)):
-        run_samples(chip, traffic, run, rule.on_error, jump, *stimulus.take(part), labels[part], votes[part])
+        run_samples(chip, traffic, run, rule.hook, jump, *stimulus.take(part), labels[part], votes[part])
     return votes
 
 

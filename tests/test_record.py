@@ -114,7 +114,7 @@ def check_record(net: Net, folder: Path, monkeypatch) -> Recording:
     vector = simulator.run_vector(net.ticks, net.warmup, net.read_from, net.learns)
     jump, one = jump_table(simulator.state.rng_param, net.ticks), stimulus.take(slice(0, 1))
     assert not replay.agrees(simulator.state)  # not yet: it has not learned the sample
-    run_samples(simulator.state, simulator.traffic, vector, simulator.rule.on_error, jump, *one, np.array([label], np.int32), votes)
+    run_samples(simulator.state, simulator.traffic, vector, simulator.rule.hook, jump, *one, np.array([label], np.int32), votes)
     assert replay.agrees(simulator.state)
     return recording
 

@@ -259,7 +259,7 @@ def test_shared_biases_move_by_their_gradient():
     weights, pixels = random_weights(simulator.mapping, setup), samples(net, 4)[0]
     labels = np.zeros(4, dtype=np.int32)
     (changes,) = probe.mean_changes(simulator, weights, pixels, labels, np.array([512]))
-    exact = exact_gradient(make_network_twin(simulator.mapping, weights, 4.0, is_tied=False), pixels, labels, net.beta)
+    exact = exact_gradient(make_network_twin(simulator.mapping, weights, [4] * len(weights), is_tied=False), pixels, labels, net.beta)
     for (_, change), (_, wanted) in zip(changes, exact, strict=True):
         assert np.linalg.norm(change - wanted) < 0.2 * np.linalg.norm(wanted), (change, wanted)
 

@@ -138,5 +138,5 @@ class Design:
         votes = np.zeros((len(labels), self.network.neurons[-1]), dtype=np.int32)
         set_rule(simulator.state, simulator.setup.experiment, 0)
         jump = jump_table(simulator.state.rng_param, self.stimulus.ticks)
-        run_samples(simulator.state, simulator.traffic, run, rule.on_error, jump, *of_images(pixels), labels, votes)
+        run_samples(simulator.state, simulator.traffic, run, rule.hook, jump, *of_images(pixels), labels, votes)
         return simulator.take_counts(len(labels)).counts.reshape(-1, N_PHASES, N_EVENTS)

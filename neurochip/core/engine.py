@@ -14,8 +14,8 @@ from neurochip.core.compiled import kernel, outlined
 from neurochip.core.encoder import encode, load_input, take_events
 from neurochip.core.events import N_EVENTS
 from neurochip.core.hooks import CHIP_STATE, HOOK
-from neurochip.core.leaky import fire_with_memory
-from neurochip.core.learning import learn
+from neurochip.core.leaky import accumulate, fire_with_memory
+from neurochip.core.learning import learn_from_errors, learn_from_spikes, trace_spikes
 from neurochip.core.noc_totals import NocTotal, route_tick
 from neurochip.core.packets import (
     TRAFFIC,
@@ -28,9 +28,9 @@ from neurochip.core.packets import (
     take_spikes,
 )
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_shared
+from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
-from neurochip.core.state import N_COUNTS, Model, P, Queue, core_view
+from neurochip.core.state import N_COUNTS, Layout, Model, P, Queue, core_view
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
 from neurochip.core.tracing import record_tick
 
@@ -57,10 +57,12 @@ class Run(IntEnum):
     TEACH = 3  # 1: teacher and error spikes
     TEACH_FROM = 4  # first tick in which the output core has input from every layer
     MESH = 5  # 1: packets travel over the network, which takes its time
+    FROM_SPIKES = 6  # 1: a rule that learns from spikes is at work: no teacher, axons have traces
+    LAST = 7  # last tick of a sample, in which an accumulating output answers; TICKS may end before it
 
 
 @kernel
-def begin_sample(chip, pixels, has_events, n_lit):
+def begin_sample(chip, pixels, has_events, has_traces, n_lit):
     """Empty queues, neurons at rest; the input loaded. n_lit int64 (cores,): non-zero pixels of each first core."""
     chip.queue[:] = 0
     for c in range(chip.param.shape[0]):
@@ -68,24 +70,28 @@ def begin_sample(chip, pixels, has_events, n_lit):
             core = core_view(chip, c, 0)
             core.membrane[:] = 0
             core.resting[:] = 0
+        if has_traces:
+            core_view(chip, c, 0).axon_trace[:] = 0
         if chip.param[c, P.IS_FIRST] and not has_events:
             n_lit[c] = load_input(chip, core_view(chip, c, 0), pixels)
 
 
 @kernel
 def forward_sums(core):
-    """Phase 1, by how rows are found."""
-    if core.param[P.SHARED]:
+    """Phase 1, by what the weights are."""
+    if core.param[P.LAYOUT] == Layout.OWN:
+        integrate(core)
+    elif core.param[P.LAYOUT] == Layout.SHARED:
         draw_positions(core)
         integrate_shared(core)
     else:
-        integrate(core)
+        integrate_pooled(core.param, core.counts, core.queue, core.axons, core.fan, core.acc)
 
 
 @kernel
 def sum_errors_back(core):
     """Phase 2, by how rows are found."""
-    if core.param[P.SHARED]:
+    if core.param[P.LAYOUT] == Layout.SHARED:
         back_integrate_shared(core)
     else:
         back_integrate(core)
@@ -98,6 +104,24 @@ def fire_by_model(core):
         fire(core)
     else:
         fire_with_memory(core)
+
+
+@outlined
+def keep_answer(answers, row, votes, is_read):
+    """Keep the class with the largest read-out register, the lowest on a tie, in entry `row`; -1 if nothing was read out yet."""
+    best = 0
+    for k in range(votes.shape[0]):
+        best = k if votes[k] > votes[best] else best
+    answers[row] = best if is_read else -1
+
+
+@outlined
+def keep_tally(param, queue, axons, tally, sample):
+    """Count what arrives at the output core in this tick, axon by axon."""
+    first = sample * param[P.N_AXONS]
+    for k in range(queue[Queue.SPIKES]):
+        at = first + axons[k]
+        tally[at] = int(tally[at]) + 1
 
 
 @outlined
@@ -126,7 +150,7 @@ def time_tick(chip, traffic, busy):
 
 
 @njit(RUN_SAMPLES, cache=True, nogil=True)
-def run_samples(chip, traffic, run, on_error, jump, pixels, event_rows, event_axons, labels, votes):
+def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons, labels, votes):
     """Run samples one after another; add to counters, cycles and votes, and (if the rule learns) change the weights.
 
     traffic: used with Run.MESH; run int64 (Run,); jump uint32 (4, 256): table that advances the encoder's generators by the ticks of one
@@ -136,16 +160,17 @@ def run_samples(chip, traffic, run, on_error, jump, pixels, event_rows, event_ax
     """
     chip, traffic = borrow_all(chip), borrow_all(traffic)  # handing them to a phase would otherwise count references to every array
     has_events, has_mesh, n_inputs = event_rows.shape[0] > 1, run[Run.MESH] != 0, pixels.shape[1]
-    n_cores = chip.param.shape[0]
+    n_cores, from_spikes = chip.param.shape[0], run[Run.FROM_SPIKES] != 0
+    has_answers, has_tally = chip.answers.shape[0] > 0, chip.tally.shape[0] > 0
     busy, settled, n_lit = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
-    n_live = N_COUNTS if run[Run.TEACH] else N_EVENTS  # without a teacher only the forward phase counts
+    n_live = N_COUNTS if run[Run.TEACH] or from_spikes else N_EVENTS  # without learning only the forward phase counts
     for c in range(n_cores):
         settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
     for s in range(pixels.shape[0]):
-        begin_sample(chip, pixels[s], has_events, n_lit)
+        begin_sample(chip, pixels[s], has_events, from_spikes, n_lit)
         for tick in range(run[Run.TICKS]):
             teaching = run[Run.TEACH] and tick >= run[Run.TEACH_FROM]
-            learning = run[Run.TEACH] and tick >= run[Run.LEARN_FROM]
+            learning = (run[Run.TEACH] or from_spikes) and tick >= run[Run.LEARN_FROM]
             parity = tick & 1
             for c in range(n_cores):
                 core = core_view(chip, c, parity)
@@ -167,21 +192,36 @@ def run_samples(chip, traffic, run, on_error, jump, pixels, event_rows, event_ax
                         offer_errors(chip, traffic, core, begun)
                 begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
                 if c == n_cores - 1:
-                    winner = fire_winner(core, chip.gumbel)
-                    if has_mesh:
-                        offer_winner(chip, traffic, core, begun, tick == 0 and run[Run.TEACH] != 0)
-                    if tick >= run[Run.READ_FROM]:
-                        read_out(core, winner, votes[s])
-                    if teaching:
-                        teach(core, winner, labels[s])
+                    if has_tally and tick >= run[Run.READ_FROM]:
+                        keep_tally(core.param, core.queue, core.axons, chip.tally, s)
+                    if core.param[P.MODEL] == Model.ACCUMULATE:
+                        is_last = tick == run[Run.LAST]
+                        accumulate(core.param, core.counts, core.queue, core.acc, core.membrane, core.sent, votes[s], is_last)
+                        if has_mesh and is_last:
+                            offer_winner(chip, traffic, core, begun, False)
+                    else:
+                        winner = fire_winner(core, chip.gumbel)
+                        if has_mesh:
+                            offer_winner(chip, traffic, core, begun, tick == 0 and run[Run.TEACH] != 0)
+                        if tick >= run[Run.READ_FROM]:
+                            read_out(core, winner, votes[s])
+                        if teaching:
+                            teach(core, winner, labels[s])
+                    if has_answers:
+                        keep_answer(chip.answers, s * run[Run.TICKS] + tick, votes[s], tick >= run[Run.READ_FROM])
                 else:
                     fire_by_model(core)
                     deliver_spikes(chip, core, parity)
                     if has_mesh:
                         offer_spikes(chip, traffic, core, begun)
                     receive_errors(core, parity)
-                if learning:
-                    learn(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), on_error)
+                rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
+                if from_spikes and core.param[P.LEARNS]:
+                    trace_spikes(core.param, core.counts, core.queue, core.axons, core.axon_trace)
+                    if learning:
+                        learn_from_spikes(core, chip.units, rule_param, hook)
+                elif learning:
+                    learn_from_errors(core, rule_param, hook)
                 finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
             share_cycles(chip.cycles, busy, time_tick(chip, traffic, busy) if has_mesh else chip.cycles_per_tick[0])
             if chip.trace.shape[0] > 0:

@@ -20,8 +20,9 @@ _CHIP_TYPES = {
 }  # fmt: skip  # all others are int32
 SYNAPSES = types.NamedTuple([_SYNAPSE_TYPES[name] for name in Synapses._fields], Synapses)
 CHIP_STATE = types.NamedTuple([_CHIP_TYPES.get(name, _I4) for name in ChipState._fields], ChipState)
-HOOK = types.void(SYNAPSES, _I8, _I4, _I4, _I4)
-"""hook(synapses, rule_param, axons, neurons, signs): spiking axons, own error spikes and their signs, all of this tick."""
+HOOK = types.void(SYNAPSES, _I8, _I4, _I4, _I4, _I4)
+"""hook(synapses, rule_param, rows, traces, neurons, signs), of one location in this tick. To a rule that learns from errors: rows added,
+no traces, own error spikes, their signs; from spikes: all rows under the taps, their axons' traces, units that fired, +1."""
 
 
 def rule_hook(function):

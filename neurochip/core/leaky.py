@@ -1,38 +1,128 @@
-"""Phase 4 of neurons with a memory: (leaky) integrate-and-fire with reset and refractory ticks, all in integers. docs/network.md."""
+"""Phase 4 of neurons with a memory: (leaky) integrate-and-fire with reset and refractory ticks, all in integers. docs/network.md.
 
-from neurochip.core.compiled import kernel
+The padding of a location has neither potential nor drive, and a threshold is positive: it needs no test.
+"""
+
+import numpy as np
+
+from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.soma import list_spikes
-from neurochip.core.state import Model, P
+from neurochip.core.state import P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS
 LEAK_FACTOR_BITS = 8
+NARROW_STATE, NARROW_SUM = 1 << 22, 1 << 29  # below them every step below fits 32 bits
 
 
 @kernel
 def fire_with_memory(core):
     """Leak, add, compare, reset. The gate follows the drive of this tick: 0 < acc < threshold, where the rate grows with it."""
-    param, counts, clamped = core.param, core.counts, 0
-    threshold, shift, factor, leaks = param[P.THRESHOLD], param[P.LEAK_SHIFT], param[P.LEAK_FACTOR], param[P.MODEL] == Model.LIF
-    low, high, channels, stride = param[P.STATE_MIN], param[P.STATE_MAX], param[P.CHANNELS], param[P.STRIDE]
-    for j in range(core.acc.shape[0]):
-        core.fired[j], core.gate[j] = 0, 0
-        if j % stride >= channels:
-            continue
-        if core.resting[j] > 0:
-            core.resting[j] -= 1
-            continue
-        v, drive = int(core.membrane[j]), int(core.acc[j])
-        if leaks:
-            v = v - (v >> shift) if shift > 0 else (v * factor) >> LEAK_FACTOR_BITS
-        kept = min(max(v + drive, low), high)
-        clamped += kept != v + drive
-        core.gate[j] = (drive > 0) & (drive < threshold)
-        if kept >= threshold:
-            core.fired[j], core.resting[j] = 1, param[P.REFRACTORY]
-            kept = kept - threshold if param[P.SUBTRACTS] else 0
-        core.membrane[j] = kept
+    param, counts = core.param, core.counts
+    if param[P.INHIBITS]:
+        clamped = update_with_inhibition(param, core.acc, core.membrane, core.resting, core.fired, core.gate)
+    elif param[P.REFRACTORY] == 0 and param[P.STATE_MAX] < NARROW_STATE and param[P.ACC_MAX] < NARROW_SUM:
+        clamped = update_narrow(param, core.acc, core.membrane, core.fired, core.gate)
+    else:
+        clamped = update_any(param, core.acc, core.membrane, core.resting, core.fired, core.gate)
     counts[FORWARD + Event.STATE_READ] += param[P.N_NEURONS]
     counts[FORWARD + Event.STATE_WRITE] += param[P.N_NEURONS]
     counts[FORWARD + Event.ACC_SATURATED] += clamped
     list_spikes(core)
+
+
+@kernel
+def leaked(v, param):
+    """A potential after its leak; a factor of one, 1 << LEAK_FACTOR_BITS, is none."""
+    shift = param[P.LEAK_SHIFT]
+    return v - (v >> shift) if shift > 0 else (v * param[P.LEAK_FACTOR]) >> LEAK_FACTOR_BITS
+
+
+@outlined
+def update_narrow(param, acc, membrane, fired, gate):
+    """All neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps."""
+    threshold, low, high = np.int32(param[P.THRESHOLD]), np.int32(param[P.STATE_MIN]), np.int32(param[P.STATE_MAX])
+    shift, factor, by_shift = np.int32(param[P.LEAK_SHIFT]), np.int32(param[P.LEAK_FACTOR]), param[P.LEAK_SHIFT] > 0
+    kept_bits = np.int32(-1 if param[P.SUBTRACTS] else 0)  # of what is left above the threshold
+    clamped = np.int32(0)
+    for j in range(acc.shape[0]):
+        v, drive = membrane[j], acc[j]
+        v = np.int32(v - np.int32(v >> shift)) if by_shift else np.int32(np.int32(v * factor) >> np.int32(LEAK_FACTOR_BITS))
+        total = np.int32(v + drive)
+        kept = min(max(total, low), high)
+        clamped = np.int32(clamped + (np.int32(1) if kept != total else np.int32(0)))
+        spikes = kept >= threshold
+        fired[j] = spikes
+        gate[j] = (drive > 0) & (drive < threshold)
+        membrane[j] = np.int32(np.int32(kept - threshold) & kept_bits) if spikes else kept
+    return int(clamped)
+
+
+@outlined
+def update_any(param, acc, membrane, resting, fired, gate):
+    """The same for any width, with neurons at rest: no spike, gate closed, what arrived is lost."""
+    clamped = 0
+    threshold, low, high = param[P.THRESHOLD], param[P.STATE_MIN], param[P.STATE_MAX]
+    for j in range(acc.shape[0]):
+        fired[j], gate[j] = 0, 0
+        if resting[j] > 0:
+            resting[j] -= 1
+            continue
+        drive = int(acc[j])
+        total = leaked(int(membrane[j]), param) + drive
+        kept = min(max(total, low), high)
+        clamped += kept != total
+        gate[j] = (drive > 0) & (drive < threshold)
+        if kept >= threshold:
+            fired[j], resting[j] = 1, param[P.REFRACTORY]
+            kept = kept - threshold if param[P.SUBTRACTS] else 0
+        membrane[j] = kept
+    return clamped
+
+
+@outlined
+def update_with_inhibition(param, acc, membrane, resting, fired, gate):
+    """The same, but of a location only the first neuron with the largest potential fires, if it reaches the threshold, and empties all."""
+    clamped = 0
+    threshold, low, high, stride = param[P.THRESHOLD], param[P.STATE_MIN], param[P.STATE_MAX], param[P.STRIDE]
+    for first in range(0, acc.shape[0], stride):
+        winner, best = -1, threshold - 1
+        for j in range(first, first + stride):
+            fired[j], gate[j] = 0, 0
+            if resting[j] > 0:
+                resting[j] -= 1
+                continue
+            drive = int(acc[j])
+            total = leaked(int(membrane[j]), param) + drive
+            kept = min(max(total, low), high)
+            clamped += kept != total
+            gate[j] = (drive > 0) & (drive < threshold)
+            membrane[j] = kept
+            if kept > best:
+                winner, best = j, kept
+        if winner >= 0:
+            membrane[first : first + stride] = 0
+            fired[winner], resting[winner] = 1, param[P.REFRACTORY]
+    return clamped
+
+
+@outlined
+def accumulate(param, counts, queue, acc, membrane, sent, votes, is_last_tick):
+    """Phase 4 of an output that adds up: the read-out registers are its potentials, and with the last tick the largest is the answer."""
+    n, clamped, winner = param[P.N_NEURONS], 0, 0
+    for k in range(n):
+        total = leaked(int(membrane[k]), param) + int(acc[k])
+        kept = min(max(total, param[P.STATE_MIN]), param[P.STATE_MAX])
+        clamped += kept != total
+        membrane[k], votes[k] = kept, kept
+        winner = k if kept > votes[winner] else winner
+    counts[FORWARD + Event.NEURON_UPDATE] += n
+    counts[FORWARD + Event.STATE_READ] += n
+    counts[FORWARD + Event.STATE_WRITE] += n
+    counts[FORWARD + Event.ACC_SATURATED] += clamped
+    queue[Queue.SENT] = is_last_tick
+    if is_last_tick:
+        sent[0] = winner
+        counts[FORWARD + Event.READOUT] += n
+        counts[FORWARD + Event.SPIKE_OUT] += 1
+        counts[FORWARD + Event.HOP] += param[P.HOST_HOPS]

@@ -1,24 +1,34 @@
-"""Phase 6: own error spikes and what spiked in the same tick are handed to the learning rule, and nothing else."""
+"""Phase 6: what a core knows of this tick is handed to the learning rule, location by location, and nothing else.
+
+A rule that learns from errors meets own error spikes and what spiked in the same tick; one that learns from spikes meets units that fired
+and the traces of what arrived.
+"""
+
+import numpy as np
 
 from neurochip.core.borrow import borrow
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.state import P, Queue, Synapses
+from neurochip.core.state import Layout, P, Queue, Synapses
+
+LEARN = Phase.LEARN * N_EVENTS
+TRACE_FACTOR_BITS = 8
 
 
 @kernel
-def learn(core, rule_param, on_error):
-    """Phase 6: hand the rule what this core knows of this tick; every own error spike takes one decision, whatever the rule makes of it."""
+def learn_from_errors(core, rule_param, hook):
+    """Phase 6 with own error spikes: every one takes one decision, whatever the rule makes of it."""
     n = core.queue[Queue.OWN_ERRORS]
-    if n > 0:
-        core.counts[Phase.LEARN * N_EVENTS + Event.LEARN_DECISION] += n
-        if core.param[P.SHARED]:
-            learn_by_location(core, rule_param, on_error, n)
+    if n > 0 and core.param[P.LEARNS]:
+        core.counts[LEARN + Event.LEARN_DECISION] += n
+        if core.param[P.LAYOUT] == Layout.SHARED:
+            learn_by_location(core, rule_param, hook, n)
         else:
-            on_error(
+            hook(
                 synapses(core, 0, n),
                 rule_param,
                 borrow(core.axons, 0, (core.queue[Queue.SPIKES],)),
+                borrow(core.axon_trace, 0, (0,)),
                 borrow(core.own_neurons, 0, (n,)),
                 borrow(core.own_signs, 0, (n,)),
             )
@@ -40,7 +50,7 @@ def synapses(core, first, n):
 
 
 @kernel
-def learn_by_location(core, rule_param, on_error, n):
+def learn_by_location(core, rule_param, hook, n):
     """Shared rows: location by location, with the rows that were added there in this tick."""
     first, stride, room = 0, core.param[P.STRIDE], core.row_list.shape[1]
     while first < n:
@@ -48,11 +58,57 @@ def learn_by_location(core, rule_param, on_error, n):
         while end < n and core.own_neurons[end] // stride == at:
             core.own_channels[end] = core.own_neurons[end] - at * stride
             end += 1
-        on_error(
+        hook(
             synapses(core, first, end - first),
             rule_param,
             borrow(core.row_list, at * room, (int(core.row_count[at]),)),
+            borrow(core.axon_trace, 0, (0,)),
             borrow(core.own_channels, first, (end - first,)),
             borrow(core.own_signs, first, (end - first,)),
         )
         first = end
+
+
+@outlined
+def trace_spikes(param, counts, queue, axons, trace):
+    """Every axon's trace fades, and is set to its peak if a spike arrived in this tick."""
+    peak, factor = param[P.TRACE_PEAK], param[P.TRACE_FACTOR]
+    for i in range(trace.shape[0]):
+        trace[i] = np.int32((int(trace[i]) * factor) >> TRACE_FACTOR_BITS)
+    for k in range(queue[Queue.SPIKES]):
+        trace[axons[k]] = peak
+    counts[LEARN + Event.STATE_READ] += trace.shape[0]
+    counts[LEARN + Event.STATE_WRITE] += trace.shape[0]
+
+
+@outlined
+def learn_from_spikes(core, units, rule_param, hook):
+    """Phase 6 with spikes: for every location where units fired, all rows under its taps, ascending, with their axons' traces.
+
+    units: int32 0, 1, 2, ... The lists of own errors, of which there are none, are scratch.
+    """
+    n, channels, first = core.queue[Queue.SENT], core.param[P.CHANNELS], 0
+    core.counts[LEARN + Event.LEARN_DECISION] += n
+    while first < n:
+        at, end = int(core.sent[first]) // channels, first
+        while end < n and int(core.sent[end]) // channels == at:
+            core.own_channels[end - first], core.own_signs[end - first] = core.sent[end] - at * channels, 1
+            end += 1
+        rows, traces = borrow(units, 0, (core.axon_trace.shape[0],)), core.axon_trace
+        if core.param[P.LAYOUT] == Layout.SHARED:
+            place = at * core.param[P.CANDIDATES] + core.drawn[at]
+            entry, n_rows = int(core.field_first[place]), int(core.field_first[place + 1] - core.field_first[place])
+            gather(core.field, entry, n_rows, core.axon_trace, core.row_list, core.row_trace)
+            rows, traces = borrow(core.row_list, 0, (n_rows,)), borrow(core.row_trace, 0, (n_rows,))
+        fired, signs = borrow(core.own_channels, 0, (end - first,)), borrow(core.own_signs, 0, (end - first,))
+        hook(synapses(core, 0, end - first), rule_param, rows, traces, fired, signs)
+        first = end
+
+
+@outlined
+def gather(field, entry, n, axon_trace, row_list, row_trace):
+    """Put n rows from `entry` of a core's fields on, and their axons' traces, into the scratch lists."""
+    rows = borrow(row_list, 0, (row_list.size,))
+    for k in range(n):
+        rows[k] = field[entry + k, 0]
+        row_trace[k] = axon_trace[field[entry + k, 1]]

@@ -97,11 +97,34 @@ def step_fields(synapses, axons, neurons, steps, n):
             is_stuck = value == rail
             lost += is_stuck
             weight[at] = value if is_stuck else value + step
-    touched = words_touched(neurons, n, param[P.FIELDS_PER_WORD]) * axons.shape[0]
+    count_touched(param, counts, axons.shape[0], neurons, n)
+    count_updates(counts, axons.shape[0] * n, lost)
+
+
+@kernel
+def count_touched(param, counts, n_rows, neurons, n):
+    """Count the read and the write of exactly the words that hold the fields of the first n of `neurons` in each of n_rows rows."""
+    touched = words_touched(neurons, n, param[P.FIELDS_PER_WORD]) * n_rows
     counts[LEARN + Event.WORD_READ] += touched
     counts[LEARN + Event.WORD_WRITE] += touched
-    counts[LEARN + Event.WEIGHT_UPDATE] += axons.shape[0] * n - lost
+
+
+@kernel
+def count_updates(counts, n, lost):
+    """Count n updates of weights, `lost` of which found them at their rail."""
+    counts[LEARN + Event.WEIGHT_UPDATE] += n - lost
     counts[LEARN + Event.UPDATE_LOST] += lost
+
+
+@kernel
+def change_field(synapses, row, neuron, change):
+    """weight[row, neuron] = saturate(weight[row, neuron] + change). Return 1 if it was at the rail already, so that nothing changed."""
+    weight = borrow(synapses.weight, 0, (synapses.weight.size,))
+    at = np.uint64(row) * np.uint64(synapses.param[P.STRIDE]) + np.uint64(neuron)
+    value = int(weight[at])
+    kept = min(max(value + change, synapses.param[P.WEIGHT_MIN]), synapses.param[P.WEIGHT_MAX])
+    weight[at] = kept
+    return int(kept == value and change != 0)
 
 
 @kernel

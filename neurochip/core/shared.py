@@ -1,4 +1,4 @@
-"""Phases of a core whose rows of weights are shared by many locations: a convolution with drawn pooling. docs/network.md.
+"""Phases of a core whose weights are shared by many locations: a convolution with drawn pooling, or average pooling. docs/network.md.
 
 Of each location one candidate position is drawn per tick. What is under its taps adds its rows: `row_list` keeps them, and is what a
 learning rule is handed later in the tick.
@@ -7,7 +7,7 @@ learning rule is handed later in the tick.
 import numpy as np
 
 from neurochip.core.borrow import borrow
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_rows_saturating
 from neurochip.core.rng import RngParam
@@ -69,6 +69,24 @@ def integrate_shared(core):
     counts[FORWARD + Event.ADDRESS] += looked
     counts[FORWARD + Event.WORD_READ] += added * param[P.ROW_WORDS]
     counts[FORWARD + Event.ACCUMULATE] += added * param[P.CHANNELS]
+    counts[FORWARD + Event.ACC_SATURATED] += clamped
+
+
+@outlined
+def integrate_pooled(param, counts, queue, axons, fan, acc):
+    """Phase 1 of pooled units: each spike adds the constant to the one unit it is pooled into."""
+    n, weight, clamped = queue[Queue.SPIKES], param[P.POOL_WEIGHT], 0
+    for j in range(acc.shape[0]):
+        acc[j] = 0
+    for k in range(n):
+        slot = fan[axons[k], 0] * param[P.STRIDE] + fan[axons[k], 1]
+        total = int(acc[slot]) + weight
+        kept = min(max(total, param[P.ACC_MIN]), param[P.ACC_MAX])
+        clamped += kept != total
+        acc[slot] = kept
+    counts[FORWARD + Event.SPIKE_IN] += n
+    counts[FORWARD + Event.ADDRESS] += n
+    counts[FORWARD + Event.ACCUMULATE] += n
     counts[FORWARD + Event.ACC_SATURATED] += clamped
 
 

@@ -11,7 +11,7 @@ from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.state import BETA_FRAC_BITS, P, Queue
+from neurochip.core.state import BETA_FRAC_BITS, Layout, P, Queue
 from neurochip.core.vector import LANES, add_rows, compress
 
 FORWARD = Phase.FORWARD * N_EVENTS
@@ -176,7 +176,7 @@ def receive_errors(core, parity):
             core.own_signs[passed] = core.inbox_signs[parity, e]
             passed += core.gate[neuron]
         core.queue[Queue.OWN_ERRORS] = passed
-    if core.param[P.SHARED]:
+    if core.param[P.LAYOUT] == Layout.SHARED:
         for e in range(core.queue[Queue.OWN_ERRORS]):
             location = core.own_neurons[e] // core.param[P.STRIDE]
             core.own_places[e] = location * core.param[P.CANDIDATES] + core.drawn[location]

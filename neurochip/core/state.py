@@ -40,7 +40,7 @@ class P(IntEnum):
     ERROR_GAIN = 16  # left shift of an error sum
     BETA = 17  # gain of the winner-take-all, in 1 / 2**BETA_FRAC_BITS
     READOUT = 18  # of the output core; 0: winners are counted, 1: potentials are summed
-    SHARED = 19  # 1: rows are shared by locations, addresses come from the fan and field tables
+    LAYOUT = 19  # of its weights: Layout
     ROWS = 20  # of the synapse memory; as many as axons unless they are shared
     LOCATIONS = 21
     CHANNELS = 22
@@ -58,27 +58,32 @@ class P(IntEnum):
     STATE_MAX = 34
     LAYER = 35
     ROUTER = 36  # of the mesh
+    POOL_WEIGHT = 37  # of pooled units
+    INHIBITS = 38  # 1: one neuron of a location silences the others
+    LEARNS = 39  # 1: its rule is at work in this epoch
+    TRACE_PEAK = 40  # of a rule that learns from spikes: what a spike sets an axon's trace to,
+    TRACE_FACTOR = 41  # and what is left of it after a tick, of 256
     # where this core's arrays start in ChipState
-    WEIGHT_AT = 37
-    BIAS_AT = 38
-    NEURON_AT = 39  # slots
-    AXON_AT = 40
-    QUEUE_AT = 41
-    QUEUE_ROOM = 42
-    LOCATION_AT = 43
-    FAN_AT = 44
-    PLACE_AT = 45
-    FIELD_AT = 46
-    OWN_AT = 47
-    OWN_ROOM = 48
-    INBOX_AT = 49
-    INBOX_ROOM = 50
-    ROUTE_AT = 51
-    ROUTES = 52  # 0: every unit has targets of its own
-    INPUT_AT = 53  # of a first core: where the input's numbers become axons
-    HOST_HOPS = 54  # to where the read-out is
-    UNIT_AT = 55
-    TARGET_AT = 56
+    WEIGHT_AT = 42
+    BIAS_AT = 43
+    NEURON_AT = 44  # slots
+    AXON_AT = 45
+    QUEUE_AT = 46
+    QUEUE_ROOM = 47
+    LOCATION_AT = 48
+    FAN_AT = 49
+    PLACE_AT = 50
+    FIELD_AT = 51
+    OWN_AT = 52
+    OWN_ROOM = 53
+    INBOX_AT = 54
+    INBOX_ROOM = 55
+    ROUTE_AT = 56
+    ROUTES = 57  # 0: every unit has targets of its own
+    INPUT_AT = 58  # of a first core: where the input's numbers become axons
+    HOST_HOPS = 59  # to where the read-out is
+    UNIT_AT = 60
+    TARGET_AT = 61
 
 
 BETA_FRAC_BITS = 4
@@ -90,6 +95,15 @@ class Model(IntEnum):
     STOCHASTIC = 0
     IF = 1
     LIF = 2
+    ACCUMULATE = 3  # an output that adds up and never fires
+
+
+class Layout(IntEnum):
+    """What a core's weights are."""
+
+    OWN = 0  # a row for each axon
+    SHARED = 1  # rows are shared by locations, addresses come from the fan and field tables
+    POOLED = 2  # one constant, no memory: each axon goes to one unit, which the fan names
 
 
 class Queue(IntEnum):
@@ -166,12 +180,14 @@ class CoreState(NamedTuple):
     drawn: np.ndarray  # int32 (LOCATIONS,) candidate drawn for this tick
     location_name: np.ndarray  # int32 (LOCATIONS,) number of the location in its layer
     fan_first: np.ndarray  # int32 (n_axons + 1,) first entry of `fan` of an axon
-    fan: np.ndarray  # int32 (entries, 1 + CANDIDATES): a location, and the row under its tap for each candidate, or -1
+    fan: np.ndarray  # int32 (entries, 1 + CANDIDATES): a location, and the row under its tap for each candidate, or -1; pooled: the channel
     field_first: np.ndarray  # int32 (LOCATIONS * CANDIDATES + 1,) first entry of `field` of a place
     field: np.ndarray  # int32 (entries, 2): row, axon
     field_reads: np.ndarray  # int32 (LOCATIONS * CANDIDATES,) accesses that read a column's rows of a place
     row_list: np.ndarray  # int32 scratch (LOCATIONS, MOST_ROWS + 1) rows added at each location in this tick
     row_count: np.ndarray  # int32 scratch (LOCATIONS,)
+    axon_trace: np.ndarray  # int32 (n_axons,) of a rule that learns from spikes
+    row_trace: np.ndarray  # int32 scratch (MOST_ROWS,) traces of the axons of a location's rows
 
 
 class Synapses(NamedTuple):
@@ -236,6 +252,8 @@ class ChipState(NamedTuple):
     field_reads: np.ndarray
     row_list: np.ndarray
     row_count: np.ndarray
+    axon_trace: np.ndarray
+    row_trace: np.ndarray
     route: np.ndarray  # int64 (routes, Route), core by core
     target_first: np.ndarray  # int32 (units + 1,) per core: first target of each unit
     target: np.ndarray  # int32 (targets, Route), flat
@@ -250,6 +268,8 @@ class ChipState(NamedTuple):
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`
     trace: np.ndarray  # int32 (n, Trace) what happened, if n > 0
     traced: np.ndarray  # int64 (1,) rows of it that are filled
+    answers: np.ndarray  # int32 (samples * ticks,) class with the largest read-out register after each tick, -1 before any; or empty
+    tally: np.ndarray  # int32 (samples * axons of the output core,) spikes that each brought from Run.READ_FROM on; or empty
 
 
 @kernel
@@ -301,4 +321,6 @@ def core_view(chip, c, parity):
         borrow(chip.field_reads, param[P.PLACE_AT], (places,)),
         borrow(chip.row_list, 0, (locations, param[P.MOST_ROWS] + 1)),
         borrow(chip.row_count, 0, (chip.row_count.shape[0],)),
+        borrow(chip.axon_trace, i, (n_axons,)),
+        borrow(chip.row_trace, 0, (chip.row_trace.shape[0],)),
     )

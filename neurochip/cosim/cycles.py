@@ -15,7 +15,7 @@ from neurochip.core.compiled import kernel
 from neurochip.core.engine import Run
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import CHIP_STATE, HOOK
-from neurochip.core.learning import learn
+from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
@@ -74,7 +74,7 @@ EMIT = types.UniTuple(_I8, 2)(
 
 
 @njit(EMIT, cache=True, nogil=True)
-def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
+def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
     """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
 
     room: records that the longest tick can need, and there must be as many. position int64 (3,): sample, tick to go on with (changed); the
@@ -137,7 +137,7 @@ def emit(chip, run, on_error, pixels, labels, votes, weight_bits, room, position
                 if core.queue[Queue.OWN_ERRORS] > 0:
                     at = emit_decide(core, chip.rule_param[c, Param.P_LEARN], direction, touched, records, at, cover)
                     at = emit_learn(core, bits, direction, touched, records, at, cover)
-                learn(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), on_error)
+                learn_from_errors(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), hook)
             finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
             length[n_ticks, c] = at - begun
             if busy[c] != at - begun:

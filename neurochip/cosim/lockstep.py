@@ -96,7 +96,7 @@ class Lockstep:
         cycles_before = int(self.state.cycles[:, 0].sum())
         jump = jump_table(self.state.rng_param, int(self.vector[Run.TICKS]))
         traffic = build_traffic(self.wiring.chip, engine)
-        run_samples(engine, traffic, self.vector, rules.load(self.rule).on_error, jump, *of_images(pixels), labels, engine_votes)
+        run_samples(engine, traffic, self.vector, rules.load(self.rule).hook, jump, *of_images(pixels), labels, engine_votes)
         chunks = expected_cycles(self.state, self.vector, self.rule, pixels, labels, self.wiring.weight_bits, votes, cover)
         try:
             self._compare_cycles(chunks, pixels, outcome, stall_seed, stalls_of_256, on_ticks)

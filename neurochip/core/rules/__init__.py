@@ -3,7 +3,7 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class Setting(NamedTuple):
@@ -20,11 +20,19 @@ class Rule(NamedTuple):
 
     summary: str
     settings: Mapping[str, Setting]
-    learns: bool  # False: no teacher, no error spikes, no updates
+    learns_from: Literal["errors", "spikes"] | None
+    """ "errors": the teacher's error spikes; "spikes": its own units' and traces of what arrived, no teacher; None: no updates."""
     quantise: Callable[[Mapping[str, float], int, int, int], list[int]]
     """(settings, epoch, frac_bits, rng_bits) -> the rule's int64 parameters: the one place where its real numbers become integers."""
-    on_error: Callable
-    """HOOK, called in every tick after warm-up in which the core has own error spikes."""
+    hook: Callable
+    """HOOK, called in every tick after warm-up for each location with own error spikes, or with units that fired."""
+    traces: Callable[[Mapping[str, float]], tuple[int, int]] | None = None
+    """settings -> (peak, factor of 256) of the axons' traces: of a rule that learns from spikes."""
+
+    @property
+    def learns(self) -> bool:
+        """Does it ever change a weight?"""
+        return self.learns_from is not None
 
 
 def names() -> list[str]:

@@ -5,14 +5,14 @@ from neurochip.core.rules import Rule
 
 
 @rule_hook
-def on_error(synapses, rule_param, axons, neurons, signs):
-    """Never called: a rule that does not learn gets no error spikes."""
+def on_error(synapses, rule_param, rows, traces, neurons, signs):
+    """Never called: a rule that does not learn is not asked."""
 
 
 RULE = Rule(
     summary="inference only: weights stay as they are",
     settings={},
-    learns=False,
+    learns_from=None,
     quantise=lambda settings, epoch, frac_bits, rng_bits: [0],
-    on_error=on_error,
+    hook=on_error,
 )

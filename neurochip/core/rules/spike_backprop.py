@@ -26,7 +26,7 @@ class Param(IntEnum):
 
 
 @rule_hook
-def on_error(synapses, rule_param, axons, neurons, signs):
+def on_error(synapses, rule_param, rows, traces, neurons, signs):
     """Learn from this tick's error spikes. Mutates weight, bias, rng_learn, counts."""
     p_learn, learners, steps, n = rule_param[Param.P_LEARN], synapses.learners, synapses.steps, 0
     is_certain = p_learn >> synapses.rng_param[RngParam.BITS]
@@ -36,7 +36,7 @@ def on_error(synapses, rule_param, axons, neurons, signs):
     if not is_certain:
         synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += neurons.shape[0]
     if n > 0:
-        step_fields(synapses, axons, learners, steps, n)
+        step_fields(synapses, rows, learners, steps, n)
         step_biases(synapses, learners, steps, n)
 
 
@@ -52,7 +52,7 @@ RULE = Rule(
         "learn_rate": Setting(4e-4, 0.0, 1.0, "mean weight change per coincidence, in weight units; at most one LSB"),
         "learn_rate_decay": Setting(0.65, 0.0, 1.0, "factor on learn_rate after every epoch"),
     },
-    learns=True,
+    learns_from="errors",
     quantise=quantise,
-    on_error=on_error,
+    hook=on_error,
 )
