@@ -136,8 +136,8 @@ class Packets:
             if c < last:
                 rows += self.spikes(tick, c, begun)
             elif self.has_mesh:
-                winner = int(sent(tick, c)[0])
-                rows.append((Kind.WINNER, c, HOST, winner, 0, begun + place.neurons * self.update))
+                done = begun + place.neurons * self.update
+                rows += [(Kind.WINNER, c, HOST, int(winner), 0, done) for winner in sent(tick, c)]
                 rows += [(Kind.TEACHER, HOST, c, label, 0, 0)] if tick.tick == 0 and teaches else []
         found = np.full((len(rows), len(Column)), -1, dtype=np.int64)
         found[:, Column.TICK] = tick.tick
@@ -177,7 +177,7 @@ class Packets:
 
 
 def sent(tick: Tick, c: int) -> np.ndarray:
-    """Units of core c that spiked, ascending; of the output core the winner."""
+    """Units of core c that spiked, ascending; of the output core the winner, or the answer in the last tick."""
     at = int(tick.chip.param[c, P.NEURON_AT])
     return tick.chip.sent[at : at + int(tick.chip.queue[c, Queue.SENT])]
 

@@ -92,8 +92,18 @@ def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
         if layer.is_conv:
             drawn = f", pool = {model.pool}" if model.pool > 1 else ""
             raise NotInRtl(f"{where}: kind = 'conv'{drawn}: shared kernels and drawn pooling are not in the RTL yet; use kind = 'dense'")
+        if layer.is_pool:
+            raise NotInRtl(f"{where}: kind = 'pool': pooled units are not in the RTL; use kind = 'dense'")
+        if model.source is not None and (layer.index > 0 or model.source != "input"):
+            raise NotInRtl(f"{where}: source = '{model.source}': the RTL's cores take spikes from the core before them; leave source out")
+        if model.learn_epochs is not None and model.learn_epochs[0] > 1:
+            raise NotInRtl(f"{where}: learn_epochs = {model.learn_epochs}: the RTL's cores learn from the first sample on; leave it out")
         if model.skip:
             raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
+        if model.neuron.model == "accumulate":
+            raise NotInRtl(f"{where}: neuron.model = 'accumulate': outputs that add up are not in the RTL; use 'stochastic'")
+        if model.neuron.inhibit:
+            raise NotInRtl(f"{where}: neuron.inhibit: inhibition within a location is not in the RTL; leave it out")
         if model.neuron.model != "stochastic":
             raise NotInRtl(
                 f"{where}: neuron.model = '{model.neuron.model}': neurons with a memory are not in the RTL yet; use 'stochastic', or "

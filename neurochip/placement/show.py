@@ -75,15 +75,15 @@ def layer_grid(mapping: Mapping) -> Grid:
     weights = [layer.n_weights * copies[layer.index] for layer in layers]
     columns = [
         Column("kind", [_kind(layer) for layer in layers], is_text=True),
-        Column("shape", [str(layer.shape) if layer.is_conv else "-" for layer in layers], is_text=True),
+        Column("shape", [str(layer.shape) if layer.has_grid else "-" for layer in layers], is_text=True),
         Column("neurons", [count(layer.shape.units) for layer in layers], count(sum(layer.shape.units for layer in layers))),
         Column("weights", [count(n) for n in weights], count(sum(weights))),
         Column("bits", [str(mapping.cores[mapping.cores_of(layer.index)[0]].weight_bits) for layer in layers]),
         Column("cores", [str(n) for n in cores], str(sum(cores))),
     ]
-    if any(n > 1 for n in copies):
+    if any(layer.is_conv and n > 1 for n, layer in zip(copies, layers, strict=True)):
         columns.append(Column("copies of\nthe kernel", [str(n) if layer.is_conv else "-" for n, layer in zip(copies, layers, strict=True)]))
-    if any(layer.model.skip for layer in layers):
+    if any(layer.model.skip or layer.model.source for layer in layers):
         columns.insert(2, Column("sources", [_sources(layer, layers) for layer in layers], is_text=True))
     return Grid("Layers", "layer", [layer.name for layer in layers], columns)
 
@@ -91,6 +91,8 @@ def layer_grid(mapping: Mapping) -> Grid:
 def _kind(layer: Layer) -> str:
     model = layer.model
     neuron = "" if model.neuron.model == "stochastic" else f", {model.neuron.model}"
+    if layer.is_pool:
+        return f"pool {model.pool} x {model.pool}{neuron}"
     if not layer.is_conv:
         return f"dense{neuron}"
     extra = [f"{name} {value}" for name, value, plain in (("stride", model.stride, 1), ("pool", model.pool, 1)) if value != plain]
@@ -134,7 +136,7 @@ def farthest(place: Placement, mapping: Mapping) -> int:
 def part_text(layer: Layer, place: Placement) -> str:
     """Which neurons, or feature maps and tile, a part is."""
     part, (height, width, channels) = place.part, layer.shape
-    unit = "maps" if layer.is_conv else "neurons"
+    unit = "maps" if layer.has_grid else "neurons"
     ranges = {unit: (part.c0, part.c1, channels), "rows": (part.y0, part.y1, height), "columns": (part.x0, part.x1, width)}
     pieces = [_range(name, first, end) for name, (first, end, size) in ranges.items() if (first, end) != (0, size)]
     return ", ".join(pieces) or f"all {channels} {unit}"
