@@ -269,7 +269,7 @@ def _check_widths(chip: Chip, where: str, layer: Layer) -> None:
     if layer.is_pool:
         if pool_weight_lsb(layer, frac_bits) == 0:
             raise NeurochipError(
-                f"{where}: pool = {layer.model.pool}: the weight 1 / {layer.model.pool**2} is 0 in units of 2**-{frac_bits}; raise frac_bits"
+                f"{where}: pool = {layer.model.pool}: the weight 1 / {layer.model.pool**2} is 0 units of 2**-{frac_bits}; raise frac_bits"
             )
         return
     if weight_bits > core.word_bits:

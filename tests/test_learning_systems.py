@@ -238,6 +238,7 @@ REFUSED = {
     "skip = 'c': no earlier layer": ([CONV, {**OUT, "skip": ["c"]}], None),
     "takes the input takes nothing else": ([CONV, {**OUT, "source": "input", "skip": ["c"]}], None),
     "does not divide its source's 4 x 4": ([CONV, {**POOL, "pool": 3}, OUT], None),
+    "the weight 1 / 4 is 0 units": ([CONV, {**POOL, "frac_bits": 0}, OUT], None),
     "use pool = 2 of a conv layer": ([CONV, POOL, OUT], BACKPROP),
     "has no winner, and so no errors": ([CONV, {**OUT, "neuron": ACCUMULATE}], BACKPROP),
     "would change these weights": (
