@@ -1,0 +1,161 @@
+"""An ANN from a file: a PyTorch state dict (.pt, .pth) or a NIR graph (.nir), fitted to the layers of an experiment.
+
+A state dict is an ordered list of arrays without a topology: its convolutions and linear layers are taken in order and must fit the
+experiment's conv and dense layers (of a layer with skips: the main source first, then the skips) by shape. What it cannot say is taken
+as this product's ANN has it: ReLU, average pooling. Batch norm that directly follows one of them is folded into it:
+w' = w * g / sqrt(var + eps), b' = beta + (b - mean) * g / sqrt(var + eps), eps = 1e-5 (PyTorch's default; a state dict does not hold it).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurochip.errors import NeurochipError
+from neurochip.network import INPUT, Layer, Source
+
+EPS = 1e-5
+WRAPPERS = ("state_dict", "model_state_dict", "model")  # keys under which training programs put a state dict
+BATCH_NORM = {"weight", "bias", "running_mean", "running_var", "num_batches_tracked"}
+
+
+class AnnLayer(NamedTuple):
+    """Weights of a conv or dense layer, per source float32 (out, in, height, width); of a dense layer height x width is the source's grid.
+
+    None stands for an identity skip. `bias` float32 (out,), or None where all are zero. `name` is what the file calls it.
+    """
+
+    name: str
+    weights: tuple[np.ndarray | None, ...]
+    bias: np.ndarray | None
+
+
+class Entry(NamedTuple):
+    """A convolution or linear layer of a state dict."""
+
+    name: str
+    weight: np.ndarray
+    bias: np.ndarray | None
+
+
+def read_ann(file: str, layers: list[Layer], input_planes: int, where: str, say: Callable[[str], None]) -> list[AnnLayer | None]:
+    """The ANN in `file` for each of the experiment's layers, None for pools. `input_planes`: of the image, signs not counted.
+
+    `say` is told what is taken otherwise than the file may mean it. Raises NeurochipError for what cannot be taken, by name.
+    """
+    about = f"{where}: [train.conversion] ann = '{file}'"
+    if not Path(file).is_file():
+        raise NeurochipError(f"{about}: no such file; give a NIR graph (.nir) or a PyTorch state dict (.pt)")
+    if Path(file).suffix == ".nir":
+        from neurochip.offchip.nir_stages import read_nir
+
+        return read_nir(Path(file), layers, input_planes, about, say)
+    if Path(file).suffix not in (".pt", ".pth"):
+        raise NeurochipError(f"{about}: its ending is '{Path(file).suffix}'; give a NIR graph (.nir) or a PyTorch state dict (.pt, .pth)")
+    return match_entries(fold_batch_norms(read_state_dict(Path(file), about), about, say), layers, input_planes, about)
+
+
+def read_state_dict(path: Path, about: str) -> dict[str, np.ndarray]:
+    """The arrays of a state dict, in its order. Only tensors are loaded (weights_only), never code."""
+    import torch
+
+    try:
+        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged archive fails in many ways: pickle, zip, storage sizes
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise NeurochipError(
+            f"{about}: not a readable state dict ({reason[:160]}); write it with torch.save(model.state_dict(), file)"
+        ) from None
+    for key in WRAPPERS:
+        if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
+            loaded = loaded[key]
+    if not isinstance(loaded, dict) or not loaded or not all(isinstance(value, torch.Tensor) for value in loaded.values()):
+        raise NeurochipError(f"{about}: holds no state dict (names with tensors); write it with torch.save(model.state_dict(), file)")
+    arrays = {str(name): value.detach().cpu().to(torch.float32).numpy() for name, value in loaded.items()}
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise NeurochipError(f"{about}: '{name}' holds values that are not finite; give an ANN whose training did not diverge")
+    return arrays
+
+
+def fold_batch_norms(arrays: dict[str, np.ndarray], about: str, say: Callable[[str], None]) -> list[Entry]:
+    """Convolutions and linear layers in order, each with the batch norm that follows it folded in. Anything else is refused by name."""
+    modules: dict[str, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        module, _, part = name.rpartition(".")
+        modules.setdefault(module or name, {})[part] = array
+    entries: list[Entry] = []
+    is_foldable = False
+    for name, parts in modules.items():
+        weight = parts.get("weight")
+        if weight is not None and weight.ndim in (2, 4) and set(parts) <= {"weight", "bias"}:
+            entries.append(Entry(name, weight, _not_zero(parts.get("bias"))))
+            is_foldable = True
+        elif "running_mean" in parts and set(parts) <= BATCH_NORM:
+            if not is_foldable or len(parts["running_mean"]) != len(entries[-1].weight):
+                raise NeurochipError(
+                    f"{about}: batch norm '{name}' does not directly follow a convolution or linear layer of as many outputs and cannot be "
+                    "folded into one; train the ANN without it"
+                )
+            say(f"ANN: batch norm '{name}' is folded into '{entries[-1].name}', as if it stood before the ReLU")
+            entries[-1], is_foldable = _folded(entries[-1], parts), False
+        else:
+            shapes = ", ".join(f"{part} {list(array.shape)}" for part, array in parts.items())
+            raise NeurochipError(
+                f"{about}: '{name}' ({shapes}) is no convolution, linear layer or batch norm; train the ANN with these and ReLU only"
+            )
+    return entries
+
+
+def _folded(entry: Entry, norm: dict[str, np.ndarray]) -> Entry:
+    scale = norm.get("weight", np.float32(1.0)) / np.sqrt(norm["running_var"] + EPS)
+    bias = (entry.bias if entry.bias is not None else 0.0) - norm["running_mean"]
+    weight = entry.weight * scale.reshape(-1, *(1,) * (entry.weight.ndim - 1))
+    return Entry(entry.name, weight.astype(np.float32), _not_zero((bias * scale + norm.get("bias", 0.0)).astype(np.float32)))
+
+
+def _not_zero(bias: np.ndarray | None) -> np.ndarray | None:
+    return bias if bias is not None and bias.any() else None
+
+
+def match_entries(entries: list[Entry], layers: list[Layer], input_planes: int, about: str) -> list[AnnLayer | None]:
+    """Give each conv and dense layer its entries, in order."""
+    left, fitted = list(entries), list[AnnLayer | None]()
+    for layer in layers:
+        if layer.model.kind == "pool":
+            fitted.append(None)
+            continue
+        chosen: list[np.ndarray | None] = []
+        names, bias = list[str](), None
+        for k, source in enumerate(layer.sources):
+            if k and layer.model.skip_identity:
+                chosen.append(None)
+                continue
+            wanted = weight_shape(layer, source, input_planes)
+            if not left:
+                raise NeurochipError(
+                    f"{about}: has {len(entries)} convolutions and linear layers, none for layer '{layer.name}', which takes {wanted}; "
+                    "give an ANN of the experiment's topology"
+                )
+            entry = left.pop(0)
+            if entry.weight.shape not in (wanted, (wanted[0], int(np.prod(wanted[1:])))):
+                raise NeurochipError(
+                    f"{about}: '{entry.name}' is {tuple(entry.weight.shape)}, layer '{layer.name}' takes {wanted} (outputs, inputs, rows, "
+                    "columns); give an ANN of the experiment's topology"
+                )
+            chosen.append(entry.weight.reshape(wanted))
+            names.append(entry.name)
+            if entry.bias is not None:
+                bias = entry.bias if bias is None else bias + entry.bias
+        fitted.append(AnnLayer(" + ".join(names), tuple(chosen), bias))
+    if left:
+        raise NeurochipError(f"{about}: '{left[0].name}' has no layer in the experiment; give an ANN of the experiment's topology")
+    return fitted
+
+
+def weight_shape(layer: Layer, source: Source, input_planes: int) -> tuple[int, int, int, int]:
+    """(out, in, height, width) of the weights between a source and a layer; of the input, signs are not counted."""
+    planes = input_planes if source.layer == INPUT else source.shape.channels
+    height, width = (source.kernel, source.kernel) if layer.is_conv else source.shape[:2]
+    return layer.shape.channels, planes, height, width

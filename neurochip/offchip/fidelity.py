@@ -1,0 +1,152 @@
+"""How well a converted net stands for its ANN: accuracy after every tick, and per layer its rates beside the ANN's activations.
+
+The ANN's activation of a unit is estimated by rate * lambda (`balance`); of the output by potential / ticks * lambda. Per layer: the
+correlation of the two over units and images, the root-mean-square difference as a share of the activations' own root mean square, units
+that are silent or saturated, and what lies in the potentials at the end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from neurochip.offchip import torch
+from neurochip.offchip.ann import activations
+from neurochip.offchip.balance import Balance
+from neurochip.offchip.graph import Graph
+from neurochip.offchip.spiking import Spiking
+
+SATURATED_RATE = 0.9  # spikes per tick from which a unit counts as saturated
+MOST_SATURATED = 0.05  # share of a layer's units, over images, above which it is warned about
+RESIDUAL_EDGES = np.linspace(-4.0, 4.0, 81)  # of potentials, in thresholds; what is outside counts in the outermost bins
+
+
+@dataclass
+class LayerStats:
+    """Sums over the units and images of a layer."""
+
+    name: str
+    n: int = 0
+    sums: np.ndarray = field(default_factory=lambda: np.zeros(5))  # a, e, a*a, e*e, a*e: activation and its estimate
+    spikes: float = 0.0
+    images: int = 0
+    silent: int = 0
+    saturated: int = 0
+    clipped: int = 0
+    residual: np.ndarray = field(default_factory=lambda: np.zeros(len(RESIDUAL_EDGES) - 1, np.int64))
+
+    def add(self, activation: torch.Tensor, estimate: torch.Tensor) -> None:
+        """Compare the activations of a batch with their estimates, same shape."""
+        a, e = activation.double(), estimate.double()
+        self.n += a.numel()
+        self.sums += np.array([float(x.sum()) for x in (a, e, a * a, e * e, a * e)])
+
+    def add_spikes(self, counts: torch.Tensor, ticks: int) -> None:
+        """Spikes of each unit of a batch in `ticks` ticks."""
+        self.images += len(counts)
+        self.spikes += float(counts.sum(dtype=torch.float64))
+        self.silent += int((counts == 0).sum())
+        self.saturated += int((counts >= SATURATED_RATE * ticks).sum())
+
+    @property
+    def correlation(self) -> float | None:
+        """Of activations and estimates; None if one of them does not vary."""
+        a, e, aa, ee, ae = self.sums / max(1, self.n)
+        spread = (aa - a * a) * (ee - e * e)
+        return float((ae - a * e) / np.sqrt(spread)) if spread > 0 else None
+
+    @property
+    def rms_error(self) -> float | None:
+        """Root mean square of the difference, as a share of the activations'; None if all activations are zero."""
+        _, _, aa, ee, ae = self.sums / max(1, self.n)
+        return float(np.sqrt(max(0.0, aa - 2 * ae + ee) / aa)) if aa > 0 else None
+
+    def facts(self) -> dict[str, Any]:
+        """For the record: shares of all (image, unit) pairs, spikes per image."""
+        pairs = max(1, self.n)
+        return {
+            "name": self.name,
+            "correlation": self.correlation,
+            "rms_error": self.rms_error,
+            "mean_activation": self.sums[0] / pairs,
+            "mean_estimate": self.sums[1] / pairs,
+            "spikes_per_image": self.spikes / max(1, self.images),
+            "silent_share": self.silent / pairs,
+            "saturated_share": self.saturated / pairs,
+            "clipped_share": self.clipped / pairs,
+        }
+
+
+@dataclass
+class Fidelity:
+    """Right answers after every tick, of the converted net and of its ANN, and the layers' statistics."""
+
+    right: np.ndarray
+    images: int
+    ann_right: int
+    layers: dict[int, LayerStats]
+
+    @property
+    def accuracy_by_tick(self) -> np.ndarray:
+        """Shares, float64 (ticks,)."""
+        return self.right / max(1, self.images)
+
+    @property
+    def ann_accuracy(self) -> float:
+        """A share."""
+        return self.ann_right / max(1, self.images)
+
+    def warnings(self) -> list[str]:
+        """A line for each layer that is silent or saturated."""
+        lines = []
+        for stats in self.layers.values():
+            if stats.images and stats.spikes == 0:
+                lines.append(f"layer '{stats.name}' is silent: none of its units fires; see its currents, or use a lower percentile")
+            elif stats.images and stats.saturated > MOST_SATURATED * stats.n:
+                lines.append(
+                    f"layer '{stats.name}' is saturated: {100 * stats.saturated / stats.n:.0f} % of its units fire in "
+                    f"{100 * SATURATED_RATE:.0f} % of all ticks or more; raise percentile or threshold_scale"
+                )
+        return lines
+
+
+def new_fidelity(graph: Graph, ticks: int, has_layers: bool = True) -> Fidelity:
+    """Nothing counted yet; without `has_layers` only accuracies will be."""
+    return Fidelity(np.zeros(ticks, np.int64), 0, 0, {layer.index: LayerStats(layer.name) for layer in graph.layers if has_layers})
+
+
+def add_batch(
+    total: Fidelity, graph: Graph, ann: Graph, found: Balance, images: torch.Tensor, spikes: torch.Tensor, labels: torch.Tensor
+) -> None:
+    """Run a batch through both nets: `images` (n, planes, height, width), their spikes with a first axis of ticks, labels (n,)."""
+    net, last, ticks = Spiking(graph, found.thresholds), len(graph.layers) - 1, len(spikes)
+    counts: dict[int, torch.Tensor] = {}
+    for t, outputs in enumerate(net.run(spikes)):
+        total.right[t] += int((outputs[last].flatten(1).argmax(1) == labels).sum())
+        for i in found.thresholds if total.layers else ():
+            counts[i] = counts[i].add_(outputs[i]) if i in counts else outputs[i].clone()
+    with torch.no_grad():
+        wanted = activations(ann, images)
+    total.ann_right += int((wanted[last].flatten(1).argmax(1) == labels).sum())
+    total.images += len(labels)
+    for i, stats in total.layers.items():
+        estimate = (net.potentials[i] if i == last else counts[i]) * (found.scales[i] / ticks)
+        stats.add(wanted[i], estimate)
+        if i in counts:
+            stats.add_spikes(counts[i], ticks)
+            stats.clipped += int((wanted[i] > found.scales[i]).sum())
+            stats.residual += residuals(net.potentials[i], found.thresholds[i])
+
+
+def residuals(potential: torch.Tensor, threshold: float) -> np.ndarray:
+    """Histogram of potentials in thresholds, int64 (bins of RESIDUAL_EDGES)."""
+    inside = np.clip(potential.cpu().numpy().ravel() / threshold, RESIDUAL_EDGES[0], RESIDUAL_EDGES[-1])
+    return np.histogram(inside, RESIDUAL_EDGES)[0]
+
+
+def first_staying(accuracy_by_tick: Sequence[float] | np.ndarray, level: float) -> int | None:
+    """Ticks after which the accuracy is at least `level` and stays so to the end; None if it is not at the end."""
+    below = np.flatnonzero(np.asarray(accuracy_by_tick) < level - 1e-12)
+    first = int(below[-1]) + 2 if len(below) else 1
+    return first if first <= len(accuracy_by_tick) else None

@@ -1,0 +1,68 @@
+"""Images of an experiment as tensors: intensities for an ANN, spike trains for a spiking net, drawn by seed alone."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip import host_random
+from neurochip.offchip import torch
+from neurochip.offchip.graph import seeded
+from neurochip.stimulus import RATE_ONE
+
+PADDING = 4  # of a random crop
+
+
+class Images(NamedTuple):
+    """Intensities uint8 (n, planes, height, width) as the chip is handed them (signed: positive planes, then negative), labels (n,)."""
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+
+    def take(self, chosen: torch.Tensor | slice) -> "Images":
+        """These images alone."""
+        return Images(self.pixels[chosen], self.labels[chosen])
+
+
+def images_of(pixels: np.ndarray, labels: np.ndarray, shape: tuple[int, ...], device: str = "cpu") -> Images:
+    """From uint8 (n, pixels) and int (n,); `shape`: (height, width) or (planes, height, width), (n,) for a plain list."""
+    planes, height, width = (1,) * (3 - len(shape)) + tuple(shape)
+    grid = torch.from_numpy(np.ascontiguousarray(pixels)).view(-1, planes, height, width)
+    return Images(grid.to(device), torch.from_numpy(labels.astype(np.int64)).to(device))
+
+
+def split(images: Images, share: float, seed: int) -> tuple[Images, Images | None]:
+    """Training and validation images, drawn by the seed, each in ascending order; None if nothing is held out."""
+    n_out = round(share * len(images.labels))
+    if not n_out:
+        return images, None
+    order = torch.from_numpy(host_random.permutation(host_random.stream(seed, "offchip", "validation"), len(images.labels)))
+    return images.take(order[n_out:].sort().values), images.take(order[:n_out].sort().values)
+
+
+def intensities(pixels: torch.Tensor, signed: bool) -> torch.Tensor:
+    """Probability of a spike per tick, with its sign, float32 (n, planes, height, width)."""
+    return (_difference(pixels) if signed else pixels).to(torch.float32) / RATE_ONE
+
+
+def _difference(pixels: torch.Tensor) -> torch.Tensor:
+    positive, negative = pixels.to(torch.int16).chunk(2, dim=1)
+    return positive - negative
+
+
+def encoded(pixels: torch.Tensor, ticks: int, signed: bool, seed: int, *names: str | int) -> torch.Tensor:
+    """Spike trains int8 (ticks, n, planes, height, width): in every tick a fresh draw, a spike with probability intensity / 256."""
+    value = _difference(pixels) if signed else pixels.to(torch.int16)
+    generator = seeded(seed, "offchip", "encoder", *names)
+    draws = torch.randint(0, RATE_ONE, (ticks, *value.shape), generator=generator, dtype=torch.uint8).to(value.device)
+    fired = draws < value.abs().to(torch.uint8)
+    return fired.to(torch.int8) * value.sign().to(torch.int8) if signed else fired.to(torch.int8)
+
+
+def augmented(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Each image padded by 4 empty pixels, cut at a random place to its size, and mirrored with probability 1/2."""
+    n, _, height, width = batch.shape
+    padded = torch.nn.functional.pad(batch, [PADDING] * 4)
+    places = torch.randint(0, 2 * PADDING + 1, (n, 2), generator=generator).tolist()
+    mirrored = torch.randint(0, 2, (n,), generator=generator).tolist()
+    cut = [image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, places, strict=True)]
+    return torch.stack([image.flip(-1) if is_mirrored else image for image, is_mirrored in zip(cut, mirrored, strict=True)])
