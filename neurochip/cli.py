@@ -206,6 +206,18 @@ def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings
     commands.export_rtl(file, folder, settings, seed, samples, ticks)
 
 
+@main.command("export-nir")
+@click.argument("file")
+@click.argument("trained", metavar="TRAINED")
+@click.argument("out", metavar="OUT.nir")
+@SETTING
+def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> None:
+    """Write the net of experiment FILE with the weights of TRAINED (a trained.h5, or its folder) as a NIR graph, for other frameworks."""
+    from neurochip.offchip.nir_command import export_nir as write
+
+    click.echo(write(file, trained, out, settings))
+
+
 @main.command()
 @click.argument("folder", metavar="RUN")
 @click.option("--perfetto", metavar="FILE", help="Timeline (Chrome trace events, JSON): cores and phases, packets as flows.")

@@ -1,4 +1,4 @@
-"""Conversion of an ANN: integrate-and-fire neurons, threshold balancing, rates against activations. Identities 9 and 21 to 24 of the reference."""
+"""Conversion of an ANN: integrate-and-fire neurons, balancing, rates against activations; identities 9 and 21 to 24 of the reference."""
 
 import copy
 
@@ -11,7 +11,7 @@ from neurochip.errors import NeurochipError
 from neurochip.layer_models import LayerModel, NeuronModel
 from neurochip.network import INPUT
 from neurochip.offchip.ann import activations
-from neurochip.offchip.balance import Currents, balance
+from neurochip.offchip.balance import Currents, balance, normalise
 from neurochip.offchip.fidelity import add_batch, first_staying, new_fidelity
 from neurochip.offchip.graph import Graph
 from neurochip.offchip.spiking import Spiking
@@ -190,6 +190,22 @@ def test_a_bias_acts_from_the_first_tick_of_the_chip(tmp_path):
         for i in range(last + 1):
             assert torch.allclose(outputs[i], trains[t + i][i], atol=1e-12), (t, i)
     assert sum(float(outputs[3].sum()) for outputs in swept) > 10
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_normalised_weights_make_the_same_spikes(net, tmp_path):
+    """For further training: thresholds of 1 where weights can take them in."""
+    graph, spikes = graph_with(tmp_path, NETS[net]), spikes_of(images_of(2), 25)
+    thresholds = balance(graph, lambda: [spikes]).thresholds
+    other = copy.deepcopy(graph)
+    changed = normalise(other, thresholds)
+    assert [changed[i] for i in changed if graph.weight(i) is not None and not graph.layers[i].model.skip_identity].count(1.0) > 0
+    n = 0
+    for a, b in zip(Spiking(graph, thresholds).run(spikes), Spiking(other, changed).run(spikes), strict=True):
+        for i in thresholds:
+            n += int(a[i].sum())
+            assert torch.equal(a[i], b[i]), graph.layers[i].name
+    assert n > 30
 
 
 def test_silent_and_saturated_layers_are_named(tmp_path):

@@ -1,5 +1,7 @@
 """ANNs from files: PyTorch state dicts and NIR graphs, against torch's own modules and the nir package; everything refused by name."""
 
+from itertools import pairwise
+
 import nir
 import numpy as np
 import pytest
@@ -155,7 +157,7 @@ def nir_nodes(net=None):
 def write(folder, nodes, edges=None):
     """A NIR file: the nodes one after another, names by type and place in the list."""
     named = {f"{type(node).__name__}{i}": node for i, node in enumerate(nodes)}
-    edges = edges or list(zip(list(named), list(named)[1:], strict=False))
+    edges = edges or list(pairwise(named))
     nir.write(folder / "net.nir", nir.NIRGraph(named, edges, type_check=False))
     return folder / "net.nir"
 
@@ -242,7 +244,7 @@ def test_an_unknown_node_a_loop_and_a_loose_edge(tmp_path):
     with pytest.raises(NeurochipError, match="node 'AvgPool2d3' is of type MaxPool2d, which cannot be converted"):
         read(file, tmp_path)
     names = [f"{type(node).__name__}{i}" for i, node in enumerate(nir_nodes())]
-    edges = list(zip(names, names[1:], strict=False))
+    edges = list(pairwise(names))
     with pytest.raises(NeurochipError, match="is in a loop"):
         read(write(tmp_path, nir_nodes(), [*edges, (names[9], names[8])]), tmp_path)
     file = write(tmp_path, nir_nodes())

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
-from tiny import write_data
+from tiny import neurochip, write_data
 
 from neurochip.errors import NeurochipError
 from neurochip.experiment import load_setup
-from neurochip.offchip.ann import activations
+from neurochip.offchip.ann import activations, put_ann
+from neurochip.offchip.ann_file import read_ann
 from neurochip.offchip.conversion import Converter
 from neurochip.offchip.conversion_report import run_conversion
 from neurochip.offchip.graph import Graph
@@ -136,6 +137,23 @@ def test_an_ann_from_a_file_is_run_as_it_is(tmp_path):
     assert set(arrays(tmp_path / "run/trained.h5")) >= {"layers/conv1/bias", "layers/hidden/bias", "layers/output/bias"}
     scale = done.balance.scales[1]
     assert torch.allclose(done.graph.biases["2"] * scale, net[4].bias, atol=1e-6)
+
+
+def test_a_converted_net_as_nir(tmp_path):
+    """By the command; it comes back with the same spikes' rates: weights over thresholds."""
+    run(tmp_path, "train.conversion.epochs=1", "train.ticks=5", "train.encoder_seeds=1")
+    result = neurochip("export-nir", tmp_path / "tiny.toml", tmp_path / "run", tmp_path / "net.nir")
+    assert result.exit_code == 0 and "4 layers" in result.output
+    made, _ = converter(tmp_path)
+    graph, back = Graph(made.layers), Graph(made.layers)
+    thresholds, _ = read_trained(tmp_path / "run/trained.h5", graph)
+    put_ann(back, read_ann(str(tmp_path / "net.nir"), made.layers, 1, "", lambda text: None))
+    for layer in made.layers:
+        if graph.weight(layer.index) is not None:
+            expected = graph.weight(layer.index) / thresholds.get(layer.name, 1.0)
+            assert torch.allclose(back.weight(layer.index), expected * (thresholds["pool"] ** -1 if layer.name == "hidden" else 1))
+    result = neurochip("export-nir", tmp_path / "tiny.toml", tmp_path / "none.h5", tmp_path / "net.nir")
+    assert result.exit_code == 2 and "none.h5" in result.output and len(result.output.splitlines()) == 1
 
 
 def test_hard_reset_loses_what_soft_reset_keeps(tmp_path):

@@ -124,3 +124,24 @@ def _reference(graph: Graph, i: int, scales: dict[int, float]) -> float:
     layer = graph.layers[i]
     identities = [source.layer for k, source in enumerate(layer.sources) if is_identity(layer, k)]
     return scales[identities[0] if identities else layer.sources[0].layer]
+
+
+def normalise(graph: Graph, thresholds: dict[int, float]) -> dict[int, float]:
+    """Divide weights and biases of every layer that fires by its threshold, which becomes 1: the same spikes, at the scale training wants.
+
+    Pools, relays and layers with an identity skip keep theirs. Returns the new thresholds.
+    """
+    changed = dict(thresholds)
+    with torch.no_grad():
+        for i, threshold in thresholds.items():
+            layer = graph.layers[i]
+            weights = [graph.weight(i, k) for k in range(len(layer.sources))]
+            if any(weight is None for weight in weights):
+                continue
+            if str(i) in graph.biases:
+                weights.append(graph.biases[str(i)])
+            for parameter in weights:
+                if parameter is not None:
+                    parameter.div_(threshold)
+            changed[i] = 1.0
+    return changed

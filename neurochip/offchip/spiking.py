@@ -37,12 +37,12 @@ class Spiking:
         `spikes`: (ticks, images, planes, height, width), -1, 0 or 1, of any type. Potentials start at 0; they lie in `potentials`.
         """
         self.potentials = {}
-        with torch.no_grad():
-            for early in range(self.depth - 1 if self.graph.biases else 0, 0, -1):
-                self._sweep(torch.zeros_like(spikes[0], dtype=self.dtype), early)
-            for now in spikes:
-                yield self._sweep(now.to(self.dtype), 0)
+        for early in range(self.depth - 1 if self.graph.biases else 0, 0, -1):
+            self._sweep(torch.zeros_like(spikes[0], dtype=self.dtype), early)
+        for now in spikes:
+            yield self._sweep(now.to(self.dtype), 0)
 
+    @torch.no_grad()
     def _sweep(self, arriving: torch.Tensor, early: int) -> Outputs:
         """One tick, `early` ticks before the input begins."""
         outputs = {INPUT: arriving}
