@@ -180,10 +180,8 @@ class Simulator:
 
         learns: with a teacher, if the rule does not learn from spikes.
         """
-        from_spikes, deepest = self.rule.learns_from == "spikes", len(self.mapping.layers) - 1
-        run = run_vector(ticks, learn_from, read_from, learns and not from_spikes, deepest, self.setup.chip.mesh is not None)
-        run[Run.FROM_SPIKES] = learns and from_spikes
-        return run
+        deepest, from_spikes = len(self.mapping.layers) - 1, self.rule.learns_from == "spikes"
+        return run_vector(ticks, learn_from, read_from, learns, deepest, self.setup.chip.mesh is not None, from_spikes)
 
     def shows_errors(self) -> bool:
         """Is there a teacher when a sample is shown that nothing is learned from?"""
@@ -202,10 +200,13 @@ class Simulator:
         return chip.trace[: chip.traced[0]]
 
 
-def run_vector(ticks: int, learn_from: int, read_from: int, teach: bool, teach_from: int, has_mesh: bool = False) -> np.ndarray:
-    """The int64 vector of Run."""
+def run_vector(
+    ticks: int, learn_from: int, read_from: int, learns: bool, teach_from: int, has_mesh: bool = False, from_spikes: bool = False
+) -> np.ndarray:
+    """The int64 vector of Run. from_spikes: learns without a teacher, by a rule that learns from spikes."""
     run = np.zeros(len(Run), dtype=np.int64)
-    run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]] = ticks, learn_from, read_from, teach
+    run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM]] = ticks, learn_from, read_from
+    run[[Run.TEACH, Run.FROM_SPIKES]] = learns and not from_spikes, learns and from_spikes
     run[[Run.TEACH_FROM, Run.MESH, Run.LAST]] = teach_from, has_mesh, ticks - 1
     return run
 

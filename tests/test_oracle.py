@@ -231,7 +231,7 @@ def as_lists(case: Case, chip) -> dict:
 def kernel(case: Case, chip, samples: Stimulus | np.ndarray, labels) -> np.ndarray:
     """Run all samples, in two calls of the kernel; return the votes."""
     rule, stimulus = rules.load(case.rule), as_stimulus(samples)
-    run = run_vector(case.ticks, case.warmup, case.read_from, rule.learns, len(case.bits) - 1)
+    run = run_vector(case.ticks, case.warmup, case.read_from, rule.learns, len(case.bits) - 1, from_spikes=rule.learns_from == "spikes")
     votes = np.zeros((len(labels), case.sizes[-1]), np.int32)
     jump, traffic = jump_table(chip.rng_param, case.ticks), build_traffic(REFERENCE, chip)
     for part in (slice(case.first_call), slice(case.first_call, None)):

@@ -8,6 +8,7 @@ import numpy as np
 
 from neurochip import datasets
 from neurochip.build import set_rule
+from neurochip.core import rules
 from neurochip.core.state import ChipState
 from neurochip.cosim.package import NotInRtl, package_text
 from neurochip.cosim.wiring import Wiring
@@ -48,6 +49,11 @@ def cosim_job(
     spec, experiment, chip = setup.experiment.data, setup.experiment, setup.chip
     if datasets.holds_events(spec.name):
         raise NotInRtl(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
+    if rules.load(experiment.rule.name).learns_from == "spikes":
+        raise NotInRtl(
+            f"{setup.where}: rule.name = '{experiment.rule.name}': rules that learn from spikes are not in the RTL; use 'frozen' or "
+            f"'spike_backprop'"
+        )
     data = load_samples(setup, say).data
     pixels = data.x_train.reshape(len(data.x_train), -1)
     simulator = Simulator(setup, data.image_shape, data.n_classes)
