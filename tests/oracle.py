@@ -176,12 +176,8 @@ class Core:
         learners = []
         for neuron, sign in errors:
             self.count(Phase.LEARN, Event.LEARN_DECISION)
-            if self.layer["p_learn"] < 2 ** RNG_BITS[self.rng["kind"]]:  # else certain: no draw
-                words, _ = draw_words({**self.rng, "sharing": "per_unit"}, self.layer["learn_state"], 1)
-                self.count(Phase.LEARN, Event.RNG_DRAW)
-                if words[0] >= self.layer["p_learn"]:
-                    continue
-            learners.append((neuron, sign))
+            if self.draws_below(self.layer["p_learn"]):
+                learners.append((neuron, sign))
         words_of_a_row = {self.word_of(neuron) for neuron, _ in learners}
         for i in rows:
             self.count(Phase.LEARN, Event.WORD_READ, len(words_of_a_row))
@@ -190,6 +186,14 @@ class Core:
                 self.layer["weight"][i][neuron] = self.step(self.layer["weight"][i][neuron], sign, Event.WEIGHT_UPDATE)
         for neuron, sign in learners:
             self.layer["bias"][neuron] = self.step(self.layer["bias"][neuron], sign, Event.BIAS_UPDATE)
+
+    def draws_below(self, p):
+        """Does the rule's generator draw less than p? What is certain takes no draw."""
+        if p >= 2 ** RNG_BITS[self.rng["kind"]]:
+            return True
+        words, _ = draw_words({**self.rng, "sharing": "per_unit"}, self.layer["learn_state"], 1)
+        self.count(Phase.LEARN, Event.RNG_DRAW)
+        return words[0] < p
 
     def step(self, value, sign, event):
         """One step of one LSB; at the rail it is lost."""

@@ -1,40 +1,27 @@
 """Layers on several cores, shared kernels, drawn pooling, skips and neurons with a memory: the oracle of docs/network.md."""
 
 import copy
-import json
 import math
 import os
 import random
 import tempfile
 from collections import Counter
-from dataclasses import dataclass, field, replace
-from functools import cache
-from itertools import pairwise, product
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import chip_oracle
 import numpy as np
 import oracle
 import pytest
+from chip_check import build, check, chip_of, spikes_of_layers, twin_of
+from chip_nets import HIDDEN, LIF, SHARINGS, TIMED, Net, conv, cut, dense, on_a_mesh, pool, random_net, whole
 from test_exactness import in_a_new_process
 
-from neurochip import host_random, simulator
-from neurochip.build import memory_of, set_rule
-from neurochip.core.engine import run_samples
-from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
-from neurochip.core.noc_totals import NocTotal
-from neurochip.core.rng import jump_table
-from neurochip.core.state import P, Trace
+from neurochip import simulator
+from neurochip.build import memory_of
+from neurochip.core.events import Event
 from neurochip.errors import NeurochipError
-from neurochip.experiment import load_setup
-from neurochip.simulator import Simulator
-from neurochip.stimulus import Stimulus, of_images
-
-TIMED = [event for event in Event if event not in OBSERVED]
-STATES = ("axon_states", "neuron_states", "pool_states", "learn_state")
-DECAY = 0.5
-SHARINGS = ("per_unit", "rotated", "broadcast")
-
 
 # ---- the oracle against the one of a chain of dense cores
 
@@ -96,352 +83,16 @@ def test_a_chain_of_dense_cores_is_what_it_was():
             assert got[key] == value, f"seed {seed}: {key}"
 
 
-# ---- small networks
-
-
-@dataclass
-class Net:
-    """One network, its chip and its samples, in the words of an experiment file."""
-
-    planes: tuple[int, int, int] = (1, 5, 5)  # of the input: channels, height, width
-    layers: tuple[dict, ...] = (
-        {"kind": "conv", "filters": 3, "kernel": 3},
-        {"kind": "dense", "neurons": 4},
-    )  # keys of [[network.layers]]
-    mapping: dict[str, dict] = field(default_factory=dict)
-    kind: str = "xorshift16"
-    sharing: str = "per_unit"
-    steps: int = 1
-    word_bits: int = 64
-    transposable: bool = True
-    acc_bits: int | None = None
-    back_bits: int | None = None
-    gumbel_address_bits: int = 8
-    error_gain: int = 0
-    beta: float = 1.0
-    readout: str = "potential"
-    learns: bool = True
-    learn_rate: float = 1.0  # at 1.0 every update is certain
-    epoch: int = 0
-    ticks: int = 10
-    warmup: int = 2
-    read_from: int = 2
-    cycles: dict = field(default_factory=lambda: {event: 1 + 2 * event for event in TIMED})
-    overhead: int = 6
-    seed: int = 1
-    images: tuple[str, ...] = ("random", "sparse")
-    corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
-    has_events: bool = False
-    mesh: dict | None = None  # width, height, fifo_depth, core_stalls
-
-    def name(self, i: int) -> str:
-        return "output" if i == len(self.layers) - 1 else f"layer{i}"
-
-    def bits(self, i: int) -> tuple[int, int]:
-        return self.layers[i].get("weight_bits", 8), self.layers[i].get("frac_bits", 6)
-
-    def toml(self) -> str:
-        """The experiment file."""
-        layers = [{"name": self.name(i), **layer} for i, layer in enumerate(self.layers)]
-        narrow = "".join(f"{key} = {bits}\n" for key, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
-        rates = f"learn_rate = {self.learn_rate!r}\nlearn_rate_decay = {DECAY}" if self.learns else ""
-        cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
-        return f"""
-name = "case"
-seed = {self.seed}
-network.layers = {in_toml(layers)}
-mapping = {in_toml(self.mapping)}
-[data]
-name = "mnist"
-[rule]
-name = "{"spike_backprop" if self.learns else "frozen"}"
-error_gain = {self.error_gain}
-beta = {self.beta}
-{rates}
-[run]
-epochs = 1
-ticks = {self.ticks}
-warmup_ticks = {self.warmup}
-read_from_tick = {self.read_from}
-readout = "{self.readout}"
-[energy]
-table = "loihi_sanafe"
-[chip]
-preset = "reference"
-n_cores = {self.mesh["width"] * self.mesh["height"] if self.mesh else 64}
-{"mesh = " + in_toml(self.mesh) if self.mesh else ""}
-[chip.core]
-word_bits = {self.word_bits}
-weight_bits = 8
-frac_bits = 6
-transposable = {in_toml(self.transposable)}
-gumbel_address_bits = {self.gumbel_address_bits}
-{narrow}
-[chip.rng]
-kind = "{self.kind}"
-sharing = "{self.sharing}"
-steps_per_draw = {self.steps}
-[chip.cycles_per_tick]
-network = {0 if self.mesh else self.overhead // 2}
-barrier = {self.overhead - (0 if self.mesh else self.overhead // 2)}
-[chip.cycles_per_event]
-{cycles}
-"""
-
-    def pixels(self) -> np.ndarray:
-        dice, n = np.random.default_rng(self.seed), math.prod(self.planes)
-        kinds = {
-            "black": lambda: np.zeros(n),
-            "white": lambda: np.full(n, 255),
-            "random": lambda: dice.integers(0, 256, n),
-            "sparse": lambda: dice.integers(0, 256, n) * (dice.random(n) < 0.2),
-        }
-        return np.array([kinds[image]() for image in self.images], dtype=np.uint8).reshape(-1, n)
-
-    def p_learn(self, i: int) -> int:
-        rate = self.layers[i].get("rule", {}).get("learn_rate", self.learn_rate)
-        p = min(rate * DECAY**self.epoch * 2 ** self.bits(i)[1], 1.0) if self.learns else 0
-        return int(p * 2 ** oracle.RNG_BITS[self.kind] + 0.5)
-
-    def as_lists(self) -> list[dict]:
-        """The layers as the oracle wants them."""
-        channels, height, width = self.planes
-        shapes, result = {-1: (height, width, channels)}, []
-        for i, layer in enumerate(self.layers):
-            numbers = [i - 1, *([self.name(j) for j in range(i)].index(skip) for skip in layer.get("skip", []))]
-            description = {"kind": layer["kind"], "pool": layer.get("pool", 1), "neuron": layer.get("neuron", {})}
-            description["weight_bits"], description["frac_bits"] = self.bits(i)
-            if layer["kind"] == "dense":
-                shapes[i], sources = (1, 1, layer["neurons"]), [{"layer": number} for number in numbers]
-            else:
-                view = {"kernel": layer["kernel"], "stride": layer.get("stride", 1), "padding": layer.get("padding", 0)}
-                grid = [(size + 2 * view["padding"] - view["kernel"]) // view["stride"] + 1 for size in shapes[i - 1][:2]]
-                sources = [{"layer": i - 1, **view}]
-                sources += [{"layer": n, "kernel": 1, "stride": shapes[n][0] // grid[0], "padding": 0} for n in numbers[1:]]
-                shapes[i] = (grid[0] // description["pool"], grid[1] // description["pool"], layer["filters"])
-            result.append({**description, "shape": shapes[i], "sources": sources})
-        return result
-
-
-def in_toml(value: object) -> str:
-    """A value as TOML writes it."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {in_toml(inner)}" for key, inner in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(in_toml, value)) + "]"
-    return json.dumps(value)
-
-
-def shape_after(shape: tuple[int, int, int], layer: dict) -> tuple[int, int, int] | None:
-    """Shape of a layer behind one of that shape, or None if they do not fit."""
-    if layer["kind"] == "dense":
-        return 1, 1, layer["neurons"]
-    sizes = [size + 2 * layer["padding"] - layer["kernel"] for size in shape[:2]]
-    grid = [size // layer["stride"] + 1 for size in sizes]
-    if min(sizes) < 0 or any(size % layer["pool"] for size in grid):
-        return None
-    return grid[0] // layer["pool"], grid[1] // layer["pool"], layer["filters"]
-
-
-def random_neuron(dice: random.Random, frac_bits: int) -> dict:
-    """The table of a neuron with a memory."""
-    model = dice.choice(("lif", "if"))
-    leak = {dice.choice(("leak_shift", "leak_factor")): 0} if model == "lif" else {}
-    for key in leak:
-        leak[key] = dice.randint(1, 6) if key == "leak_shift" else dice.choice((0, 100, 200, 255, 256))
-    return {
-        "model": model, **leak, "reset": dice.choice(("zero", "subtract")), "refractory_ticks": dice.choice((0, 0, 1, 3)),
-        "state_bits": dice.randint(max(frac_bits + 2, 4), min(frac_bits + 5, 32)),
-        "threshold": dice.choice((0.3 if frac_bits else 0.5, 0.5, 1.0, 1.7)),
-    }  # fmt: skip
-
-
-def random_layers(dice: random.Random, planes: tuple[int, int, int], learns: bool) -> tuple[list[dict], list[tuple[int, int, int]]]:
-    """Layers that fit each other, and their shapes."""
-    layers, shapes = [], []
-    for i in range(dice.choice((1, 1, 2, 2, 3, 3))):
-        before = shapes[-1] if shapes else (planes[1], planes[2], planes[0])
-        layer, after = {}, None
-        while after is None or math.prod(after) > 120:
-            layer = {"kind": "dense", "neurons": dice.randint(3, 9)}
-            if dice.random() < 0.75:
-                layer = {
-                    "kind": "conv", "filters": dice.randint(1, 4), "kernel": dice.randint(1, 3), "stride": dice.choice((1, 1, 2)),
-                    "padding": dice.randint(0, 1), "pool": dice.choice((1, 1, 2, 3)),
-                }  # fmt: skip
-                if i > 1 and dice.random() < 0.5:  # the grid before, so that a skip fits
-                    layer |= {"kernel": 3, "stride": 1, "padding": 1, "pool": 1}
-            after = shape_after(before, layer)
-            if layer.get("padding", 0) == layer.get("kernel") and min(before[:2]) < 2:
-                after = None  # all positions would lie in the padding
-        weight_bits = dice.choice((2, 4, 8, 8, 12, 16))
-        layer["weight_bits"], layer["frac_bits"] = weight_bits, min(max(weight_bits - dice.choice((0, 2, 2)), 0), 15)
-        layer["initial_gain"], layer["initial_bias"] = dice.choice((0.5, 1.0, 2.0, 8.0)), dice.choice((0.0, 0.1, 0.5, -0.2))
-        layer["rule"] = {"learn_rate": dice.choice((1.0, 0.01))} if learns and dice.random() < 0.2 else {}
-        if layer.get("pool", 1) == 1 and dice.random() < 0.35:
-            layer["neuron"] = random_neuron(dice, layer["frac_bits"])
-        layers.append(layer)
-        shapes.append(after)
-    classes = dice.randint(2, 5)
-    layers.append({"kind": "dense", "neurons": classes, "weight_bits": dice.choice((4, 8, 16)), "frac_bits": 4, "initial_gain": 2.0})
-    shapes.append((1, 1, classes))
-    for i in range(2, len(layers)):
-        grid = [size * layers[i].get("pool", 1) for size in shapes[i][:2]]
-        for j in range(i - 1):
-            ratio = shapes[j][0] // grid[0]
-            if dice.random() < 0.6 and (layers[i]["kind"] == "dense" or tuple(size * ratio for size in grid) == shapes[j][:2]):
-                layers[i].setdefault("skip", []).append(f"layer{j}")
-    return layers, shapes
-
-
-def random_net(dice: random.Random) -> Net:
-    """Any small network on any small chip."""
-    planes = (dice.choice((1, 1, 2, 3)), dice.randint(4, 7), dice.randint(4, 7))
-    learns = dice.random() < 0.9
-    layers, shapes = random_layers(dice, planes, learns)
-    mapping = {}
-    for i, (layer, (height, width, channels)) in enumerate(zip(layers[:-1], shapes, strict=False)):
-        if dice.random() < 0.75:
-            cuts = {"rows": dice.randint(1, min(height, 3)), "columns": dice.randint(1, min(width, 3))}
-            maps = {"cores": dice.randint(1, min(channels, 4))}
-            sees_everywhere = layer["kind"] == "conv" and layer["padding"] < layer["kernel"]  # else a tile could lie in the padding
-            mapping[f"layer{i}"] = dice.choice((cuts, maps, maps, cuts | maps)) if sees_everywhere else maps
-    widest = max(layer["weight_bits"] for layer in layers)
-    ticks, depth = dice.randint(len(layers) + 2, 11), len(layers)
-    return Net(
-        planes=planes,
-        layers=tuple(layers),
-        mapping=mapping,
-        kind=dice.choice(("lfsr16", "xorshift16", "xorshift32", "xorshift32")),  # seeds of 32 bits are found faster
-        sharing=dice.choice(SHARINGS),
-        steps=dice.choice((1, 1, 2, 5)),
-        word_bits=dice.choice((16, 17, 24, 32, 64)),
-        transposable=dice.random() < 0.5,
-        acc_bits=dice.choice((None, None, max(4, widest), max(4, widest) + 1)),
-        back_bits=dice.choice((None, None, max(4, widest), max(4, widest - 3))),
-        gumbel_address_bits=dice.choice((2, 5, 8)),
-        error_gain=dice.randint(0, 3),
-        beta=dice.choice((1.0, 0.5, 2.5)),
-        readout=dice.choice(("potential", "spikes")),
-        learns=learns,
-        learn_rate=dice.choice((1.0, 0.3 / 2 ** dice.randint(0, 12))),
-        epoch=dice.randint(0, 1),
-        ticks=ticks,
-        warmup=dice.randint(0, depth),
-        read_from=dice.randint(0, depth),
-        cycles={event: dice.choice((0, 1, 3)) for event in TIMED},
-        overhead=dice.randint(0, 7),
-        seed=dice.randint(0, 2**31),
-        images=tuple(dice.choice(("black", "white", "random", "random", "sparse")) for _ in range(dice.randint(1, 2))),
-        corners=dice.choice(("none", "none", "none", "low", "high", "mixed")),
-        has_events=dice.random() < 0.2,
-    )
-
-
 # ---- laws that the oracle keeps
-
-
-def whole(layers: list[dict]) -> list[tuple]:
-    """One core per layer: (layer, y, x, c) of each."""
-    return [(i, (0, height), (0, width), (0, channels)) for i, (height, width, channels) in enumerate(layer["shape"] for layer in layers)]
-
-
-def stretches(n: int, parts: int) -> list[tuple[int, int]]:
-    """0 .. n cut into parts, the first ones larger."""
-    ends = [sum(n // parts + (k < n % parts) for k in range(end)) for end in range(parts + 1)]
-    return list(pairwise(ends))
-
-
-def cut(net: Net) -> list[tuple]:
-    """The parts of all layers as [mapping] asks for: (layer, y, x, c)."""
-    parts = []
-    for i, layer in enumerate(net.as_lists()):
-        wanted, (height, width, channels) = net.mapping.get(net.name(i), {}), layer["shape"]
-        for y in stretches(height, wanted.get("rows", 1)):
-            for x in stretches(width, wanted.get("columns", 1)):
-                parts += [(i, y, x, c) for c in stretches(channels, wanted.get("cores", 1))]
-    return parts
-
-
-def unseeded(net: Net, parts: list[tuple]) -> dict:
-    """An oracle's chip without memories and states."""
-    channels, height, width = net.planes
-    return {
-        "rng": {"kind": net.kind, "sharing": net.sharing, "steps": net.steps}, "cycles": net.cycles, "cycles_per_tick": net.overhead,
-        "word_bits": net.word_bits, "transposable": net.transposable, "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
-        "readout": net.readout, "input_shape": (height, width, channels), "layers": net.as_lists(),
-        "parts": [
-            {
-                "layer": layer, "y": y, "x": x, "c": c, "acc_bits": net.acc_bits, "back_bits": net.back_bits, "p_learn": net.p_learn(layer),
-            }
-            for layer, y, x, c in parts
-        ],
-    }  # fmt: skip
-
-
-def seed(net: Net, chip: dict, stream: str) -> None:
-    """Give every part its generator states, as docs/network.md says."""
-
-    @cache
-    def seeds(n: int, *names: str | int) -> list[int]:
-        return host_random.generator_seeds(host_random.stream(net.seed, "generators", stream, *names), n, bits).tolist()
-
-    bits, is_shared, cores = oracle.RNG_BITS[net.kind], net.sharing != "per_unit", chip_oracle.build(chip)
-    for core, part in zip(cores, chip["parts"], strict=True):
-        i = part["layer"]
-        height, width, channels = chip["layers"][i]["shape"]
-        units = height * width * channels
-        sources = [source["layer"] for source in chip["layers"][i]["sources"]]
-        sizes = [math.prod(chip_oracle.shape_of(chip, source)) for source in sources]
-        of_layer = seeds(sum(sizes) + units + 1, i)
-        names = [sum(sizes[:s]) + chip_oracle.unit_number(chip, sources[s], *unit) for s, unit in core.axons]
-        part["neuron_states"] = [of_layer[sum(sizes) + (0 if is_shared else number)] for number in core.numbers]
-        k = sum(other.layer["index"] == i for other in cores[: core.number])
-        of_part = seeds(len(names) + 1, i, "part", k) if k > 0 else []
-        if core.is_first:
-            part["axon_states"] = [of_layer[0 if is_shared else name] for name in names]
-        else:
-            part["axon_states"] = of_part[:-1] if k > 0 else [of_layer[name] for name in names]
-        part["learn_state"] = of_part[-1:] if k > 0 else of_layer[-1:]
-        of_pool = seeds(height * width, i, "pool") if core.pool > 1 else []
-        part["pool_states"] = [of_pool[0 if is_shared else y * width + x] for y, x in core.locations if core.pool > 1]
-        if is_shared:
-            part |= {key: part[key][:1] for key in ("neuron_states", "axon_states", "pool_states")}
-
-
-def chip_of(net: Net, parts: list[tuple]) -> dict:
-    """An oracle's chip with drawn weights, and states as a chip has them that is to be tested."""
-    dice, chip = random.Random(net.seed), unseeded(net, parts)
-    chip["gumbel"] = [dice.randint(-40, 40) for _ in range(16)]
-    memories = []
-    for layer in chip["layers"]:
-        sources = [(source, chip_oracle.shape_of(chip, source["layer"])) for source in layer["sources"]]
-        rows = sum(source["kernel"] ** 2 * shape[2] if layer["kind"] == "conv" else math.prod(shape) for source, shape in sources)
-        size, channels = 2 ** (layer["weight_bits"] - 2), range(layer["shape"][2])
-        memories.append([[dice.randint(-size, size) for _ in channels] for _ in range(rows)] + [[dice.randint(0, size) for _ in channels]])
-    for part in chip["parts"]:
-        *weight, bias = memories[part["layer"]]
-        first, end = part["c"]
-        part["weight"], part["bias"] = [row[first:end] for row in weight], bias[first:end]
-    seed(net, chip, "train")
-    return chip
-
-
-def spikes_of_layers(chip: dict, trace: list) -> set:
-    """(row of the tick, layer, unit in the layer) of every spike, whatever the cores; the samples follow each other."""
-    cores, found, sample, last = chip_oracle.build(chip), set(), 0, 0
-    for tick, core, unit, sign in trace:
-        sample, last = sample + (tick < last), tick
-        if sign == 0:
-            found.add((sample, tick, -1, unit) if core < 0 else (sample, tick, cores[core].layer["index"], cores[core].numbers[unit]))
-    return found
 
 
 def test_forward_spikes_do_not_depend_on_the_cut():
     """Nor do potentials, where sums are wide enough: a cut changes the order of axons, and so where a narrow sum saturates."""
     cores = 0
     for number in range(25):
-        net = replace(random_net(random.Random(number)), acc_bits=None)
+        net = replace(random_net(random.Random(number)), acc_bits=None, rule=None)
+        for layer in net.layers:  # competes within each part
+            layer.get("neuron", {}).pop("inhibit", None)
         whole_chip, cut_chip = chip_of(net, whole(net.as_lists())), chip_of(net, cut(net))
         pixels = net.pixels().tolist()
         rest = (pixels, [0] * len(pixels), net.ticks, net.ticks, net.read_from, False)
@@ -458,9 +109,10 @@ def test_a_kernel_is_a_dense_layer_with_equal_weights_and_zeros():
     for seed in range(15):
         dice = random.Random(seed)
         net = random_net(dice)
-        layers = tuple(
-            {key: value for key, value in layer.items() if key not in ("skip", "neuron", "pool", "rule")} for layer in net.layers
-        )
+        while not net.learns or any("source" in layer for layer in net.layers):
+            net = random_net(dice)
+        left_out = ("skip", "neuron", "pool", "rule", "error_gain")
+        layers = tuple({key: value for key, value in layer.items() if key not in left_out} for layer in net.layers)
         net = replace(net, layers=layers, images=("random", "white"), ticks=10, learn_rate=0.0)
         chip = chip_of(net, whole(net.as_lists()))
         chain = copy.deepcopy({key: value for key, value in chip.items() if key not in ("input_shape", "parts")})
@@ -488,133 +140,6 @@ def test_a_kernel_is_a_dense_layer_with_equal_weights_and_zeros():
 # ---- the kernels against the oracle
 
 
-def build(net: Net, folder: Path) -> Simulator:
-    """The simulator of a network, by the path a user's experiment takes."""
-    path = folder / "case.toml"
-    path.write_text(net.toml(), encoding="utf-8")
-    setup = load_setup(str(path))
-    sim = Simulator(setup, net.planes, net.layers[-1]["neurons"])
-    chip = sim.state
-    set_rule(chip, setup.experiment, net.epoch)
-    dice = np.random.default_rng(net.seed)
-    for c, core in enumerate(sim.mapping.cores):
-        bits = net.bits(core.layer)[0]
-        low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-        choice = {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(net.corners)
-        if choice:
-            weight, bias = memory_of(chip, c)
-            weight[:, : core.channels] = dice.choice(choice, (len(weight), core.channels))
-            bias[: core.channels] = dice.choice(choice, core.channels)
-    return sim
-
-
-def canonical_rows(chip: dict, core: chip_oracle.Core) -> list[int]:
-    """Which row of the layer each row of a core's memory is: a dense part has them in the order of its axons."""
-    layer = core.layer
-    shapes = [chip_oracle.shape_of(chip, source["layer"]) for source in layer["sources"]]
-    if layer["kind"] == "conv":
-        return list(range(sum(source["kernel"] ** 2 * shape[2] for source, shape in zip(layer["sources"], shapes, strict=True))))
-    first = [sum(map(math.prod, shapes[:s])) for s in range(len(shapes))]
-    return [first[s] + chip_oracle.unit_number(chip, layer["sources"][s]["layer"], *unit) for s, unit in core.axons]
-
-
-def memory_of_core(chip, c: int, rows: list[int], channels: int) -> tuple[list, list]:
-    """Weights in the order of the layer's rows, and biases; their padding is zero."""
-    weight, bias = memory_of(chip, c)
-    assert sorted(rows) == list(range(len(weight)))
-    assert not weight[:, channels:].any() and not bias[channels:].any(), f"padding of core {c}"
-    return [weight[at, :channels].tolist() for at in np.argsort(rows)], bias[:channels].tolist()
-
-
-def states_of(net: Net, chip, c: int, n_axons: int, locations: int, channels: int, has_pool: bool) -> dict[str, list[int]]:
-    """Generator states of a core; of a shared bank only the one that exists."""
-    param, is_shared = chip.param[c], net.sharing != "per_unit"
-    neurons = chip.rng_neuron[param[P.NEURON_AT] :][: locations * param[P.STRIDE]].reshape(locations, -1)[:, :channels].ravel()
-    pool = chip.rng_pool[param[P.LOCATION_AT] :][: locations if has_pool else 0]
-    banks = {"axon_states": chip.rng_axon[param[P.AXON_AT] :][:n_axons], "neuron_states": neurons, "pool_states": pool}
-    return {key: bank[: 1 if is_shared else None].tolist() for key, bank in banks.items()} | {"learn_state": [int(chip.rng_learn[c])]}
-
-
-def twin_of(net: Net, sim: Simulator) -> dict:
-    """The oracle's dict: memories and noise table from the built chip, parts from its mapping, all else from the case."""
-    parts = [(core.layer, *ends_of(core.part)) for core in sim.mapping.cores]
-    twin = unseeded(net, parts)
-    if net.mesh:
-        twin["mesh"] = {"depth": net.mesh["fifo_depth"], "stalls": net.mesh["core_stalls"], **net.mesh}
-        for part, core in zip(twin["parts"], sim.mapping.cores, strict=True):
-            part["at"] = core.at
-    twin["gumbel"] = sim.state.gumbel.tolist()
-    for i, layer in enumerate(twin["layers"]):  # the parts of a layer are the layer
-        height, width, channels = layer["shape"]
-        units = [(y, x, c) for number, *ranges in parts if number == i for y, x, c in product(*(range(*ends) for ends in ranges))]
-        assert sorted(units) == list(product(range(height), range(width), range(channels)))
-    seed(net, twin, "train")
-    return twin
-
-
-def ends_of(part) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
-    """(first, end) in y, x and channels."""
-    return (part.y0, part.y1), (part.x0, part.x1), (part.c0, part.c1)
-
-
-def events_of(net: Net, pixels: np.ndarray) -> list[list[list[int]]]:
-    """Events as likely as the images are bright."""
-    dice = np.random.default_rng(net.seed + 1)
-    return [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(net.ticks)] for image in pixels]
-
-
-def check(net: Net, folder: Path) -> tuple[Counter, dict]:
-    """Kernel == oracle for everything there is; return the events of the whole chip, and what the oracle found."""
-    sim = build(net, folder)
-    chip, twin, pixels = sim.state, twin_of(net, sim), net.pixels()
-    cores = chip_oracle.build(twin)
-    rows = [canonical_rows(twin, core) for core in cores]
-    sizes = [(core.n_axons, len(core.locations), len(core.channels), core.pool > 1) for core in cores]
-    for c, part in enumerate(twin["parts"]):
-        part["weight"], part["bias"] = memory_of_core(chip, c, rows[c], len(cores[c].channels))
-        assert states_of(net, chip, c, *sizes[c]) == {key: part[key] for key in STATES}, f"seeds of core {c}"
-    labels = np.random.default_rng(net.seed).integers(0, net.layers[-1]["neurons"], len(pixels)).astype(np.int32)
-    stimulus, events = of_images(pixels), None
-    if net.has_events:
-        events = events_of(net, pixels)
-        ticks = [numbers for sample in events for numbers in sample]
-        offsets = np.cumsum([0, *map(len, ticks)]).astype(np.int64)
-        stimulus = Stimulus(pixels, offsets, np.array([number for numbers in ticks for number in numbers], dtype=np.int32))
-    expected = chip_oracle.run(twin, pixels.tolist(), labels.tolist(), net.ticks, net.warmup, net.read_from, net.learns, events)
-    chip = chip._replace(trace=np.full((len(expected["trace"]) + 1, len(Trace)), 9, np.int32))
-    votes = np.zeros((len(labels), net.layers[-1]["neurons"]), np.int32)
-    run = sim.run_vector(net.ticks, net.warmup, net.read_from, net.learns)
-    jump = jump_table(chip.rng_param, net.ticks)
-    for part in (slice(1), slice(1, None)):  # in two calls of the kernel
-        run_samples(chip, sim.traffic, run, sim.rule.hook, jump, *stimulus.take(part), labels[part], votes[part])
-
-    assert votes.tolist() == expected["votes"]
-    counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
-    for c, part in enumerate(twin["parts"]):
-        told = {(phase.name, event.name): int(counts[c, phase, event]) for phase in Phase for event in Event if counts[c, phase, event]}
-        wanted = {(phase.name, event.name): n for (phase, event), n in expected["counts"][c].items() if n}
-        assert told == wanted, f"core {c}"
-        assert memory_of_core(chip, c, rows[c], len(cores[c].channels)) == (part["weight"], part["bias"]), f"memory of core {c}"
-        assert states_of(net, chip, c, *sizes[c]) == {key: part[key] for key in STATES}, f"generators of core {c}"
-    assert chip.cycles[:, 0].tolist() == expected["share"]
-    assert chip.cycles[:, 1].tolist() == expected["busy"]
-    assert chip.trace[: chip.traced[0]].tolist() == [list(row) for row in expected["trace"]]
-    assert (chip.trace[chip.traced[0] :] == 9).all()
-    if net.mesh:
-        sums = dict(zip(NocTotal, sim.traffic.totals.sums.tolist(), strict=True))
-        lengths = [cycles for cycles, _ in expected["ticks"]]
-        assert sums[NocTotal.PACKETS] == sum(map(len, expected["packets"]))
-        assert sums[NocTotal.HOPS] == sum(n for counts in expected["counts"] for (_, event), n in counts.items() if event == Event.HOP)
-        assert sums[NocTotal.NETWORK_CYCLES] == sum(cycles for _, cycles in expected["ticks"])
-        assert (sums[NocTotal.TICKS], sums[NocTotal.CYCLES]) == (len(lengths), sum(lengths))
-        assert sums[NocTotal.LONGEST_TICK] == max(lengths)
-    total = Counter()
-    for core_counts in expected["counts"]:
-        for (_, event), n in core_counts.items():
-            total[event] += n
-    return total, expected
-
-
 SEEDS = 200
 
 
@@ -630,9 +155,13 @@ def settings_of(net: Net) -> set[str]:
     found |= {"transposable"} if net.transposable else set()
     found |= {"narrow sums"} if net.acc_bits else set()
     found |= {"narrow error sums"} if net.back_bits else set()
+    found |= {net.rule or "frozen"}
     for i, layer in enumerate(net.layers):
-        found |= {layer["kind"], f"pool {layer.get('pool', 1)}", layer.get("neuron", {}).get("model", "stochastic")}
+        drawn = "pooling" if layer["kind"] == "pool" else "pool"
+        found |= {layer["kind"], f"{drawn} {layer.get('pool', 1)}", layer.get("neuron", {}).get("model", "stochastic")}
         found |= {f"skip to {layer['kind']}" for _ in layer.get("skip", [])}
+        found |= {key for key in ("source", "error_gain", "learn_epochs") if key in layer}
+        found |= {"inhibit"} if layer.get("neuron", {}).get("inhibit") else set()
         cuts = net.mapping.get(net.name(i), {})
         found |= {f"{layer['kind']} cut by {key}" for key, n in cuts.items() if n > 1}
     return found
@@ -655,20 +184,12 @@ def test_the_random_networks_met_everything(seen):
         pytest.skip("the random networks were not run")
     wanted = [*Event, "images", "events", "transposable", "narrow sums", "narrow error sums", "stochastic", "lif", "if", "skip to dense"]
     wanted += ["skip to conv", "dense cut by cores", "conv cut by cores", "conv cut by rows", "conv cut by columns", "pool 2", "pool 3"]
+    wanted += ["spike_backprop", "by_trace", "frozen", "source", "error_gain", "learn_epochs", "inhibit", "accumulate", "pooling 1"]
+    wanted += ["pooling 2", "pool cut by cores", "pool cut by rows", "pool cut by columns"]
     wanted += [f"{kind} {sharing}" for kind in oracle.RNG_BITS for sharing in SHARINGS]
     assert {str(what): seen[what] for what in wanted if seen[what] < 5} == {}
 
 
-def conv(filters: int, kernel: int, **more) -> dict:
-    return {"kind": "conv", "filters": filters, "kernel": kernel, "initial_bias": 0.3, **more}
-
-
-def dense(neurons: int, **more) -> dict:
-    return {"kind": "dense", "neurons": neurons, **more}
-
-
-HIDDEN = {"initial_bias": 0.5, "initial_gain": 2.0}
-LIF = {"model": "lif", "leak_shift": 2, "threshold": 0.7, "refractory_ticks": 2, "reset": "subtract", "state_bits": 10}
 RICH = Net(
     planes=(2, 6, 6),
     layers=(
@@ -679,20 +200,32 @@ RICH = Net(
 )  # fmt: skip
 
 
-def on_a_mesh(net: Net, dice: random.Random) -> Net:
-    """The same network on a mesh, some layers at places of their own."""
-    parts = Counter(layer for layer, *_ in cut(net))
-    width = dice.randint(1, 4)
-    height = max(-(-sum(parts.values()) // width), dice.randint(1, 3))
-    places = [[x, y] for y in range(height) for x in range(width)]
-    dice.shuffle(places)
-    mapping = {net.name(i): dict(net.mapping.get(net.name(i), {})) for i in parts}
-    for i, n in parts.items():
-        if dice.random() < 0.6:
-            mapping[net.name(i)]["at"], places = places[:n], places[n:]
-    mesh = {"width": width, "height": height, "fifo_depth": dice.randint(1, 3), "core_stalls": dice.random() < 0.5}
-    cycles = {event: dice.choice((0, 0, 1)) for event in TIMED}
-    return replace(net, mesh=mesh, mapping=mapping, cycles=cycles, ticks=len(net.layers) + 3, images=net.images[:1])
+IF = {"model": "if", "threshold": 0.8, "state_bits": 12}
+RIVALS = {"model": "if", "threshold": 0.5, "inhibit": True, "reset": "subtract", "state_bits": 9}
+POOLED = Net(
+    planes=(2, 8, 8),
+    layers=(
+        conv(4, 3, padding=1, neuron=IF), pool(2, neuron={"model": "lif", "leak_shift": 4, "threshold": 0.75, "state_bits": 8}),
+        conv(4, 3, padding=1, initial_gain=3.0, neuron=IF), pool(2), dense(4, neuron={"model": "accumulate", "leak_shift": 5}),
+    ),
+    mapping={"layer0": {"rows": 2}, "layer1": {"rows": 2, "cores": 2}, "layer2": {"cores": 2}, "layer3": {"columns": 2, "cores": 2}},
+    rule=None, ticks=8, images=("random", "white"),
+)  # fmt: skip
+SMALL = Net(
+    planes=(1, 4, 4), layers=(conv(2, 3, padding=1, neuron=IF), pool(2), dense(3, neuron={"model": "accumulate"})),
+    mapping={"layer0": {"rows": 2}, "layer1": {"cores": 2}}, mesh={"width": 2, "height": 3, "fifo_depth": 1, "core_stalls": True},
+    cycles=dict.fromkeys(TIMED, 1), rule=None, ticks=6,
+)  # fmt: skip
+RESIDUAL = Net(
+    planes=(1, 6, 6),
+    layers=(
+        conv(4, 3, padding=1, neuron=IF), pool(2),
+        conv(3, 3, padding=1, neuron=IF), pool(1, source="layer1", neuron={"model": "if", "threshold": 1.0}),
+        conv(4, 3, padding=1, source="layer2", skip=["layer3"], skip_identity=True, neuron=IF),
+        dense(4, neuron={"model": "accumulate", "leak_factor": 253}),
+    ),
+    rule=None, ticks=9, images=("random", "white"),
+)  # fmt: skip
 
 
 def test_random_networks_on_a_mesh_agree(tmp_path):
@@ -720,7 +253,7 @@ CORNERS = {
     "all black": (replace(RICH, images=("black",) * 3), None, Event.WEIGHT_UPDATE),
     "all white": (replace(RICH, images=("white",) * 3), None, Event.WEIGHT_UPDATE),
     "no warm-up": (replace(RICH, warmup=0, read_from=0), None, Event.WEIGHT_UPDATE),
-    "frozen": (replace(RICH, learns=False), Event.BIAS_UPDATE, Event.READOUT),
+    "frozen": (replace(RICH, rule=None), Event.BIAS_UPDATE, Event.READOUT),
     "learning never": (replace(RICH, learn_rate=0.0), Event.WEIGHT_UPDATE, Event.LEARN_DECISION),
     "learning surely": (replace(RICH, learn_rate=1.0), None, Event.WEIGHT_UPDATE),
     "events arrive": (replace(RICH, has_events=True), Event.INPUT_LOAD, Event.SPIKE_IN),
@@ -756,6 +289,47 @@ CORNERS = {
     "a stride that skips inputs": (Net(layers=(conv(2, 1, stride=2), dense(3))), None, Event.WEIGHT_UPDATE),
     "a stride that skips units": (Net(layers=(conv(2, 2), conv(2, 1, stride=2), dense(3, initial_gain=4.0))), None, Event.WEIGHT_UPDATE),
     "one kernel over all": (Net(planes=(1, 3, 3), layers=(conv(2, 3, padding=0), dense(3))), None, Event.WEIGHT_UPDATE),
+    "pools in tiles and maps": (POOLED, Event.ERROR_IN, Event.ADDRESS),
+    "pools in one piece": (replace(POOLED, mapping={}), Event.WORD_WRITE, Event.ADDRESS),
+    "pools behind events": (
+        replace(POOLED, layers=(pool(2), *POOLED.layers), planes=(2, 16, 16), has_events=True, ticks=6), Event.INPUT_LOAD, Event.ADDRESS,
+    ),
+    "a pool that saturates": (
+        Net(rule=None, acc_bits=8, layers=(pool(1), pool(1, frac_bits=8), dense(3))), Event.WORD_WRITE, Event.ACC_SATURATED,
+    ),
+    "a share rounded up": (
+        Net(rule=None, planes=(2, 6, 6), layers=(pool(3, frac_bits=3), conv(2, 1), dense(3)), mapping={"layer0": {"cores": 2}}),
+        None, Event.ADDRESS,
+    ),
+    "a residual block": (RESIDUAL, None, Event.READOUT),
+    "a residual block in parts": (
+        replace(RESIDUAL, mapping={"layer1": {"rows": 2}, "layer2": {"cores": 2, "columns": 2}, "layer3": {"cores": 3}}),
+        None, Event.READOUT,
+    ),
+    "a narrow sum of all ticks": (
+        replace(POOLED, layers=(*POOLED.layers[:-1], dense(4, initial_gain=8.0, neuron={"model": "accumulate", "state_bits": 6}))),
+        Event.ERROR_IN, Event.ACC_SATURATED,
+    ),
+    "answers on a mesh": (SMALL, Event.ERROR_IN, Event.READOUT),
+    "traces on a mesh": (replace(SMALL, rule="by_trace", has_events=True), Event.ERROR_IN, Event.WEIGHT_UPDATE),
+    "inhibition among the tired": (
+        Net(rule=None, layers=(conv(4, 2, initial_gain=4.0, neuron={**LIF, "inhibit": True}), conv(3, 2, neuron=RIVALS), dense(3))),
+        None, Event.STATE_READ,
+    ),
+    "an error gain of its own": (
+        Net(layers=(conv(2, 3), dense(6, **HIDDEN, error_gain=3), dense(4, error_gain=8, initial_gain=4.0))), None, Event.ERROR_SATURATED,
+    ),
+    "a source far back": (
+        Net(layers=(conv(2, 3), conv(2, 3, padding=1), conv(3, 2, source="layer0"), dense(3, skip=["layer1"], initial_gain=4.0))),
+        None, Event.ERROR_OUT,
+    ),
+    "two layers behind the input": (
+        Net(
+            layers=(conv(2, 3), dense(5, source="input", **HIDDEN), dense(3, skip=["layer0"], initial_gain=4.0)), sharing="rotated",
+            mapping={"layer0": {"rows": 2}, "layer1": {"cores": 2}},
+        ),
+        None, Event.ERROR_OUT,
+    ),
     "a skip between grids": (
         Net(planes=(1, 6, 6), layers=(conv(2, 3), conv(2, 1), conv(3, 2, stride=2, skip=["layer0"]), dense(3, skip=["layer0"]))),
         None, Event.ERROR_OUT,
@@ -788,6 +362,56 @@ def test_a_core_without_axons_is_refused(net, tmp_path):
 # ---- laws that kernels and oracle keep together
 
 
+def test_a_tie_of_rivals_goes_to_the_lowest_channel(tmp_path):
+    """All weights alike: every unit of a location has the same potential, and channel 0 alone ever fires."""
+    layers = (conv(4, 2, neuron=RIVALS), dense(3, initial_gain=2.0))
+    net = Net(layers=layers, rule=None, corners="high", images=("white",))
+    _, expected = check(net, tmp_path)
+    hidden = [unit % 4 for _, core, unit, _ in expected["trace"] if core == 0]
+    assert len(hidden) > 50 and set(hidden) == {0}
+    _, expected = check(replace(net, layers=(conv(4, 2, neuron={**RIVALS, "inhibit": False}), dense(3))), tmp_path)
+    assert {unit % 4 for _, core, unit, _ in expected["trace"] if core == 0} == {0, 1, 2, 3}
+
+
+def test_rivals_go_on_while_the_winner_rests(tmp_path):
+    """One location, equal weights, three ticks of rest: the channels take turns, and the fourth tick finds the first awake again."""
+    neuron = {"model": "if", "threshold": 0.5, "inhibit": True, "refractory_ticks": 3, "state_bits": 12}
+    net = Net(
+        planes=(1, 1, 1),
+        layers=(dense(4, neuron=neuron, initial_bias=1.0, weight_bits=12), dense(3)),
+        rule=None,
+        images=("black",),
+        ticks=9,
+    )
+    _, expected = check(net, tmp_path)
+    assert [unit for _, core, unit, _ in expected["trace"] if core == 0] == [0, 1, 2, 3, 0, 1, 2, 3, 0]
+
+
+def test_an_identity_skip_brings_each_channel_to_its_own(tmp_path):
+    sim = build(RESIDUAL, tmp_path)
+    c = next(c for c, core in enumerate(sim.mapping.cores) if core.layer == 4)
+    weight, _ = memory_of(sim.state, c)
+    assert weight[27:31, :4].tolist() == (np.eye(4, dtype=int) * 64).tolist()
+
+
+def test_the_tally_is_what_a_read_out_needs(tmp_path):
+    """Behind an accumulating output without leak, weights times tally are the potentials: on that a read-out is fitted."""
+    output = dense(4, skip=["layer0"], initial_bias=0.0, initial_gain=2.0, neuron={"model": "accumulate", "state_bits": 32})
+    net = Net(layers=(conv(3, 3, **HIDDEN), dense(5, **HIDDEN), output), rule=None, read_from=0, images=("random", "white", "sparse"))
+    _, expected = check(net, tmp_path)
+    weight, _ = memory_of(build(net, tmp_path).state, 2)
+    assert (np.array(expected["tallies"]) @ weight[:, :4]).tolist() == expected["votes"]
+    assert (
+        np.count_nonzero(expected["tallies"]) > 20
+        and np.array(expected["tallies"])[:, :27].any()
+        and np.array(expected["tallies"])[:, 27:].any()
+    )
+    later = replace(net, read_from=5)
+    _, late = check(later, tmp_path)
+    assert late["votes"] == expected["votes"] and late["answers"][:5] == [-1] * 5
+    assert np.array(late["tallies"]).sum() < np.array(expected["tallies"]).sum()
+
+
 @pytest.mark.parametrize("planes", [(1, 4, 4), (2, 3, 3)])
 def test_a_kernel_that_covers_everything_is_a_dense_layer(planes, tmp_path):
     """Same spikes, errors, draws, steps: all counts but the addresses. Behind planes it is a dense layer with other rows first."""
@@ -818,7 +442,7 @@ def test_a_frozen_network_spikes_alike_on_one_four_and_sixteen_cores(by, sharing
     found = []
     for cuts, neurons in zip(CUTS[by], (1, 4, 16), strict=True):
         mapping = {"layer0": cuts, "layer1": {"cores": neurons}}
-        net = Net(planes=(1, 7, 7), layers=layers, mapping=mapping, learns=False, sharing=sharing, ticks=5, images=("random",))
+        net = Net(planes=(1, 7, 7), layers=layers, mapping=mapping, rule=None, sharing=sharing, ticks=5, images=("random",))
         _, expected = check(net, tmp_path)
         sim = build(net, tmp_path)
         assert [len(sim.mapping.cores_of(i)) for i in (0, 1)] == [neurons, neurons]

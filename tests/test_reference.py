@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_chip_oracle import Net
+from chip_nets import Net
 from test_exactness import in_a_new_process
 
 from neurochip import checkpoint, probe
