@@ -232,7 +232,7 @@ def equip(dice: random.Random, layer: dict, rule: str | None) -> None:
         layer["initial_gain"], layer["initial_bias"] = dice.choice((0.5, 1.0, 2.0, 8.0)), dice.choice((0.0, 0.1, 0.5, -0.2))
         layer["rule"] = {"learn_rate": dice.choice((1.0, 0.01))} if rule and dice.random() < 0.2 else {}
         if dice.random() < 0.2:
-            layer["error_gain"] = dice.randint(0, 3)
+            layer["error_gain"] = dice.choice((0, 2, 5))
         if dice.random() < 0.15:
             layer["learn_epochs"] = dice.choice(([1, 1], [2, 2], [1, 2]))
 
@@ -283,7 +283,7 @@ def random_mapping(dice: random.Random, layer: dict, shape: tuple[int, int, int]
     """How a layer is cut."""
     height, width, channels = shape
     cuts = {"rows": dice.randint(1, min(height, 3)), "columns": dice.randint(1, min(width, 3))}
-    maps = {"cores": min(channels, dice.randint(2 if layer["kind"] == "pool" else 1, 4))}
+    maps = {"cores": min(channels, dice.randint(2, 4))}
     sees_everywhere = layer["kind"] != "dense" and layer.get("padding", 0) < layer.get("kernel", 1)  # else a tile could lie in the padding
     return dice.choice((cuts, maps, maps, cuts | maps)) if sees_everywhere else maps
 
@@ -295,7 +295,7 @@ def random_net(dice: random.Random) -> Net:
     layers, shapes = random_layers(dice, planes, rule)
     cut_ones = [i for i in range(len(layers) - 1) if dice.random() < 0.8]
     widest = max(layer["weight_bits"] for layer in layers)
-    ticks, depth = dice.randint(len(layers) + 2, 11), len(layers)
+    ticks, depth = dice.randint(len(layers) + 4, 12), len(layers)
     return Net(
         planes=planes,
         layers=tuple(layers),
@@ -308,7 +308,7 @@ def random_net(dice: random.Random) -> Net:
         acc_bits=dice.choice((None, None, max(4, widest), max(4, widest) + 1)),
         back_bits=dice.choice((None, None, max(4, widest), max(4, widest - 3))),
         gumbel_address_bits=dice.choice((2, 5, 8)),
-        error_gain=dice.randint(0, 3),
+        error_gain=dice.randint(0, 4),
         beta=dice.choice((1.0, 0.5, 2.5)),
         readout="potential" if layers[-1].get("neuron") else dice.choice(("potential", "spikes")),
         rule=rule,
