@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurochip.chip import Chip
+from neurochip.core import rules
 from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.experiment import Experiment, Setup
 from neurochip.mapping import Mapping, place
@@ -131,6 +132,11 @@ def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]
     """Lines about one weight in the recorded samples, or in one of them."""
     facts, recordings = load_recordings(run)
     setup = setup_of(facts)
+    if rules.load(setup.experiment.rule.name).learns_from == "spikes":
+        raise NeurochipError(
+            f"{run}: rule '{setup.experiment.rule.name}' learns from spikes, `why` knows steps made by error spikes; what changed, tick by tick, "
+            f"is in run.h5: record/N/layers/I/changes"
+        )
     recordings = chosen(run, recordings, sample)
     mapping = mapping_of(setup, recordings[0])
     shapes = [(mapping.tiles_of(one.index), one.rows, one.shape.channels) for one in mapping.layers]

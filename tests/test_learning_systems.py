@@ -21,6 +21,7 @@ from neurochip.energy import load_table
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Experiment, Setup
 from neurochip.mapping import place
+from neurochip.reference_network import exact_gradient, make_network_twin
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus, of_images
 
@@ -350,3 +351,14 @@ def test_a_layer_at_rest_sends_errors_on_and_has_a_gain_of_its_own():
     assert counts_of(sim, 1, Phase.ERROR)["error_out"] > 0 and not counts_of(sim, 1, Phase.LEARN)
     list(sim.train(of_images(np.full((20, 9), 200, np.uint8)), np.arange(20, dtype=np.int32) % 3, 1))
     assert not np.array_equal(before[1][0], weights_of(sim.state, sim.mapping)[1][0])
+
+
+def test_the_probes_gradient_knows_every_layers_gain():
+    """A layer's gain is a factor on all errors below it."""
+    layers = [{"kind": "conv", "filters": 3, "kernel": 3}, {"neurons": 5, "error_gain": 1}, {"neurons": 3, "error_gain": 2}]
+    sim = Simulator(setup_of(layers, BACKPROP), (1, 5, 5), 3)
+    pixels, labels = np.random.default_rng(8).integers(0, 256, (4, 25)).astype(np.uint8), np.array([0, 1, 2, 0], np.int32)
+    weights = weights_of(sim.state, sim.mapping)
+    plain, gained = (exact_gradient(make_network_twin(sim.mapping, weights, gains), pixels, labels, 1.0) for gains in ((), (1, 2, 4)))
+    for (one, _), (other, _), factor in zip(plain, gained, (8, 4, 1), strict=True):
+        assert one.any() and np.array_equal(other, factor * one)
