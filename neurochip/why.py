@@ -134,8 +134,8 @@ def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]
     setup = setup_of(facts)
     if rules.load(setup.experiment.rule.name).learns_from == "spikes":
         raise NeurochipError(
-            f"{run}: rule '{setup.experiment.rule.name}' learns from spikes, `why` knows steps made by error spikes; what changed, tick by tick, "
-            f"is in run.h5: record/N/layers/I/changes"
+            f"{run}: rule '{setup.experiment.rule.name}' learns from spikes, `why` knows steps made by error spikes; what "
+            f"changed, tick by tick, is in run.h5: record/N/layers/I/changes"
         )
     recordings = chosen(run, recordings, sample)
     mapping = mapping_of(setup, recordings[0])
@@ -152,6 +152,8 @@ def parse(mapping: Mapping, shapes: list[tuple[int, int, int]], layer: str, text
     if layer not in names:
         raise NeurochipError(f"--layer {layer}: no layer of that name{did_you_mean(layer, names)}")
     copies, rows, channels = shapes[names.index(layer)]
+    if not rows:
+        raise NeurochipError(f"--layer {layer}: pooled units have no weights; choose another layer")
     numbers = text.split(",")
     limits = [rows, channels, copies] if copies > 1 else [rows, channels]
     if len(numbers) != len(limits) or not all(n.strip().isdecimal() and int(n) < m for n, m in zip(numbers, limits, strict=True)):
