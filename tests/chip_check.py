@@ -41,13 +41,14 @@ def unseeded(net: Net, parts: list[tuple]) -> dict:
             }
             for layer, y, x, c in parts
         ],
-        "on_spikes": step_by_trace if net.rule == "by_trace" else None,
+        "on_spikes": SPIKE_RULES.get(net.rule),
     }  # fmt: skip
 
 
 def step_by_trace(core: chip_oracle.Core, rows: list[int], traces: list[int], fired: list[int]) -> None:
     """The rule of tests/rules/by_trace.py: a unit that fired draws; the weights to it step up where something arrived lately, else down."""
-    learners = [channel for channel in fired if core.draws_below(core.layer["p_learn"])]
+    p = int(core.layer["probability"] * 2 ** oracle.RNG_BITS[core.rng["kind"]] + 0.5)
+    learners = [channel for channel in fired if core.draws_below(p)]
     touched = {core.word_of(channel) for channel in learners}
     for row, trace in zip(rows, traces, strict=True):
         core.count(Phase.LEARN, Event.WORD_READ, len(touched))
@@ -55,6 +56,10 @@ def step_by_trace(core: chip_oracle.Core, rows: list[int], traces: list[int], fi
         for channel in learners:
             sign = 1 if trace > core.layer["threshold"] else -1
             core.layer["weight"][row][channel] = core.step(core.layer["weight"][row][channel], sign, Event.WEIGHT_UPDATE)
+
+
+SPIKE_RULES = {"by_trace": step_by_trace}
+"""Oracles of rules that learn from spikes: functions of (core, rows, their traces, channels that fired), in phase 6 of a location."""
 
 
 def units_of(chip: dict, layer: int) -> int:

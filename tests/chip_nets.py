@@ -38,9 +38,10 @@ class Net:
     error_gain: int = 0
     beta: float = 1.0
     readout: str = "potential"
-    rule: str | None = "spike_backprop"  # or "by_trace", of tests/rules, or None
+    rule: str | None = "spike_backprop"  # or a rule that learns from spikes, whose oracle is in chip_check.SPIKE_RULES; or None
     learn_rate: float = 1.0  # at 1.0 every update is certain
-    traces: dict = field(default_factory=lambda: {"peak": 100, "factor": 180, "threshold": 30})  # of by_trace
+    settings: dict = field(default_factory=dict)  # of a rule that learns from spikes, all of them
+    known: dict = field(default_factory=dict)  # what its oracle must know beside its settings: "peak", "factor" if they are none of them
     epoch: int = 0  # from 0; learn_epochs count from 1
     ticks: int = 10
     warmup: int = 2
@@ -68,8 +69,7 @@ class Net:
         """The experiment file."""
         layers = [{"name": self.name(i), **layer} for i, layer in enumerate(self.layers)]
         narrow = "".join(f"{key} = {bits}\n" for key, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
-        settings = {None: {}, "spike_backprop": {"learn_rate_decay": DECAY}, "by_trace": self.traces}[self.rule]
-        settings = {"learn_rate": self.learn_rate, **settings} if self.rule else {}
+        settings = {"learn_rate": self.learn_rate, "learn_rate_decay": DECAY} if self.learns else self.settings
         rates = "\n".join(f"{key} = {value!r}" for key, value in settings.items())
         cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
         return f"""
@@ -125,15 +125,16 @@ barrier = {self.overhead - (0 if self.mesh else self.overhead // 2)}
         return np.array([kinds[image]() for image in self.images], dtype=np.uint8).reshape(-1, n)
 
     def p_learn(self, i: int) -> int:
+        """Of the main rule."""
         rate = self.layers[i].get("rule", {}).get("learn_rate", self.learn_rate)
-        p = {None: 0.0, "by_trace": rate, "spike_backprop": rate * DECAY**self.epoch * 2 ** self.bits(i)[1]}[self.rule]
-        return int(min(p, 1.0) * 2 ** oracle.RNG_BITS[self.kind] + 0.5)
+        p = min(rate * DECAY**self.epoch * 2 ** self.bits(i)[1], 1.0) if self.learns else 0
+        return int(p * 2 ** oracle.RNG_BITS[self.kind] + 0.5)
 
     def rule_of(self, i: int) -> dict:
         """What the oracle must know of the rule in layer i."""
         first, last = self.layers[i].get("learn_epochs", (1, self.epoch + 1))
-        traces = {key: self.layers[i].get("rule", {}).get(key, value) for key, value in self.traces.items()}
-        return {**traces, "p_learn": self.p_learn(i), "learns": first <= self.epoch + 1 <= last}
+        settings = {**self.settings, **self.known, **self.layers[i].get("rule", {})}
+        return {**settings, "p_learn": self.p_learn(i), "learns": first <= self.epoch + 1 <= last}
 
     def sources_of(self, i: int) -> list[int]:
         """Numbers of the layers it takes spikes from; -1 for the input."""
@@ -230,7 +231,8 @@ def equip(dice: random.Random, layer: dict, rule: str | None) -> None:
         layer["neuron"] = random_neuron(dice, frac_bits)
     if not is_pool:
         layer["initial_gain"], layer["initial_bias"] = dice.choice((0.5, 1.0, 2.0, 8.0)), dice.choice((0.0, 0.1, 0.5, -0.2))
-        layer["rule"] = {"learn_rate": dice.choice((1.0, 0.01))} if rule and dice.random() < 0.2 else {}
+        key = "probability" if rule == "by_trace" else "learn_rate"
+        layer["rule"] = {key: dice.choice((1.0, 0.01))} if rule and dice.random() < 0.2 else {}
         if dice.random() < 0.2:
             layer["error_gain"] = dice.choice((0, 2, 5))
         if dice.random() < 0.15:
@@ -288,6 +290,14 @@ def random_mapping(dice: random.Random, layer: dict, shape: tuple[int, int, int]
     return dice.choice((cuts, maps, maps, cuts | maps)) if sees_everywhere else maps
 
 
+def random_settings(dice: random.Random) -> dict:
+    """Of the rule by_trace."""
+    return {
+        "probability": dice.choice((1.0, 0.5)), "peak": dice.choice((1, 100, 32767)), "factor": dice.choice((0, 128, 230, 255)),
+        "threshold": dice.choice((0, 30, 9000)),
+    }  # fmt: skip
+
+
 def random_net(dice: random.Random) -> Net:
     """Any small network on any small chip."""
     planes = (dice.choice((1, 1, 2, 3)), dice.choice((4, 4, 5, 6, 6, 7)), dice.choice((4, 4, 5, 6, 6, 7)))
@@ -312,8 +322,8 @@ def random_net(dice: random.Random) -> Net:
         beta=dice.choice((1.0, 0.5, 2.5)),
         readout="potential" if layers[-1].get("neuron") else dice.choice(("potential", "spikes")),
         rule=rule,
-        learn_rate=dice.choice((1.0, 0.3 / 2 ** dice.randint(0, 12))) if rule == "spike_backprop" else dice.choice((1.0, 0.5)),
-        traces={"peak": dice.choice((1, 100, 32767)), "factor": dice.choice((0, 128, 230, 255)), "threshold": dice.choice((0, 30, 9000))},
+        learn_rate=dice.choice((1.0, 0.3 / 2 ** dice.randint(0, 12))),
+        settings=random_settings(dice) if rule == "by_trace" else {},
         epoch=dice.randint(0, 1),
         ticks=ticks,
         warmup=dice.randint(0, depth),
@@ -361,6 +371,7 @@ def pool(size: int, **more) -> dict:
     return {"kind": "pool", "pool": size, "neuron": {"model": "if", "threshold": 0.75}, **more}
 
 
+BY_TRACE = {"probability": 1.0, "peak": 100, "factor": 180, "threshold": 30}
 HIDDEN = {"initial_bias": 0.5, "initial_gain": 2.0}
 LIF = {"model": "lif", "leak_shift": 2, "threshold": 0.7, "refractory_ticks": 2, "reset": "subtract", "state_bits": 10}
 

@@ -15,7 +15,7 @@ import numpy as np
 import oracle
 import pytest
 from chip_check import build, check, chip_of, spikes_of_layers, twin_of
-from chip_nets import HIDDEN, LIF, SHARINGS, TIMED, Net, conv, cut, dense, on_a_mesh, pool, random_net, whole
+from chip_nets import BY_TRACE, HIDDEN, LIF, SHARINGS, TIMED, Net, conv, cut, dense, on_a_mesh, pool, random_net, whole
 from test_exactness import in_a_new_process
 
 from neurochip import simulator
@@ -311,7 +311,7 @@ CORNERS = {
         Event.ERROR_IN, Event.ACC_SATURATED,
     ),
     "answers on a mesh": (SMALL, Event.ERROR_IN, Event.READOUT),
-    "traces on a mesh": (replace(SMALL, rule="by_trace", has_events=True), Event.ERROR_IN, Event.WEIGHT_UPDATE),
+    "traces on a mesh": (replace(SMALL, rule="by_trace", settings=BY_TRACE, has_events=True), Event.ERROR_IN, Event.WEIGHT_UPDATE),
     "inhibition among the tired": (
         Net(rule=None, layers=(conv(4, 2, initial_gain=4.0, neuron={**LIF, "inhibit": True}), conv(3, 2, neuron=RIVALS), dense(3))),
         None, Event.STATE_READ,

@@ -17,13 +17,13 @@ from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import jump_table
 from neurochip.core.state import P
 
-TRACED = {"peak": 1000, "factor": 200, "threshold": 300}
+TRACED = {"probability": 1.0, "peak": 1000, "factor": 200, "threshold": 300}
 IF = {"model": "if", "threshold": 0.6, "state_bits": 12}
 TIRED = {"model": "lif", "leak_factor": 240, "threshold": 0.5, "refractory_ticks": 2, "state_bits": 12}
 RIVALS = {**TIRED, "inhibit": True, "reset": "subtract"}
 BY_TRACE = Net(
     planes=(2, 6, 6), layers=(conv(4, 3, neuron=IF, initial_gain=3.0), dense(5, neuron=IF, initial_gain=3.0), dense(3, initial_gain=2.0)),
-    rule="by_trace", traces=TRACED, warmup=2, ticks=9, images=("random", "sparse"),
+    rule="by_trace", settings=TRACED, warmup=2, ticks=9, images=("random", "sparse"),
 )  # fmt: skip
 
 
@@ -37,7 +37,9 @@ NETS = {
     "conv and dense": BY_TRACE,
     "feature maps and neurons": replace(BY_TRACE, mapping={"layer0": {"cores": 3}, "layer1": {"cores": 2}}),
     "tiles": replace(BY_TRACE, mapping={"layer0": {"rows": 2, "columns": 2}}),
-    "tiles of feature maps": replace(BY_TRACE, mapping={"layer0": {"rows": 2, "cores": 2}}, kind="xorshift32", learn_rate=0.4),
+    "tiles of feature maps": replace(
+        BY_TRACE, mapping={"layer0": {"rows": 2, "cores": 2}}, kind="xorshift32", settings={**TRACED, "probability": 0.4},
+    ),
     "tired neurons": hidden(conv(4, 3, neuron=TIRED, initial_gain=3.0), dense(5, neuron=TIRED, initial_gain=3.0)),
     "rivals": hidden(conv(4, 3, neuron=RIVALS, initial_gain=3.0), dense(5, neuron=RIVALS, initial_gain=3.0)),
     "rivals in tiles": hidden(conv(4, 3, neuron=RIVALS, initial_gain=3.0), WIDE, mapping={"layer0": {"rows": 2}}),
@@ -50,13 +52,13 @@ NETS = {
     "behind a pool": hidden(pool(2), conv(3, 2, neuron=IF, initial_gain=3.0)),
     "a quiet output": replace(BY_TRACE, layers=(*BY_TRACE.layers[:2], dense(3, neuron={"model": "accumulate"}))),
     "events": replace(BY_TRACE, has_events=True),
-    "rare draws": replace(BY_TRACE, learn_rate=0.1, sharing="broadcast", steps=3),
+    "rare draws": replace(BY_TRACE, settings={**TRACED, "probability": 0.1}, sharing="broadcast", steps=3),
     "narrow weights": replace(BY_TRACE, layers=tuple({**layer, "weight_bits": 2, "frac_bits": 1} for layer in BY_TRACE.layers)),
-    "no memory of the past": replace(BY_TRACE, traces={**TRACED, "factor": 0}),
-    "a long memory": replace(BY_TRACE, traces={"peak": 2**31 - 1, "factor": 255, "threshold": 2**30}),
+    "no memory of the past": replace(BY_TRACE, settings={**TRACED, "factor": 0}),
+    "a long memory": replace(BY_TRACE, settings={**TRACED, "peak": 2**31 - 1, "factor": 255, "threshold": 2**30}),
     "at the last moment": replace(BY_TRACE, warmup=8),
     "from the first tick": replace(BY_TRACE, warmup=0),
-    "other settings in a layer": hidden({**WIDE, "rule": {"peak": 5, "threshold": 4}}, {**WIDE, "rule": {"learn_rate": 0.3}}),
+    "other settings in a layer": hidden({**WIDE, "rule": {"peak": 5, "threshold": 4}}, {**WIDE, "rule": {"probability": 0.3}}),
     "on a mesh": replace(
         BY_TRACE, mapping={"layer0": {"rows": 2}}, mesh={"width": 3, "height": 2, "fifo_depth": 1, "core_stalls": True}, ticks=5,
         cycles=dict.fromkeys(TIMED, 1),
@@ -134,7 +136,16 @@ def test_a_cut_into_feature_maps_learns_the_same(tmp_path):
 def test_layers_learn_in_their_epochs(rule, tmp_path):
     """The first layer in epoch 1 alone, the second in epochs 2 and 3, the output in all."""
     layers = ({**WIDE, "learn_epochs": [1, 1]}, {**WIDE, "learn_epochs": [2, 3]}, dense(3, initial_gain=4.0))
-    net = replace(BY_TRACE, rule=rule, layers=layers, images=("random",) * 4, warmup=0, epoch=3, error_gain=2)
+    net = replace(
+        BY_TRACE,
+        rule=rule,
+        settings=TRACED if rule == "by_trace" else {},
+        layers=layers,
+        images=("random",) * 4,
+        warmup=0,
+        epoch=3,
+        error_gain=2,
+    )
     sim, changed = build(net, tmp_path), []
     for epoch in range(4):
         set_rule(sim.state, sim.setup.experiment, epoch)

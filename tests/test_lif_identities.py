@@ -5,6 +5,7 @@ chip at or above its own: floor(threshold) + 1 LSB makes them alike (docs/learni
 """
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -204,3 +205,18 @@ def test_pipelined_ticks_are_a_same_step_sweep(tmp_path):
         assert (sweep(grid, weights, early=1)[0][4] != trains[4]).any()  # what the relay is for
         assert votes[s].tolist() == potentials[-1].tolist()
         assert answers[s].tolist() == [-1] * 4 + potentials.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("neuron", [{}, {"model": "accumulate", "leak_shift": 3}])
+def test_an_answer_after_t_ticks_is_that_of_a_run_of_t_ticks(neuron, tmp_path):
+    """Check 16: the same seed and the same sample, shown for fewer ticks."""
+    output, leaders = dense(4, **({"neuron": neuron} if neuron else {})), 0
+    for seed in range(3):
+        net = Net(layers=(conv(3, 3), output), rule=None, ticks=14, read_from=1, images=("random",), readout="spikes", seed=seed)
+        _, _, (answers,) = present(build(net, tmp_path), net)
+        leaders += len(set(answers[1:].tolist())) - 1
+        assert answers[0] == -1
+        for ticks in range(4, 14):
+            _, votes, shorter = present(build(net, tmp_path), replace(net, ticks=ticks))
+            assert votes[0].argmax() == answers[ticks - 1] and shorter[0].tolist() == answers[:ticks].tolist()
+    assert leaders > 0

@@ -1,7 +1,7 @@
 """A rule of the tests: where a unit fired, the weights from what arrived lately step up, those from all else step down.
 
     W[i, j] <- saturate(W[i, j] + (1 if trace[i] > threshold else -1))      for every row i under the taps, every learning unit j
-    a unit that fired learns if r < learn_rate: one draw per unit, in list order; no draw if learn_rate is 1
+    a unit that fired learns if r < probability: one draw per unit, in list order; no draw if it is 1
 
 Its oracle is `step_by_trace` in tests/chip_check.py.
 """
@@ -34,13 +34,16 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
 RULE = Rule(
     summary="of the tests: up where a spike arrived lately, else down",
     settings={
-        "learn_rate": Setting(1.0, 0.0, 1.0, "probability that a unit that fired learns"),
+        "probability": Setting(1.0, 0.0, 1.0, "probability that a unit that fired learns"),
         "peak": Setting(100.0, 0.0, 2.0**31 - 1, "what a spike sets a trace to"),
         "factor": Setting(180.0, 0.0, 255.0, "what is left of it after a tick, of 256"),
         "threshold": Setting(30.0, 0.0, 2.0**31 - 1, "traces above it step weights up"),
     },
     learns_from="spikes",
-    quantise=lambda settings, epoch, frac_bits, rng_bits: [int(settings["learn_rate"] * (1 << rng_bits) + 0.5), int(settings["threshold"])],
+    quantise=lambda settings, epoch, frac_bits, rng_bits: [
+        int(settings["probability"] * (1 << rng_bits) + 0.5),
+        int(settings["threshold"]),
+    ],
     hook=on_spikes,
     traces=lambda settings: (int(settings["peak"]), int(settings["factor"])),
 )
