@@ -16,9 +16,9 @@ import numpy as np
 
 from neurochip.errors import NeurochipError
 from neurochip.network import INPUT
-from neurochip.offchip import torch
+from neurochip.offchip import sparse, torch
 from neurochip.offchip.graph import Graph, is_identity
-from neurochip.offchip.spiking import Spiking
+from neurochip.offchip.spiking import Spiking, histogram
 
 DROPPED_BITS = 14  # of a current's float32: bins are 2**-9 of their value wide
 BINS = 1 << (31 - DROPPED_BITS)
@@ -32,12 +32,10 @@ class Currents:
     largest: float = -np.inf
 
     def add(self, current: torch.Tensor) -> None:
-        """Count all elements of a tick's currents."""
+        """Count all elements of currents (n, channels, height, width)."""
         largest = float(current.max())
         self.largest = largest if largest > self.largest or largest != largest else self.largest  # a NaN stays
-        bits = current.detach().to(torch.float32).ravel().view(torch.int32)
-        bins = (bits >> DROPPED_BITS).clamp_(0)  # a sign makes the number negative
-        self.counts += torch.bincount(bins, minlength=BINS).cpu().numpy()
+        self.counts += histogram(current.detach(), DROPPED_BITS, BINS)
 
     def percentile(self, percent: float) -> float:
         """The smallest bin edge below which `percent` of all currents lie; of 100 the largest itself, exactly."""
@@ -83,10 +81,8 @@ def balance(
         on_layer(layer.name)
         found.currents[i] = currents = Currents()
         for spikes in batches():
-            net = Spiking(graph, found.thresholds, depth=i)
-            with torch.no_grad():
-                for outputs in net.run(spikes):
-                    currents.add(graph.current(i, outputs))
+            trains = Spiking(graph, found.thresholds, depth=i).run(spikes)
+            currents.add(sparse.current(graph, i, trains.spikes))
         if not np.isfinite(currents.largest):
             raise NeurochipError(f"layer '{layer.name}': its currents are not finite at balancing; the ANN's weights are not usable")
         threshold = factor * currents.percentile(percentile)

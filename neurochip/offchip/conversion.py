@@ -23,7 +23,7 @@ from neurochip.progress import Progress
 from neurochip.samples import Samples
 from neurochip.train_models import ConversionModel, TrainModel
 
-BATCH = 250  # images run at once; spikes are drawn batch by batch
+BATCH = 32  # images run at once; spikes are drawn batch by batch
 
 
 class Conversion(NamedTuple):

@@ -121,22 +121,19 @@ def add_batch(
 ) -> None:
     """Run a batch through both nets: `images` (n, planes, height, width), their spikes with a first axis of ticks, labels (n,)."""
     net, last, ticks = Spiking(graph, found.thresholds), len(graph.layers) - 1, len(spikes)
-    counts: dict[int, torch.Tensor] = {}
-    for t, outputs in enumerate(net.run(spikes)):
-        total.right[t] += int((outputs[last].flatten(1).argmax(1) == labels).sum())
-        for i in found.thresholds if total.layers else ():
-            counts[i] = counts[i].add_(outputs[i]) if i in counts else outputs[i].clone()
+    trains = net.run(spikes)
+    total.right += (trains.readout.argmax(2) == labels).sum(1).cpu().numpy()
     with torch.no_grad():
         wanted = activations(ann, images)
     total.ann_right += int((wanted[last].flatten(1).argmax(1) == labels).sum())
     total.images += len(labels)
     for i, stats in total.layers.items():
-        estimate = (net.potentials[i] if i == last else counts[i]) * (found.scales[i] / ticks)
-        stats.add(wanted[i], estimate)
-        if i in counts:
-            stats.add_spikes(counts[i], ticks)
+        counts = trains.potentials[i] if i == last else trains.spikes[i].unflatten(0, (ticks, -1)).sum(0, dtype=torch.int32)
+        stats.add(wanted[i], counts * (found.scales[i] / ticks))
+        if i != last:
+            stats.add_spikes(counts, ticks)
             stats.clipped += int((wanted[i] > found.scales[i]).sum())
-            stats.residual += residuals(net.potentials[i], found.thresholds[i])
+            stats.residual += residuals(trains.potentials[i], found.thresholds[i])
 
 
 def residuals(potential: torch.Tensor, threshold: float) -> np.ndarray:

@@ -1,18 +1,26 @@
-"""A graph as a spiking net, tick by tick, without gradients: what balancing and the look at a converted net need.
+"""A graph as a spiking net, without gradients: what balancing and the look at a converted net need.
 
-Per tick a sweep through all layers, so that a spike crosses the net within the tick (on the chip, one tick per layer later):
-v = leak(v) + current; spike if v > threshold; then v = 0 or v -= threshold. The output only adds up. With biases, layer k (from 0) starts k
+Per tick v = leak(v) + current; spike if v > threshold; then v = 0 or v -= threshold. The output only adds up. A layer is taken through all
+ticks before the next one, which in a net without loops is the same as all layers in every tick. With biases, layer k (from 0) starts k
 ticks before the input: on the chip a bias is there from the first tick on, the input's spikes only when they have come so far.
 """
 
-from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
 
 from neurochip.layer_models import NeuronModel
 from neurochip.network import INPUT
-from neurochip.offchip import torch
+from neurochip.offchip import sparse, torch
 from neurochip.offchip.graph import Graph, Outputs
 
-Potentials = dict[int, torch.Tensor]
+
+class Trains(NamedTuple):
+    """What a run leaves, by number of the layer."""
+
+    spikes: Outputs  # uint8 (ticks * images, channels, height, width), tick by tick; of the input int8
+    potentials: Outputs  # after the last tick, (images, channels, height, width)
+    readout: torch.Tensor  # the output's potentials after every tick (ticks, images, classes); of no layer if the net was cut
 
 
 def leak_of(neuron: NeuronModel) -> float:
@@ -28,43 +36,67 @@ class Spiking:
     def __init__(self, graph: Graph, thresholds: dict[int, float], depth: int | None = None) -> None:
         self.graph, self.thresholds = graph, thresholds
         self.depth = len(graph.layers) if depth is None else depth
-        self.potentials: Potentials = {}
-        self.dtype = next((weight.dtype for weight in graph.parameters()), torch.float32)
-
-    def run(self, spikes: torch.Tensor) -> Iterator[Outputs]:
-        """Yield after every tick the spikes of all layers (of the output: its potential), by layer, INPUT for the input.
-
-        `spikes`: (ticks, images, planes, height, width), -1, 0 or 1, of any type. Potentials start at 0; they lie in `potentials`.
-        """
-        self.potentials = {}
-        for early in range(self.depth - 1 if self.graph.biases else 0, 0, -1):
-            self._sweep(torch.zeros_like(spikes[0], dtype=self.dtype), early)
-        for now in spikes:
-            yield self._sweep(now.to(self.dtype), 0)
+        self.early = len(graph.layers) - 1 if graph.biases else 0  # ticks before the input
 
     @torch.no_grad()
-    def _sweep(self, arriving: torch.Tensor, early: int) -> Outputs:
-        """One tick, `early` ticks before the input begins."""
-        outputs = {INPUT: arriving}
-        for layer in self.graph.layers[: self.depth]:
-            current = self.graph.current(layer.index, outputs)
-            is_active = layer.index >= early
-            outputs[layer.index] = self._fire(layer.index, current) if is_active else torch.zeros_like(current)
-        return outputs
+    def run(self, spikes: torch.Tensor) -> Trains:
+        """`spikes`: int8 (ticks, images, planes, height, width), -1, 0 or 1. Potentials start at 0."""
+        ticks, n = spikes.shape[:2]
+        before = torch.zeros((self.early, *spikes.shape[1:]), dtype=spikes.dtype, device=spikes.device)
+        trains: Outputs = {INPUT: torch.cat([before, spikes]).flatten(0, 1)}
+        potentials: Outputs = {}
+        readout = torch.zeros((ticks, n, 0))
+        for i in range(self.depth):
+            current = self._current(i, trains, n)
+            if i in self.thresholds:
+                trains[i], potentials[i] = self._fire(i, current, n)
+            else:
+                sums = self._add_up(i, current.unflatten(0, (-1, n)))
+                potentials[i], readout = sums[-1], sums[self.early :].flatten(2)
+        return Trains({i: train[self.early * n :] for i, train in trains.items()}, potentials, readout)
 
-    def _fire(self, i: int, current: torch.Tensor) -> torch.Tensor:
-        neuron, before = self.graph.layers[i].model.neuron, self.potentials.get(i)
-        if before is None:
-            v = self.potentials[i] = current.clone() if i in self.thresholds else current
+    def _current(self, i: int, trains: Outputs, n: int) -> torch.Tensor:
+        found = sparse.current(self.graph, i, trains)
+        found[: max(0, self.early - i) * n] = 0.0  # not yet awake
+        return found
+
+    def _fire(self, i: int, current: torch.Tensor, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spikes of all ticks and the last potentials."""
+        neuron, threshold = self.graph.layers[i].model.neuron, self.thresholds[i]
+        flows = current.permute(0, 2, 3, 1).reshape(len(current) // n, -1)
+        u, fired = torch.zeros_like(flows[0]), torch.zeros(flows.shape, dtype=torch.uint8, device=flows.device)
+        leak, is_hard = leak_of(neuron), neuron.reset == "zero"
+        if flows.device.type == "cpu":
+            kind = flows.numpy().dtype.type
+            sparse.fire(flows.numpy(), u.numpy(), kind(threshold), kind(leak), kind(not is_hard), fired.numpy())
         else:
-            leak = leak_of(neuron)
-            v = (before.mul_(leak) if leak < 1 else before).add_(current)
-        if i not in self.thresholds:  # the output
-            return v.clone()
-        fired = v > self.thresholds[i]
-        spikes = fired.to(self.dtype)
-        if neuron.reset == "subtract":
-            v.sub_(spikes, alpha=self.thresholds[i])
-        else:
-            v.masked_fill_(fired, 0.0)
-        return spikes
+            for now, spikes in zip(flows, fired, strict=True):
+                u.mul_(leak).add_(now)
+                spikes.copy_(u > threshold)
+                u = u.masked_fill(spikes.bool(), 0.0) if is_hard else u - threshold * spikes
+        shape = (current.shape[0], *current.shape[2:], current.shape[1])
+        return fired.view(shape).permute(0, 3, 1, 2), u.view(n, *shape[1:]).permute(0, 3, 1, 2)
+
+    def _add_up(self, i: int, flows: torch.Tensor) -> torch.Tensor:
+        """Potentials of the output after every tick."""
+        leak = leak_of(self.graph.layers[i].model.neuron)
+        if leak == 1.0:
+            return flows.cumsum(0)
+        sums = torch.empty_like(flows)
+        for t in range(len(flows)):
+            sums[t] = flows[t] + (leak * sums[t - 1] if t else 0.0)
+        return sums
+
+
+def histogram(current: torch.Tensor, dropped_bits: int, bins: int) -> np.ndarray:
+    """How many numbers have which leading float32 bits, int64 (bins,); those that are not positive count in bin 0."""
+    numbers = current.to(torch.float32)
+    if numbers.device.type == "cpu":
+        import numba
+
+        counts = np.zeros((numba.get_num_threads(), bins), np.int64)
+        sparse.count_bits(numbers.permute(0, 2, 3, 1).reshape(-1).numpy(), dropped_bits, counts)
+        return counts.sum(axis=0)
+    places = (numbers.reshape(-1).view(torch.int32) >> dropped_bits).clamp_(0)
+    found: np.ndarray = torch.bincount(places, minlength=bins).cpu().numpy()
+    return found

@@ -1,0 +1,132 @@
+"""What layers receive from spikes, event by event on the CPU: few units fire in a tick, so this is much quicker than a convolution.
+
+Compiled; `current` gives what `Graph.current` gives, up to the order of additions. On other devices and in float64 it is `Graph.current`.
+"""
+
+import numba
+import numpy as np
+
+from neurochip.network import INPUT
+from neurochip.offchip import torch
+from neurochip.offchip.graph import Graph, Outputs
+
+BLOCK = 2048  # units that a thread takes through the ticks at once
+compiled = numba.njit(cache=True, parallel=True, error_model="numpy")
+
+
+@torch.no_grad()
+def current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
+    """Weighted input of layer i from int8 or uint8 spikes (n, channels, height, width) of its sources; channels_last, its own memory."""
+    layer, parameter = graph.layers[i], next(graph.parameters())
+    if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
+        found = graph.current(i, {s.layer: spikes[s.layer].to(parameter.dtype) for s in layer.sources})
+        return found.clone(memory_format=torch.channels_last)
+    n, (height, width, channels) = len(spikes[layer.sources[0].layer]), layer.shape
+    total = np.zeros((n, height, width, channels), np.float32)
+    if str(i) in graph.biases:
+        total += graph.biases[str(i)].detach().numpy()
+    for k, source in enumerate(layer.sources):
+        arriving, weight = spikes[source.layer], graph.weight(i, k)
+        places = _memory(arriving.permute(0, 2, 3, 1))
+        if weight is None and layer.model.kind == "pool":
+            _add_pool(places, layer.model.pool, np.float32(1.0 / layer.model.pool**2), total)
+        elif weight is None:
+            _add_identity(places, source.stride, total)
+        elif layer.is_conv:
+            _add_conv(places, _memory(weight.detach().permute(2, 3, 1, 0)), source.stride, source.padding, total)
+        else:
+            rows = _memory(arriving.flatten(1)) if source.layer == INPUT else places.reshape(n, -1)
+            _add_dense(rows, _memory(weight.detach().T), total.reshape(n, -1))
+    return torch.from_numpy(total).permute(0, 3, 1, 2)
+
+
+def _memory(x: torch.Tensor) -> np.ndarray:
+    array: np.ndarray = x.contiguous().numpy()
+    return array
+
+
+@compiled
+def _add_conv(spikes, weight, stride, padding, total):
+    """`spikes` (n, height, width, channels), `weight` (kernel, kernel, channels, filters), `total` (n, height, width, filters)."""
+    n, height, width, channels = spikes.shape
+    kernel, out_height, out_width = weight.shape[0], total.shape[1], total.shape[2]
+    for image in numba.prange(n):
+        for y in range(height):
+            for x in range(width):
+                for c in range(channels):
+                    if spikes[image, y, x, c] == 0:
+                        continue
+                    sign = np.float32(spikes[image, y, x, c])
+                    for ky in range(kernel):
+                        oy = y + padding - ky
+                        if oy < 0 or oy % stride or oy // stride >= out_height:
+                            continue
+                        for kx in range(kernel):
+                            ox = x + padding - kx
+                            if ox < 0 or ox % stride or ox // stride >= out_width:
+                                continue
+                            sums, row = total[image, oy // stride, ox // stride], weight[ky, kx, c]
+                            for f in range(len(row)):
+                                sums[f] += sign * row[f]
+
+
+@compiled
+def _add_dense(spikes, weight, total):
+    """`spikes` (n, rows), `weight` (rows, neurons), `total` (n, neurons)."""
+    for image in numba.prange(spikes.shape[0]):
+        sums = total[image]
+        for r in range(spikes.shape[1]):
+            if spikes[image, r] != 0:
+                sign, row = np.float32(spikes[image, r]), weight[r]
+                for j in range(len(row)):
+                    sums[j] += sign * row[j]
+
+
+@compiled
+def _add_pool(spikes, side, weight, total):
+    """`spikes` (n, height, width, channels), each worth `weight` in its square of side x side."""
+    n, height, width, channels = spikes.shape
+    for image in numba.prange(n):
+        for y in range(height):
+            for x in range(width):
+                sums = total[image, y // side, x // side]
+                for c in range(channels):
+                    sums[c] += weight * np.float32(spikes[image, y, x, c])
+
+
+@compiled
+def _add_identity(spikes, stride, total):
+    """Each channel to the same channel, every `stride`-th row and column."""
+    for image in numba.prange(spikes.shape[0]):
+        for y in range(total.shape[1]):
+            for x in range(total.shape[2]):
+                for c in range(total.shape[3]):
+                    total[image, y, x, c] += np.float32(spikes[image, y * stride, x * stride, c])
+
+
+@compiled
+def fire(current, u, threshold, leak, kept, spikes):
+    """Potentials `u` (units,) through the ticks of `current` (ticks, units), in its type; spikes uint8 (ticks, units) are set.
+
+    `kept` of what is above the threshold at a spike stays: 0 resets to zero, 1 by the threshold.
+    """
+    ticks, units = current.shape
+    for block in numba.prange((units + BLOCK - 1) // BLOCK):
+        first, last = BLOCK * block, min(units, BLOCK * (block + 1))
+        membrane = u[first:last]
+        for t in range(ticks):
+            now, fired = current[t, first:last], spikes[t, first:last]
+            for j in range(len(membrane)):
+                v = membrane[j] * leak + now[j]
+                fired[j] = v > threshold
+                membrane[j] = kept * (v - threshold) if v > threshold else v
+
+
+@compiled
+def count_bits(current, dropped_bits, counts):
+    """Histogram of float32 numbers by their leading bits, all that are not positive in bin 0; `counts` int64 (threads, bins) grow."""
+    threads = counts.shape[0]
+    bits = current.view(np.int32)
+    for k in numba.prange(threads):
+        for j in range(k * len(bits) // threads, (k + 1) * len(bits) // threads):
+            counts[k, max(0, bits[j] >> dropped_bits)] += 1
