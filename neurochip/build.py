@@ -207,7 +207,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     }  # fmt: skip
     arrays |= {name: aligned(array.shape, array.dtype.type, array) for name, array in known.items()}
     nothing = np.zeros(0, dtype=np.int32)
-    state = ChipState(**arrays, trace=np.zeros((0, len(Trace)), dtype=np.int32), answers=nothing, tally=nothing)
+    state = ChipState(**arrays, trace=np.zeros((0, len(Trace)), dtype=np.int32), answers=nothing, tally=nothing, spiked=nothing)
     load_weights(state, mapping, initial_weights(experiment, mapping))
     seed_generators(state, mapping, experiment.seed, "train")
     return state

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from neurochip.experiment import Setup
 
 CHECKPOINT = "checkpoint.npz"
+TRAINED = "trained.h5"
 WIDTH = 100
 
 
@@ -57,6 +58,8 @@ def _check_folder(folder: Path, resume: bool) -> None:
     if not folder.is_dir():
         raise NeurochipError(f"{folder}: is not a folder; choose another --out")
     found = {path.name for path in folder.iterdir()}
+    if TRAINED in found and not found & {CHECKPOINT, "summary.json"}:
+        return  # a training left it; the run goes beside it
     if found and not resume:
         raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted run with --resume")
     if found - {f".{CHECKPOINT}.part"} and not found & {CHECKPOINT, "summary.json"}:
@@ -105,16 +108,17 @@ def report(folder: str, accelergy: str | None) -> None:
             console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
-def compare(folders: tuple[str, ...], html: str | None) -> None:
-    """One table over several runs."""
+def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> None:
+    """Several runs in one table, and at one accuracy."""
+    from neurochip.report.compare import compare_runs
     from neurochip.report.html import write_compare_html
     from neurochip.report.load import load_run
     from neurochip.report.tables import compare_table
 
-    console, runs = _console(), [load_run(Path(folder)) for folder in folders]
-    console.print(compare_table(runs, console.width))
+    console, comparison = _console(), compare_runs([load_run(Path(folder)) for folder in folders], at)
+    console.print(compare_table(comparison, console.width))
     if html:
-        console.print(f"page: {write_compare_html(runs, Path(html))}", highlight=False, soft_wrap=True)
+        console.print(f"page: {write_compare_html(comparison, Path(html))}", highlight=False, soft_wrap=True)
 
 
 def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:

@@ -49,6 +49,9 @@ class Final:
     probe: Any  # neurochip.probe.Probe or None
     simulation: dict[str, float | int]
     recordings: list[Any] = field(default_factory=list)  # neurochip.observe.Recording, one per recorded sample
+    unit_spikes: list[np.ndarray] = field(default_factory=list)  # int64 (units,) per layer, of the last evaluation
+    thresholds: list[int | None] = field(default_factory=list)  # in LSB, per layer; None: as the experiment says
+    training: dict[str, Any] | None = None  # summary.json's `training`
 
 
 def git_revision() -> str:
@@ -117,7 +120,8 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
                 for key, array in join(cost.packets for cost in shown)._asdict().items():
                     file[f"packets/{name}/{key}"] = array
         file["test/labels"], file["test/predictions"] = final.labels, final.evaluation.predictions
-        file.create_dataset("test/votes", data=final.evaluation.votes, compression="gzip", compression_opts=4)
+        for key in ("votes", "answers"):
+            file.create_dataset(f"test/{key}", data=getattr(final.evaluation, key), compression="gzip", compression_opts=4)
         _write_raster(file.create_group("raster"), final.raster)
         for n, recording in enumerate(final.recordings):
             recording.write(file.create_group(f"record/{n}"))
@@ -135,6 +139,10 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
 def _write_layer(group, i: int, mapping: Mapping, record: Record, final: Final) -> None:
     cores = mapping.cores_of(i)
     group.attrs.update(layer_facts(mapping, i))
+    if final.thresholds and final.thresholds[i] is not None:
+        group.attrs["threshold_lsb"] = final.thresholds[i]  # who starts from these weights needs it
+    if final.unit_spikes:
+        group.create_dataset("unit_spikes", data=final.unit_spikes[i], compression="gzip", compression_opts=4)
     _write_costs(group, cores, record)
     for suffix, (weight, bias) in (("", final.weights[i]), ("_initial", final.initial[i])):
         is_one = len(weight) == 1
@@ -218,6 +226,15 @@ def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
     if any(bias.shape != (weight.shape[0], weight.shape[2]) for weight, bias in weights):
         raise NeurochipError(f"{where}: [network] weights = '{path}': weights and biases differ in shape; give an undamaged run.h5")
     return [_for_tiles(where, path, mapping, i, *pair) for i, pair in enumerate(weights)]
+
+
+def read_thresholds(path: Path) -> list[int | None]:
+    """Per layer the threshold in LSB that a run.h5 (or the folder it is in) keeps because a training chose it, else None."""
+    import h5py
+
+    with h5py.File(path / "run.h5" if path.is_dir() else path, "r") as file:
+        found = [file[f"layers/{i}"].attrs.get("threshold_lsb") for i in range(len(file["layers"]))]
+    return [None if threshold is None else int(threshold) for threshold in found]
 
 
 def _copies(array: np.ndarray, dimensions: int) -> np.ndarray:

@@ -6,14 +6,15 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
-from neurochip import checkpoint, results, summary
-from neurochip.build import Weights, load_weights, weights_of
+from neurochip import checkpoint, partial, results, summary
+from neurochip.build import Weights, weights_of
 from neurochip.checkpoint import Position
 from neurochip.core.events import Event
 from neurochip.core.state import P, Trace
@@ -23,7 +24,8 @@ from neurochip.progress import Progress
 from neurochip.record import Recorder
 from neurochip.reference import Reference
 from neurochip.samples import load_samples
-from neurochip.simulator import Evaluation, Simulator
+from neurochip.simulator import Evaluation, Simulator, joined
+from neurochip.start import put_start_on_chip
 from neurochip.tables import unit_names
 
 TWIN_CHUNK = 2000  # samples of the float twin between looks at the stop flag
@@ -46,8 +48,7 @@ class Runner:
         self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test {what}")
         self._check_raster_sample()
         self.simulator = Simulator(setup, self.data.image_shape, self.data.n_classes)
-        if experiment.network.weights:
-            self._load_weights(Path(experiment.network.weights))
+        self.start = put_start_on_chip(self.simulator, folder, self._train_off_chip, self.say)
         self.initial = self._weights()
         self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
         if self.epochs < experiment.run.epochs:
@@ -60,7 +61,7 @@ class Runner:
         )
         self.twin_start = checkpoint.twin_arrays(self.reference)
         data, initial = self.data, [array for pair in self.initial for array in pair]
-        arrays = [data.x_train, data.y_train, data.x_test, data.y_test, *initial]
+        arrays = [data.x_train, data.y_train, data.x_test, data.y_test, *initial, *self.start.arrays()]
         if self.train_stimulus.is_events:
             arrays += [*self.train_stimulus[1:], *self.test_stimulus[1:]]
         self.identity = f"{setup.sha256()}/{checkpoint.fingerprint(arrays)}"
@@ -152,20 +153,26 @@ class Runner:
         return float((evaluation.predictions == self.data.y_test).mean())
 
     def _evaluate(self, progress: Progress, title: str) -> Evaluation:
-        begun, done = time.monotonic(), 0
-        progress.start(title, len(self.data.y_test), 0)
-
-        def on_chunk(n: int) -> None:
-            nonlocal done
-            done += n
-            progress.at(done, None)
-
-        evaluation = self.simulator.evaluate(self.test_stimulus, self.data.y_test, self.threads, on_chunk)
+        """Evaluate the test set; stopped and resumed it goes on after the last part that was kept."""
+        labels, identity = self.data.y_test, f"{self.identity}/{self.position.epoch}"
+        begun = saved = time.monotonic()
+        before = partial.load(self.folder, identity)
+        parts, done = ([before], len(before.votes)) if before else ([], 0)
+        progress.start(title, len(labels), done)
+        with closing(self.simulator.evaluate_parts(self.test_stimulus, labels, self.threads, done)) as rest:
+            for part in rest:
+                parts.append(part)
+                done += len(part.votes)
+                progress.at(done, None)
+                now = time.monotonic()
+                if self.stop.is_set() or (done < len(labels) and now - saved > self.setup.experiment.run.checkpoint_s):
+                    self.record.test_wall_s, begun, saved = self.record.test_wall_s + now - begun, now, now
+                    parts = [joined(parts)]
+                    partial.save(self.folder, identity, parts[0])
+                    self._save()
+                    self._check_stop()
         self.record.test_wall_s += time.monotonic() - begun
-        if self.stop.is_set():
-            self._save()
-        self._check_stop()
-        return evaluation
+        return joined(parts)
 
     def _save(self) -> None:
         state, totals = self.simulator.state, self.simulator.traffic.totals
@@ -196,10 +203,14 @@ class Runner:
             probe=self._probe() if self.reference and not self.train_stimulus.is_events else None,  # events have no longer samples to offer
             simulation=self._simulation(),
             recordings=self.recorder.finish(self.epochs),
+            unit_spikes=evaluation.unit_spikes,
+            thresholds=self.start.thresholds,
+            training=self.start.training,
         )
         parts = (self.setup, self.data, simulator.mapping, self.record, final)
         written = summary.write(self.folder, *parts)
         self.recorder.clean()
+        (self.folder / partial.NAME).unlink(missing_ok=True)
         return written
 
     def _probe(self) -> Any:
@@ -247,14 +258,11 @@ class Runner:
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
         }
 
+    def _train_off_chip(self, setup: Setup, folder: Path) -> None:
+        raise NeurochipError(f"{setup.where}: [train]: {folder} has no trained.h5; make it with `neurochip train`, then --resume")
+
     def _weights(self) -> Weights:
         return weights_of(self.simulator.state, self.simulator.mapping)
-
-    def _load_weights(self, path: Path) -> None:
-        from neurochip.results import read_weights
-
-        mapping = self.simulator.mapping
-        load_weights(self.simulator.state, mapping, read_weights(path, mapping, self.setup.where))
 
 
 def _signals() -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """The simulator: an experiment's chip, trained sample by sample and evaluated in parallel, in plain Python around the kernels."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from neurochip.experiment import Setup
 from neurochip.mapping import place
 from neurochip.seeds import jump_samples, seed_generators
 from neurochip.stimulus import Stimulus, as_stimulus
+from neurochip.tables import unit_names
 from neurochip.traffic import build_traffic, join, take_totals
 
 TRAIN_CHUNK = 250  # samples per kernel call: how often progress is shown and an interrupt is heard
@@ -39,16 +40,26 @@ class Evaluation(NamedTuple):
     """votes int32 (n, classes) are the read-out registers; the prediction is the largest, the lowest class on a tie.
 
     answers int32 (n, ticks): the prediction after each tick, -1 before the first that counts in the read-out.
+    unit_spikes int64 (units,) per layer: all their spikes; of an accumulating output its answers.
     """
 
     votes: np.ndarray
     cost: Counts
     answers: np.ndarray
+    unit_spikes: list[np.ndarray]
 
     @property
     def predictions(self) -> np.ndarray:
         """Class per sample, int32."""
         return self.votes.argmax(axis=1).astype(np.int32)
+
+
+def joined(parts: Sequence[Evaluation]) -> Evaluation:
+    """One evaluation of the samples of several, one after another."""
+    counts, cycles = (np.sum([getattr(part.cost, name) for part in parts], axis=0) for name in ("counts", "cycles"))
+    cost = Counts(counts, cycles, sum(part.cost.samples for part in parts), join(part.cost.packets for part in parts))
+    votes, answers = (np.concatenate([getattr(part, name) for part in parts]) for name in ("votes", "answers"))
+    return Evaluation(votes, cost, answers, [np.sum(layer, axis=0) for layer in zip(*(part.unit_spikes for part in parts), strict=True)])
 
 
 class Simulator:
@@ -98,15 +109,20 @@ class Simulator:
         self, samples: Stimulus | np.ndarray, labels: np.ndarray, threads: int, on_chunk: Callable[[int], None] = lambda n: None
     ) -> Evaluation:
         """Present all samples without learning, with generators seeded for the test; in parallel, with the same bits for any `threads`."""
-        parts, stimulus = [], as_stimulus(samples)
-        for part in self._in_parallel(lambda s: self._evaluate_chunk(stimulus, labels, s), len(labels), "test", threads):
+        parts = []
+        for part in self.evaluate_parts(samples, labels, threads):
             parts.append(part)
             on_chunk(part.cost.samples)
-        counts = np.sum([part.cost.counts for part in parts], axis=0)
-        cycles = np.sum([part.cost.cycles for part in parts], axis=0)
-        packets = join(part.cost.packets for part in parts)
-        votes, answers = (np.concatenate([getattr(part, name) for part in parts]) for name in ("votes", "answers"))
-        return Evaluation(votes, Counts(counts, cycles, len(labels), packets), answers)
+        return joined(parts)
+
+    def evaluate_parts(
+        self, samples: Stimulus | np.ndarray, labels: np.ndarray, threads: int, start: int = 0
+    ) -> Generator[Evaluation, None, None]:
+        """The evaluation of samples `start` on (a multiple of TEST_CHUNK), TEST_CHUNK by TEST_CHUNK; what is not asked for is not begun."""
+        stimulus = as_stimulus(samples)
+        return self._in_parallel(
+            lambda s: self._evaluate_chunk(stimulus, labels, s), range(start, len(labels), TEST_CHUNK), "test", threads
+        )
 
     def tally(
         self,
@@ -123,24 +139,39 @@ class Simulator:
         bits for any `threads`.
         """
         stimulus, n_axons, parts = as_stimulus(samples), self.placements[-1].axons, []
-        for part in self._in_parallel(lambda s: self._tally_chunk(stimulus, labels, s, stream), len(labels), stream, threads):
+        for part in self._in_parallel(
+            lambda s: self._tally_chunk(stimulus, labels, s, stream), range(0, len(labels), TEST_CHUNK), stream, threads
+        ):
             parts.append(part.reshape(-1, n_axons))
             on_chunk(len(parts[-1]))
         return np.concatenate(parts)
 
-    def _in_parallel(self, work: Callable[[int], Any], n: int, stream: str, threads: int) -> Iterator[Any]:
+    def _in_parallel(self, work: Callable[[int], Any], starts: Sequence[int], stream: str, threads: int) -> Generator[Any, None, None]:
         """Results of `work` on the first sample of every chunk, in order."""
         self._start_of(stream)  # before there are threads
-        with ThreadPoolExecutor(threads) as pool:
-            yield from pool.map(work, range(0, n, TEST_CHUNK))
+        pool = ThreadPoolExecutor(threads)
+        try:
+            yield from pool.map(work, starts)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _evaluate_chunk(self, stimulus: Stimulus, labels: np.ndarray, start: int) -> Evaluation:
         ticks, chunk = self.setup.experiment.test_ticks, slice(start, start + TEST_CHUNK)
         answers = np.zeros(len(labels[chunk]) * ticks, dtype=np.int32)
-        chip = self.test_chip(start)._replace(answers=answers)
+        units = sum(core.neurons + 1 for core in self.placements)
+        chip = self.test_chip(start)._replace(answers=answers, spiked=np.zeros(units, dtype=np.int32))
         votes, packets = self._present(chip, stimulus.take(chunk), labels[chunk], ticks)
         counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
-        return Evaluation(votes, Counts(counts, chip.cycles, len(votes), packets), answers.reshape(-1, ticks))
+        cost = Counts(counts, chip.cycles, len(votes), packets)
+        return Evaluation(votes, cost, answers.reshape(-1, ticks), self._unit_spikes(chip))
+
+    def _unit_spikes(self, chip: ChipState) -> list[np.ndarray]:
+        """Per layer the spikes of its units, int64 (units,), in the layer's numbers."""
+        found = [np.zeros(layer.shape.units, dtype=np.int64) for layer in self.mapping.layers]
+        for core, first in zip(self.placements, chip.param[:, P.UNIT_AT], strict=True):
+            names = unit_names(self.mapping.layers[core.layer], core)
+            found[core.layer][names] = chip.spiked[first : first + core.neurons]
+        return found
 
     def _tally_chunk(self, stimulus: Stimulus, labels: np.ndarray, start: int, stream: str) -> np.ndarray:
         ticks, chunk = stimulus.ticks or self.setup.experiment.test_ticks, slice(start, start + TEST_CHUNK)

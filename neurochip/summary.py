@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 
 from neurochip import __version__, noc_report
+from neurochip.ann_twin import twin_facts
 from neurochip.core.noc_state import PORTS
 from neurochip.core.noc_totals import NocTotals
 from neurochip.datasets import Dataset
 from neurochip.experiment import Setup
+from neurochip.latency import accuracy_by_tick, depths, ticks_to_final
 from neurochip.mapping import Mapping
 from neurochip.pricing import add_sets, priced_cores
 from neurochip.results import FORMAT, Final, Record, at_rail, dataset_facts, layer_facts, write_atomically, write_h5
 from neurochip.silicon import silicon
 from neurochip.simulator import Counts
 from neurochip.traffic import join, mesh_of
+from neurochip.unit_activity import activity_of
 
 
 def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> dict[str, Any]:
@@ -37,11 +40,14 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
     ticks = {"train": experiment.run.ticks, "test": experiment.test_ticks}
     kinds: dict[str, dict[str, float]] = {name: {} for name in costs}
     cores = {name: priced_cores(setup, mapping, cost, ticks[name], kinds[name]) for name, cost in costs.items()}
+    activities = activity_of(mapping, final.unit_spikes, len(final.labels), ticks["test"])
     layers = []
     for i, (weight, _) in enumerate(final.weights):
         facts, of_layer = layer_facts(mapping, i), mapping.cores_of(i)
         facts["weights_at_rail"] = at_rail(weight, facts["weight_bits"])
+        facts |= activities[i].facts()
         layers.append(facts | {name: add_sets([of_cores[c] for c in of_layer]) for name, of_cores in cores.items()})
+    by_tick = accuracy_by_tick(final.evaluation.answers, final.labels)
     result = {
         "format": FORMAT,
         "name": experiment.name,
@@ -57,6 +63,9 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
             "reference_test": reference,
             "reference_per_epoch": record.reference_accuracy or None,
             "gap": None if reference is None else reference - test,
+            "by_tick": by_tick,
+            "ticks_to_final": ticks_to_final(by_tick),
+            **_float_facts(final.training, test),
         },
         "chip": {
             "name": chip.name, "clock_mhz": chip.clock_mhz, "word_bits": chip.core.word_bits, "n_axons": chip.core.n_axons,
@@ -68,12 +77,28 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
         "layers": layers,
         "cores": [core_facts(setup, mapping, c) | {name: of[c] for name, of in cores.items()} for c in range(len(mapping.cores))],
         "totals": {name: _totals([layer[name] for layer in layers], kinds[name]) for name in costs},
+        "depth": max(depths(mapping.layers)) + 1,
+        "ann_twin": twin_facts(mapping, [layer["test"]["sops"] / layer["test"]["samples"] for layer in layers]),
+        "training": final.training,
         "network": {name: _network(setup, mapping, cost) for name, cost in costs.items()} if chip.mesh else None,
         "probe": _probe_facts(experiment.reference.probe_weights, mapping, final.probe),
         "simulation": final.simulation,
     }  # fmt: skip
-    result["warnings"] = _warnings(result, mapping)
+    result["warnings"] = _warnings(result, mapping) + [line for activity in activities for line in activity.warnings()]
     return result
+
+
+def _float_facts(training: dict[str, Any] | None, test: float) -> dict[str, float | None]:
+    """What a training off the chip says of the float net, and how far the chip is below the spiking one."""
+    found = training or {}
+    by_tick, spread = found.get("accuracy_by_tick"), found.get("accuracy_by_tick_std")
+    last = float(by_tick[-1]) if by_tick else None
+    return {
+        "float_test": last,
+        "float_test_std": float(spread[-1]) if spread else None,
+        "ann_test": found.get("ann_accuracy"),
+        "float_loss": None if last is None else last - test,
+    }
 
 
 def _total(costs: list[Counts], like: Counts) -> Counts:
@@ -143,14 +168,19 @@ def _warnings(summary: dict[str, Any], mapping: Mapping) -> list[str]:
     if summary["dataset"]["is_substitute"]:
         found.append(f"substitute data: {summary['dataset']['note']}")
     for layer in summary["layers"]:
-        share = layer["weights_at_rail"] / max(1, layer["n_weights"])
-        if share > 0.01:
+        share = layer["weights_at_rail"] / max(1, layer["n_weights"])  # pooled units have none
+        if share > 0.01 and not summary["training"]:  # there it is `clipped` that says something
             found.append(f"layer {layer['name']}: {100 * share:.1f} % of the weights are at a rail; more weight_bits or fewer frac_bits")
         train = layer["train"]
         if train["samples"] and train["spikes_out"] == 0:
             found.append(f"layer {layer['name']}: never spiked in training")
         if train["saturations"] > 0.01 * max(1, train["sops"]):
             found.append(f"layer {layer['name']}: {train['saturations']:,} saturated sums in training")
+        if summary["training"] and layer["test"]["saturations"]:
+            found.append(
+                f"layer {layer['name']}: {layer['test']['saturations']:,} sums or potentials saturated in the test; the float net's do "
+                f"not: raise neuron.state_bits"
+            )
     if summary["silicon"] and summary["chip"]["clock_mhz"] > summary["silicon"]["clock_mhz"]:
         clock, limit, core = summary["chip"]["clock_mhz"], summary["silicon"]["clock_mhz"], summary["silicon"]["slowest_core"]
         found.append(

@@ -15,7 +15,7 @@ from neurochip import checkpoint, datasets, results, simulator
 from neurochip.errors import NeurochipError
 from neurochip.report.load import load_run
 
-PLOTS = {f"{name}.png" for name in ("accuracy", "spikes", "energy", "raster", "weights")}
+PLOTS = {f"{name}.png" for name in ("accuracy", "ticks", "spikes", "energy", "raster", "weights")}
 FILES = {"run.h5", "summary.json", "report.html"}
 
 
@@ -244,7 +244,7 @@ def test_stopped_in_training_or_evaluation_goes_on_with_the_same_bits(at, tmp_pa
     before = signal.getsignal(signal.SIGINT)  # a job in the background inherits SIG_IGN
     experiment = write_experiment(tmp_path, n_train=600, n_test=30, more=REFERENCE)
     run(experiment, tmp_path / "whole")
-    name = "train" if at == "training" else "evaluate"
+    name = "train" if at == "training" else "evaluate_parts"
     whole = getattr(simulator.Simulator, name)
     calls = []
 

@@ -125,6 +125,15 @@ def keep_tally(param, queue, axons, tally, sample):
 
 
 @outlined
+def keep_spikes(param, queue, sent, spiked):
+    """Count the spikes of this tick, unit by unit."""
+    first = param[P.UNIT_AT]
+    for k in range(queue[Queue.SENT]):
+        at = first + sent[k]
+        spiked[at] = int(spiked[at]) + 1
+
+
+@outlined
 def time_tick(chip, traffic, busy):
     """Let the tick's packets travel. Return the cycles of the tick in which no core works: waiting for the network, and the barrier."""
     slowest, before = 0, traffic.totals.sums[NocTotal.CYCLES]
@@ -161,7 +170,7 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     chip, traffic = borrow_all(chip), borrow_all(traffic)  # handing them to a phase would otherwise count references to every array
     has_events, has_mesh, n_inputs = event_rows.shape[0] > 1, run[Run.MESH] != 0, pixels.shape[1]
     n_cores, from_spikes = chip.param.shape[0], run[Run.FROM_SPIKES] != 0
-    has_answers, has_tally = chip.answers.shape[0] > 0, chip.tally.shape[0] > 0
+    has_answers, has_tally, has_spiked = chip.answers.shape[0] > 0, chip.tally.shape[0] > 0, chip.spiked.shape[0] > 0
     busy, settled, n_lit = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     n_live = N_COUNTS if run[Run.TEACH] or from_spikes else N_EVENTS  # without learning only the forward phase counts
     for c in range(n_cores):
@@ -215,6 +224,8 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
                     if has_mesh:
                         offer_spikes(chip, traffic, core, begun)
                     receive_errors(core, parity)
+                if has_spiked:
+                    keep_spikes(core.param, core.queue, core.sent, chip.spiked)
                 rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
                 if from_spikes and core.param[P.LEARNS]:
                     trace_spikes(core.param, core.counts, core.queue, core.axons, core.axon_trace)

@@ -270,6 +270,7 @@ class ChipState(NamedTuple):
     traced: np.ndarray  # int64 (1,) rows of it that are filled
     answers: np.ndarray  # int32 (samples * ticks,) class with the largest read-out register after each tick, -1 before any; or empty
     tally: np.ndarray  # int32 (samples * axons of the output core,) spikes that each brought from Run.READ_FROM on; or empty
+    spiked: np.ndarray  # int32 (units + 1 of each core,) spikes that each unit sent; or empty
 
 
 @kernel
