@@ -80,12 +80,18 @@ def report(folder: str, accelergy: str | None) -> None:
 
 @main.command()
 @click.argument("folders", metavar="RUN...", nargs=-1, required=True)
-@click.option("--html", metavar="FILE", help="Also write the comparison as a page.")
-def compare(folders: tuple[str, ...], html: str | None) -> None:
-    """Compare run directories in one table."""
+@click.option("--html", metavar="FILE", help="Also write the comparison as a page, with a plot of accuracy against ticks and energy.")
+@click.option(
+    "--at",
+    type=float,
+    metavar="PERCENT",
+    help="Accuracy at which ticks and energy are compared; default: the lowest final one - 0.5.",
+)
+def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> None:
+    """Compare run directories, of any learning system, in one table."""
     from neurochip import commands
 
-    commands.compare(folders, html)
+    commands.compare(folders, html, at)
 
 
 @main.command("map")

@@ -12,9 +12,11 @@ import h5py
 import numpy as np
 
 from neurochip import noc_report
+from neurochip.ann_twin import constants
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.noc_state import PORTS
 from neurochip.core.noc_totals import NocTotal
+from neurochip.latency import ticks_to_final
 from neurochip.noc import Mesh, empty_totals
 
 TICKS, EPOCHS, N_TRAIN, N_TEST, WORD_BITS, CLOCK_MHZ, CLASSES, INPUTS = 16, 3, 60_000, 10_000, 64, 100.0, 10, 784
@@ -37,11 +39,12 @@ KEYS = {
 
 def make_run(
     folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=True, substitute=False, name="mnist-mlp", seed=1, parts=1, mesh=None,
-    tick_us=None,
+    tick_us=None, method=None, is_old=False, test_ticks=TICKS, speed=1.0,
 ) -> Path:  # fmt: skip
     """Write `summary.json` and `run.h5` of a synthetic run with layers hidden + (10,) into `folder`; returns `folder`.
 
-    The first layer is cut into `parts`; with a mesh (width, height) of a chip cores sit on it row by row.
+    The first layer is cut into `parts`; with a mesh (width, height) of a chip cores sit on it row by row. `method`: of a training off the
+    chip; is_old: as before accuracies by tick were kept; `speed`: how soon the accuracy rises with the ticks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -59,6 +62,8 @@ def make_run(
         network = _network(file, cores, Mesh(*mesh), tick_us, samples) if mesh else None
         _write_raster(file, neurons, rng)
         accuracy = _accuracy(file, reference, rng)
+        if not is_old:
+            accuracy |= _by_tick(accuracy["test"], test_ticks, speed, method)
         probe = _probe(file, layers, rng) if reference else None
         for which, n in samples.items():
             file[f"samples/{which}"] = np.array(n)
@@ -106,8 +111,47 @@ def make_run(
         },
         "warnings": ["substitute data set: accuracies are not those of mnist"] if substitute else ["layer1: weights are at a rail"],
     }
+    if not is_old:
+        summary |= _systems(layers, method, accuracy)
     (folder / "summary.json").write_text(json.dumps(summary, indent=1))
     return folder
+
+
+def _by_tick(final: float, ticks: int, speed: float, method: str | None) -> dict:
+    """Accuracies that come from 0.1, after three ticks without an answer, to `final`."""
+    curve = [None] * 3 + [round(final - (final - 0.1) * 0.5 ** (speed * k), 4) for k in range(ticks - 4)] + [final]
+    known = {"by_tick": curve, "ticks_to_final": ticks_to_final(curve)}
+    floats = (final + 0.002, 0.0004, final + 0.004, 0.002) if method else (None,) * 4
+    return known | dict(zip(("float_test", "float_test_std", "ann_test", "float_loss"), floats, strict=True))
+
+
+def _systems(layers: list[dict], method: str | None, accuracy: dict) -> dict:
+    """The ANN twin, silent units, and a training off the chip, if there is a `method`."""
+    for layer in layers:
+        layer |= {"silent_units": layer["neurons"] // 50, "saturated_units": 0}
+    macs = [layer["n_weights"] for layer in layers]
+    sops = sum(layer["test"]["sops"] / layer["test"]["samples"] for layer in layers)
+    twin = {"macs": sum(macs), "macs_per_layer": macs, "sops": sops, "spikes_per_neuron": sops / sum(macs), "ann_nj": sum(macs) * 0.0046}
+    twin |= {"snn_nj": sops * 0.0009, "ratio": sops * 0.9 / sum(macs) / 4.6, "break_even_spikes_per_neuron": 4.6 / 0.9}
+    found = {"depth": len(layers), "ann_twin": twin | {"constants": constants()}, "training": None}
+    if method:
+        quantised = {"scale": 101.25, "threshold_lsb": 102, "clipped": 0.0004, "rms_lsb": 0.289, "rms_relative": 0.0123}
+        floats = [value for value in accuracy["by_tick"] if value is not None]
+        training = {
+            "method": method,
+            "ticks": len(floats),
+            "accuracy_by_tick": [min(1.0, value + 0.002) for value in floats],
+            "encoder_seeds": 3,
+        }
+        training |= {"accuracy_by_tick_std": [0.0004] * len(floats), "selected_by": "validation", "validation_accuracy": 0.97, "epochs": 12}
+        training |= {
+            "spikes_per_image": {layer["name"]: 100.5 for layer in layers},
+            "wall_s": 1234.5,
+            "device": "cpu",
+            "ann_accuracy": None,
+        }
+        found["training"] = training | {"layers": [{"name": layer["name"]} | quantised for layer in layers]}
+    return found
 
 
 def _write_layer(file, i, shape, weight_bits, frac_bits, samples, rng) -> dict:

@@ -12,9 +12,11 @@ from rich.console import Console
 from neurochip.core.noc_state import CORE, Port
 from neurochip.errors import NeurochipError
 from neurochip.report import network
+from neurochip.report.compare import compare_runs
 from neurochip.report.grids import layer_grids
 from neurochip.report.headline import compare_grid
 from neurochip.report.html import write_compare_html, write_html
+from neurochip.report.inference import inference_facts, inference_grids
 from neurochip.report.load import load_run
 from neurochip.report.plots import make_plots
 from neurochip.report.tables import compare_table, layer_tables, print_report
@@ -25,15 +27,17 @@ RUNS = {
     "three": {"hidden": (256, 128), "weight_bits": 16, "frac_bits": 12, "name": "deep", "seed": 3},
     "parts": {"parts": 3, "name": "cut"},
     "mesh": {"parts": 5, "mesh": (4, 2), "tick_us": 3.5, "name": "meshed"},
-    "bare": {"reference": False, "substitute": True, "weight_bits": 4, "frac_bits": 5, "name": "odd [x] $a$ <b>"},
+    "trained": {"method": "spike_bp", "reference": False, "name": "off-chip", "hidden": (50,)},
+    "bare": {"is_old": True, "reference": False, "substitute": True, "weight_bits": 4, "frac_bits": 5, "name": "odd [x] $a$ <b>"},
 }
-PLOTS = ["accuracy", "spikes", "energy", "links", "latency", "raster", "weights", "gradient"]
+PLOTS = ["accuracy", "ticks", "spikes", "energy", "links", "latency", "raster", "weights", "gradient"]
 LACKING = {
     "two": {"links", "latency"},
     "three": {"links", "latency"},
     "parts": {"links", "latency"},
     "mesh": set(),
-    "bare": {"links", "latency", "gradient"},
+    "trained": {"links", "latency", "gradient"},
+    "bare": {"ticks", "links", "latency", "gradient"},
 }
 
 
@@ -106,7 +110,7 @@ def test_report_on_screen(runs, key):
     flat = " ".join(text.replace("│", " ").replace("║", " ").split())
     assert "…" not in text
     assert "96.03 % after 3 epochs" in flat
-    assert ("1.18 points below it (gap)" in flat) == (key != "bare")
+    assert ("1.18 points below it (gap)" in flat) == (key not in ("bare", "trained"))
     assert ("SUBSTITUTE DATA SET" in flat) == (key == "bare")
     assert "measured 50.0 %, simulated 20.0 %, scaled 25.0 %, assumed 5.0 %" in flat
     assert "100 MHz" in flat and "28 nm, 0.55 V" in flat and runs[key].summary["warnings"][0] in flat
@@ -239,14 +243,14 @@ def test_a_pipe_gets_more_than_80_columns_and_the_console_is_left_as_it_was(runs
 
 @pytest.mark.parametrize("width", [60, 100, 160])
 def test_comparison_points_out_what_differs(runs, width):
-    text = screen(compare_table(runs.values(), width), width=width)
+    text = screen(compare_table(compare_runs(runs.values()), width), width=width)
     assert "…" not in text
     for run in runs.values():
         assert f"{run.summary['totals']['test']['energy_nj_per_sample']:,.3f}" in text
     flat = " ".join(text.split())
     assert "The data sets differ" in flat and "Substitute data in odd [x] $a$ <b>" in flat
     assert "The chips differ" in flat and "energy tables differ" not in flat
-    assert "differ" not in screen(compare_table([runs["two"], runs["three"]]))
+    assert "differ" not in screen(compare_table(compare_runs([runs["two"], runs["three"]])))
 
 
 def test_comparison_names_runs_of_one_name_by_their_folder(runs, tmp_path):
@@ -304,12 +308,14 @@ def test_a_run_that_only_evaluated_has_dashes_and_no_accuracy_plot(tmp_path):
     folder = make_run(tmp_path / "run", hidden=(), reference=False)
     edit(folder, untrain)
     run = load_run(folder)
-    assert "96.03 % after 0 epochs (training, read while learning: -)" in screen(run)
-    assert [path.stem for path in make_plots(run)] == ["spikes", "energy", "raster", "weights"]
+    text = " ".join(screen(run).replace("│", " ").split())
+    assert "96.03 % with the weights it started with; no training on the chip" in text
+    assert "one training sample" not in text and "=== Training" not in text and "=== Inference" in text
+    assert [path.stem for path in make_plots(run)] == ["ticks", "spikes", "energy", "raster", "weights"]
 
 
 def test_comparison_page(runs, tmp_path):
-    page = write_compare_html(runs.values(), tmp_path / "compare.html").read_text(encoding="utf-8")
+    page = write_compare_html(compare_runs(runs.values()), tmp_path / "compare.html").read_text(encoding="utf-8")
     assert "<td>256-128-10</td>" in page and "The data sets differ" in page and "odd [x] $a$ &lt;b&gt;" in page
 
 
@@ -457,3 +463,117 @@ def test_what_is_no_folder(tmp_path):
 def test_a_data_set_that_cannot_be_read(runs):
     with pytest.raises(NeurochipError, match=r"^\S+run\.h5: 'no/such' cannot be read \(.+\)" + AGAIN):
         runs["two"].array("no/such")
+
+
+def rows_of(grid):
+    return {name: [column.cells[i] for column in grid.columns] for i, name in enumerate(grid.rows)}
+
+
+@pytest.fixture(scope="module")
+def systems(tmp_path_factory):
+    """Runs of three learning systems and one of before accuracies by tick were kept, all with 96.03 % at the end."""
+    folder = tmp_path_factory.mktemp("systems")
+    options = {
+        "bp": {"method": "spike_bp", "reference": False, "test_ticks": 40, "speed": 0.4},
+        "conv": {"method": "conversion", "reference": False, "test_ticks": 200, "speed": 0.05},
+        "local": {"test_ticks": 16, "speed": 1.5},
+        "old": {"is_old": True},
+    }
+    return [load_run(make_run(folder / key, name=key, **chosen)) for key, chosen in options.items()]
+
+
+def test_systems_are_compared_at_a_common_accuracy(systems):
+    comparison = compare_runs(systems)
+    rows = rows_of(comparison.grids[0])
+    assert comparison.common == pytest.approx(0.9553)
+    assert rows["learning system"] == ["spike-based backprop", "conversion of an ANN", "-", "-"]
+    assert rows["ticks, all"] == ["40", "200", "16", "16"]
+    curves = [run.summary["accuracy"]["by_tick"] for run in systems[:3]]
+    reached = [next(k for k in range(len(c)) if all(v is not None and v >= 0.9553 for v in c[k:])) + 1 for c in curves]
+    assert rows["ticks to 95.53 %"] == [*map(str, reached), "-"]
+    whole = [run.summary["totals"]["test"]["energy_nj_per_sample"] for run in systems]
+    assert rows["energy [nJ/image], all ticks"] == [f"{nj:,.1f}" for nj in whole]
+    shares = [f"{nj * ticks / len(c):,.1f}" for nj, ticks, c in zip(whole, reached, curves, strict=False)]
+    assert rows["energy [nJ/image], at 95.53 %"] == [*shares, "-"]
+    assert rows["chip below the float net [points]"] == ["0.20", "0.20", "-", "-"]
+    assert rows["break-even of these"] == ["5.11", "5.11", "5.11", "-"]
+    text = " ".join(comparison.lines)
+    assert f"Fewest ticks to stay at or above 95.53 %: local, {reached[2]}." in text
+    assert f"conv needs {reached[1] / reached[2]:.2f} times as many ({reached[1]})" in text
+    assert "old is of an older version, which kept no accuracy by tick" in text
+    assert f"Measured here on mnist at 95.53 %: {reached[1] / reached[0]:.2f} times (conv: {reached[1]}, bp: {reached[0]} ticks)" in text
+
+
+def test_the_published_claim_stands_only_beside_a_measured_figure(systems):
+    for chosen in (systems[:1], [systems[1], systems[2]]):
+        assert "Published claim" not in " ".join(compare_runs(chosen).lines)
+    text = " ".join(compare_runs(systems[:2]).lines)
+    assert text.index("Published claim to examine: up to 8 times") < text.index("Measured here on mnist")
+
+
+def test_an_accuracy_can_be_asked_for(systems):
+    comparison = compare_runs(systems, 96.03)
+    assert rows_of(comparison.grids[0])["ticks to 96.03 %"][0] != "-" and "asked for by --at 96.03" in comparison.lines[0]
+    high = compare_runs(systems, 99.0)
+    assert rows_of(high.grids[0])["ticks to 99.00 %"] == ["-"] * 4 and "bp does not reach it." in high.lines
+    with pytest.raises(NeurochipError, match="--at 101: must be an accuracy in percent, from 0 to 100"):
+        compare_runs(systems, 101)
+
+
+def test_page_of_systems_has_the_figure_and_all_rows(systems, tmp_path):
+    comparison = compare_runs(systems)
+    page = write_compare_html(comparison, tmp_path / "c.html").read_text(encoding="utf-8")
+    assert page.count("<img ") == 1 and not re.search(r"<(script|link|iframe)|@import|url\(", page)
+    cells = set(re.findall(r"<t[dh][^>]*>([^<]*)</t[dh]>", page))
+    for grid in comparison.grids:
+        assert {cell for column in grid.columns for cell in column.cells} <= cells
+    for line in comparison.lines:
+        assert line.replace("'", "&#39;") in page
+    flat = " ".join(screen(compare_table(comparison)).split())
+    for line in comparison.lines:
+        assert line in flat
+
+
+def test_inference_grids_are_the_summary_per_image(runs):
+    summary = runs["trained"].summary
+    activity, ticks, quantised = inference_grids(summary)
+    columns = {column.heading: column for column in activity.columns}
+    for i, layer in enumerate(summary["layers"]):
+        part = layer["test"]
+        assert number(columns["spikes\n[1/image]"].cells[i]) == pytest.approx(part["spikes_out"] / part["samples"], abs=0.05)
+        rate = 100 * part["spikes_out"] / part["ticks"] / layer["neurons"]
+        assert number(columns["spikes per\nneuron and\ntick [%]"].cells[i]) == pytest.approx(rate, abs=0.005)
+        assert number(columns["SOPs\n[1/image]"].cells[i]) == pytest.approx(part["sops"] / part["samples"], abs=0.5)
+        assert (
+            columns["ANN twin\nMACs\n[1/image]"].cells[i] == f"{layer['n_weights']:,}"
+            and columns["float net\n[1/image]"].cells[i] == "100.5"
+        )
+    assert rows_of(ticks)["all of the ticks"][:2] == ["16", "96.03 %"] and len(ticks.rows) == 5
+    assert rows_of(quantised) == {layer["name"]: ["8", "101.25", "102", "0.040", "0.289", "1.23"] for layer in summary["layers"]}
+    assert [grid.title for grid in inference_grids(runs["bare"].summary)] == ["activity per image"]
+
+
+def test_facts_of_a_trained_net(runs):
+    facts = dict(inference_facts(runs["trained"].summary))
+    assert list(facts) == ["accuracy, float net", "accuracy, ANN", "trained off the chip", "ticks it takes", "ANN twin"]
+    assert "0.20 points below it" in facts["accuracy, float net"] and "(break-even: 5.11)" in facts["ANN twin"]
+    assert "second-hand" not in facts["ANN twin"] and "4.6 pJ per MAC, 0.9 pJ per AC" in facts["ANN twin"]
+    assert not inference_facts(runs["bare"].summary)
+    assert [name for name, _ in inference_facts(runs["two"].summary)] == ["ticks it takes", "ANN twin"]
+
+
+FORM_FLAWS = {
+    "by tick": (lambda s: s["accuracy"].update(by_tick=["0.9"]), "'accuracy.by_tick[0]' is"),
+    "twin": (lambda s: s["ann_twin"].pop("macs"), "key 'ann_twin.macs' is missing"),
+    "training": (lambda s: s["training"]["layers"][0].pop("scale"), "key 'training.layers[0].scale' is missing"),
+}
+
+
+@pytest.mark.parametrize("flaw", FORM_FLAWS)
+def test_broken_parts_of_a_trained_run_are_refused(tmp_path, flaw):
+    change, words = FORM_FLAWS[flaw]
+    folder = make_run(tmp_path / "run", method="conversion")
+    edit(folder, change)
+    with pytest.raises(NeurochipError) as error:
+        load_run(folder)
+    assert words in str(error.value)

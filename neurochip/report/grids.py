@@ -38,6 +38,11 @@ class Grid:
     columns: list[Column]
 
 
+def shown_sets(summary: dict[str, Any]) -> dict[str, str]:
+    """Return the sets (key and name) of which samples were presented."""
+    return {which: name for which, name in SETS.items() if summary["totals"][which]["samples"]}
+
+
 def count(value: int) -> str:
     """Return an integer with thousands separators."""
     return f"{value:,}"

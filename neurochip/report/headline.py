@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, ticks_per_sample
+from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, shown_sets, ticks_per_sample
+from neurochip.report.inference import inference_facts
 from neurochip.report.load import Run
 from neurochip.report.network import has_parts, network_facts, network_rows
 
@@ -20,28 +21,33 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
         reference = f"{percent(accuracy['reference_test'])}, the chip is {100 * accuracy['gap']:.2f} points below it (gap)"
         if accuracy["gap"] < 0:
             reference = f"{percent(accuracy['reference_test'])}, the chip is {-100 * accuracy['gap']:.2f} points above it"
-    train = accuracy["train_per_epoch"][-1] if accuracy["train_per_epoch"] else None
+    last, epochs = percent(accuracy["train_per_epoch"][-1] if accuracy["train_per_epoch"] else None), len(accuracy["per_epoch"])
+    how = f"after {epochs} epochs (training, read while learning: {last})"
+    if not epochs:
+        how = f"with the weights {'trained off the chip' if summary.get('training') else 'it started with'}; no training on the chip"
     operating = [f"{value:g} {unit}" for value, unit in ((table["node_nm"], "nm"), (table["vdd_v"], "V")) if value is not None]
     note = f"; {dataset['note']}" if dataset["note"] else ""
     facts = [
         (
             "accuracy, test",
-            f"{percent(accuracy['test'])} after {len(accuracy['per_epoch'])} epochs (training, read while learning: {percent(train)})",
+            f"{percent(accuracy['test'])} {how}",
         ),
         ("accuracy, reference", reference),
+        *inference_facts(summary),
         (
             "data set",
             f"{'SUBSTITUTE: ' if dataset['is_substitute'] else ''}{dataset['name']}, {count(dataset['n_train'])} training and "
             f"{count(dataset['n_test'])} test samples used; {dataset['source']}{note}",
         ),
     ]
-    for which, one in (("train", "one training sample"), ("test", "one inference")):
+    names = {"train": "one training sample", "test": "one inference"}
+    for which in shown_sets(summary):
         total = summary["totals"][which]
         sops = per(total["sops"], total["samples"])
         spread = f" (prices: {energy_range(total)})" if energy_range(total) else ""
         facts.append(
             (
-                one,
+                names[which],
                 f"{total['energy_nj_per_sample']:,.3f} nJ{spread}, {total['latency_us_per_sample']:,.3f} us, {decimals(0)(sops)} SOPs "
                 f"({decimals(2)(per(1000 * total['energy_nj_per_sample'], sops))} pJ per SOP, all energy included)",
             )
@@ -57,7 +63,7 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
         *network_facts(summary),
         *_silicon(summary),
         ("energy table", ", ".join([table["name"], *operating]) + f"; {table['source']}"),
-        ("energy rests on", f"training: {kind_shares(summary['totals']['train'])}; inference: {kind_shares(summary['totals']['test'])}"),
+        ("energy rests on", "; ".join(f"{SETS[which].lower()}: {kind_shares(summary['totals'][which])}" for which in shown_sets(summary))),
         (
             "simulation",
             f"{summary['simulation']['wall_s']:,.1f} s, {summary['simulation']['samples_per_s']:,.0f} samples/s, "

@@ -1,6 +1,7 @@
 """A run, or a comparison of runs, as one self-contained page: plots embedded, no scripts, nothing loaded from anywhere."""
 
 import base64
+import io
 import json
 import re
 from collections.abc import Iterable
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurochip.report.compare import Comparison
 from neurochip.report.grids import (
     NOTE,
     SETS,
@@ -16,16 +18,22 @@ from neurochip.report.grids import (
     layer_grids,
     percent,
     set_title,
+    shown_sets,
 )
-from neurochip.report.headline import compare_grid, differences, headline
+from neurochip.report.headline import headline
+from neurochip.report.inference import inference_grids
 from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
-from neurochip.report.style import writing
+from neurochip.report.style import DPI, styled, writing
+from neurochip.report.tick_plots import draw_comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {
     "accuracy": "Is the chip's test accuracy still rising at the last epoch, and how far below the reference (if one was trained)?",
+    "ticks": "Where the line is flat, fewer ticks would do: an image could stop there, at a share of the latency and energy.",
+    "comparison": "Left: further left is faster. Right: further left is cheaper. The dot is the end of a run's ticks; what is far below "
+    "the final accuracies is cut off.",
     "spikes": "Long bars are work: every spike sent reads one memory row in the next layer. Errors dropped at closed gates teach nothing.",
     "energy": "Which colour is longest is what to make cheaper; compare training with inference on the same scale.",
     "raster": "Hidden layers that are silent or always on do not compute; error spikes should be few and of both signs.",
@@ -67,6 +75,15 @@ NETWORK_TERMS = {
 }
 
 
+COMPARE_TERMS = {
+    "ticks to ...": "The first tick after which the test accuracy is there and stays there. Ticks count the way through the layers.",
+    "float spiking net": "The net as it was trained off the chip, evaluated there; the chip has its weights in few bits.",
+    "proxy": "Energy of a multiply-accumulate (MAC) and of an addition (AC) in 45 nm as the literature on spiking nets takes them, second-"
+    "hand; no memory, no neuron, no network. The chip's own energies are the rows above, by its energy table.",
+    "break-even": "Spikes per presynaptic neuron and image, weighted by MACs, at which this proxy gives both nets the same energy.",
+}
+
+
 @dataclass(frozen=True)
 class Plot:
     """A PNG as a data URI, with its alternative text and the sentence below it."""
@@ -88,11 +105,16 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
         train=summary["totals"]["train"],
         substitute=f"{SUBSTITUTE} Used instead: {summary['dataset']['source']}" if summary["dataset"]["is_substitute"] else "",
         warnings=summary["warnings"],
-        sets=[{"title": set_title(summary, which), "name": name, "grids": _tables(summary, which)} for which, name in SETS.items()],
+        sets=[
+            {"title": set_title(summary, which), "name": name, "grids": _tables(summary, which)}
+            for which, name in shown_sets(summary).items()
+        ],
+        inference=inference_grids(summary),
         note=NOTE,
-        energies=[_energy(summary, which) for which in SETS],
+        energies=[_energy(summary, which) for which in shown_sets(summary)],
         plots=[_embed(path) for path in (make_plots(run) if plots is None else plots)],
         summary=summary,
+        has_training=bool(summary["totals"]["train"]["samples"]),
         revision=run.attributes().get("git_revision", "not recorded"),
         experiment=json.dumps(summary["experiment"], indent=2, ensure_ascii=False),
         cores=[{"name": name, "grids": core_grids(summary, which)} for which, name in SETS.items()],
@@ -103,12 +125,21 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
     return _write(run.folder / "report.html", text)
 
 
-def write_compare_html(runs: Iterable[Run], path: str | Path) -> Path:
-    """Write a page that puts `runs` side by side to `path` and return it."""
-    runs = list(runs)
+def write_compare_html(comparison: Comparison, path: str | Path) -> Path:
+    """Write a page that puts the runs side by side to `path`, with the figure in it, and return it."""
     page = _environment().get_template("report.html.j2")
-    names = ", ".join(run.summary["name"] for run in runs)
-    text = page.render(title=f"Comparison: {names}", compare=compare_grid(runs), differences=differences(runs), terms=TERMS)
+    with styled():
+        figure = draw_comparison(comparison.runs, comparison.names, comparison.common)
+        image = io.BytesIO()
+        figure.savefig(image, dpi=DPI, facecolor="white", format="png")
+    text = page.render(
+        title=f"Comparison: {', '.join(run.summary['name'] for run in comparison.runs)}",
+        compare=comparison.grids,
+        lines=comparison.lines,
+        differences=comparison.warnings,
+        plots=[_plot(image.getvalue(), "comparison")],
+        terms=TERMS | COMPARE_TERMS,
+    )
     return _write(Path(path), text)
 
 
@@ -135,8 +166,11 @@ def _energy(summary: dict[str, Any], which: str) -> dict[str, Any]:
 
 
 def _embed(path: Path) -> Plot:
-    data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return Plot(f"data:image/png;base64,{data}", path.stem, CAPTIONS[path.stem])
+    return _plot(path.read_bytes(), path.stem)
+
+
+def _plot(image: bytes, name: str) -> Plot:
+    return Plot(f"data:image/png;base64,{base64.b64encode(image).decode('ascii')}", name, CAPTIONS[name])
 
 
 def _write(path: Path, text: str) -> Path:

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from neurochip.errors import NeurochipError
-from neurochip.report.summary_form import MESH, NETWORK, PROBE, SUMMARY
+from neurochip.report.summary_form import BY_TICK, MESH, NETWORK, PROBE, SUMMARY, TRAINING, TWIN
 
 FORMAT = 2
 AGAIN = "make it again with 'neurochip run EXPERIMENT --out DIR'"
@@ -82,6 +82,9 @@ def _flaw_of_parts(summary: dict[str, Any]) -> str:
     if bool(summary["network"]) != bool(summary["chip"]["mesh"]):
         return "'network' is there without 'chip.mesh', or it without the network"
     parts = {"probe": (summary["probe"], PROBE), "network": (summary["network"], NETWORK), "chip.mesh": (summary["chip"]["mesh"], MESH)}
+    parts |= {"ann_twin": (summary.get("ann_twin"), TWIN), "training": (summary.get("training"), TRAINING)}  # not in older runs
+    if "by_tick" in summary["accuracy"]:
+        parts["accuracy"] = summary["accuracy"], BY_TICK
     return next((flaw for where, (value, spec) in parts.items() if value and (flaw := _flaw(value, spec, where))), "")
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.report.grids import SETS, decimals, per
+from neurochip.report.grids import SETS, decimals, per, shown_sets
 from neurochip.report.load import Run
 from neurochip.report.network_plots import draw_latency, draw_links
 from neurochip.report.style import DPI, LEGEND_BELOW, layer_colour, named, new_figure, styled, writing
+from neurochip.report.tick_plots import draw_ticks
 
 # Tol's high-contrast set for phases, his muted set for components: safe for the colour-blind
 PHASE_COLOURS = {"forward": "#004488", "error": "#BB5566", "learn": "#DDAA33", "leakage": "#BBBBBB"}
@@ -26,7 +27,7 @@ def make_plots(run: Run) -> list[Path]:
 
     `links.png` and `latency.png` need a mesh, `gradient.png` a probe.
     """
-    plots = {"accuracy": _accuracy, "spikes": _spikes, "energy": _energy, "links": draw_links, "latency": draw_latency}
+    plots = {"accuracy": _accuracy, "ticks": draw_ticks, "spikes": _spikes, "energy": _energy, "links": draw_links, "latency": draw_latency}
     plots |= {"raster": _raster, "weights": _weights, "gradient": _gradient}
     paths = []
     with styled():
@@ -72,21 +73,23 @@ def _accuracy(run: Run):
 
 def _spikes(run: Run):
     layers = run.summary["layers"]
+    sets = shown_sets(run.summary)
     figure = new_figure(10, 2.6 + 0.42 * len(layers) * 2, named(run, "spikes per tick"))
-    forward, error = figure.subplots(1, 2)
+    forward, *errors = figure.subplots(1, 1 + ("train" in sets), squeeze=False)[0]
     names = ["input", *(layer["name"] for layer in layers)]
     sizes = [layers[0]["axons"], *(layer["neurons"] for layer in layers)]
-    for place, which in enumerate(SETS):
+    for place, which in enumerate(sets):
         arrived = _input_rate(run.summary, which)
         rates = [arrived, *(per(layer[which]["spikes_out"], layer[which]["ticks"]) for layer in layers)]
         texts = [f"{decimals(1)(rate)} ({decimals(1)(100 * rate / size)} %)" for rate, size in zip(rates, sizes, strict=True)]
         _bars(forward, rates, texts, place, PHASE_COLOURS["forward"], SETS[which].lower())
-    for place, (key, label) in enumerate((("errors_out", "sent to the layer before"), ("errors_gated", "dropped at closed gates"))):
-        rates = [per(layer["train"][key], layer["train"]["ticks"]) for layer in layers]
-        _bars(error, rates, list(map(decimals(3), rates)), place, PHASE_COLOURS["error"], label)
+    for axes in errors:
+        for place, (key, label) in enumerate((("errors_out", "sent to the layer before"), ("errors_gated", "dropped at closed gates"))):
+            rates = [per(layer["train"][key], layer["train"]["ticks"]) for layer in layers]
+            _bars(axes, rates, list(map(decimals(3), rates)), place, PHASE_COLOURS["error"], label)
+        axes.set(title="Error spikes in training", xlabel="error spikes per tick")
     forward.set(title="Forward: spikes sent (share of neurons active)", xlabel="spikes per tick")
-    error.set(title="Error spikes in training", xlabel="error spikes per tick")
-    for axes, rows in ((forward, names), (error, names[1:])):
+    for axes, rows in ((forward, names), *((axes, names[1:]) for axes in errors)):
         _rows(axes, rows)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3 + 0.02 * len(names)), ncols=2)
     return figure
@@ -117,10 +120,11 @@ def _energy(run: Run):
     from matplotlib.ticker import MaxNLocator
 
     layers, totals = run.summary["layers"], run.summary["totals"]
-    figure = new_figure(11, 3.4 + 0.9 * len(layers), named(run, "energy per sample"))
-    table = figure.subplots(2, 2, sharex=True, squeeze=False)
+    sets = shown_sets(run.summary)
+    figure = new_figure(11, 1.8 + (0.8 + 0.45 * len(layers)) * len(sets), named(run, "energy per sample"))
+    table = figure.subplots(len(sets), 2, sharex=True, squeeze=False)
     names = [*(layer["name"] for layer in layers), "all"]
-    for row, which in enumerate(SETS):
+    for row, which in enumerate(sets):
         parts = [layer[which]["energy_pj"] for layer in layers] + [totals[which]["energy_pj"]]
         _stack(table[row][0], names, parts, COMPONENT_COLOURS)
         table[row][0].set_title(f"{SETS[which]}, by component")
@@ -133,10 +137,10 @@ def _energy(run: Run):
     longest = max(axes.dataLim.x1 for axes in table.flat)  # phases leave out the clock: their bars are shorter
     table[0][0].set_xlim(0, longest * 1.32)
     for column, anchor in ((0, "lower left"), (1, "lower right")):
-        table[1][column].set_xlabel("energy [nJ/sample]")
-        table[1][column].xaxis.set_major_locator(MaxNLocator(4))
-        table[1][column].xaxis.set_major_formatter("{x:,.0f}")
-        handles, labels = table[1][column].get_legend_handles_labels()
+        table[-1][column].set_xlabel("energy [nJ/sample]")
+        table[-1][column].xaxis.set_major_locator(MaxNLocator(4))
+        table[-1][column].xaxis.set_major_formatter("{x:,.0f}")
+        handles, labels = table[-1][column].get_legend_handles_labels()
         figure.legend(handles, labels, loc=f"outside {anchor}", ncols=3 + column, columnspacing=1.2, handletextpad=0.5)
     return figure
 
@@ -197,14 +201,18 @@ def _weights(run: Run):
         return None
     figure = new_figure(10, 1.6 + 3.0 * len(layers), named(run, "weights before and after training"))
     panels = figure.subplots(len(layers), 1, squeeze=False)[:, 0]
+    scales = {layer["name"]: layer["scale"] for layer in (run.summary.get("training") or {}).get("layers", [])}
     for axes, (i, layer) in zip(panels, layers, strict=True):
-        _histogram(axes, layer, layer_colour(i), run.array(f"layers/{i}/weight_initial").ravel(), run.array(f"layers/{i}/weight").ravel())
+        one = scales.get(layer["name"], float(1 << layer["frac_bits"]))
+        _histogram(
+            axes, layer, one, layer_colour(i), run.array(f"layers/{i}/weight_initial").ravel(), run.array(f"layers/{i}/weight").ravel()
+        )
     return figure
 
 
-def _histogram(axes, layer: dict[str, Any], colour: str, first: np.ndarray, final: np.ndarray) -> None:
+def _histogram(axes, layer: dict[str, Any], one: float, colour: str, first: np.ndarray, final: np.ndarray) -> None:
     """Draw both distributions in real units (below) and LSB (above), rails dashed where they are in reach of the data."""
-    half, one = 1 << layer["weight_bits"] - 1, 1 << layer["frac_bits"]
+    half = 1 << layer["weight_bits"] - 1
     low, high = -half, half - 1
     reach = max(int(np.abs(final).max()), int(np.abs(first).max()), 1)
     limit = min(half * 1.06, reach * 1.15)
@@ -224,7 +232,7 @@ def _histogram(axes, layer: dict[str, Any], colour: str, first: np.ndarray, fina
     axes.set_ylim(bottom=0.6)  # one weight still makes a visible bar
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else "")
     axes.set(xlim=(-limit / one, limit / one), ylabel="weights")
-    axes.set_xlabel(f"weight (1 LSB = 1/{one:,}); upper scale in LSB")
+    axes.set_xlabel(f"weight (1 LSB = 1/{one:,g}); upper scale in LSB")
     axes.set_title(f"{layer['name']}, {layer['weight_bits']} bits: {rails}", loc="left", fontsize=11)
     axes.secondary_xaxis("top", functions=(lambda x: x * one, lambda x: x / one))
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))

@@ -87,4 +87,24 @@ SUMMARY = {
     "simulation": dict.fromkeys(("wall_s", "samples_per_s", "sops_per_s"), NUMBER),
     "warnings": [str],
 }
+TWIN = {
+    **dict.fromkeys(("macs", "sops", "spikes_per_neuron", "break_even_spikes_per_neuron", "ann_nj", "snn_nj", "ratio"), NUMBER),
+    "macs_per_layer": [int],
+    "constants": {"what": str, "source": str, "kind": str},
+}
+TRAINING = {
+    "method": str,
+    "layers": [
+        {
+            "name": str,
+            **dict.fromkeys(("scale", "clipped", "rms_lsb", "rms_relative"), NUMBER),
+            "threshold_lsb": (int, type(None)),
+        }
+    ],
+}
+BY_TICK = {
+    "by_tick": [NUMBER_OR_NONE],
+    "ticks_to_final": dict,
+    **dict.fromkeys(("float_test", "float_test_std", "ann_test", "float_loss"), NUMBER_OR_NONE),
+}
 PROBE = {"weights": str, "ticks": [NUMBER], "samples": int, "layers": [{"name": str, "cosine": [NUMBER], "bias": [NUMBER]}]}

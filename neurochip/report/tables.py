@@ -1,6 +1,5 @@
 """A run on the screen: rich tables that need no colour, never cut a number, and split or join to fit the width there is."""
 
-from collections.abc import Iterable
 from itertools import chain
 from typing import Any
 
@@ -10,8 +9,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_grids, set_title
-from neurochip.report.headline import compare_grid, differences, headline
+from neurochip.report.compare import Comparison
+from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_grids, set_title, shown_sets
+from neurochip.report.headline import headline
+from neurochip.report.inference import inference_grids
 from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
 
@@ -35,11 +36,12 @@ def print_report(run: Run, console: Console) -> None:
             console.print(_substitute_panel(run.summary["dataset"], width))
         if run.summary["warnings"]:
             console.print(warnings_panel(run.summary["warnings"], width))
-        for which in SETS:
+        for which in shown_sets(run.summary):
             console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
             for table in _set_tables(run.summary, which, width):
                 console.print(table, "")
-            for grid in [*core_grids(run.summary, which, MOST_CORES), *network_grids(run.summary, which)]:
+            inference = inference_grids(run.summary) if which == "test" else []
+            for grid in [*inference, *core_grids(run.summary, which, MOST_CORES), *network_grids(run.summary, which)]:
                 for part in _split(grid, width):
                     console.print(_table(part, f"{SETS[which]}: {part.title}"), "")
         console.print(Text(NOTE), width=min(width, WIDTH))
@@ -47,11 +49,11 @@ def print_report(run: Run, console: Console) -> None:
         console.size = before
 
 
-def compare_table(runs: Iterable[Run], width: int = WIDTH) -> Group:
-    """Return the runs side by side (in several tables where the width asks for it) and a line for each way they differ."""
-    runs = list(runs)
-    tables = [_table(grid, grid.title) for grid in _fit([compare_grid(runs)], width)]
-    return Group(*chain.from_iterable((table, "") for table in tables), *(Text(f"! {line}", style="bold") for line in differences(runs)))
+def compare_table(comparison: Comparison, width: int = WIDTH) -> Group:
+    """Return the runs side by side (in several tables where the width asks for it), what follows, and a line for each way they differ."""
+    tables = [_table(part, part.title) for grid in comparison.grids for part in _split(grid, width)]
+    lines = [Text(line) for line in comparison.lines] + [Text(f"! {line}", style="bold") for line in comparison.warnings]
+    return Group(*chain.from_iterable((table, "") for table in tables), *lines)
 
 
 def _set_tables(summary: dict[str, Any], which: str, width: int) -> list[Table]:

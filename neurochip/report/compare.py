@@ -1,0 +1,157 @@
+"""Runs of any learning system side by side: accuracy, the ticks it takes, work, latency and energy, at the end and at a common accuracy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from neurochip.errors import NeurochipError
+from neurochip.latency import POINTS, ticks_to
+from neurochip.report.grids import Column, Grid, count, decimals, per, percent
+from neurochip.report.headline import compare_grid, differences
+from neurochip.report.inference import METHODS, by_tick
+from neurochip.report.load import Run
+
+BELOW = 0.005  # of the lowest final accuracy: the common one, if none is asked for
+CLAIM = (
+    "Published claim to examine: up to 8 times fewer ticks for spike-based backprop than for converted nets at comparable accuracy "
+    "(abstract of Srinivasan et al., ICASSP 2020; CIFAR-10, 'preliminary')."
+)
+PROPORTION = "Latency and energy at fewer than all ticks are in proportion to the ticks."
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the screen and the page show of several runs."""
+
+    runs: list[Run]
+    names: list[str]  # of runs, each once
+    common: float  # accuracy, a share
+    grids: list[Grid]
+    lines: list[str]  # statements
+    warnings: list[str]
+
+
+def compare_runs(runs: Sequence[Run], at: float | None = None) -> Comparison:
+    """Compare runs at a common accuracy: `at`, in percent, or half a point below the lowest final one. Raises NeurochipError."""
+    runs = list(runs)
+    finals = [_final(run.summary) for run in runs]
+    lowest = min(finals)
+    common = max(0.0, lowest - BELOW) if at is None else at / 100
+    if not 0.0 <= common <= 1.0:
+        raise NeurochipError(f"--at {at:g}: must be an accuracy in percent, from 0 to 100")
+    old = compare_grid(runs)
+    headings = [column.heading for column in old.columns]
+    names = [heading.replace("\n", " ") for heading in headings]
+    said = f"asked for by --at {at:g}" if at is not None else f"the lowest final accuracy ({percent(lowest)}) less 0.5 points"
+    lines = [
+        f"Common accuracy: {100 * common:.2f} %, {said}. {PROPORTION}",
+        *_ratio_lines(runs, names, common),
+        *_claim_lines(runs, names, common),
+    ]
+    grids = [_grid("Learning systems compared", runs, headings, lambda summary: system_rows(summary, common)), old]
+    return Comparison(runs, names, common, grids, lines, differences(runs))
+
+
+def _grid(title: str, runs: list[Run], headings: list[str], rows_of) -> Grid:
+    rows = [rows_of(run.summary) for run in runs]
+    columns = [Column(heading, [text for _, text in of_run]) for heading, of_run in zip(headings, rows, strict=True)]
+    return Grid(title, "", [label for label, _ in rows[0]], columns)
+
+
+def _final(summary: dict[str, Any]) -> float:
+    return float(by_tick(summary)[-1] or 0.0)
+
+
+def method(summary: dict[str, Any]) -> str:
+    """Return what made the weights, in words."""
+    training = summary.get("training")
+    if training:
+        return METHODS.get(training["method"], training["method"])
+    rule = (summary["experiment"].get("rule") or {}).get("name")
+    return f"on chip, {rule}" if rule else "-"
+
+
+def system_rows(summary: dict[str, Any], common: float) -> list[tuple[str, str]]:
+    """Return (label, text) of a run: the same labels for every run."""
+    accuracy, total, twin = summary["accuracy"], summary["totals"]["test"], summary.get("ann_twin")
+    curve, samples = by_tick(summary), total["samples"]
+    n, reached = len(curve), ticks_to(curve, common) if accuracy.get("by_tick") else None
+    training = summary.get("training") or {}
+    spikes = sum(layer["test"]["spikes_out"] for layer in summary["layers"])
+    share = None if reached is None else reached / n
+    known = accuracy.get("ticks_to_final") or {}
+    loss = accuracy.get("float_loss")
+    rows = [
+        ("learning system", method(summary)),
+        ("accuracy, chip", percent(_final(summary))),
+        ("accuracy, float spiking net", percent(accuracy.get("float_test"))),
+        ("chip below the float net [points]", "-" if loss is None else f"{100 * loss:.2f}"),
+        ("accuracy, ANN or float twin", percent(accuracy.get("ann_test") or accuracy["reference_test"])),
+        ("ticks, all", count(n)),
+        *((f"ticks to final - {points:g} points", _ticks(known.get(f"{points:g}"))) for points in POINTS),
+        (f"ticks to {100 * common:.2f} %", _ticks(reached)),
+        ("spikes [1/image]", decimals(0)(per(spikes, samples))),
+        ("SOPs [1/image]", decimals(0)(per(total["sops"], samples))),
+    ]
+    for label, key, places in (("latency [us/image]", "latency_us_per_sample", 1), ("energy [nJ/image]", "energy_nj_per_sample", 1)):
+        rows += [
+            (f"{label}, all ticks", decimals(places)(total[key])),
+            (f"{label}, at {100 * common:.2f} %", decimals(places)(None if share is None else total[key] * share)),
+        ]
+    return [
+        *rows,
+        ("ANN twin: MACs [1/image]", count(twin["macs"]) if twin else "-"),
+        ("ANN twin: MAC energy [nJ/image], proxy", decimals(1)(twin["ann_nj"] if twin else None)),
+        ("same proxy: AC energy of the chip's SOPs", decimals(1)(twin["snn_nj"] if twin else None)),
+        ("spikes per presynaptic neuron and image", decimals(2)(twin["spikes_per_neuron"] if twin else None)),
+        ("break-even of these", decimals(2)(twin["break_even_spikes_per_neuron"] if twin else None)),
+        ("training [s], off the chip", decimals(0)(training.get("wall_s"))),
+        ("trained on", str(training.get("device", "-"))),
+    ]
+
+
+def _ticks(ticks: int | None) -> str:
+    return "-" if ticks is None else count(ticks)
+
+
+def _reached(runs: list[Run], names: list[str], common: float) -> list[tuple[int, str, Run]]:
+    """(ticks, name, run) of the runs that get there, the fastest first."""
+    kept = [(name, run) for name, run in zip(names, runs, strict=True) if run.summary["accuracy"].get("by_tick")]
+    found = [(ticks_to(by_tick(run.summary), common), name, run) for name, run in kept]
+    return sorted(((ticks, name, run) for ticks, name, run in found if ticks is not None), key=lambda item: item[0])
+
+
+def _ratio_lines(runs: list[Run], names: list[str], common: float) -> list[str]:
+    """Return how many times the ticks of the fastest run every other needs, and who does not get there."""
+    reached = _reached(runs, names, common)
+    lines = []
+    if reached:
+        fewest, fastest, _ = reached[0]
+        lines.append(f"Fewest ticks to stay at or above {100 * common:.2f} %: {fastest}, {fewest}.")
+        lines += [f"{name} needs {ticks / fewest:.2f} times as many ({ticks})." for ticks, name, _ in reached[1:]]
+    there = {name for _, name, _ in reached}
+    for name, run in zip(names, runs, strict=True):
+        if not run.summary["accuracy"].get("by_tick"):
+            lines.append(f"{name} is of an older version, which kept no accuracy by tick; make it again to compare its ticks.")
+        elif name not in there:
+            lines.append(f"{name} does not reach it.")
+    return lines
+
+
+def _claim_lines(runs: list[Run], names: list[str], common: float) -> list[str]:
+    """Return the published claim beside our figure, where runs of both systems are among these."""
+    by_method: dict[str, list[tuple[int, str, Run]]] = {}
+    for item in _reached(runs, names, common):
+        training = item[2].summary.get("training")
+        if training:
+            by_method.setdefault(training["method"], []).append(item)
+    lines = []
+    for ticks, name, run in by_method.get("conversion", []):
+        for fewer, other, run_other in by_method.get("spike_bp", []):
+            fill, fill_other = (one.summary.get("depth", 1) - 1 for one in (run, run_other))
+            inputs = max(1, ticks - fill) / max(1, fewer - fill_other)
+            lines.append(
+                f"Measured here on {run.summary['dataset']['name']} at {100 * common:.2f} %: {ticks / fewer:.2f} times ({name}: {ticks}, "
+                f"{other}: {fewer} ticks); counting ticks of input alone, without the way through the layers, {inputs:.2f} times."
+            )
+    return [CLAIM, *lines] if lines else []
