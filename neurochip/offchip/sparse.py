@@ -3,6 +3,10 @@
 Compiled; `current` gives what `Graph.current` gives, up to the order of additions. On other devices and in float64 it is `Graph.current`.
 """
 
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
 import numba
 import numpy as np
 
@@ -10,10 +14,28 @@ from neurochip.network import INPUT
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, Outputs
 
+MOST_THREADS = numba.get_num_threads()
 BLOCK = 2048  # units that a thread takes through the ticks at once
 compiled = numba.njit(cache=True, parallel=True, error_model="numpy")
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def keeps_threads(function: Function) -> Function:
+    """Compiled kernels use as many threads as torch does. Numba's OpenMP would else change torch's number, and with it torch's bits."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        threads = torch.get_num_threads()
+        numba.set_num_threads(min(threads, MOST_THREADS))
+        try:
+            return function(*args, **options)
+        finally:
+            torch.set_num_threads(threads)
+
+    return cast(Function, call)
+
+
+@keeps_threads
 @torch.no_grad()
 def current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
     """Weighted input of layer i from int8 or uint8 spikes (n, channels, height, width) of its sources; channels_last, its own memory."""

@@ -38,6 +38,7 @@ class Spiking:
         self.depth = len(graph.layers) if depth is None else depth
         self.early = len(graph.layers) - 1 if graph.biases else 0  # ticks before the input
 
+    @sparse.keeps_threads
     @torch.no_grad()
     def run(self, spikes: torch.Tensor) -> Trains:
         """`spikes`: int8 (ticks, images, planes, height, width), -1, 0 or 1. Potentials start at 0."""
@@ -88,6 +89,7 @@ class Spiking:
         return sums
 
 
+@sparse.keeps_threads
 def histogram(current: torch.Tensor, dropped_bits: int, bins: int) -> np.ndarray:
     """How many numbers have which leading float32 bits, int64 (bins,); those that are not positive count in bin 0."""
     numbers = current.to(torch.float32)
