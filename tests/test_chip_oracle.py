@@ -211,6 +211,20 @@ POOLED = Net(
     mapping={"layer0": {"rows": 2}, "layer1": {"rows": 2, "cores": 2}, "layer2": {"cores": 2}, "layer3": {"columns": 2, "cores": 2}},
     rule=None, ticks=8, images=("random", "white"),
 )  # fmt: skip
+FAR = Net(
+    planes=(3, 4, 4), rule=None, corners="low", images=("white", "random"), ticks=16,
+    layers=(
+        conv(3, 3, weight_bits=16, frac_bits=10, neuron={"model": "lif", "leak_factor": 255, "threshold": 4000.0, "state_bits": 23}),
+        dense(3, weight_bits=16, neuron={"model": "accumulate", "leak_factor": 256, "state_bits": 23}),
+    ),
+)  # fmt: skip
+
+
+def wide(net: Net, state_bits: int) -> Net:
+    """The same with potentials of that width."""
+    return replace(net, layers=tuple({**layer, "neuron": {**layer["neuron"], "state_bits": state_bits}} for layer in net.layers))
+
+
 SMALL = Net(
     planes=(1, 4, 4), layers=(conv(2, 3, padding=1, neuron=IF), pool(2), dense(3, neuron={"model": "accumulate"})),
     mapping={"layer0": {"rows": 2}, "layer1": {"cores": 2}}, mesh={"width": 2, "height": 3, "fifo_depth": 1, "core_stalls": True},
@@ -298,9 +312,13 @@ CORNERS = {
         Net(rule=None, acc_bits=8, layers=(pool(1), pool(1, frac_bits=8), dense(3))), Event.WORD_WRITE, Event.ACC_SATURATED,
     ),
     "a share rounded up": (
-        Net(rule=None, planes=(2, 6, 6), layers=(pool(3, frac_bits=3), conv(2, 1), dense(3)), mapping={"layer0": {"cores": 2}}),
+        Net(rule=None, planes=(2, 6, 6), layers=(pool(3, frac_bits=4), conv(2, 1), dense(3)), mapping={"layer0": {"cores": 2}}),
         None, Event.ADDRESS,
     ),
+    "a pool of 25": (Net(rule=None, planes=(2, 5, 5), layers=(pool(5, frac_bits=10), dense(3))), None, Event.ADDRESS),
+    "potentials of 23 bits": (FAR, Event.ERROR_IN, Event.ACC_SATURATED),
+    "potentials of 24 bits": (wide(FAR, 24), Event.ERROR_IN, Event.ACC_SATURATED),
+    "potentials of 32 bits": (wide(replace(FAR, corners="mixed"), 32), Event.ERROR_IN, Event.READOUT),
     "a residual block": (RESIDUAL, None, Event.READOUT),
     "a residual block in parts": (
         replace(RESIDUAL, mapping={"layer1": {"rows": 2}, "layer2": {"cores": 2, "columns": 2}, "layer3": {"cores": 3}}),
