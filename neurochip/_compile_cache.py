@@ -12,7 +12,7 @@ import tempfile
 from hashlib import sha256
 from pathlib import Path
 
-KEPT = 4  # folders of other digests that stay, newest first
+KEPT = 16  # folders of other digests that stay, newest first: of other checkouts too, which would else drop each other's
 
 
 def source_digest(package: Path) -> str:
