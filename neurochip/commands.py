@@ -29,7 +29,7 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
 
     setup = load_setup(file, settings, seed)
     folder = Path(out) if out else Path("runs") / setup.experiment.name
-    _check_folder(folder, resume)
+    _check_folder(folder, resume, setup.experiment.train is not None)
     if (folder / "summary.json").exists():
         _already_complete(setup, folder, console, quiet)
         return
@@ -41,25 +41,27 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     from neurochip.simulator import default_threads
 
     jit_s = time.monotonic() - begun
-    runner = Runner(setup, folder, threads or default_threads(), console, quiet, started, jit_s)
     try:
-        runner.go()
-    except Interrupted:
+        Runner(setup, folder, threads or default_threads(), console, quiet, started, jit_s).go()
+    except (Interrupted, KeyboardInterrupt):  # the second: in a training off the chip, or a second signal
         again = ["neurochip", "run", file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]
         again += ["--seed", str(seed)] if seed is not None else []
         raise KeyboardInterrupt(f"interrupted; go on with: {shlex.join([*again, '--resume'])}") from None
     _report(folder, console, quiet)
 
 
-def _check_folder(folder: Path, resume: bool) -> None:
-    """Refuse a run directory that would be overwritten: only a new or empty folder starts a run, only a run can be resumed."""
+def _check_folder(folder: Path, resume: bool, has_training: bool) -> None:
+    """Refuse a run directory that would be overwritten: only a new or empty folder starts a run, only a run can be resumed.
+
+    With [train] a run begins in the folder of its training, and goes on with an unfinished one.
+    """
     if not os.path.lexists(folder):
         return
     if not folder.is_dir():
         raise NeurochipError(f"{folder}: is not a folder; choose another --out")
     found = {path.name for path in folder.iterdir()}
-    if TRAINED in found and not found & {CHECKPOINT, "summary.json"}:
-        return  # a training left it; the run goes beside it
+    if has_training and not found & {CHECKPOINT, "summary.json"} and (resume or TRAINED in found):
+        return
     if found and not resume:
         raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted run with --resume")
     if found - {f".{CHECKPOINT}.part"} and not found & {CHECKPOINT, "summary.json"}:

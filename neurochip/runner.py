@@ -259,7 +259,10 @@ class Runner:
         }
 
     def _train_off_chip(self, setup: Setup, folder: Path) -> None:
-        raise NeurochipError(f"{setup.where}: [train]: {folder} has no trained.h5; make it with `neurochip train`, then --resume")
+        """What `neurochip train` does; an interrupted training goes on."""
+        from neurochip.offchip.training import train_into
+
+        train_into(setup, folder, self.console, self.quiet, resume=True)
 
     def _weights(self) -> Weights:
         return weights_of(self.simulator.state, self.simulator.mapping)

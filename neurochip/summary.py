@@ -181,6 +181,7 @@ def _warnings(summary: dict[str, Any], mapping: Mapping) -> list[str]:
                 f"layer {layer['name']}: {layer['test']['saturations']:,} sums or potentials saturated in the test; the float net's do "
                 f"not: raise neuron.state_bits"
             )
+    found += _other_training(summary)
     if summary["silicon"] and summary["chip"]["clock_mhz"] > summary["silicon"]["clock_mhz"]:
         clock, limit, core = summary["chip"]["clock_mhz"], summary["silicon"]["clock_mhz"], summary["silicon"]["slowest_core"]
         found.append(
@@ -188,6 +189,24 @@ def _warnings(summary: dict[str, Any], mapping: Mapping) -> list[str]:
             f"(energy table {summary['energy_table']['name']}): latencies are too short"
         )
     return found
+
+
+def _other_training(summary: dict[str, Any]) -> list[str]:
+    """How the float net of a training does not compare with this run."""
+    training, lines = summary["training"] or {}, []
+    mine, theirs = (summary["name"], summary["seed"]), (training.get("experiment"), training.get("seed"))
+    if training and theirs != mine:
+        lines.append(
+            f"{training['file']} was trained as experiment '{theirs[0]}' with seed {theirs[1]}, this run is '{mine[0]}' with seed {mine[1]}"
+        )
+    seen, wanted = summary["layers"][0]["test"]["ticks"] // summary["layers"][0]["test"]["samples"], training.get("ticks")
+    lag = summary["depth"] - 1
+    if wanted and wanted != seen - lag:
+        lines.append(
+            f"the float net saw {wanted} ticks of input, an answer of the chip rests on {seen - lag}: with run.test_ticks = {wanted + lag} "
+            f"they are alike"
+        )
+    return lines
 
 
 def untied(mapping: Mapping) -> list[str]:

@@ -84,7 +84,7 @@ def read_trained(path: Path, mapping: Mapping, where: str) -> TrainedNet:
                 raise NeurochipError(f"{where}: format is '{found}', this version reads '{FORMAT}'; give the {NAME} of `neurochip train`")
             groups = {name: _read_layer(group) for name, group in file["layers"].items()}
             method, summary = str(file.attrs["method"]), json.loads(file.attrs.get("summary", "{}"))
-            name, seed = str(file.attrs.get("experiment", "")), file.attrs.get("seed")
+            experiment, seed = str(file.attrs.get("experiment", "")), file.attrs.get("seed")
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
         raise NeurochipError(f"{where}: not a readable file of trained weights ({error}); give the {NAME} of `neurochip train`") from None
     names = [layer.name for layer in mapping.layers]
@@ -96,7 +96,7 @@ def read_trained(path: Path, mapping: Mapping, where: str) -> TrainedNet:
             raise NeurochipError(f"{where}: has no layer '{layer.name}', network.layers[{layer.index}]; it is another network's")
         if flaw := _flaw(layer, groups[layer.name]):
             raise NeurochipError(f"{where}: layer '{layer.name}': {flaw}")
-    return TrainedNet(method, name, None if seed is None else int(seed), summary, [groups[name] for name in names])
+    return TrainedNet(method, experiment, None if seed is None else int(seed), summary, [groups[name] for name in names])
 
 
 def _read_layer(group: Any) -> TrainedLayer:

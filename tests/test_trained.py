@@ -367,10 +367,19 @@ def test_run_puts_the_trained_net_on_the_chip_and_says_what_was_lost(trained_run
             if layer["name"] != "output":
                 assert spikes.sum() == layer["test"]["spikes_out"] and layer["silent_units"] == (spikes == 0).sum()
                 assert file[f"layers/{i}"].attrs["threshold_lsb"] == training["layers"][i]["threshold_lsb"]
+    assert not [line for line in summary["warnings"] if "float net" in line or "was trained as" in line]
     sops = [layer["test"]["sops"] / 1100 for layer in summary["layers"] if layer["kind"] != "pool"]
     assert summary["ann_twin"]["sops"] == pytest.approx(sum(sops)) and summary["ann_twin"]["macs"] == sum(
         summary["ann_twin"]["macs_per_layer"]
     )
+
+
+def test_a_float_net_that_saw_other_input_is_told_of(trained_run):
+    settings = ("--set", "run.test_ticks=13", "--set", "data.test_samples=30", "--seed", "6")
+    assert neurochip("run", trained_run / "tiny.toml", "--out", trained_run / "run", *settings, "--quiet").exit_code == 0
+    warnings = summary_of(trained_run / "run")["warnings"]
+    assert "the float net saw 16 ticks of input, an answer of the chip rests on 9: with run.test_ticks = 20 they are alike" in warnings
+    assert "trained.h5 was trained as experiment 'tiny-trained' with seed 5, this run is 'tiny-trained' with seed 6" in warnings
 
 
 def test_weights_of_such_a_run_bring_their_thresholds(trained_run):
