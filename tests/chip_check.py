@@ -237,14 +237,18 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     chip = chip._replace(trace=np.full((len(expected["trace"]) + 1, len(Trace)), 9, np.int32))
     votes = np.zeros((len(labels), net.layers[-1]["neurons"]), np.int32)
     answers, tallies = np.full((len(labels), net.ticks), 9, np.int32), np.zeros((len(labels), cores[-1].n_axons), np.int32)
+    spiked = np.zeros(sum(core.n_neurons + 1 for core in cores), np.int32)
     run = sim.run_vector(net.ticks, net.warmup, net.read_from, net.rule is not None)
     jump = jump_table(chip.rng_param, net.ticks)
     for part in (slice(1), slice(1, None)):  # in two calls of the kernel
-        looked_at = chip._replace(answers=answers[part].ravel(), tally=tallies[part].ravel())
+        looked_at = chip._replace(answers=answers[part].ravel(), tally=tallies[part].ravel(), spiked=spiked)
         run_samples(looked_at, sim.traffic, run, sim.rule.hook, jump, *stimulus.take(part), labels[part], votes[part])
 
     assert answers.ravel().tolist() == expected["answers"]
     assert tallies.tolist() == expected["tallies"]
+    sent = Counter((c, unit) for _, c, unit, sign in expected["trace"] if sign == 0)
+    for c, core in enumerate(cores):
+        assert spiked[chip.param[c, P.UNIT_AT] :][: core.n_neurons].tolist() == [sent[c, unit] for unit in range(core.n_neurons)]
     assert votes.tolist() == expected["votes"]
     counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
     for c, part in enumerate(twin["parts"]):
