@@ -14,7 +14,7 @@ from neurochip.network import INPUT
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, Outputs
 
-MOST_THREADS = numba.get_num_threads()
+MOST_THREADS: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # asking numba would start its threads
 BLOCK = 2048  # units that a thread takes through the ticks at once
 compiled = numba.njit(cache=True, parallel=True, error_model="numpy")
 Function = TypeVar("Function", bound=Callable[..., Any])
