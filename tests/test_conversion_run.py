@@ -18,6 +18,7 @@ from neurochip.offchip.conversion import Converter
 from neurochip.offchip.conversion_report import run_conversion
 from neurochip.offchip.graph import Graph
 from neurochip.offchip.images import augmented, encoded, images_of, intensities, split
+from neurochip.offchip.spiking import Spiking
 from neurochip.offchip.trained_file import read_trained
 from neurochip.progress import Progress
 from neurochip.samples import load_samples
@@ -137,6 +138,23 @@ def test_an_ann_from_a_file_is_run_as_it_is(tmp_path):
     assert set(arrays(tmp_path / "run/trained.h5")) >= {"layers/conv1/bias", "layers/hidden/bias", "layers/output/bias"}
     scale = done.balance.scales[1]
     assert torch.allclose(done.graph.biases["2"] * scale, net[4].bias, atol=1e-6)
+
+
+def test_a_converted_net_at_the_scale_of_training(tmp_path):
+    """Same spikes, same answers, thresholds of 1, and an output near the target of the loss."""
+    made, _ = converter(tmp_path, "train.conversion.epochs=3", "train.ticks=30")
+    done = made.convert()
+    graph, thresholds = made.for_training(done)
+    assert thresholds["conv1"] == thresholds["hidden"] == 1.0 and thresholds["pool"] == done.thresholds["pool"]
+    spikes = encoded(made.test.pixels, 30, False, 1, "x")
+    by_number = {layer.index: thresholds[layer.name] for layer in made.layers[:-1]}
+    before, after = Spiking(done.graph, done.balance.thresholds).run(spikes), Spiking(graph, by_number).run(spikes)
+    for i in by_number:
+        assert torch.equal(before.spikes[i], after.spikes[i])
+    ratio = before.readout[-1] / after.readout[-1]
+    assert float((ratio / ratio[0, 0] - 1).abs().max()) < 1e-3
+    right = after.readout[-1].gather(1, made.test.labels[:, None]) / 30
+    assert 0.5 < float(right.mean()) < 2.0
 
 
 def test_a_converted_net_as_nir(tmp_path):

@@ -15,14 +15,16 @@ from neurochip.offchip import torch
 from neurochip.offchip.ann import put_ann
 from neurochip.offchip.ann_file import read_ann
 from neurochip.offchip.ann_train import AnnRecord, AnnTrainer, accuracy_of
-from neurochip.offchip.balance import Balance, balance
+from neurochip.offchip.balance import Balance, balance, normalise
 from neurochip.offchip.fidelity import Fidelity, add_batch, new_fidelity
 from neurochip.offchip.graph import Graph, check_trainable, seeded
 from neurochip.offchip.images import Images, encoded, images_of, intensities, split
+from neurochip.offchip.spiking import Spiking
 from neurochip.progress import Progress
 from neurochip.samples import Samples
 from neurochip.train_models import ConversionModel, TrainModel
 
+TUNED = 128  # images that say how large the output is
 BATCH = 32  # images run at once; spikes are drawn batch by batch
 
 
@@ -88,11 +90,9 @@ class Converter:
 
     def balance(self, graph: Graph) -> Balance:
         """Balanced thresholds; `graph` may be rescaled."""
-        order = torch.randperm(len(self.training.labels), generator=seeded(self.seed, "offchip", "balance"))
-        chosen = order[: self.model.balance_images].to(self.training.pixels.device)
         batches = [
             encoded(self.training.pixels[part], self.model.balance_ticks, self.signed, self.seed, "balance", k)
-            for k, part in enumerate(chosen.split(BATCH))
+            for k, part in enumerate(self._balancing_images().split(BATCH))
         ]
         done = 0
 
@@ -106,6 +106,30 @@ class Converter:
         for name in found.silent:
             self.say(f"warning: layer '{name}' is silent at balancing: none of its units ever receives a positive current; threshold 1")
         return found
+
+    def for_training(self, conversion: Conversion) -> tuple[Graph, dict[str, float]]:
+        """A copy of the converted net at the scale that spike-based backprop wants, and its thresholds by name of the layer.
+
+        Thresholds of 1 where weights can take them in; the output such that the right class gathers 1 per tick, the target of the loss, on
+        the mean of images that balanced the net. Neither changes a spike or an answer.
+        """
+        graph = copy.deepcopy(conversion.graph)
+        thresholds = normalise(graph, conversion.balance.thresholds)
+        chosen = self._balancing_images()[:TUNED]
+        spikes = encoded(self.training.pixels[chosen], self.train.ticks, self.signed, self.seed, "scale")
+        readout = Spiking(graph, thresholds).run(spikes).readout[-1] / self.train.ticks
+        gathered = float(readout.gather(1, self.training.labels[chosen][:, None]).mean())
+        if gathered > 0:
+            with torch.no_grad():
+                for name, parameter in graph.named_parameters():
+                    if name.split(".")[1].partition("_")[0] == str(len(self.layers) - 1):
+                        parameter.div_(gathered)
+        return graph, {self.layers[i].name: value for i, value in thresholds.items()}
+
+    def _balancing_images(self) -> torch.Tensor:
+        """Numbers of the training images that balance, drawn by the seed."""
+        order = torch.randperm(len(self.training.labels), generator=seeded(self.seed, "offchip", "balance"))
+        return order[: self.model.balance_images].to(self.training.pixels.device)
 
     def evaluate(self, conversion: Conversion) -> list[Fidelity]:
         """Both nets on the test set, once per encoder seed; the layers' statistics are of the first."""
