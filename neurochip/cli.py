@@ -69,6 +69,37 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
 
 
 @main.command()
+@click.argument("file")
+@click.option("--out", metavar="DIR", help="Run directory; default: runs/NAME.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of initial weights, order, spikes and what is held out.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training in the run directory, if there is one.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, resume: bool, quiet: bool) -> None:
+    """Train the net of experiment FILE off the chip ([train]; needs PyTorch). `neurochip run FILE` then puts it on the chip."""
+    from neurochip import commands
+
+    commands.train(file, out, settings, seed, resume, quiet)
+
+
+@main.command()
+@click.argument("file")
+@click.option("--resume", "trained", required=True, metavar="PATH", help="A checkpoint.pt, a trained.h5, or the folder of a training.")
+@click.option("--out", metavar="DIR", help="Folder of evaluation.json and evaluation.png; default: where PATH is.")
+@click.option("--inspect", metavar="DIR", help="Also draw potentials, spikes and gradients of one image there.")
+@click.option("--image", type=click.IntRange(0), default=0, show_default=True, help="Number of that test image.")
+@click.option("--units", metavar="LAYER:N,...", multiple=True, help="Units whose potentials are drawn; default: the busiest; repeatable.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the encoded spikes.")
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def evaluate(**options: Any) -> None:
+    """Evaluate a trained net of experiment FILE as a float spiking net: accuracy after 1 .. T ticks, spikes by layer."""
+    from neurochip import commands
+
+    commands.evaluate(**options)
+
+
+@main.command()
 @click.argument("folder", metavar="RUN")
 @click.option("--accelergy", metavar="DIR", help="Also write an Accelergy ERT and action counts, from which an outside tool can sum up.")
 def report(folder: str, accelergy: str | None) -> None:

@@ -68,6 +68,41 @@ def _check_folder(folder: Path, resume: bool, has_training: bool) -> None:
         raise NeurochipError(f"{folder}: holds no run to go on with (no {CHECKPOINT}, no summary.json); choose another --out")
 
 
+def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, resume: bool, quiet: bool) -> None:
+    """Train off the chip. KeyboardInterrupt, with how to go on, if it was asked to stop."""
+    console = _console()
+    from neurochip.experiment import load_setup
+
+    setup = load_setup(file, settings, seed)
+    folder = Path(out) if out else Path("runs") / setup.experiment.name
+    from neurochip.offchip.training import train_into
+
+    if folder.exists() and not folder.is_dir():
+        raise NeurochipError(f"{folder}: is not a folder; choose another --out")
+    if folder.exists() and any(folder.iterdir()) and not resume:
+        raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted training with --resume")
+    if not quiet:
+        console.print(f"{setup.where} -> {folder}", highlight=False, markup=False, soft_wrap=True)
+    try:
+        train_into(setup, folder, console, quiet, resume)
+    except KeyboardInterrupt:
+        again = ["neurochip", "train", file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]
+        again += ["--seed", str(seed)] if seed is not None else []
+        raise KeyboardInterrupt(f"interrupted; go on with: {shlex.join([*again, '--resume'])}") from None
+
+
+def evaluate(
+    file: str, trained: str, out: str | None, inspect: str | None, image: int, units: tuple[str, ...], settings: tuple[str, ...],
+    seed: int | None, quiet: bool,
+) -> None:  # fmt: skip
+    """A trained net on the test set."""
+    from neurochip.experiment import load_setup
+    from neurochip.offchip.testing import Look, evaluate_from
+
+    look = Look(Path(inspect), image, units) if inspect else None
+    evaluate_from(load_setup(file, settings, seed), Path(trained), Path(out) if out else None, look, _console(), quiet)
+
+
 def _already_complete(setup: "Setup", folder: Path, console: Console, quiet: bool) -> None:
     from neurochip.report.load import load_run
 

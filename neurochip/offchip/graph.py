@@ -88,24 +88,26 @@ class Graph(torch.nn.Module):
             return F.conv2d(x, weight, stride=source.stride, padding=source.padding)
         return F.linear(flat(x, source), weight)[:, :, None, None]
 
-    def current_backward(self, i: int, grad: torch.Tensor, outputs: Outputs, wanted: Outputs) -> None:
-        """Add the gradients of layer i's weights to their `.grad`, and those of its sources' outputs to `wanted`.
+    def current_backward(self, i: int, grad: torch.Tensor, outputs: Outputs, wanted: dict[int, torch.Tensor | None]) -> None:
+        """Add the gradients of layer i's weights to their `.grad`, and those of its sources' outputs to `wanted` (None: none yet).
 
-        `grad` is the gradient with respect to current(i, outputs). Sources that `wanted` lacks are left out.
+        `grad` is the gradient with respect to current(i, outputs). Sources that `wanted` lacks are left out; a pool looks at no outputs.
         """
         layer = self.layers[i]
         for k, source in enumerate(layer.sources):
-            x, weight, is_wanted = outputs[source.layer], self.weight(i, k), source.layer in wanted
+            weight, is_wanted = self.weight(i, k), source.layer in wanted
             if weight is None:
                 to_source = _unweighted_backward(layer, source, grad) if is_wanted else None
-            elif layer.is_conv:
+                add_to(wanted, source.layer, to_source)
+                continue
+            x = outputs[source.layer]
+            if layer.is_conv:
                 to_source = _conv_backward(grad, x, weight, source, is_wanted)
             else:
                 flat_grad = grad[:, :, 0, 0]
                 add_grad(weight, flat_grad.T @ flat(x, source))
                 to_source = unflat(flat_grad @ weight, source, x) if is_wanted else None
-            if to_source is not None:
-                wanted[source.layer] += to_source
+            add_to(wanted, source.layer, to_source)
         if str(i) in self.biases:
             add_grad(self.biases[str(i)], grad.sum((0, 2, 3)))
 
@@ -144,6 +146,13 @@ def add_grad(weight: torch.Tensor, grad: torch.Tensor) -> None:
     weight.grad = grad if weight.grad is None else weight.grad.add_(grad)
 
 
+def add_to(grads: dict[int, torch.Tensor | None], i: int, grad: torch.Tensor | None) -> None:
+    """Add to the i-th gradient, in place; None counts as 0."""
+    if grad is not None:
+        before = grads[i]
+        grads[i] = grad if before is None else before.add_(grad)
+
+
 def _conv_backward(grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, source: Source, is_wanted: bool) -> torch.Tensor | None:
     steps, sides = [source.stride] * 2, [source.padding] * 2
     to_source, to_weight, _ = torch.ops.aten.convolution_backward(
@@ -156,9 +165,7 @@ def _conv_backward(grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, so
 def _unweighted_backward(layer: Layer, source: Source, grad: torch.Tensor) -> torch.Tensor:
     if layer.model.kind == "pool":
         p = layer.model.pool
-        if p == 1:
-            return grad
-        return (grad / (p * p)).repeat_interleave(p, 2).repeat_interleave(p, 3)
+        return grad.clone(memory_format=torch.channels_last) if p == 1 else (grad / (p * p)).repeat_interleave(p, 2).repeat_interleave(p, 3)
     n, c = grad.shape[:2]
     spread = torch.zeros((n, c, source.shape.height, source.shape.width), dtype=grad.dtype, device=grad.device)
     spread = spread.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,148 @@
+"""`neurochip train`: data, net, training, evaluation, and the files that are left in the run directory."""
+
+import contextlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from neurochip.atomic import write_atomically
+from neurochip.errors import NeurochipError
+from neurochip.experiment import Setup
+from neurochip.network import build_network
+from neurochip.offchip import torch
+from neurochip.offchip.evaluation import Evaluation, evaluate, warnings_of
+from neurochip.offchip.graph import Graph, check_trainable
+from neurochip.offchip.report import draw_training, evaluation_lines
+from neurochip.offchip.spike_bp import NAME as CHECKPOINT
+from neurochip.offchip.spike_bp import Trainer
+from neurochip.offchip.sweep import SpikingNet
+from neurochip.offchip.trained_file import NAME as TRAINED
+from neurochip.offchip.trained_file import write_trained
+from neurochip.offchip.trains import Parts, parts_of
+from neurochip.progress import Progress
+from neurochip.samples import Samples, load_samples
+from neurochip.train_models import TrainModel
+
+LOG, PICTURE = "train.json", "training.png"
+
+
+def train_into(setup: Setup, folder: Path, console: Console, quiet: bool, resume: bool = False) -> None:
+    """Train the net of an experiment with [train]; leaves checkpoint.pt, trained.h5, train.json and training.png in `folder`."""
+    train = setup.experiment.train
+    if train is None:
+        raise NeurochipError(f"{setup.where}: [train] is missing: nothing is trained off the chip; add it, or use `neurochip run`")
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(Progress(console, quiet))
+        started = time.monotonic()
+        samples = load_samples(setup, progress.note)
+        device = device_of(train, setup.where)
+        folder.mkdir(parents=True, exist_ok=True)
+        if train.spike_bp is None:
+            _convert_only(setup, samples, folder, device, progress, started)
+        else:
+            _spike_bp(setup, train, samples, folder, device, progress, resume, started)
+
+
+def device_of(train: TrainModel, where: str) -> str:
+    """'cpu' or 'cuda'. Raises NeurochipError if the one asked for is not there."""
+    if train.device == "cuda" and not torch.cuda.is_available():
+        raise NeurochipError(f"{where}: [train] device = 'cuda': PyTorch finds no CUDA device; use 'auto' or 'cpu'")
+    return "cuda" if train.device != "cpu" and torch.cuda.is_available() else "cpu"
+
+
+def identity_of(setup: Setup, samples: Samples) -> str:
+    """What a checkpoint belongs to: the experiment with all its settings, and how many samples there are."""
+    return f"{setup.sha256()}/{len(samples.data.y_train)}"
+
+
+def _convert_only(setup: Setup, samples: Samples, folder: Path, device: str, progress: Progress, started: float) -> None:
+    from neurochip.offchip.conversion import Converter
+    from neurochip.offchip.conversion_report import run_conversion
+
+    run_conversion(Converter(setup, samples, folder, identity_of(setup, samples), device, progress), started)
+
+
+def net_of(setup: Setup, samples: Samples, device: str, thresholds: dict[str, float] | None = None) -> SpikingNet:
+    """The net of an experiment, its weights 0. Raises NeurochipError for what cannot be trained."""
+    layers = build_network(setup, samples.data.image_shape, samples.data.n_classes)
+    check_trainable(layers, setup.where)
+    graph = Graph(layers, setup.experiment.data.signed).to(device)
+    model = setup.experiment.train.spike_bp if setup.experiment.train else None
+    return SpikingNet(graph, thresholds, model.leak_correction if model else True)
+
+
+def _spike_bp(
+    setup: Setup, train: TrainModel, samples: Samples, folder: Path, device: str, progress: Progress, resume: bool, started: float
+) -> None:
+    model = train.spike_bp
+    assert model is not None
+    seed, identity = setup.experiment.seed, identity_of(setup, samples)
+    parts = parts_of(setup, samples, device)
+    if train.conversion is not None:
+        net = _converted(setup, samples, folder, identity, device, progress)
+    else:
+        net = net_of(setup, samples, device)
+        net.graph.initialise(seed, model.init_gain)
+    if device == "cuda":
+        torch.backends.cudnn.deterministic = True
+    trainer = Trainer(net, model, parts, train.ticks, seed, folder, identity, setup.where)
+    if resume and (folder / CHECKPOINT).exists():
+        trainer.resume()
+        progress.note(f"going on after epoch {len(trainer.epochs)}, batch {trainer.batch}")
+    trainer.train(progress, setup.experiment.run.checkpoint_s)
+    result = tested(net, parts, train, progress)
+    layers = result.layer_facts(net)
+    wall_s = sum(epoch["wall_s"] for epoch in trainer.epochs)
+    facts: dict[str, Any] = {
+        "experiment": setup.experiment.name,
+        "seed": seed,
+        "method": "spike_bp",
+        "epochs": trainer.epochs,
+        "best_epoch": trainer.best["epoch"],
+        "selected_by": trainer.selected_by,
+        "evaluation": result.facts(layers),
+        "warnings": warnings_of(layers),
+        "training_wall_s": wall_s,
+        "wall_s": time.monotonic() - started,
+        "device": device_text(device),
+    }
+    summary = result.summary(layers) | {
+        "selected_by": trainer.selected_by,
+        "validation_accuracy": trainer.best["accuracy"],
+        "ann_accuracy": None,
+        "epochs": len(trainer.epochs),
+        "wall_s": wall_s,
+        "device": device_text(device),
+    }
+    write_trained(folder / TRAINED, net.graph, net.thresholds, "spike_bp", setup.experiment.name, seed, summary)
+    text = json.dumps(facts, indent=1)
+    write_atomically(folder / LOG, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+    draw_training(folder / PICTURE, setup.experiment.name, facts)
+    for line in evaluation_lines(facts["evaluation"], facts["warnings"]):
+        progress.note(line)
+    progress.note(f"{folder / TRAINED}: epoch {trainer.best['epoch']} of {len(trainer.epochs)}, chosen by {trainer.selected_by}")
+
+
+def _converted(setup: Setup, samples: Samples, folder: Path, identity: str, device: str, progress: Progress) -> SpikingNet:
+    """The converted net with its balanced thresholds, to be trained further."""
+    from neurochip.offchip.conversion import Converter
+
+    train = setup.experiment.train
+    assert train is not None and train.spike_bp is not None
+    conversion = Converter(setup, samples, folder, identity, device, progress).convert()
+    return SpikingNet(conversion.graph, conversion.thresholds, train.spike_bp.leak_correction)
+
+
+def tested(net: SpikingNet, parts: Parts, train: TrainModel, progress: Progress) -> Evaluation:
+    """The test set, once per encoder seed (recordings once: they are what they are)."""
+    seeds = 1 if parts.test.events is not None else train.encoder_seeds
+    progress.start("test", parts.test.n * seeds, 0)
+    return evaluate(net, parts.test, train.ticks, seeds, "test", progress.at)
+
+
+def device_text(device: str) -> str:
+    """For the record."""
+    return torch.cuda.get_device_name(0) if device == "cuda" else f"cpu, {torch.get_num_threads()} threads"
