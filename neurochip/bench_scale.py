@@ -67,7 +67,7 @@ def _placement(chip: Chip, c: int, neurons: int, groups: tuple[AxonGroup, ...], 
     row_words, bits, stride = chip.row_words(neurons, 16), 16 + AXONS.bit_length(), -(-neurons // LANES) * LANES
     return Placement(
         f"random{c}", AXONS, neurons, 16, 12, bits, 32, False, False, row_words, -(-AXONS // 4), AXONS * row_words, stride, c,
-        Part(0, 1, 0, 1, 0, neurons), AXONS, AXONS, 1, groups, (), 0, at,
+        Part(0, 1, 0, 1, 0, neurons), AXONS, AXONS, 1, groups, (), 0, at, 16,
     )  # fmt: skip
 
 

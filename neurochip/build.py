@@ -16,8 +16,7 @@ from neurochip.core.rng import RngParam
 from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, Layout, Model, P, Queue, Trace
 from neurochip.core.vector import LANES
 from neurochip.experiment import Experiment
-from neurochip.layer_models import LayerModel
-from neurochip.mapping import Mapping, Placement, pool_weight_lsb, threshold_lsb
+from neurochip.mapping import Mapping, Placement, learns, levels_lsb, pool_weight_lsb, threshold_lsb
 from neurochip.network import Layer
 from neurochip.seeds import seed_generators
 from neurochip.tables import Fields, Links, axon_names, fields_of, links_of, unit_names, weight_rows
@@ -61,7 +60,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
         x, y = place.at or (0, 0)
         values = _sizes(chip, layer, place) | _neuron(layer, place) | {
             P.ERROR_GAIN: experiment.rule.error_gain if layer.model.error_gain is None else layer.model.error_gain,
-            P.LEARNS: _can_learn(layer.model),
+            P.LEARNS: learns(layer.model),
             P.BETA: round(experiment.rule.beta * (1 << BETA_FRAC_BITS)),
             P.READOUT: experiment.run.readout == "potential",
             P.ERROR_SOURCES: links.error_sources[c],
@@ -91,9 +90,9 @@ def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
         P.N_NEURONS: place.neurons,
         P.STRIDE: place.stride,
         P.FRAC_BITS: place.frac_bits,
-        P.WEIGHT_MIN: -(1 << (place.weight_bits - 1)),
-        P.WEIGHT_MAX: (1 << (place.weight_bits - 1)) - 1,
-        P.FIELDS_PER_WORD: chip.core.word_bits // place.weight_bits,
+        P.WEIGHT_MIN: levels_lsb(layer, place.frac_bits)[0] if layer.model.levels else -(1 << (place.weight_bits - 1)),
+        P.WEIGHT_MAX: levels_lsb(layer, place.frac_bits)[1] if layer.model.levels else (1 << (place.weight_bits - 1)) - 1,
+        P.FIELDS_PER_WORD: chip.core.word_bits // place.field_bits,
         P.ROW_WORDS: place.row_words,
         P.COLUMN_ACCESSES: place.column_accesses,
         P.TRANSPOSABLE: chip.core.transposable,
@@ -143,7 +142,7 @@ def gumbel_table(address_bits: int, frac_bits: int) -> np.ndarray:
 
 
 def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
-    """In LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped; every copy alike."""
+    """In LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped, or the level of its sign; every copy alike."""
     result = []
     for layer in mapping.layers:
         model, place = layer.model, mapping.cores[mapping.cores_of(layer.index)[0]]
@@ -157,6 +156,8 @@ def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
         weight = host_random.normal_lsb(key, layer.n_weights, std, place.frac_bits).clip(low, high)
         bias = model.initial_bias if model.initial_bias is not None else (0.0 if layer is mapping.layers[-1] else 0.1)
         bias_lsb = min(max(math.floor(bias * (1 << place.frac_bits) + 0.5), low), high)
+        if model.levels:
+            weight = np.where(weight < 0, *levels_lsb(layer, place.frac_bits))
         shaped = weight.astype(np.int16).reshape(layer.rows, channels)
         for source in layer.sources[1:] if model.skip_identity else ():
             shaped[source.row_at : source.row_at + source.rows] = np.eye(channels, dtype=np.int16) * min(1 << place.frac_bits, high)
@@ -285,11 +286,6 @@ def core_weights(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
     return memory[:, :channels].copy(), biases[:channels].copy()
 
 
-def _can_learn(model: LayerModel) -> bool:
-    """Has it weights, and neurons that fire?"""
-    return model.kind != "pool" and model.neuron.model != "accumulate"
-
-
 def n_rule_params(experiment: Experiment) -> int:
     """Length of the rule's parameter vector."""
     return len(rules.load(experiment.rule.name).quantise(experiment.rule_settings, 0, 1, 16))
@@ -301,7 +297,7 @@ def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
     for c, param in enumerate(state.param):
         model, settings = experiment.network.layers[int(param[P.LAYER])], experiment.layer_settings(int(param[P.LAYER]))
         first, last = model.learn_epochs or (1, epoch + 1)
-        param[P.LEARNS] = rule.learns and _can_learn(model) and first <= epoch + 1 <= last
+        param[P.LEARNS] = rule.learns and learns(model) and first <= epoch + 1 <= last
         if rule.traces is not None:
             param[[P.TRACE_PEAK, P.TRACE_FACTOR]] = rule.traces(settings)
         state.rule_param[c] = rule.quantise(settings, epoch, int(param[P.FRAC_BITS]), int(state.rng_param[RngParam.BITS]))

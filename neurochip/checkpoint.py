@@ -20,7 +20,7 @@ NAME = "checkpoint.npz"
 MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all that outlives a sample
 LEARNED = ("weight", "transposed", "bias")  # of the twin
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail")
+SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail", "readout_curve")
 
 
 class Position(NamedTuple):

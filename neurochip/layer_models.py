@@ -74,6 +74,9 @@ class LayerModel(BaseModel):
     )
     name: str | None = Field(default=None, description="default: hidden, hidden2, ..., conv1, conv2, ... and output")
     weight_bits: int | None = Field(default=None, ge=2, le=16, description="sign included; default: the chip's")
+    levels: list[float] | None = Field(
+        default=None, min_length=2, max_length=2, description="[low, high]: weights take only these, and the memory keeps 1 bit of each"
+    )
     frac_bits: int | None = Field(
         default=None, ge=0, le=15, description="fraction bits of weights, biases and potentials; default: the chip's"
     )
@@ -88,7 +91,7 @@ class LayerModel(BaseModel):
             "conv": ("neurons",),
             "pool": (
                 *("neurons", "filters", "kernel", "stride", "padding", "skip", "skip_identity"),
-                *("rule", "error_gain", "learn_epochs", "initial_bias", "initial_gain"),
+                *("rule", "error_gain", "learn_epochs", "levels", "initial_bias", "initial_gain"),
             ),
         }[self.kind]
         for key in wanted:

@@ -12,7 +12,7 @@ from neurochip.core.vector import LANES
 from neurochip.energy_core import roles_of
 from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.experiment import Setup
-from neurochip.layer_models import PartModel
+from neurochip.layer_models import LayerModel, PartModel
 from neurochip.network import INPUT, Layer, build_network
 from neurochip.parts import Part, cut_layer
 
@@ -50,6 +50,7 @@ class Placement(NamedTuple):
     targets: tuple[int, ...]  # cores that want its spikes
     state_bits: int  # of each neuron's memory
     at: tuple[int, int] | None  # on the mesh
+    field_bits: int  # of a weight in the memory: weight_bits, or 1 that names its level
 
     @property
     def locations(self) -> int:
@@ -69,7 +70,7 @@ class Placement(NamedTuple):
     @property
     def memory_bits(self) -> int:
         """Weights' bits that are stored; unused fields of a word are not counted."""
-        return self.rows * self.channels * self.weight_bits
+        return self.rows * self.channels * self.field_bits
 
     @property
     def is_first(self) -> bool:
@@ -119,7 +120,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
         _check_widths(chip, table, layer)
         left = len(layers) - layer.index - 1  # each of them needs a core too
         most = max(1, chip.n_cores - len(parts) - left)
-        found = cut_layer(layer, chip, weight_bits_of(chip, layer), model, most, left == 0, table)
+        found = cut_layer(layer, chip, field_bits_of(chip, layer), model, most, left == 0, table)
         parts += [(layer, k, part) for k, part in enumerate(found)]
         if model.at is not None and len(model.at) != len(found):
             raise NeurochipError(
@@ -138,6 +139,17 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
 def weight_bits_of(chip: Chip, layer: Layer) -> int:
     """Width of a layer's weights."""
     return layer.model.weight_bits if layer.model.weight_bits is not None else chip.core.weight_bits
+
+
+def field_bits_of(chip: Chip, layer: Layer) -> int:
+    """Bits that the memory keeps of a layer's weight."""
+    return 1 if layer.model.levels else weight_bits_of(chip, layer)
+
+
+def levels_lsb(layer: Layer, frac_bits: int) -> tuple[int, int]:
+    """The low and the high level of a layer's weights in units of 2**-frac_bits, rounded half up."""
+    low, high = (math.floor(level * (1 << frac_bits) + 0.5) for level in layer.model.levels or ())
+    return low, high
 
 
 def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Part]]) -> list[Placement]:
@@ -221,10 +233,10 @@ def _placement(
     setup: Setup, layer: Layer, name: str, part: Part, groups: tuple[AxonGroup, ...], targets: tuple[int, ...], at: tuple[int, int] | None
 ) -> Placement:  # fmt: skip
     core, neuron = setup.chip.core, layer.model.neuron
-    weight_bits = weight_bits_of(setup.chip, layer)
+    weight_bits, field_bits = weight_bits_of(setup.chip, layer), field_bits_of(setup.chip, layer)
     frac_bits = layer.model.frac_bits if layer.model.frac_bits is not None else core.frac_bits
     axons = sum(len(group.units) for group in groups)
-    row_words, per_word = setup.chip.row_words(part.channels, weight_bits), core.word_bits // weight_bits
+    row_words, per_word = setup.chip.row_words(part.channels, field_bits), core.word_bits // field_bits
     most_rows, terms = _largest_sums(layer, part, axons)
     acc_full = weight_bits + math.ceil(math.log2(most_rows + 1))
     back_full = weight_bits + math.ceil(math.log2(terms * max(1, len(targets)) + 1))
@@ -243,7 +255,7 @@ def _placement(
         back_bits < back_full,
         row_words, column_accesses, layer.rows * row_words, _stride(part.channels),
         layer.index, part, layer.rows, most_rows, layer.drawn**2, groups, targets,
-        neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0, at,
+        neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0, at, field_bits,
     )  # fmt: skip
 
 
@@ -278,6 +290,14 @@ def _check_widths(chip: Chip, where: str, layer: Layer) -> None:
         raise NeurochipError(
             f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"
         )
+    if layer.model.levels:
+        low, high = levels_lsb(layer, frac_bits)
+        limit = 1 << (weight_bits - 1)
+        if not -limit <= low < high < limit:
+            raise NeurochipError(
+                f"{where}: levels = {layer.model.levels} are {low} and {high} in units of 2**-{frac_bits}; the first must be below the second "
+                f"and both from {-limit} to {limit - 1}, as weight_bits = {weight_bits} say; change levels, frac_bits or weight_bits"
+            )
     if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
         raise NeurochipError(
             f"{where}: weight_bits = {weight_bits} do not fit a sum of core.acc_bits = {core.acc_bits}; raise core.acc_bits or leave it out"
@@ -296,7 +316,9 @@ def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
 
 def _check_learning(setup: Setup, layers: list[Layer]) -> None:
     """Refuse layers through which the experiment's rule cannot learn."""
-    rule, learns_from = setup.experiment.rule.name, rules.load(setup.experiment.rule.name).learns_from
+    rule = setup.experiment.rule.name
+    loaded = rules.load(rule)
+    learns_from = loaded.learns_from
     for layer in layers if learns_from else ():
         where, model = f"{setup.where}: [network.layers[{layer.index}]] layer '{layer.name}'", layer.model
         if learns_from == "errors" and layer.is_pool:
@@ -309,6 +331,17 @@ def _check_learning(setup: Setup, layers: list[Layer]) -> None:
             )
         if model.skip_identity:
             raise NeurochipError(f"{where}: skip_identity: rule '{rule}' would change these weights; leave it out, or use rule 'frozen'")
+        if loaded.is_binary and learns(model) and not model.levels:
+            raise NeurochipError(f"{where}: levels: missing; rule '{rule}' switches weights between two levels (for example [-1.0, 1.0])")
+        if not loaded.is_binary and learns(model) and model.levels:
+            raise NeurochipError(
+                f"{where}: levels = {model.levels}: rule '{rule}' would put weights between them; leave it out, or use a rule of binary weights"
+            )
+
+
+def learns(model: LayerModel) -> bool:
+    """Has a layer weights, and neurons that fire, so that a rule can learn in it?"""
+    return model.kind != "pool" and model.neuron.model != "accumulate"
 
 
 def pool_weight_lsb(layer: Layer, frac_bits: int) -> int:

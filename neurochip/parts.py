@@ -69,25 +69,25 @@ class Limit(NamedTuple):
     key: str
 
 
-def cut_layer(layer: Layer, chip: Chip, weight_bits: int, model: PartModel, most: int, is_output: bool, where: str) -> list[Part]:
+def cut_layer(layer: Layer, chip: Chip, field_bits: int, model: PartModel, most: int, is_output: bool, where: str) -> list[Part]:
     """The parts of a layer, tile by tile, of each its ranges of channels; cut as the experiment says or as little as will do.
 
     is_output: not to be cut. Raises NeurochipError if that does not fit the chip's cores, of which `most` are free.
     """
-    per_word = chip.core.word_bits // weight_bits
+    per_word = chip.core.word_bits // field_bits
     if model.cores or model.rows or model.columns:
         cut, table = Cut(model.cores or 1, model.rows or 1, model.columns or 1), f"{where}: [mapping.{layer.name}]"
         _check_asked(layer, cut, is_output, table)
-        if exceeded := _exceeded(layer, chip, weight_bits, cut):
-            raise NeurochipError(f"{table} {_refusal(layer, chip, weight_bits, exceeded, most, is_output, cut.parts)}")
+        if exceeded := _exceeded(layer, chip, field_bits, cut):
+            raise NeurochipError(f"{table} {_refusal(layer, chip, field_bits, exceeded, most, is_output, cut.parts)}")
         return _parts(layer, cut, per_word)
     tried, exceeded = 1, None
     for cut in _cuts(layer, 1 if is_output else most):
-        tried, exceeded = cut.parts, _exceeded(layer, chip, weight_bits, cut)
+        tried, exceeded = cut.parts, _exceeded(layer, chip, field_bits, cut)
         if exceeded is None:
             return _parts(layer, cut, per_word)
     assert exceeded is not None
-    raise NeurochipError(f"{where}: {_refusal(layer, chip, weight_bits, exceeded, most, is_output, tried)}")
+    raise NeurochipError(f"{where}: {_refusal(layer, chip, field_bits, exceeded, most, is_output, tried)}")
 
 
 def _check_asked(layer: Layer, cut: Cut, is_output: bool, table: str) -> None:
@@ -105,9 +105,9 @@ def _check_asked(layer: Layer, cut: Cut, is_output: bool, table: str) -> None:
             raise NeurochipError(f"{table} {key} = {wanted}: the layer has {limit} {what}; use at most {limit}")
 
 
-def _refusal(layer: Layer, chip: Chip, weight_bits: int, exceeded: Limit, most: int, is_output: bool, parts: int) -> str:
+def _refusal(layer: Layer, chip: Chip, field_bits: int, exceeded: Limit, most: int, is_output: bool, parts: int) -> str:
     """What is wanted of a core, its limit, and the smallest change that would fit."""
-    smallest = _limits(layer, chip, weight_bits, Cut(layer.shape.channels, layer.shape.height, layer.shape.width))
+    smallest = _limits(layer, chip, field_bits, Cut(layer.shape.channels, layer.shape.height, layer.shape.width))
     stuck = next((limit for limit in smallest if limit.wanted > limit.limit), None)
     if stuck is not None:
         return f"one neuron alone {_needs(stuck, chip)}; use fewer inputs of the layer or a chip with {stuck.key} = {stuck.wanted}"
@@ -115,7 +115,7 @@ def _refusal(layer: Layer, chip: Chip, weight_bits: int, exceeded: Limit, most: 
     if is_output:
         way_out = f"use a chip with {exceeded.key} = {exceeded.wanted}"
         return f"{needs}; the output layer is not cut, as its winner is found within one core: {way_out}"
-    cut = next(cut for n in itertools.count(1) for cut in _cuts(layer, n, n) if not _exceeded(layer, chip, weight_bits, cut))
+    cut = next(cut for n in itertools.count(1) for cut in _cuts(layer, n, n) if not _exceeded(layer, chip, field_bits, cut))
     how = f"cores = {cut.channels}" + (f", rows = {cut.rows}, columns = {cut.columns}" if layer.has_grid else "")
     if cut.parts <= most:
         return f"{needs}; it fits in {cut.parts} parts: {how}"
@@ -140,9 +140,9 @@ def _cuts(layer: Layer, most: int, least: int = 1) -> Iterator[Cut]:
                         yield Cut(n, rows, parts // n // rows)
 
 
-def _limits(layer: Layer, chip: Chip, weight_bits: int, cut: Cut) -> list[Limit]:
+def _limits(layer: Layer, chip: Chip, field_bits: int, cut: Cut) -> list[Limit]:
     """What the largest part of a cut wants; its axons are those of a part away from any border."""
-    core, per_word = chip.core, chip.core.word_bits // weight_bits
+    core, per_word = chip.core, chip.core.word_bits // field_bits
     rows, columns = -(-layer.shape.height // cut.rows), -(-layer.shape.width // cut.columns)
     channels = max(end - start for start, end in _ranges(layer.shape.channels, cut.channels, per_word))
     axons = 0
@@ -160,8 +160,8 @@ def _limits(layer: Layer, chip: Chip, weight_bits: int, cut: Cut) -> list[Limit]
     ]
 
 
-def _exceeded(layer: Layer, chip: Chip, weight_bits: int, cut: Cut) -> Limit | None:
-    return next((limit for limit in _limits(layer, chip, weight_bits, cut) if limit.wanted > limit.limit), None)
+def _exceeded(layer: Layer, chip: Chip, field_bits: int, cut: Cut) -> Limit | None:
+    return next((limit for limit in _limits(layer, chip, field_bits, cut) if limit.wanted > limit.limit), None)
 
 
 def _ranges(n: int, pieces: int, unit: int) -> list[tuple[int, int]]:

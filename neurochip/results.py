@@ -15,7 +15,7 @@ from neurochip.core.events import Event, Phase
 from neurochip.datasets import Dataset
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
-from neurochip.mapping import Mapping, Placement
+from neurochip.mapping import Mapping, Placement, levels_lsb
 from neurochip.simulator import Counts, Evaluation
 from neurochip.traffic import join
 
@@ -32,6 +32,7 @@ class Record:
     test_accuracy: list[float] = field(default_factory=list)
     reference_accuracy: list[float] = field(default_factory=list)
     weights_at_rail: list[list[int]] = field(default_factory=list)  # epochs x layers
+    readout_curve: list[list[float]] = field(default_factory=list)  # training samples of the rule, test accuracy of the read-out then
     train_wall_s: float = 0.0
     test_wall_s: float = 0.0
 
@@ -52,6 +53,7 @@ class Final:
     unit_spikes: list[np.ndarray] = field(default_factory=list)  # int64 (units,) per layer, of the last evaluation
     thresholds: list[int | None] = field(default_factory=list)  # in LSB, per layer; None: as the experiment says
     training: dict[str, Any] | None = None  # summary.json's `training`
+    readout: dict[str, Any] | None = None  # summary.json's `readout`
 
 
 def git_revision() -> str:
@@ -181,6 +183,7 @@ def layer_facts(mapping: Mapping, i: int) -> dict[str, Any]:
         "neurons": layer.shape.units,
         "weight_bits": cores[0].weight_bits,
         "frac_bits": cores[0].frac_bits,
+        "field_bits": cores[0].field_bits,
         "rows": layer.rows,
         "n_weights": layer.n_weights * mapping.tiles_of(i),
         "memory_words": sum(core.memory_words for core in cores),
@@ -225,6 +228,12 @@ def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
         )
     if any(bias.shape != (weight.shape[0], weight.shape[2]) for weight, bias in weights):
         raise NeurochipError(f"{where}: [network] weights = '{path}': weights and biases differ in shape; give an undamaged run.h5")
+    for layer, fact, (weight, _) in zip(mapping.layers, facts, weights, strict=True):
+        if layer.model.levels and not np.isin(weight, levels_lsb(layer, fact["frac_bits"])).all():
+            raise NeurochipError(
+                f"{where}: [network] weights = '{path}': layer '{layer.name}' has weights beside its levels = {layer.model.levels}; "
+                "give a run with the same levels, or leave levels out"
+            )
     return [_for_tiles(where, path, mapping, i, *pair) for i, pair in enumerate(weights)]
 
 

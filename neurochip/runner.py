@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +28,7 @@ from neurochip.samples import load_samples
 from neurochip.simulator import Evaluation, Simulator, joined
 from neurochip.start import put_start_on_chip
 from neurochip.tables import unit_names
+from neurochip.unsupervised import Readout, Shown
 
 TWIN_CHUNK = 2000  # samples of the float twin between looks at the stop flag
 
@@ -53,6 +55,10 @@ class Runner:
         self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
         if self.epochs < experiment.run.epochs:
             self.say(f"rule '{experiment.rule.name}' does not learn: no training, one evaluation")
+        self.readout: Readout | None = None
+        if experiment.readout:
+            train, test = Shown(self.train_stimulus, self.data.y_train), Shown(self.test_stimulus, self.data.y_test)
+            self.readout = Readout(setup, self.simulator, train, test, threads)
         for text in summary.untied(self.simulator.mapping) if self.epochs else ():
             self.say(text)
         self.recorder = Recorder(self.simulator, self.train_stimulus, self.data.y_train, self.epochs)
@@ -111,20 +117,55 @@ class Runner:
         )
 
     def _train(self, progress: Progress, epoch: int, n: int) -> None:
+        fits = self.readout.stops(epoch) if self.readout else []
+        if self.position.sample == 0 and 0 in fits and not self.record.readout_curve:
+            self._try_readout(progress, 0)
         begun = saved = time.monotonic()
         progress.start(f"epoch {epoch + 1}/{self.epochs}", n, self.position.sample)
         self.recorder.at(epoch, self.position.sample)
-        stops = self.recorder.stops(epoch)
+        stops = [*self.recorder.stops(epoch), *fits]
         for reached, right in self.simulator.train(self.train_stimulus, self.data.y_train, epoch, self.position.sample, stops):
             self.position = Position(epoch, reached, self.position.correct + right)
             self.recorder.at(epoch, reached)
-            progress.at(reached, self.position.correct / reached)
+            if reached in fits:
+                paused = time.monotonic()
+                self._try_readout(progress, epoch * n + reached)
+                begun += time.monotonic() - paused
+                progress.start(f"epoch {epoch + 1}/{self.epochs}", n, reached)
+            progress.at(reached, None if self.readout else self.position.correct / reached)
             now = time.monotonic()
             if self.stop.is_set() or now - saved > self.setup.experiment.run.checkpoint_s:
                 self.record.train_wall_s, begun, saved = self.record.train_wall_s + now - begun, now, now
                 self._save()
                 self._check_stop()
         self.record.train_wall_s += time.monotonic() - begun
+
+    def _try_readout(self, progress: Progress, presented: int) -> None:
+        """Fit the read-out after so many training samples, and keep its accuracy on the test set."""
+        assert self.readout is not None
+        begun = time.monotonic()
+        self._fit_readout(progress, f"{presented:,} samples: counts")
+        accuracy = self.readout.test_accuracy(self._shown(progress, f"{presented:,} samples: test", len(self.data.y_test)))
+        self.record.readout_curve.append([presented, accuracy])
+        self.record.test_wall_s += time.monotonic() - begun
+        progress.note(f"{presented:,} training samples: read-out {100 * accuracy:.2f} % on the test set")
+
+    def _fit_readout(self, progress: Progress, title: str) -> None:
+        if self.readout:
+            self.readout.fit(self._shown(progress, title, len(self.readout.train.labels)))
+
+    @staticmethod
+    def _shown(progress: Progress, title: str, n: int) -> Callable[[int], None]:
+        """A bar of n samples, which the result moves on by so many."""
+        done = 0
+        progress.start(title, n, 0)
+
+        def on_chunk(n: int) -> None:
+            nonlocal done
+            done += n
+            progress.at(done, None)
+
+        return on_chunk
 
     def _train_twin(self, reference: Reference, epoch: int) -> float:
         """One epoch of the twin; cut short, and of no use, when the run is to stop: resumed, it starts from twin_start."""
@@ -140,9 +181,11 @@ class Runner:
         """Put a finished epoch into the record."""
         record = self.record
         record.train.append(self.simulator.take_counts(n))
-        record.train_accuracy.append(self.position.correct / n)
+        record.train_accuracy.append(self.readout.train_accuracy if self.readout else self.position.correct / n)
         record.test.append(evaluation.cost)
         record.test_accuracy.append(self._accuracy(evaluation))
+        if self.readout:
+            record.readout_curve.append([(self.position.epoch + 1) * n, record.test_accuracy[-1]])
         mapping = self.simulator.mapping
         bits = [mapping.cores[mapping.cores_of(i)[0]].weight_bits for i in range(len(mapping.layers))]
         record.weights_at_rail.append([results.at_rail(weight, n) for (weight, _), n in zip(self._weights(), bits, strict=True)])
@@ -155,6 +198,7 @@ class Runner:
     def _evaluate(self, progress: Progress, title: str) -> Evaluation:
         """Evaluate the test set; stopped and resumed it goes on after the last part that was kept."""
         labels, identity = self.data.y_test, f"{self.identity}/{self.position.epoch}"
+        self._fit_readout(progress, title.replace("test", "counts for the read-out"))
         begun = saved = time.monotonic()
         before = partial.load(self.folder, identity)
         parts, done = ([before], len(before.votes)) if before else ([], 0)
@@ -192,6 +236,8 @@ class Runner:
         if not self.record.test:
             self.record.test.append(evaluation.cost)
             self.record.test_accuracy.append(self._accuracy(evaluation))
+            if self.readout:
+                self.record.readout_curve.append([0, self.record.test_accuracy[-1]])
         simulator, experiment = self.simulator, self.setup.experiment
         final = results.Final(
             weights=self._weights(),
@@ -206,6 +252,7 @@ class Runner:
             unit_spikes=evaluation.unit_spikes,
             thresholds=self.start.thresholds,
             training=self.start.training,
+            readout=self.readout.facts(self.record.readout_curve) if self.readout else None,
         )
         parts = (self.setup, self.data, simulator.mapping, self.record, final)
         written = summary.write(self.folder, *parts)

@@ -80,6 +80,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
         "depth": max(depths(mapping.layers)) + 1,
         "ann_twin": twin_facts(mapping, [layer["test"]["sops"] / layer["test"]["samples"] for layer in layers]),
         "training": final.training,
+        "readout": final.readout,
         "network": {name: _network(setup, mapping, cost) for name, cost in costs.items()} if chip.mesh else None,
         "probe": _probe_facts(experiment.reference.probe_weights, mapping, final.probe),
         "simulation": final.simulation,

@@ -55,7 +55,7 @@ def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
     at, row, axon = at[order], row[order], axon[order]
     first = np.searchsorted(at, np.arange(places + 1)).astype(np.int32)
     if chip.core.transposable:
-        per_word = chip.core.word_bits // place.weight_bits
+        per_word = chip.core.word_bits // place.field_bits
         words = np.unique(at * layer.rows + row // per_word) // layer.rows
         reads = np.bincount(words, minlength=places).astype(np.int32)
     else:

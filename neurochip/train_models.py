@@ -80,6 +80,6 @@ class ReadoutModel(BaseModel):
 
     train_samples: int | None = Field(default=None, gt=0, description="first training samples whose counts it is fitted to; default: all")
     l2: float = Field(default=1e-3, ge=0.0, description="penalty on its weights, of standardised counts")
-    at_samples: list[Annotated[int, Field(gt=0)]] = Field(
-        default=[], description="also fit and test it after so many training samples of the rule, counted over epochs"
+    at_samples: list[Annotated[int, Field(ge=0)]] = Field(
+        default=[], description="also fit and test it after so many training samples of the rule, counted over epochs; 0: before any"
     )

@@ -98,6 +98,8 @@ def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: source = '{model.source}': the RTL's cores take spikes from the core before them; leave source out")
         if model.learn_epochs is not None and model.learn_epochs[0] > 1:
             raise NotInRtl(f"{where}: learn_epochs = {model.learn_epochs}: the RTL's cores learn from the first sample on; leave it out")
+        if model.levels:
+            raise NotInRtl(f"{where}: levels = {model.levels}: memories of one bit a weight are not in the RTL; leave it out")
         if model.skip:
             raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
         if model.neuron.model == "accumulate":
