@@ -295,8 +295,8 @@ def _check_widths(chip: Chip, where: str, layer: Layer) -> None:
         limit = 1 << (weight_bits - 1)
         if not -limit <= low < high < limit:
             raise NeurochipError(
-                f"{where}: levels = {layer.model.levels} are {low} and {high} in units of 2**-{frac_bits}; the first must be below the second "
-                f"and both from {-limit} to {limit - 1}, as weight_bits = {weight_bits} say; change levels, frac_bits or weight_bits"
+                f"{where}: levels = {layer.model.levels} are {low} and {high} in units of 2**-{frac_bits}; the first must be below the "
+                f"second and both from {-limit} to {limit - 1}, as weight_bits = {weight_bits} say; change levels, frac_bits or weight_bits"
             )
     if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
         raise NeurochipError(
@@ -335,7 +335,8 @@ def _check_learning(setup: Setup, layers: list[Layer]) -> None:
             raise NeurochipError(f"{where}: levels: missing; rule '{rule}' switches weights between two levels (for example [-1.0, 1.0])")
         if not loaded.is_binary and learns(model) and model.levels:
             raise NeurochipError(
-                f"{where}: levels = {model.levels}: rule '{rule}' would put weights between them; leave it out, or use a rule of binary weights"
+                f"{where}: levels = {model.levels}: rule '{rule}' would put weights between them; leave it out, or use a rule of binary "
+                "weights"
             )
 
 

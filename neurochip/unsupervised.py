@@ -82,8 +82,8 @@ class Readout:
         state_bits = self.setup.experiment.network.layers[-1].neuron.state_bits
         if largest >= 1 << (state_bits - 1):
             raise NeurochipError(
-                f"{self.setup.where}: [readout]: potentials of the output can reach {largest:,} LSB, its neuron.state_bits = {state_bits} hold "
-                f"{(1 << (state_bits - 1)) - 1:,}; raise it to {largest.bit_length() + 1}, or lower weight_bits"
+                f"{self.setup.where}: [readout]: potentials of the output can reach {largest:,} LSB, its neuron.state_bits = {state_bits} "
+                f"hold {(1 << (state_bits - 1)) - 1:,}; raise it to {largest.bit_length() + 1}, or lower weight_bits"
             )
 
 
@@ -100,10 +100,10 @@ def _check(setup: Setup, simulator: Simulator, wanted: int, samples: int) -> Non
         raise NeurochipError(
             f"{where}: [run] read_from_tick = {experiment.read_from_tick}: an accumulating output adds from the first tick on; set it to 0"
         )
-    if simulator.rule.learns_from != "errors" and experiment.data.us_per_tick is not None and experiment.run.ticks != experiment.test_ticks:
+    if experiment.data.us_per_tick is not None and experiment.run.ticks != experiment.test_ticks:
         raise NeurochipError(
-            f"{where}: [run] test_ticks = {experiment.test_ticks}, ticks = {experiment.run.ticks}: training recordings are counted over ticks; "
-            f"make them equal"
+            f"{where}: [run] test_ticks = {experiment.test_ticks}, ticks = {experiment.run.ticks}: training recordings are counted over "
+            f"ticks; make them equal"
         )
     if simulator.rule.learns_from == "errors":
         raise NeurochipError(f"{where}: rule '{experiment.rule.name}' trains the output itself; leave [readout] out, or use another rule")

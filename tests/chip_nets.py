@@ -150,6 +150,7 @@ barrier = {self.overhead - (0 if self.mesh else self.overhead // 2)}
             numbers = self.sources_of(i)
             description = {"kind": layer["kind"], "pool": layer.get("pool", 1), "neuron": layer.get("neuron", {})}
             description["weight_bits"], description["frac_bits"] = self.bits(i)
+            description["field_bits"] = 1 if "levels" in layer else description["weight_bits"]
             description["error_gain"] = layer.get("error_gain")
             shapes[i], sources = shape_after(shapes[numbers[0]], layer), [{"layer": number} for number in numbers]
             assert shapes[i] is not None

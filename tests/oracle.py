@@ -91,7 +91,7 @@ class Core:
 
     def word_of(self, field):
         """Which word of its row (or, by column, of its column) a field is in; a field never straddles two words."""
-        return field // (self.chip["word_bits"] // self.layer["weight_bits"])
+        return field // (self.chip["word_bits"] // self.layer.get("field_bits", self.layer["weight_bits"]))
 
     def encode(self, pixels):
         words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)

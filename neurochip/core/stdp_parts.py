@@ -1,7 +1,7 @@
-"""What the STDP rules share: the trace's width and decay, the mean trace of a field, and the conscience that keeps one kernel from winning all.
+"""What the STDP rules share: traces, the mean trace of a field, and the conscience that keeps one kernel from winning all.
 
-A conscience (homeostasis): the bias of a unit that fired falls by `homeostasis` times the other channels, that of every other channel rises by
-`homeostasis`, up to 0. So a channel that fires more than its share needs more drive, and a bias below 0 fades when the channel is not
+A conscience (homeostasis): the bias of a unit that fired falls by `homeostasis` times the number of other channels; that of every other
+channel rises by `homeostasis`, up to 0. So a channel that fires more than its share needs more drive, and the handicap fades when it is not
 heard. Our own choice: the published rules have an adaptive threshold that rises with a spike and decays.
 """
 
@@ -64,10 +64,8 @@ def conscience(synapses, neurons, step, lowest):
         winner = neurons[k]
         for j in range(channels):
             before = int(bias[j])
-            if j == winner:
-                after = min(before, max(before - step * (channels - 1), lowest))
-            else:
-                after = max(before, min(before + step, 0))
+            fallen, risen = max(before - step * (channels - 1), lowest), min(before + step, 0)
+            after = min(before, fallen) if j == winner else max(before, risen)
             bias[j] = after
             changed += after != before
     synapses.counts[LEARN + Event.BIAS_UPDATE] += changed
