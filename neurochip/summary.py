@@ -45,6 +45,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
     for i, (weight, _) in enumerate(final.weights):
         facts, of_layer = layer_facts(mapping, i), mapping.cores_of(i)
         facts["weights_at_rail"] = at_rail(weight, facts["weight_bits"])
+        facts["weights_changed"] = int((weight != final.initial[i][0]).sum())
         facts |= activities[i].facts()
         layers.append(facts | {name: add_sets([of_cores[c] for c in of_layer]) for name, of_cores in cores.items()})
     by_tick = accuracy_by_tick(final.evaluation.answers, final.labels)

@@ -131,6 +131,11 @@ def quantise(net: TrainedNet, mapping: Mapping, where: str) -> list[Quantised]:
     result = []
     for layer, trained in zip(mapping.layers, net.layers, strict=True):
         place = mapping.cores[mapping.cores_of(layer.index)[0]]
+        if layer.model.levels:
+            raise NeurochipError(
+                f"{where}: [network.layers[{layer.index}]] layer '{layer.name}': levels = {layer.model.levels}: weights from outside take "
+                "more values than two; leave levels out"
+            )
         result.append(_quantise_pool(layer, place, trained) if trained.weight is None else _quantise(layer, place, trained))
         _check_potential(layer, result[-1], where)
     return result

@@ -4,6 +4,7 @@ from typing import Any
 
 from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, shown_sets, ticks_per_sample
 from neurochip.report.inference import inference_facts
+from neurochip.report.learned import learned_facts
 from neurochip.report.load import Run
 from neurochip.report.network import has_parts, network_facts, network_rows
 
@@ -25,6 +26,7 @@ def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
     how = f"after {epochs} epochs (training, read while learning: {last})"
     if not epochs:
         how = f"with the weights {'trained off the chip' if summary.get('training') else 'it started with'}; no training on the chip"
+    how = learned_facts(summary) or how
     operating = [f"{value:g} {unit}" for value, unit in ((table["node_nm"], "nm"), (table["vdd_v"], "V")) if value is not None]
     note = f"; {dataset['note']}" if dataset["note"] else ""
     facts = [

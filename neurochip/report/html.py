@@ -31,6 +31,9 @@ from neurochip.report.tick_plots import draw_comparison
 TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {
     "accuracy": "Is the chip's test accuracy still rising at the last epoch, and how far below the reference (if one was trained)?",
+    "images": "The point of learning without labels: how few samples do. The labels are the read-out's alone; the first point, if it is at "
+    "0, is that of random kernels.",
+    "kernels": "Kernels that look like strokes and edges learned; alike ones compete too little, those that stayed as drawn never fire.",
     "ticks": "Where the line is flat, fewer ticks would do: an image could stop there, at a share of the latency and energy.",
     "comparison": "Left: further left is faster. Right: further left is cheaper. The dot is the end of a run's ticks; what is far below "
     "the final accuracies is cut off.",

@@ -8,6 +8,7 @@ from typing import Any
 
 from neurochip.latency import POINTS
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
+from neurochip.report.learned import learned_grids
 
 
 def ticks_of_test(summary: dict[str, Any]) -> int:
@@ -23,7 +24,7 @@ def by_tick(summary: dict[str, Any]) -> list[float | None]:
 
 def inference_grids(summary: dict[str, Any]) -> list[Grid]:
     """Return spikes and operations per image of each layer, accuracy against ticks, and the loss by quantising."""
-    return [_activity(summary), *_ticks(summary), *_quantised(summary)]
+    return [_activity(summary), *_ticks(summary), *_quantised(summary), *learned_grids(summary)]
 
 
 def _activity(summary: dict[str, Any]) -> Grid:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from neurochip.report.grids import SETS, decimals, per, shown_sets
+from neurochip.report.learned import draw_images, draw_kernels
 from neurochip.report.load import Run
 from neurochip.report.network_plots import draw_latency, draw_links
 from neurochip.report.style import DPI, LEGEND_BELOW, layer_colour, named, new_figure, styled, writing
@@ -27,7 +28,16 @@ def make_plots(run: Run) -> list[Path]:
 
     `links.png` and `latency.png` need a mesh, `gradient.png` a probe.
     """
-    plots = {"accuracy": _accuracy, "ticks": draw_ticks, "spikes": _spikes, "energy": _energy, "links": draw_links, "latency": draw_latency}
+    plots = {
+        "accuracy": _accuracy,
+        "images": draw_images,
+        "ticks": draw_ticks,
+        "kernels": draw_kernels,
+        "spikes": _spikes,
+        "energy": _energy,
+        "links": draw_links,
+        "latency": draw_latency,
+    }
     plots |= {"raster": _raster, "weights": _weights, "gradient": _gradient}
     paths = []
     with styled():
