@@ -15,6 +15,8 @@ from neurochip.build import memory_of
 from neurochip.cli import main
 from neurochip.errors import NeurochipError
 from neurochip.experiment import load_setup
+from neurochip.report.learned import learned_grids
+from neurochip.report.load import load_run
 from neurochip.runner import Interrupted, Runner
 
 TEXT = """
@@ -192,3 +194,25 @@ def test_refused_on_the_command_line(tmp_path):
     """One line, exit code 2, no traceback."""
     told = CliRunner().invoke(main, ["run", str(experiment(tmp_path)), "--out", str(tmp_path / "run"), "--set", "run.read_from_tick=2"])
     assert told.exit_code == 2 and "[readout]" in told.output and "Traceback" not in told.output
+
+
+def test_the_report_shows_kernels_switches_and_the_curve(tmp_path):
+    """Pictures, tables and headline of a run of binary kernels; and no warning of rails that are its levels."""
+    text = experiment(tmp_path, "stochastic_stdp").read_text(encoding="utf-8")
+    (tmp_path / "tiny.toml").write_text(text.replace("weight_bits = 10", "weight_bits = 10, levels = [-1.0, 1.0]"), encoding="utf-8")
+    told = CliRunner().invoke(main, ["run", str(tmp_path / "tiny.toml"), "--out", str(tmp_path / "run")], terminal_width=200)
+    assert told.exit_code == 0, told.output
+    run = load_run(tmp_path / "run")
+    layer = run.summary["layers"][0]
+    assert not [line for line in run.summary["warnings"] if "conv1" in line and "rail" in line]
+    assert set(np.unique(run.array("layers/0/weight")).tolist()) == {-128, 128}
+    switched = int((run.array("layers/0/weight") != run.array("layers/0/weight_initial")).sum())
+    assert layer["weights_changed"] == switched > 0 and layer["field_bits"] == 1
+    curve, changes = learned_grids(run.summary)
+    assert curve.rows == ["0", "10", "40"] and changes.rows == ["conv1"]
+    cells = {column.heading.replace("\n", " "): column.cells[0] for column in changes.columns}
+    assert cells["weights"] == cells["kernel memory [bits]"] == "36" and cells["less than 32 bits, times"] == "32.0"
+    assert cells["changes"] == f"{layer['train']['phases']['learn']['weight_update']:,}" and layer["train"]["rng_draws"] > 0
+    assert {"images", "kernels"} <= {path.stem for path in run.folder.glob("*.png")}
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    assert "by a linear read-out of spike counts, fitted to 30 labelled samples" in page and "weights that changed" in page
