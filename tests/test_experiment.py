@@ -43,7 +43,12 @@ def test_schema_knows_every_table_and_refuses_unknown_keys(tmp_path, schema):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("epochs = 2", "epochs = -1"), ("ticks = 8", "ticks = 8.5"), ('"spike_backprop"', '"stdp"'), ("learn_rate = 2e-3", "learn_rate = 9")],
+    [
+        ("epochs = 2", "epochs = -1"),
+        ("ticks = 8", "ticks = 8.5"),
+        ('"spike_backprop"', '"backprop"'),
+        ("learn_rate = 2e-3", "learn_rate = 9"),
+    ],
 )
 def test_schema_refuses_what_the_loader_refuses(old, new, tmp_path, schema):
     path = write_experiment(tmp_path)
