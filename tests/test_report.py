@@ -540,13 +540,13 @@ def test_inference_grids_are_the_summary_per_image(runs):
     columns = {column.heading: column for column in activity.columns}
     for i, layer in enumerate(summary["layers"]):
         part = layer["test"]
-        assert number(columns["spikes\n[1/image]"].cells[i]) == pytest.approx(part["spikes_out"] / part["samples"], abs=0.05)
+        assert number(columns["spikes in\n16 ticks\n[1/image]"].cells[i]) == pytest.approx(part["spikes_out"] / part["samples"], abs=0.05)
         rate = 100 * part["spikes_out"] / part["ticks"] / layer["neurons"]
         assert number(columns["spikes per\nneuron and\ntick [%]"].cells[i]) == pytest.approx(rate, abs=0.005)
         assert number(columns["SOPs\n[1/image]"].cells[i]) == pytest.approx(part["sops"] / part["samples"], abs=0.5)
         assert (
             columns["ANN twin\nMACs\n[1/image]"].cells[i] == f"{layer['n_weights']:,}"
-            and columns["float net\n[1/image]"].cells[i] == "100.5"
+            and columns["float net,\n13 ticks\n[1/image]"].cells[i] == "100.5"
         )
     assert rows_of(ticks)["all of the ticks"][:2] == ["16", "96.03 %"] and len(ticks.rows) == 5
     assert rows_of(quantised) == {layer["name"]: ["8", "101.25", "102", "0.040", "0.289", "1.23"] for layer in summary["layers"]}

@@ -40,10 +40,11 @@ def _activity(summary: dict[str, Any]) -> Grid:
     rates = [100 * per(part["spikes_out"], part["ticks"] * layer["neurons"]) for part, layer in zip(sets, layers, strict=True)]
     columns = [
         Column("neurons", [count(layer["neurons"]) for layer in layers], count(sum(layer["neurons"] for layer in layers))),
-        each("spikes\n[1/image]", spikes, 1),
+        each(f"spikes in\n{ticks_of_test(summary)} ticks\n[1/image]", spikes, 1),
     ]
     if float_spikes:
-        columns.append(each("float net\n[1/image]", [float_spikes.get(layer["name"]) for layer in layers], 1))
+        ticks = (summary.get("training") or {}).get("ticks")
+        columns.append(each(f"float net,\n{ticks} ticks\n[1/image]", [float_spikes.get(layer["name"]) for layer in layers], 1))
     columns += [
         each("spikes per\nneuron and\ntick [%]", rates, 2, has_total=False),
         each("SOPs\n[1/image]", [per(part["sops"], part["samples"]) for part in sets], 0),

@@ -92,7 +92,7 @@ def _spikes(run: Run):
         arrived = _input_rate(run.summary, which)
         rates = [arrived, *(per(layer[which]["spikes_out"], layer[which]["ticks"]) for layer in layers)]
         texts = [f"{decimals(1)(rate)} ({decimals(1)(100 * rate / size)} %)" for rate, size in zip(rates, sizes, strict=True)]
-        _bars(forward, rates, texts, place, PHASE_COLOURS["forward"], SETS[which].lower())
+        _bars(forward, rates, texts, place, PHASE_COLOURS["forward"], SETS[which].lower(), alone=len(sets) == 1)
     for axes in errors:
         for place, (key, label) in enumerate((("errors_out", "sent to the layer before"), ("errors_gated", "dropped at closed gates"))):
             rates = [per(layer["train"][key], layer["train"]["ticks"]) for layer in layers]
@@ -112,10 +112,10 @@ def _input_rate(summary: dict[str, Any], which: str) -> float:
     return per(sum(core[which]["spikes_in"] for core in cores), cores[0][which]["ticks"] * seen)
 
 
-def _bars(axes, values: list[float], texts: list[str], place: int, colour: str, label: str) -> None:
-    """Draw bar `place` (0 solid, 1 hatched) of each row's pair, with its text behind it."""
+def _bars(axes, values: list[float], texts: list[str], place: int, colour: str, label: str, alone: bool = False) -> None:
+    """Draw bar `place` (0 solid, 1 hatched) of each row's pair (or `alone`), with its text behind it."""
     style = {"color": colour} if place == 0 else {"facecolor": "white", "edgecolor": colour, "hatch": "////"}
-    bars = axes.barh(np.arange(len(values)) + 0.2 * (2 * place - 1), np.nan_to_num(values), 0.36, label=label, **style)
+    bars = axes.barh(np.arange(len(values)) + (0 if alone else 0.2 * (2 * place - 1)), np.nan_to_num(values), 0.36, label=label, **style)
     axes.bar_label(bars, texts, padding=4, fontsize=9)
 
 
