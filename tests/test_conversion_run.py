@@ -228,3 +228,31 @@ def test_images_as_tensors(tmp_path):
     cut = augmented(x, torch.Generator().manual_seed(1))
     assert cut.shape == x.shape and not torch.equal(cut, x)
     assert set(cut.unique().tolist()) <= {0.0, *x.unique().tolist()}
+
+
+def test_convert_then_train_further(tmp_path):
+    """By the command: the ANN, its conversion, two epochs of spike-based backprop at few ticks; it still answers."""
+    converter(tmp_path, more="[train.spike_bp]\nepochs = 2\nbatch = 10\nlearn_rate = 0.002\n")
+    settings = ("--set", "train.ticks=8", "--set", "train.encoder_seeds=1", "--set", "train.conversion.epochs=3")
+    result = neurochip("train", tmp_path / "tiny.toml", *settings, "--out", tmp_path / "tuned")
+    assert result.exit_code == 0 and "trained further from here" in result.output, result.output
+    log = json.loads((tmp_path / "tuned/train.json").read_text())
+    graph = Graph(converter(tmp_path)[0].layers)
+    thresholds, summary = read_trained(tmp_path / "tuned/trained.h5", graph)
+    assert thresholds["conv1"] == thresholds["hidden"] == 1.0
+    assert summary["ann_accuracy"] == log["converted"]["ann_accuracy"] > 0.8
+    before, after = log["converted"]["converted_accuracy_by_tick"][-1], summary["accuracy_by_tick"][-1]
+    assert before > 0.5 and after > 0.9, (before, after)
+
+
+def test_conversion_by_the_command(tmp_path):
+    """`train` with [train.conversion] alone; `evaluate` on what it leaves."""
+    converter(tmp_path)
+    settings = ("--set", "train.encoder_seeds=1", "--set", "train.conversion.epochs=3")
+    result = neurochip("train", tmp_path / "tiny.toml", *settings, "--out", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0 and result.output == "" and (tmp_path / "out/conversion.json").exists()
+    _, summary = read_trained(tmp_path / "out/trained.h5", Graph(converter(tmp_path)[0].layers))
+    result = neurochip("evaluate", tmp_path / "tiny.toml", *settings, "--resume", tmp_path / "out", "--quiet")
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert abs(found["accuracy_by_tick"][-1] - summary["accuracy_by_tick"][-1]) < 0.06  # other spikes, the same net

@@ -116,8 +116,9 @@ class Converter:
         graph = copy.deepcopy(conversion.graph)
         thresholds = normalise(graph, conversion.balance.thresholds)
         chosen = self._balancing_images()[:TUNED]
-        spikes = encoded(self.training.pixels[chosen], self.train.ticks, self.signed, self.seed, "scale")
-        readout = Spiking(graph, thresholds).run(spikes).readout[-1] / self.train.ticks
+        ticks = self.model.balance_ticks  # after a few ticks hardly anything has come through
+        spikes = encoded(self.training.pixels[chosen], ticks, self.signed, self.seed, "scale")
+        readout = Spiking(graph, thresholds).run(spikes).readout[-1] / ticks
         gathered = float(readout.gather(1, self.training.labels[chosen][:, None]).mean())
         if gathered > 0:
             with torch.no_grad():

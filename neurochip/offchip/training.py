@@ -81,8 +81,9 @@ def _spike_bp(
     assert model is not None
     seed, identity = setup.experiment.seed, identity_of(setup, samples)
     parts = parts_of(setup, samples, device)
+    converted: dict[str, Any] = {"ann_accuracy": None}
     if train.conversion is not None:
-        net = _converted(setup, samples, folder, identity, device, progress)
+        net, converted = _converted(setup, samples, folder, identity, device, progress)
     else:
         net = net_of(setup, samples, device)
         net.graph.initialise(seed, model.init_gain)
@@ -105,6 +106,7 @@ def _spike_bp(
         "selected_by": trainer.selected_by,
         "evaluation": result.facts(layers),
         "warnings": warnings_of(layers),
+        "converted": converted,
         "training_wall_s": wall_s,
         "wall_s": time.monotonic() - started,
         "device": device_text(device),
@@ -112,7 +114,7 @@ def _spike_bp(
     summary = result.summary(layers) | {
         "selected_by": trainer.selected_by,
         "validation_accuracy": trainer.best["accuracy"],
-        "ann_accuracy": None,
+        "ann_accuracy": converted["ann_accuracy"],
         "epochs": len(trainer.epochs),
         "wall_s": wall_s,
         "device": device_text(device),
@@ -126,14 +128,24 @@ def _spike_bp(
     progress.note(f"{folder / TRAINED}: epoch {trainer.best['epoch']} of {len(trainer.epochs)}, chosen by {trainer.selected_by}")
 
 
-def _converted(setup: Setup, samples: Samples, folder: Path, identity: str, device: str, progress: Progress) -> SpikingNet:
-    """The converted net with its balanced thresholds, to be trained further."""
+def _converted(
+    setup: Setup, samples: Samples, folder: Path, identity: str, device: str, progress: Progress
+) -> tuple[SpikingNet, dict[str, Any]]:
+    """The converted net, to be trained further, and for the record how well its ANN and it do on the test set before that."""
     from neurochip.offchip.conversion import Converter
 
     train = setup.experiment.train
     assert train is not None and train.spike_bp is not None
-    conversion = Converter(setup, samples, folder, identity, device, progress).convert()
-    return SpikingNet(conversion.graph, conversion.thresholds, train.spike_bp.leak_correction)
+    converter = Converter(setup, samples, folder, identity, device, progress)
+    conversion = converter.convert()
+    found = converter.evaluate(conversion)[0]
+    facts = {"ann_accuracy": found.ann_accuracy, "converted_accuracy_by_tick": found.accuracy_by_tick.tolist()}
+    progress.note(
+        f"ANN: test {100 * found.ann_accuracy:.2f} %; converted, after {train.ticks} ticks: {100 * found.accuracy_by_tick[-1]:.2f} %; "
+        "trained further from here"
+    )
+    graph, thresholds = converter.for_training(conversion)
+    return SpikingNet(graph, thresholds, train.spike_bp.leak_correction), facts
 
 
 def tested(net: SpikingNet, parts: Parts, train: TrainModel, progress: Progress) -> Evaluation:
