@@ -22,6 +22,8 @@ def draw_ticks(run: Run):
 
     None of a run that did not keep it.
     """
+    from matplotlib.ticker import MaxNLocator
+
     summary = run.summary
     if not summary["accuracy"].get("by_tick"):
         return None
@@ -36,6 +38,8 @@ def draw_ticks(run: Run):
         if us > 0:
             above = axes.secondary_xaxis("top", functions=(lambda x: x * us, lambda x: x / us))
             above.set_xlabel("latency [us], in proportion to the ticks")
+            above.xaxis.set_major_locator(MaxNLocator(5))
+            above.xaxis.set_major_formatter("{x:,g}")
     _limits(panels[0], [values, floats], 0.0)
     _limits(panels[1], [values, floats], float(values[-1]) - NEAR)
     panels[0].set_ylabel("test accuracy [%]")
