@@ -76,6 +76,7 @@ def draw_images(run: Run):
     axes.plot(samples, values, color=CHIP, marker="o", lw=2, label=text)
     if samples[0] == 0:
         axes.axhline(values[0], color="#777777", ls=":", lw=1.4, label=f"kernels as they were drawn: {values[0]:.2f} %")
+    axes.set_xlim(-0.03 * samples[-1] if samples[0] else -0.2 * samples[1], 1.3 * samples[-1])
     axes.set_xscale("symlog", linthresh=max(1, samples[1] if samples[0] == 0 else samples[0]))
     axes.set_xticks(samples, [count(n) for n in samples])
     axes.minorticks_off()
