@@ -44,6 +44,8 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     try:
         Runner(setup, folder, threads or default_threads(), console, quiet, started, jit_s).go()
     except (Interrupted, KeyboardInterrupt):  # the second: in a training off the chip, or a second signal
+        if not folder.exists():
+            raise KeyboardInterrupt from None  # nothing to go on with
         again = ["neurochip", "run", file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]
         again += ["--seed", str(seed)] if seed is not None else []
         raise KeyboardInterrupt(f"interrupted; go on with: {shlex.join([*again, '--resume'])}") from None

@@ -35,6 +35,10 @@ def experiment_schema() -> dict[str, Any]:
         table["properties"][key] = what
     for owner in (rule, table):
         owner["additionalProperties"] = False
+    network = definitions["NetworkModel"]
+    network["required"].remove("layers")
+    network["properties"]["preset"]["examples"] = list(shipped("networks"))
+    network["oneOf"] = [{"required": ["layers"]}, {"required": ["preset"]}]
     for name in ("CoreModel", "RngModel", "CyclesPerTick", "MeshModel"):
         definitions[name].pop("required", None)  # an override gives single keys
     definitions["EnergyModel"]["properties"]["table"]["examples"] = [name for name, _ in available_tables()]

@@ -102,8 +102,8 @@ def test_only_the_program_imports_the_command_line():
 
 
 def reals_in(node: ast.AST, is_host: bool = False) -> list[str]:
-    """Floats and true divisions outside a rule's `quantise` and its Settings, as line: what."""
-    is_host |= isinstance(node, ast.FunctionDef) and node.name == "quantise"
+    """Floats and true divisions outside a rule's `quantise`..., its `traces` and its Settings, as line: what."""
+    is_host |= isinstance(node, ast.FunctionDef) and (node.name.startswith("quantise") or node.name == "traces")
     is_host |= isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting"
     found = []
     if not is_host:
@@ -157,7 +157,8 @@ def rule_cases(name: str) -> list[Case]:
     """Tiny chips, from every corner of the weights, with every setting of the rule at its highest and at its default."""
     settings = rules.load(name).settings
     result = []
-    for corners in ("none", "low", "high", "mixed"):
+    is_binary = rules.load(name).is_binary
+    for corners in ("none",) if is_binary else ("none", "low", "high", "mixed"):
         for edge in ("default", "high"):
             values = {key: getattr(setting, edge) for key, setting in settings.items()}
             known = {"learn_rate": values.pop("learn_rate"), "decay": values.pop("learn_rate_decay")} if name == "spike_backprop" else {}
@@ -166,7 +167,8 @@ def rule_cases(name: str) -> list[Case]:
                 result.append(
                     Case(
                         bits=((bits, bits - 1), (bits, max(bits - 4, 0))), corners=corners, biases=(0.5, 0.0), rule=name,
-                        rule_settings=lines, warmup=0, ticks=8, images=("white", "random"), **known,
+                        rule_settings=lines, warmup=0, ticks=8, images=("white", "random"), levels=(-1.0, 0.0) if is_binary else None,
+                        **known,
                     )
                 )  # fmt: skip
     return result
@@ -234,13 +236,16 @@ def test_every_table_prices_every_chip(name, table):
         assert priced.pj[Event.WORD_READ] + priced.pj[Event.ACCUMULATE] > 0  # a table may hold a synaptic operation in either
 
 
-SHAPES = {"emnist_letters": ((28, 28), 26), "nmnist": ((2, 34, 34), 10)}  # inputs and classes, where not MNIST's
+SHAPES = {  # inputs and classes, where not MNIST's
+    **{"emnist_letters": ((28, 28), 26), "nmnist": ((2, 34, 34), 10), "cifar10": ((3, 32, 32), 10), "svhn": ((3, 32, 32), 10)}
+}
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_loads_and_fits_its_chip(name):
     setup = load_setup(name)
-    mapping = place(setup, *SHAPES.get(setup.experiment.data.name, ((28, 28), 10)))
+    shape, n_classes = SHAPES.get(setup.experiment.data.name, ((28, 28), 10))
+    mapping = place(setup, (2 * shape[0], *shape[1:]) if setup.experiment.data.signed else shape, n_classes)
     assert setup.experiment.name == name
     assert len(mapping.cores) <= setup.chip.n_cores
     assert len(setup.sha256()) == 64

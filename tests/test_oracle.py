@@ -65,13 +65,15 @@ class Case:
     overhead: int = 6
     seed: int = 1
     images: tuple[str, ...] = ("random", "sparse")
+    levels: tuple[float, float] | None = None  # of every layer's weights, of a rule that switches between two
     corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
     first_call: int = 1  # samples of the first kernel call; the rest go into a second one
     has_events: bool = False
 
     def toml(self) -> str:
+        levels = f", levels = {list(self.levels)}" if self.levels else ""
         layers = ", ".join(
-            f"{{ neurons = {n}, weight_bits = {w}, frac_bits = {f}, initial_gain = {g}, initial_bias = {b} }}"
+            f"{{ neurons = {n}, weight_bits = {w}, frac_bits = {f}, initial_gain = {g}, initial_bias = {b}{levels} }}"
             for n, (w, f), g, b in zip(self.sizes[1:], self.bits, self.gains, self.biases, strict=True)
         )
         narrow = "".join(f"{name} = {bits}\n" for name, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)

@@ -30,17 +30,17 @@ def traces(settings):
     return PEAK, min(255, math.floor(256 * math.exp(-1.0 / settings["tau_ticks"]) + 0.5))
 
 
-def to_lsb(value, frac_bits):
+def quantise_lsb(value, frac_bits):
     """A real number in units of 2**-frac_bits, rounded half up."""
     return math.floor(value * (1 << frac_bits) + 0.5)
 
 
-def share(value):
+def quantise_share(value):
     """A share 0 .. 1 in units of 2**-SHARE_BITS, rounded half up."""
     return math.floor(value * (1 << SHARE_BITS) + 0.5)
 
 
-def probability(value, rng_bits):
+def quantise_probability(value, rng_bits):
     """A probability in units of 2**-rng_bits, rounded half up."""
     return math.floor(value * (1 << rng_bits) + 0.5)
 

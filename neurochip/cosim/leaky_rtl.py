@@ -159,12 +159,9 @@ class BankRtl:
 
         pauses: how many of 256 cycles pass without an update, and samples are broken off before others; 0: neither.
         """
-        sizes = (
-            len(drive),
-            *self.bank[:3],
-            param[P.MODEL] == Model.LIF,
-            *(param[key] for key in (P.LEAK_SHIFT, P.LEAK_FACTOR, P.THRESHOLD)),
-        )
+        leaks = param[P.MODEL] == Model.LIF
+        factor = param[P.LEAK_FACTOR] if leaks else 0  # the kernel's for no leak is one; the RTL must not look at it
+        sizes = (len(drive), *self.bank[:3], leaks, param[P.LEAK_SHIFT], factor, param[P.THRESHOLD])
         arrays = (array.ctypes.data for array in (drive, first, *told))
         run = _Run(*map(int, (*sizes, param[P.SUBTRACTS], param[P.REFRACTORY], seed, pauses)), *arrays)
         if self._lib.leaky_run(self._rtl, ctypes.byref(run)):

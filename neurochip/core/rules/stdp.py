@@ -19,7 +19,7 @@ from neurochip.core.hooks import rule_hook
 from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.state import P
-from neurochip.core.stdp_parts import PEAK, SETTINGS, conscience, share, stale_level, to_lsb, traces
+from neurochip.core.stdp_parts import PEAK, SETTINGS, conscience, quantise_lsb, quantise_share, stale_level, traces
 
 ETA_BITS = 15
 
@@ -41,6 +41,7 @@ class Param(IntEnum):
 def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
     """Learn from the units of one location that fired. Mutates weight, bias, counts."""
     eta, shift, low, high = rule_param[Param.ETA], rule_param[Param.SHIFT], rule_param[Param.LOW], rule_param[Param.HIGH]
+    low, high = max(low, synapses.param[P.WEIGHT_MIN]), min(high, synapses.param[P.WEIGHT_MAX])
     half, n, unchanged = (1 << shift) >> 1, neurons.shape[0], 0
     level = rule_param[Param.OFFSET] + stale_level(traces, rule_param[Param.MEAN_SHARE])
     weight, stride = borrow(synapses.weight, 0, (synapses.weight.size,)), synapses.param[P.STRIDE]
@@ -59,14 +60,14 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
 
 def quantise(settings, epoch, frac_bits, rng_bits):
     """Rate and bounds in LSB; eta and shift such that a weight in the middle moves by learn_rate when trace - level is the whole peak."""
-    low, high = to_lsb(settings["w_min"], frac_bits), to_lsb(settings["w_max"], frac_bits)
+    low, high = quantise_lsb(settings["w_min"], frac_bits), quantise_lsb(settings["w_max"], frac_bits)
     step = settings["learn_rate"] * settings["rate_decay"] ** epoch * (1 << frac_bits)
     scale = 4.0 * step / (PEAK * max(1, high - low) ** 2)  # of (x - level) * (high - W) * (W - low), in LSB
     shift = min(62, ETA_BITS - 1 - math.floor(math.log2(scale))) if scale > 0 else 1
     eta = min((1 << ETA_BITS) - 1, math.floor(math.ldexp(scale, shift) + 0.5))
     offset = math.floor(settings["offset"] * PEAK + 0.5)
-    bias = to_lsb(settings["homeostasis"], frac_bits), to_lsb(settings["bias_min"], frac_bits)
-    return [eta, shift, low, high, offset, share(settings["mean_share"]), *bias]
+    bias = quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)
+    return [eta, shift, low, high, offset, quantise_share(settings["mean_share"]), *bias]
 
 
 RULE = Rule(

@@ -19,7 +19,17 @@ from neurochip.core.hooks import rule_hook
 from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.state import P
-from neurochip.core.stdp_parts import PEAK, SETTINGS, SHARE_BITS, conscience, probability, share, stale_level, to_lsb, traces
+from neurochip.core.stdp_parts import (
+    PEAK,
+    SETTINGS,
+    SHARE_BITS,
+    conscience,
+    quantise_lsb,
+    quantise_probability,
+    quantise_share,
+    stale_level,
+    traces,
+)
 
 
 class Param(IntEnum):
@@ -60,10 +70,10 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
 def quantise(settings, epoch, frac_bits, rng_bits):
     """Probabilities in units of 2**-rng_bits, trace levels in those of the trace."""
     decay = settings["rate_decay"] ** epoch
-    p_hebb, p_anti = (probability(settings[key] * decay, rng_bits) for key in ("p_hebb", "p_anti"))
+    p_hebb, p_anti = (quantise_probability(settings[key] * decay, rng_bits) for key in ("p_hebb", "p_anti"))
     recent = max(1, int(settings["recent"] * PEAK + 0.5))
-    bias = to_lsb(settings["homeostasis"], frac_bits), to_lsb(settings["bias_min"], frac_bits)
-    return [p_hebb, p_anti, recent, share(settings["mean_share"]), share(settings["balance"]), *bias]
+    bias = quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)
+    return [p_hebb, p_anti, recent, quantise_share(settings["mean_share"]), quantise_share(settings["balance"]), *bias]
 
 
 RULE = Rule(

@@ -21,7 +21,7 @@ from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rng import RngParam
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.state import P
-from neurochip.core.stdp_parts import PEAK, SETTINGS, conscience, probability, to_lsb, traces
+from neurochip.core.stdp_parts import PEAK, SETTINGS, conscience, quantise_lsb, quantise_probability, traces
 
 
 class Param(IntEnum):
@@ -57,8 +57,8 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
 def quantise(settings, epoch, frac_bits, rng_bits):
     """Probabilities in units of 2**-rng_bits, rounded half up."""
     decay = settings["rate_decay"] ** epoch
-    probabilities = [probability(settings[key] * decay, rng_bits) for key in ("p_pot", "p_dep")]
-    return [*probabilities, to_lsb(settings["homeostasis"], frac_bits), to_lsb(settings["bias_min"], frac_bits)]
+    probabilities = [quantise_probability(settings[key] * decay, rng_bits) for key in ("p_pot", "p_dep")]
+    return [*probabilities, quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)]
 
 
 RULE = Rule(
