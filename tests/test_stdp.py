@@ -82,7 +82,8 @@ def learn(change, core: chip_oracle.Core, rows: list[int], traces: list[int], fi
 def soft_bounds(core, value: int, trace: int, traces: list[int]) -> int:
     eta, shift, low, high, offset, mean_share, *_ = core.layer["rule_param"]
     product = eta * (trace - offset - mean_of(traces, mean_share)) * (high - value) * (value - low)
-    return min(max(value + math.floor(Fraction(product, 2**shift) + Fraction(1, 2)), low), high)
+    rail = 2 ** (core.layer["weight_bits"] - 1)
+    return min(max(value + math.floor(Fraction(product, 2**shift) + Fraction(1, 2)), low, -rail), high, rail - 1)
 
 
 def drawn(core) -> int:

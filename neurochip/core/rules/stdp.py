@@ -4,7 +4,7 @@
 
 for every row under the taps of a unit that fired; trace (0 .. 1) fades since the row's last spike. In integers, with x of 0 .. 255:
 
-    W <- clip(W + floor((eta * (x - level) * (high - W) * (W - low) + half) / 2**shift), low, high)
+    W <- clip(W + floor((eta * (x - level) * (high - W) * (W - low) + half) / 2**shift), low, high), and never beyond the weight's rails
 
 rounded half up; no draws. A step below half an LSB is lost, so the rate and the weight's bits decide how close to the bounds it comes.
 The mean of the field (subtractive normalisation, mean_share > 0) and the conscience are our own; docs/learning_systems.md.
@@ -41,7 +41,7 @@ class Param(IntEnum):
 def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
     """Learn from the units of one location that fired. Mutates weight, bias, counts."""
     eta, shift, low, high = rule_param[Param.ETA], rule_param[Param.SHIFT], rule_param[Param.LOW], rule_param[Param.HIGH]
-    low, high = max(low, synapses.param[P.WEIGHT_MIN]), min(high, synapses.param[P.WEIGHT_MAX])
+    lowest, highest = max(low, synapses.param[P.WEIGHT_MIN]), min(high, synapses.param[P.WEIGHT_MAX])
     half, n, unchanged = (1 << shift) >> 1, neurons.shape[0], 0
     level = rule_param[Param.OFFSET] + stale_level(traces, rule_param[Param.MEAN_SHARE])
     weight, stride = borrow(synapses.weight, 0, (synapses.weight.size,)), synapses.param[P.STRIDE]
@@ -50,7 +50,7 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
             at = rows[i] * stride + neurons[k]
             value = int(weight[at])
             change = (eta * (int(traces[i]) - level) * (high - value) * (value - low) + half) >> shift
-            kept = min(max(value + change, low), high)
+            kept = min(max(value + change, lowest), highest)
             weight[at] = kept
             unchanged += kept == value
     count_touched(synapses.param, synapses.counts, rows.shape[0], neurons, n)
