@@ -9,43 +9,42 @@ from neurochip.config import STRICT
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
-class SpikeBpModel(BaseModel):
-    """[train.spike_bp]: spike-based backprop with (leaky) integrate-and-fire neurons, Lee et al. 2020."""
+class DescentModel(BaseModel):
+    """What every training by gradient descent has; those below say what differs."""
 
     model_config = STRICT
 
     epochs: int = Field(ge=0)
-    batch: int = Field(default=64, gt=0, description="images per update; the loss is their sum, so the step grows with it")
+    batch: int = Field(default=64, gt=0, description="images per update")
     optimizer: Literal["sgd", "adam"] = "sgd"
     learn_rate: float = Field(gt=0.0)
     learn_rate_drops: list[Annotated[int, Field(gt=0)]] = Field(default=[], description="epochs, from 1, before which the rate is cut")
     learn_rate_factor: float = Field(default=0.2, gt=0.0, le=1.0, description="by this")
     momentum: Share = 0.0
     weight_decay: float = Field(default=5e-4, ge=0.0)
-    dropout: Share = Field(default=0.0, description="of hidden units that learn; one mask per batch, held over all ticks")
-    init_gain: float = Field(default=2.0, gt=0.0, description="initial weights have std sqrt(init_gain / fan-in)")
-    leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
+    dropout: Share = 0.0
     augment: Literal["none", "crop_flip"] = "none"
 
 
-class ConversionModel(BaseModel):
-    """[train.conversion]: an ANN of the same topology, its thresholds balanced on the spiking net (Sengupta et al. 2019)."""
+class SpikeBpModel(DescentModel):
+    """[train.spike_bp]: spike-based backprop with (leaky) integrate-and-fire neurons, Lee et al. 2020."""
 
-    model_config = STRICT
+    batch: int = Field(default=64, gt=0, description="images per update; the loss is their sum, so the step grows with it")
+    dropout: Share = Field(default=0.0, description="of hidden units that learn; one mask per batch, held over all ticks")
+    init_gain: float = Field(default=2.0, gt=0.0, description="initial weights have std sqrt(init_gain / fan-in)")
+    leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
+
+
+class ConversionModel(DescentModel):
+    """[train.conversion]: an ANN of the same topology, its thresholds balanced on the spiking net (Sengupta et al. 2019)."""
 
     ann: str | None = Field(
         default=None, description="take the ANN from this file (.nir, or a PyTorch state dict .pt) instead of training it"
     )
     epochs: int = Field(default=10, ge=0, description="of the ANN's training")
-    batch: int = Field(default=64, gt=0)
-    optimizer: Literal["sgd", "adam"] = "sgd"
     learn_rate: float = Field(default=0.05, gt=0.0)
-    learn_rate_drops: list[Annotated[int, Field(gt=0)]] = []
-    learn_rate_factor: float = Field(default=0.2, gt=0.0, le=1.0)
     momentum: Share = 0.9
-    weight_decay: float = Field(default=5e-4, ge=0.0)
     dropout: Share = 0.2
-    augment: Literal["none", "crop_flip"] = "none"
     balance_ticks: int = Field(default=100, gt=0, description="ticks of each run that looks for a layer's largest current")
     balance_images: int = Field(default=512, gt=0, description="training images of that run")
     percentile: float = Field(default=100.0, gt=0.0, le=100.0, description="of the currents; 100 is their maximum, as published")

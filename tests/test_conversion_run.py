@@ -206,7 +206,7 @@ def test_a_diverging_ann_and_foreign_checkpoints(tmp_path):
         run(tmp_path, identity="another")
     content = (tmp_path / "run/ann.pt").read_bytes()
     (tmp_path / "run/ann.pt").write_bytes(content[: len(content) // 2])
-    with pytest.raises(NeurochipError, match=r"ann\.pt: not a readable checkpoint"):
+    with pytest.raises(NeurochipError, match=r"ann\.pt: is no checkpoint.*delete it"):
         run(tmp_path)
 
 

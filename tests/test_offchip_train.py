@@ -163,7 +163,7 @@ def test_mistakes_are_one_line(experiment, tmp_path, no_plots):
     other, look = ("--set", "network.layers.2.neurons=5"), (*test, tmp_path / "run", "--inspect", tmp_path / "look")
     for arguments, wanted in (
         ((*train, tmp_path / "run"), "exists already"),
-        ((*train, tmp_path / "run", "--resume", "--seed", "2"), "of another experiment, seed or override"),
+        ((*train, tmp_path / "run", "--resume", "--seed", "2"), "of another experiment, seed, override or data"),
         (("train", tmp_path / "bare.toml", "--out", tmp_path / "x"), "[train] is missing"),
         ((*train, tmp_path / "x", "--set", "train.device=cuda"), "no CUDA device"),
         ((*test, tmp_path / "run/checkpoint.pt", *other), "is of another network"),

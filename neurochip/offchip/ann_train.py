@@ -4,11 +4,11 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from neurochip.atomic import write_atomically
 from neurochip.errors import NeurochipError
-from neurochip.offchip import torch
+from neurochip.offchip import descent, torch
 from neurochip.offchip.ann import dropout, scores
 from neurochip.offchip.graph import Graph, seeded
 from neurochip.offchip.images import Images, augmented, intensities
@@ -40,12 +40,7 @@ class AnnTrainer:
         self.best: dict[str, torch.Tensor] = {}
         self.update = 0
         graph.initialise(seed, INIT_GAIN)
-        options: dict[str, Any] = {"lr": model.learn_rate, "weight_decay": model.weight_decay}
-        self.optimizer: torch.optim.Optimizer = (
-            torch.optim.SGD(graph.parameters(), momentum=model.momentum, **options)
-            if model.optimizer == "sgd"
-            else torch.optim.Adam(graph.parameters(), **options)
-        )
+        self.optimizer = descent.make_optimizer(graph, model)
 
     def train(self, train: Images, held_out: Images | None, progress: Progress) -> AnnRecord:
         """All epochs, from the checkpoint on if there is one. The weights of the best validation accuracy are kept, else the last.
@@ -60,7 +55,7 @@ class AnnTrainer:
             before = max((a for a in self.record.validation_accuracy if a is not None), default=-1.0)
             is_best = held is None or held > before
             if is_best:
-                self.best = {name: value.detach().clone() for name, value in self.graph.state_dict().items()}
+                self.best = descent.snapshot(self.graph)
             self.record = AnnRecord(
                 [*self.record.losses, loss], [*self.record.train_accuracy, accuracy], [*self.record.validation_accuracy, held],
                 epoch + 1 if is_best else self.record.chosen_epoch, self.record.wall_s + time.monotonic() - begun,
@@ -74,9 +69,7 @@ class AnnTrainer:
 
     def _epoch(self, epoch: int, images: Images, progress: Progress) -> tuple[float, float]:
         """Mean loss and share right of an epoch."""
-        drops = sum(epoch + 1 >= first for first in self.model.learn_rate_drops)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.model.learn_rate * self.model.learn_rate_factor**drops
+        descent.set_rate(self.optimizer, descent.rate_in(self.model, epoch + 1))
         n, loss_sum, right, device = len(images.labels), 0.0, 0, images.pixels.device
         order = torch.randperm(n, generator=seeded(self.seed, "offchip", "ann", "order", epoch)).to(device)
         progress.start(f"ANN epoch {epoch + 1}/{self.model.epochs}", n, 0)
@@ -112,19 +105,13 @@ class AnnTrainer:
     def _resume(self, progress: Progress) -> None:
         if not self.path.exists():
             return
-        try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
-            if content["identity"] != self.identity:
-                raise NeurochipError(f"{self.path}: is of another experiment, seed or data; choose another --out")
+        with descent.reading(self.path, "delete it to train the ANN anew"):
+            content = descent.load(self.path)
+            descent.check_identity(content, self.identity, self.path)
             self.graph.load_state_dict(content["graph"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.best, self.update = content["best"], content["update"]
             self.record = AnnRecord(*content["record"])
-        except NeurochipError:
-            raise
-        except Exception as error:  # a damaged archive fails in many ways
-            reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-            raise NeurochipError(f"{self.path}: not a readable checkpoint ({reason}); delete it to train the ANN anew") from None
         progress.note(f"resuming the ANN after {len(self.record.losses)} of {self.model.epochs} epochs")
 
 

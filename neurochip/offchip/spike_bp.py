@@ -14,7 +14,7 @@ from typing import Any
 from neurochip import host_random
 from neurochip.atomic import write_atomically
 from neurochip.errors import NeurochipError
-from neurochip.offchip import torch
+from neurochip.offchip import descent, torch
 from neurochip.offchip.evaluation import evaluate
 from neurochip.offchip.graph import seeded
 from neurochip.offchip.sweep import SpikingNet
@@ -34,15 +34,10 @@ class Trainer:
     ) -> None:
         self.net, self.model, self.parts, self.ticks, self.seed = net, model, parts, ticks, seed
         self.path, self.identity, self.where = folder / NAME, identity, where
-        weights = list(net.graph.parameters())
-        self.optimizer: torch.optim.Optimizer
-        if model.optimizer == "adam":
-            self.optimizer = torch.optim.Adam(weights, model.learn_rate, weight_decay=model.weight_decay)
-        else:
-            self.optimizer = torch.optim.SGD(weights, model.learn_rate, momentum=model.momentum, weight_decay=model.weight_decay)
+        self.optimizer = descent.make_optimizer(net.graph, model)
         self.epochs: list[dict[str, Any]] = []  # of those that are complete
         self.batch, self.loss, self.right, self.wall_s = 0, 0.0, 0, 0.0  # of the epoch that is not
-        self.best: dict[str, Any] = {"epoch": 0, "accuracy": None, "weights": self._weights()}
+        self.best: dict[str, Any] = {"epoch": 0, "accuracy": None, "weights": descent.snapshot(net.graph)}
 
     @property
     def selected_by(self) -> str:
@@ -59,8 +54,7 @@ class Trainer:
     def _epoch(self, progress: Progress, checkpoint_s: float, is_stopped: Callable[[], bool]) -> None:
         epoch, n, size = len(self.epochs) + 1, self.parts.train.n, self.model.batch
         order = torch.from_numpy(host_random.permutation(host_random.stream(self.seed, "offchip", "order", epoch), n))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self._rate(epoch)
+        descent.set_rate(self.optimizer, descent.rate_in(self.model, epoch))
         progress.start(f"epoch {epoch}/{self.model.epochs}", n, self.batch * size)
         begun = saved = time.monotonic()
         spent = self.wall_s
@@ -78,10 +72,6 @@ class Trainer:
         self._close(epoch, progress)
         if is_stopped():
             raise KeyboardInterrupt
-
-    def _rate(self, epoch: int) -> float:
-        drops = sum(drop <= epoch for drop in self.model.learn_rate_drops)
-        return self.model.learn_rate * self.model.learn_rate_factor**drops
 
     def _update(self, epoch: int, k: int, chosen: torch.Tensor) -> None:
         inputs = self.parts.train.draw(chosen, self.ticks, "train", epoch, k, augment=self.model.augment == "crop_flip")
@@ -114,23 +104,20 @@ class Trainer:
         self.wall_s += time.monotonic() - begun
         facts: dict[str, Any] = {
             "epoch": epoch,
-            "learn_rate": self._rate(epoch),
+            "learn_rate": descent.rate_in(self.model, epoch),
             "loss": self.loss / n,
             "train_accuracy": self.right / n,
             "validation_accuracy": validation,
             "wall_s": self.wall_s,
         }
         if validation is None or self.best["accuracy"] is None or validation > self.best["accuracy"]:
-            self.best = {"epoch": epoch, "accuracy": validation, "weights": self._weights()}
+            self.best = {"epoch": epoch, "accuracy": validation, "weights": descent.snapshot(self.net.graph)}
         self.epochs.append(facts)
         self.batch, self.loss, self.right, self.wall_s = 0, 0.0, 0, 0.0
         self.save()
         held = f", validation {100 * validation:.2f} %" if validation is not None else ""
         accuracy = facts["train_accuracy"]
         progress.note(f"epoch {epoch}: loss {facts['loss']:.4f}, training {100 * accuracy:.2f} %{held}, {facts['wall_s']:.0f} s")
-
-    def _weights(self) -> dict[str, torch.Tensor]:
-        return {name: weight.detach().clone() for name, weight in self.net.graph.state_dict().items()}
 
     def save(self) -> None:
         """The checkpoint, in one step."""
@@ -149,8 +136,7 @@ class Trainer:
     def resume(self) -> None:
         """Go on where the checkpoint in the folder stopped. Raises NeurochipError if it is another training's."""
         content = read_checkpoint(self.path)
-        if content["identity"] != self.identity:
-            raise NeurochipError(f"{self.path}: is of another experiment, seed or override; choose another --out")
+        descent.check_identity(content, self.identity, self.path)
         load_weights(self.net, content["weights"], self.path)
         self.epochs, self.best = content["epochs"], content["best"]
         self.batch, self.loss, self.right, self.wall_s = content["position"]
@@ -159,10 +145,8 @@ class Trainer:
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint's content. Raises NeurochipError if it is none."""
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises what its unpickler does: any kind
-        raise NeurochipError(f"{path}: is no checkpoint of `neurochip train` ({type(error).__name__}); give another one") from None
+    with descent.reading(path, "give another one"):
+        content = descent.load(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise NeurochipError(f"{path}: is no checkpoint of this version of `neurochip train`; give another one")
     return content

@@ -1,0 +1,62 @@
+"""What trainings by gradient descent share: the optimizer, its rate by epoch, and how their checkpoints are read."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from neurochip.errors import NeurochipError
+from neurochip.offchip import torch
+from neurochip.offchip.graph import Graph
+from neurochip.train_models import DescentModel
+
+REASON_CHARS = 160  # of an error's first line, which a message keeps
+
+
+def make_optimizer(graph: Graph, model: DescentModel) -> torch.optim.Optimizer:
+    """For all weights of `graph`; its rate is that of the first epoch."""
+    options: dict[str, Any] = {"lr": model.learn_rate, "weight_decay": model.weight_decay}
+    if model.optimizer == "adam":
+        return torch.optim.Adam(graph.parameters(), **options)
+    return torch.optim.SGD(graph.parameters(), momentum=model.momentum, **options)
+
+
+def rate_in(model: DescentModel, epoch: int) -> float:
+    """The learning rate of an epoch, from 1."""
+    drops = sum(drop <= epoch for drop in model.learn_rate_drops)
+    return model.learn_rate * model.learn_rate_factor**drops
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Of all weights."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def snapshot(graph: Graph) -> dict[str, torch.Tensor]:
+    """The weights as they are now, by name; a later update does not change them."""
+    return {name: weight.detach().clone() for name, weight in graph.state_dict().items()}
+
+
+@contextlib.contextmanager
+def reading(path: Path, way_out: str) -> Iterator[None]:
+    """What goes wrong while a checkpoint is read (torch raises what its unpickler does, any kind) becomes a NeurochipError."""
+    try:
+        yield
+    except NeurochipError:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines()
+        reason = lines[0][:REASON_CHARS] if lines else type(error).__name__
+        raise NeurochipError(f"{path}: is no checkpoint of `neurochip train` ({reason}); {way_out}") from None
+
+
+def load(path: Path) -> Any:
+    """The content of a checkpoint, on the CPU. Raises anything if it is none: use it within `reading`."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def check_identity(content: dict[str, Any], identity: str, path: Path) -> None:
+    """Raises NeurochipError if a checkpoint is another training's."""
+    if content["identity"] != identity:
+        raise NeurochipError(f"{path}: is of another experiment, seed, override or data; choose another --out")
