@@ -46,10 +46,15 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     except (Interrupted, KeyboardInterrupt):  # the second: in a training off the chip, or a second signal
         if not folder.exists():
             raise KeyboardInterrupt from None  # nothing to go on with
-        again = ["neurochip", "run", file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]
-        again += ["--seed", str(seed)] if seed is not None else []
-        raise KeyboardInterrupt(f"interrupted; go on with: {shlex.join([*again, '--resume'])}") from None
+        raise KeyboardInterrupt(_go_on("run", file, folder, settings, seed)) from None
     _report(folder, console, quiet)
+
+
+def _go_on(command: str, file: str, folder: Path, settings: tuple[str, ...], seed: int | None) -> str:
+    """The line that says how to take up what was interrupted."""
+    again = ["neurochip", command, file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]
+    again += ["--seed", str(seed)] if seed is not None else []
+    return f"interrupted; go on with: {shlex.join([*again, '--resume'])}"
 
 
 def _check_folder(folder: Path, resume: bool, has_training: bool) -> None:
@@ -88,9 +93,7 @@ def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | Non
     try:
         train_into(setup, folder, console, quiet, resume)
     except KeyboardInterrupt:
-        again = ["neurochip", "train", file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]
-        again += ["--seed", str(seed)] if seed is not None else []
-        raise KeyboardInterrupt(f"interrupted; go on with: {shlex.join([*again, '--resume'])}") from None
+        raise KeyboardInterrupt(_go_on("train", file, folder, settings, seed)) from None
 
 
 def evaluate(
