@@ -32,6 +32,13 @@ class NeuronModel(BaseModel):
     inhibit: bool = Field(default=False, description="lif, if: of the units of a location only the one with the largest potential fires")
     state_bits: int = Field(default=16, ge=4, le=32, description="lif, if, accumulate: width of the potential, sign included")
 
+    @property
+    def leak(self) -> float:
+        """Factor on the potential per tick, 0 .. 1: leak_factor / 256, or 1 - 2**-leak_shift; 1 without a leak."""
+        if self.leak_factor is not None:
+            return self.leak_factor / 256
+        return 1.0 - 2.0**-self.leak_shift if self.leak_shift is not None else 1.0
+
     @model_validator(mode="after")
     def _leaks_once(self) -> Self:
         leaks = [key for key in ("leak_shift", "leak_factor") if getattr(self, key) is not None]

@@ -9,7 +9,7 @@ from neurochip.latency import depths
 from neurochip.mapping import Mapping
 from neurochip.network import Layer
 
-SATURATED = 0.95  # share of the ticks
+NEARLY_ALL = 0.95  # share of the ticks above which a neuron of the chip counts as saturated; off the chip see offchip/evaluation
 MOST_NAMED = 8
 
 
@@ -31,7 +31,7 @@ class Activity(NamedTuple):
         lines = []
         for marked, what in (
             (self.silent, "never fired in the test"),
-            (self.saturated, f"fired in > {100 * SATURATED:g} % of ticks in the test"),
+            (self.saturated, f"fired in > {100 * NEARLY_ALL:g} % of ticks in the test"),
         ):
             if not marked.any():
                 continue
@@ -49,7 +49,7 @@ def activity_of(mapping: Mapping, unit_spikes: Sequence[np.ndarray], samples: in
     found = []
     for layer, spikes, lag in zip(mapping.layers, unit_spikes, depths(mapping.layers), strict=True):
         watched = spikes[:0] if layer.model.neuron.model == "accumulate" else spikes
-        found.append(Activity(layer, watched == 0, watched > SATURATED * samples * max(1, ticks - lag)))
+        found.append(Activity(layer, watched == 0, watched > NEARLY_ALL * samples * max(1, ticks - lag)))
     return found
 
 

@@ -12,9 +12,9 @@ from neurochip.layer_models import LayerModel, NeuronModel
 from neurochip.network import INPUT
 from neurochip.offchip.ann import activations
 from neurochip.offchip.balance import Currents, balance, normalise
-from neurochip.offchip.fidelity import add_batch, first_staying, new_fidelity
+from neurochip.offchip.fidelity import add_batch, new_fidelity
 from neurochip.offchip.graph import Graph
-from neurochip.offchip.spiking import Spiking, leak_of
+from neurochip.offchip.spiking import Spiking
 
 torch.set_num_threads(1)
 SOFT, HARD = (NeuronModel(model="if", reset=reset, state_bits=24) for reset in ("subtract", "zero"))
@@ -66,7 +66,7 @@ def by_tick(graph, thresholds, spikes):
         outputs = {INPUT: now.to(torch.float64)}
         with torch.no_grad():
             for layer in graph.layers:
-                i, leak = layer.index, leak_of(layer.model.neuron)
+                i, leak = layer.index, layer.model.neuron.leak
                 v = leak * potentials[i] + graph.current(i, outputs) if i in potentials else graph.current(i, outputs).clone()
                 fired = (v > thresholds[i]).double() if i < last else torch.zeros_like(v)
                 if i < last:
@@ -283,12 +283,6 @@ def test_identity_skips_of_different_scales_are_refused(tmp_path):
     graph = graph_with(tmp_path, net)
     with pytest.raises(NeurochipError, match="layer 'c': its identity skips"):
         balance(graph, lambda: [spikes_of(images_of(), 5)])
-
-
-def test_latency_is_the_first_tick_from_which_the_accuracy_stays():
-    """Also where it never stays, or always was there."""
-    curve = [0.1, 0.6, 0.9, 0.8, 0.95, 0.93]
-    assert [first_staying(curve, level) for level in (0.1, 0.5, 0.85, 0.93, 0.94)] == [1, 2, 5, 5, None]
 
 
 def test_ann_activations_are_relu_of_currents(tmp_path):

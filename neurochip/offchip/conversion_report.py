@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from neurochip.atomic import write_atomically
+from neurochip.latency import ticks_to
 from neurochip.offchip.conversion import Conversion, Converter
 from neurochip.offchip.conversion_plots import draw_conversion
-from neurochip.offchip.fidelity import Fidelity, first_staying
+from neurochip.offchip.fidelity import Fidelity
 from neurochip.offchip.trained_file import NAME, write_trained
 
 RESULT, PICTURE = "conversion.json", "conversion.png"
@@ -77,7 +78,7 @@ def _facts(converter: Converter, conversion: Conversion, results: list[Fidelity]
         "encoder_seeds": len(results),
         "accuracy_by_tick": mean.tolist(),
         "accuracy_by_tick_std": curves.std(axis=0).tolist(),
-        "ticks_to_ann_minus": {f"{100 * points:g}": first_staying(mean, ann - points) for points in POINTS},
+        "ticks_to_ann_minus": {f"{100 * points:g}": ticks_to(mean.tolist(), ann - points) for points in POINTS},
         "layers": [
             stats.facts()
             | {"neuron": converter.layers[i].model.neuron.model, "reset": converter.layers[i].model.neuron.reset}

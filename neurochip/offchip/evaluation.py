@@ -11,7 +11,7 @@ from neurochip.offchip import torch
 from neurochip.offchip.sweep import SpikingNet, Sweep, count_spikes
 from neurochip.offchip.trains import Trains
 
-SATURATED_RATE = 0.9  # spikes per tick, mean over all samples, from which a unit counts as saturated
+SATURATED_RATE = 0.9  # spikes per tick from which a unit off the chip counts as saturated; on the chip see unit_activity
 MOST_SILENT, MOST_SATURATED = 0.5, 0.1  # shares of a layer's units above which it is warned about
 ROOM = 1 << 26  # numbers of the largest tensor of a batch
 

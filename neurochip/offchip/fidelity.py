@@ -5,7 +5,6 @@ correlation of the two over units and images, the root-mean-square difference as
 that are silent or saturated, and what lies in the potentials at the end.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,11 +13,11 @@ import numpy as np
 from neurochip.offchip import torch
 from neurochip.offchip.ann import activations
 from neurochip.offchip.balance import Balance
+from neurochip.offchip.evaluation import SATURATED_RATE
 from neurochip.offchip.graph import Graph
 from neurochip.offchip.spiking import Spiking
 
-SATURATED_RATE = 0.9  # spikes per tick from which a unit counts as saturated
-MOST_SATURATED = 0.05  # share of a layer's units, over images, above which it is warned about
+MOST_SATURATED_PAIRS = 0.05  # share of a layer's (image, unit) pairs above which it is warned about
 RESIDUAL_EDGES = np.linspace(-4.0, 4.0, 81)  # of potentials, in thresholds; what is outside counts in the outermost bins
 
 
@@ -103,7 +102,7 @@ class Fidelity:
         for stats in self.layers.values():
             if stats.images and stats.spikes == 0:
                 lines.append(f"layer '{stats.name}' is silent: none of its units fires; see its currents, or use a lower percentile")
-            elif stats.images and stats.saturated > MOST_SATURATED * stats.n:
+            elif stats.images and stats.saturated > MOST_SATURATED_PAIRS * stats.n:
                 lines.append(
                     f"layer '{stats.name}' is saturated: {100 * stats.saturated / stats.n:.0f} % of its units fire in "
                     f"{100 * SATURATED_RATE:.0f} % of all ticks or more; raise percentile or threshold_scale"
@@ -140,10 +139,3 @@ def residuals(potential: torch.Tensor, threshold: float) -> np.ndarray:
     """Histogram of potentials in thresholds, int64 (bins of RESIDUAL_EDGES)."""
     inside = np.clip(potential.cpu().numpy().ravel() / threshold, RESIDUAL_EDGES[0], RESIDUAL_EDGES[-1])
     return np.histogram(inside, RESIDUAL_EDGES)[0]
-
-
-def first_staying(accuracy_by_tick: Sequence[float] | np.ndarray, level: float) -> int | None:
-    """Ticks after which the accuracy is at least `level` and stays so to the end; None if it is not at the end."""
-    below = np.flatnonzero(np.asarray(accuracy_by_tick) < level - 1e-12)
-    first = int(below[-1]) + 2 if len(below) else 1
-    return first if first <= len(accuracy_by_tick) else None

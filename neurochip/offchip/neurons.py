@@ -39,14 +39,7 @@ class Neuron(NamedTuple):
 
 def neuron_of(model: NeuronModel, threshold: float | None = None, is_pool: bool = False) -> Neuron:
     """The neuron of an experiment's table, with another threshold if one is given."""
-    return Neuron(model.threshold if threshold is None else threshold, leak_of(model), model.reset == "zero", is_pool)
-
-
-def leak_of(model: NeuronModel) -> float:
-    """Factor on the potential per tick: leak_factor / 256, or 1 - 2**-leak_shift; 1 without a leak."""
-    if model.leak_factor is not None:
-        return model.leak_factor / 256
-    return 1.0 - 2.0**-model.leak_shift if model.leak_shift is not None else 1.0
+    return Neuron(model.threshold if threshold is None else threshold, model.leak, model.reset == "zero", is_pool)
 
 
 def by_tick(x: torch.Tensor, ticks: int) -> torch.Tensor:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.layer_models import NeuronModel
 from neurochip.network import INPUT
 from neurochip.offchip import sparse, torch
 from neurochip.offchip.graph import Graph, Outputs
@@ -21,13 +20,6 @@ class Trains(NamedTuple):
     spikes: Outputs  # uint8 (ticks * images, channels, height, width), tick by tick; of the input int8
     potentials: Outputs  # after the last tick, (images, channels, height, width)
     readout: torch.Tensor  # the output's potentials after every tick (ticks, images, classes); of no layer if the net was cut
-
-
-def leak_of(neuron: NeuronModel) -> float:
-    """What a tick leaves of a potential, 0 .. 1."""
-    if neuron.leak_shift is not None:
-        return 1.0 - 2.0**-neuron.leak_shift
-    return neuron.leak_factor / 256 if neuron.leak_factor is not None else 1.0
 
 
 class Spiking:
@@ -66,7 +58,7 @@ class Spiking:
         neuron, threshold = self.graph.layers[i].model.neuron, self.thresholds[i]
         flows = current.permute(0, 2, 3, 1).reshape(len(current) // n, -1)
         u, fired = torch.zeros_like(flows[0]), torch.zeros(flows.shape, dtype=torch.uint8, device=flows.device)
-        leak, is_hard = leak_of(neuron), neuron.reset == "zero"
+        leak, is_hard = neuron.leak, neuron.reset == "zero"
         if flows.device.type == "cpu":
             kind = flows.numpy().dtype.type
             sparse.fire(flows.numpy(), u.numpy(), kind(threshold), kind(leak), kind(not is_hard), fired.numpy())
@@ -80,7 +72,7 @@ class Spiking:
 
     def _add_up(self, i: int, flows: torch.Tensor) -> torch.Tensor:
         """Potentials of the output after every tick."""
-        leak = leak_of(self.graph.layers[i].model.neuron)
+        leak = self.graph.layers[i].model.neuron.leak
         if leak == 1.0:
             return flows.cumsum(0)
         sums = torch.empty_like(flows)
