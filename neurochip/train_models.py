@@ -20,10 +20,18 @@ class DescentModel(BaseModel):
     learn_rate: float = Field(gt=0.0)
     learn_rate_drops: list[Annotated[int, Field(gt=0)]] = Field(default=[], description="epochs, from 1, before which the rate is cut")
     learn_rate_factor: float = Field(default=0.2, gt=0.0, le=1.0, description="by this")
+    learn_rate_schedule: Literal["drops", "cosine"] = Field(default="drops", description="cosine: half a wave, down to 0 at the end")
+    warmup_updates: int = Field(default=0, ge=0, description="first updates, over which the rate rises evenly to its schedule")
     momentum: Share = 0.0
     weight_decay: float = Field(default=5e-4, ge=0.0)
     dropout: Share = 0.0
     augment: Literal["none", "crop_flip"] = "none"
+
+    @model_validator(mode="after")
+    def _has_one_schedule(self) -> Self:
+        if self.learn_rate_schedule == "cosine" and self.learn_rate_drops:
+            raise ValueError("learn_rate_schedule = 'cosine' has no learn_rate_drops; leave one of them out")
+        return self
 
 
 class SpikeBpModel(DescentModel):

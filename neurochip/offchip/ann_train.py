@@ -69,11 +69,12 @@ class AnnTrainer:
 
     def _epoch(self, epoch: int, images: Images, progress: Progress) -> tuple[float, float]:
         """Mean loss and share right of an epoch."""
-        descent.set_rate(self.optimizer, descent.rate_in(self.model, epoch + 1))
         n, loss_sum, right, device = len(images.labels), 0.0, 0, images.pixels.device
         order = torch.randperm(n, generator=seeded(self.seed, "offchip", "ann", "order", epoch)).to(device)
         progress.start(f"ANN epoch {epoch + 1}/{self.model.epochs}", n, 0)
-        for at in range(0, n, self.model.batch):
+        updates = math.ceil(n / self.model.batch)
+        for k, at in enumerate(range(0, n, self.model.batch)):
+            descent.set_rate(self.optimizer, descent.rate_at(self.model, epoch + 1, k, updates))
             chosen = order[at : at + self.model.batch]
             batch = intensities(images.pixels[chosen], self.graph.signed)
             if self.model.augment == "crop_flip":

@@ -1,6 +1,7 @@
-"""What trainings by gradient descent share: the optimizer, its rate by epoch, and how their checkpoints are read."""
+"""What trainings by gradient descent share: the optimizer, its rate by update, and how their checkpoints are read."""
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,14 @@ def make_optimizer(graph: Graph, model: DescentModel) -> torch.optim.Optimizer:
     return torch.optim.SGD(graph.parameters(), momentum=model.momentum, **options)
 
 
-def rate_in(model: DescentModel, epoch: int) -> float:
-    """The learning rate of an epoch, from 1."""
-    drops = sum(drop <= epoch for drop in model.learn_rate_drops)
-    return model.learn_rate * model.learn_rate_factor**drops
+def rate_at(model: DescentModel, epoch: int, k: int, updates: int) -> float:
+    """The learning rate of the k-th update (from 0) of an epoch (from 1) that has so many `updates`."""
+    done = (epoch - 1) * updates + k
+    if model.learn_rate_schedule == "cosine":
+        share = 0.5 * (1.0 + math.cos(math.pi * done / (updates * model.epochs)))
+    else:
+        share = model.learn_rate_factor ** sum(drop <= epoch for drop in model.learn_rate_drops)
+    return model.learn_rate * share * min(1.0, (done + 1) / (model.warmup_updates + 1))
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

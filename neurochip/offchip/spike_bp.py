@@ -54,11 +54,11 @@ class Trainer:
     def _epoch(self, progress: Progress, checkpoint_s: float, is_stopped: Callable[[], bool]) -> None:
         epoch, n, size = len(self.epochs) + 1, self.parts.train.n, self.model.batch
         order = torch.from_numpy(host_random.permutation(host_random.stream(self.seed, "offchip", "order", epoch), n))
-        descent.set_rate(self.optimizer, descent.rate_in(self.model, epoch))
         progress.start(f"epoch {epoch}/{self.model.epochs}", n, self.batch * size)
         begun = saved = time.monotonic()
         spent = self.wall_s
         for k in range(self.batch, math.ceil(n / size)):
+            descent.set_rate(self.optimizer, self._rate(epoch, k))
             self._update(epoch, k, order[k * size : (k + 1) * size])
             now, self.batch = time.monotonic(), k + 1
             self.wall_s = spent + now - begun
@@ -72,6 +72,9 @@ class Trainer:
         self._close(epoch, progress)
         if is_stopped():
             raise KeyboardInterrupt
+
+    def _rate(self, epoch: int, k: int) -> float:
+        return descent.rate_at(self.model, epoch, k, math.ceil(self.parts.train.n / self.model.batch))
 
     def _update(self, epoch: int, k: int, chosen: torch.Tensor) -> None:
         inputs = self.parts.train.draw(chosen, self.ticks, "train", epoch, k, augment=self.model.augment == "crop_flip")
@@ -104,7 +107,7 @@ class Trainer:
         self.wall_s += time.monotonic() - begun
         facts: dict[str, Any] = {
             "epoch": epoch,
-            "learn_rate": descent.rate_in(self.model, epoch),
+            "learn_rate": self._rate(epoch, 0),  # of its first update
             "loss": self.loss / n,
             "train_accuracy": self.right / n,
             "validation_accuracy": validation,
