@@ -32,6 +32,9 @@ class DataModel(BaseModel):
     test_samples: int | None = Field(default=None, gt=0, description="use the first so many test images; default: all")
     us_per_tick: int | None = Field(default=None, gt=0, description="of event recordings, which need it: microseconds that make one tick")
     max_rate: float = Field(default=1.0, gt=0.0, le=1.0, description="of images: factor on the probability of a spike per tick")
+    intensity_planes: int = Field(
+        default=1, ge=1, le=16, description="of images: so many axons per pixel, each with its own part of the range of intensities"
+    )
     signed: bool = Field(
         default=False, description="of images: (pixel / 255 - mean) / std as planes of positive and of negative intensities"
     )

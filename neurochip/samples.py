@@ -41,7 +41,7 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
         return Samples(data, of_images(data.x_train), of_images(data.x_test))
     if spec.us_per_tick is None:
         raise NeurochipError(f"data.us_per_tick is not given, but data.name = '{spec.name}' holds events and needs it (for example 10000)")
-    for key in ("max_rate", "signed", "mean", "std"):
+    for key in ("max_rate", "intensity_planes", "signed", "mean", "std"):
         if (value := getattr(spec, key)) != DataModel.model_fields[key].get_default(call_default_factory=True):
             raise NeurochipError(f"data.{key} = {str(value).lower()}: data.name = '{spec.name}' holds events, not images; leave it out")
     events = datasets.load_events(*wanted)
@@ -58,11 +58,12 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
 
 
 def handed_shape(spec: DataModel, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of one image as the chip is handed it: signed images are twice as many planes (docs/learning_systems.md)."""
-    if not spec.signed:
+    """Shape of one image as the chip is handed it: with more planes if signed, or in `intensity_planes` (docs/learning_systems.md)."""
+    more = 2 if spec.signed else spec.intensity_planes
+    if more == 1:
         return shape
     planes, height, width = (1,) * (3 - len(shape)) + shape
-    return (2 * planes, height, width)
+    return (more * planes, height, width)
 
 
 def _as_intensities(data: Dataset, spec: DataModel) -> Dataset:
@@ -77,7 +78,9 @@ def _as_intensities(data: Dataset, spec: DataModel) -> Dataset:
                 f"data.{key} = {given}: {len(given)} numbers, images of data.name = '{spec.name}' have {planes} "
                 f"plane{'s' * (planes > 1)}; data.signed = true needs one of each plane"
             )
-    if not spec.signed and spec.max_rate == 1.0:
+    if spec.signed and spec.intensity_planes > 1:
+        raise NeurochipError(f"data.intensity_planes = {spec.intensity_planes}: not with data.signed = true; leave one of them out")
+    if not spec.signed and spec.max_rate == 1.0 and spec.intensity_planes == 1:
         return data
     tables = _tables(spec, planes)
     x_train, x_test = (_look_up(tables, images, planes) for images in (data.x_train, data.x_test))
@@ -85,19 +88,24 @@ def _as_intensities(data: Dataset, spec: DataModel) -> Dataset:
 
 
 def _tables(spec: DataModel, planes: int) -> np.ndarray:
-    """Intensity of every pixel value on every plane handed to the chip, uint8 (planes, 256): positive planes, then negative ones."""
+    """Intensity of every pixel value on every plane handed to the chip, uint8 (planes, 256).
+
+    Signed: positive planes, then negative ones. Intensity planes: those of the lowest part of the range first; each rises from 0 to 1
+    over its own part, so that at most one of a pixel's axons is uncertain (a thermometer code whose top is a rate).
+    """
     pixel = np.arange(256.0)
     if spec.signed:
         x = np.array([(pixel / 255 - mean) / std for mean, std in zip(spec.mean, spec.std, strict=True)])
         x = np.concatenate([np.maximum(x, 0.0), np.maximum(-x, 0.0)])
     else:
-        x = np.tile(pixel / RATE_ONE, (planes, 1))
+        parts = spec.intensity_planes
+        x = np.repeat([np.clip(pixel / RATE_ONE * parts - part, 0.0, 1.0) for part in range(parts)], planes, axis=0)
     rounded = np.floor(RATE_ONE * x * spec.max_rate + 0.5)
     return np.minimum(rounded, RATE_ONE - 1).astype(np.uint8)
 
 
 def _look_up(tables: np.ndarray, images: np.ndarray, planes: int) -> np.ndarray:
-    """Images uint8 (n, pixels) -> intensities uint8 (n, pixels), twice as many if there are two tables for a plane."""
+    """Images uint8 (n, pixels) -> intensities uint8 (n, pixels), more of them if there are several tables for a plane."""
     by_plane = images.reshape(len(images), planes, -1)
     found = np.empty((len(images), len(tables), by_plane.shape[2]), dtype=np.uint8)
     for i, table in enumerate(tables):

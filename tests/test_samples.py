@@ -55,6 +55,22 @@ def test_signed_images_are_planes_of_both_signs(tmp_path, max_rate):
             assert (plus, minus) == ((found, 0) if x > 0 else (0, found))  # so an input is -1, 0 or +1 in a tick
 
 
+@pytest.mark.parametrize("max_rate", [1.0, 0.5])
+@pytest.mark.parametrize("parts", [2, 3, 16])
+def test_intensity_planes_share_the_range_of_a_pixel(tmp_path, parts, max_rate):
+    data = colour_set(tmp_path / "colours.npz")
+    samples = load(tmp_path, f"data.path={data}", f"data.intensity_planes={parts}", f"data.max_rate={max_rate}")
+    with np.load(data) as file:
+        pixels = file["x_test"]
+    assert samples.data.image_shape == (3 * parts, 4, 5) and samples.train.pixels.shape == (6, 60 * parts)
+    planes = samples.test.pixels.reshape(-1, parts, 3, 4, 5).astype(int)
+    top = min(255, int(256 * max_rate + 0.5))
+    for (n, c, y, x), value in np.ndenumerate(pixels):
+        code = planes[n, :, c, y, x].tolist()
+        full, rest = divmod(int(value) * parts, 256)
+        assert code == ([top] * full + [min(255, int(rest * max_rate + 0.5))] + [0] * parts)[:parts]
+
+
 def test_the_network_and_the_map_see_twice_as_many_planes(tmp_path, capsys):
     samples = load(tmp_path, *GREY)
     assert samples.data.image_shape == (2, 8, 8) and samples.data.x_test.shape == (20, 128)
@@ -92,6 +108,7 @@ def test_the_encoder_spikes_at_the_rate_of_the_intensity(tmp_path):
     [
         (("data.signed=true",), "data.mean = []: 0 numbers, images of data.name = 'npz' have 1 plane; data.signed = true needs one"),
         ((*GREY[:2], "data.std=[1.0, 1.0]"), "data.std = [1.0, 1.0]: 2 numbers, images of data.name = 'npz' have 1 plane;"),
+        ((*GREY, "data.intensity_planes=2"), "data.intensity_planes = 2: not with data.signed = true; leave one of them out"),
         (("data.std=[0.5]",), "data.std = [0.5]: only signed intensities have it; set data.signed = true, or leave it out"),
     ],
 )
@@ -101,7 +118,7 @@ def test_what_does_not_fit_the_images_is_refused(tmp_path, settings, words):
     assert words in str(error.value) and str(error.value).startswith(str(tmp_path / "tiny.toml")) and "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("setting", ["max_rate = 0.5", "signed = true", "mean = [0.5]", "std = [0.5]"])
+@pytest.mark.parametrize("setting", ["max_rate = 0.5", "intensity_planes = 2", "signed = true", "mean = [0.5]", "std = [0.5]"])
 def test_events_have_no_intensities(tmp_path, setting):
     key, value = setting.split(" = ")
     with pytest.raises(NeurochipError, match="holds events, not images; leave it out") as error:
