@@ -9,6 +9,7 @@ import math
 
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rules import Setting
 from neurochip.core.state import P
 
@@ -35,6 +36,11 @@ def quantise_lsb(value, frac_bits):
     return math.floor(value * (1 << frac_bits) + 0.5)
 
 
+def quantise_conscience(settings, frac_bits):
+    """(step, lowest bias) of the conscience, in units of 2**-frac_bits, rounded half up; with a step of 0 there is none."""
+    return quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)
+
+
 def quantise_share(value):
     """A share 0 .. 1 in units of 2**-SHARE_BITS, rounded half up."""
     return math.floor(value * (1 << SHARE_BITS) + 0.5)
@@ -52,6 +58,15 @@ def stale_level(traces, mean_share):
     for k in range(traces.shape[0]):
         total += int(traces[k])
     return (total * mean_share // max(1, traces.shape[0])) >> SHARE_BITS
+
+
+@kernel
+def end_update(synapses, n_rows, neurons, unchanged, bias_step, bias_min):
+    """What follows the weights of n_rows rows of each of `neurons`, of which `unchanged` stayed: counts, and the conscience."""
+    n = neurons.shape[0]
+    count_touched(synapses.param, synapses.counts, n_rows, neurons, n)
+    count_updates(synapses.counts, n_rows * n, unchanged)
+    conscience(synapses, neurons, bias_step, bias_min)
 
 
 @kernel

@@ -16,10 +16,9 @@ from enum import IntEnum
 
 from neurochip.core.borrow import borrow
 from neurochip.core.hooks import rule_hook
-from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.state import P
-from neurochip.core.stdp_parts import PEAK, SETTINGS, conscience, quantise_lsb, quantise_share, stale_level, traces
+from neurochip.core.stdp_parts import PEAK, SETTINGS, end_update, quantise_conscience, quantise_lsb, quantise_share, stale_level, traces
 
 ETA_BITS = 15
 
@@ -53,9 +52,7 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
             kept = min(max(value + change, lowest), highest)
             weight[at] = kept
             unchanged += kept == value
-    count_touched(synapses.param, synapses.counts, rows.shape[0], neurons, n)
-    count_updates(synapses.counts, rows.shape[0] * n, unchanged)
-    conscience(synapses, neurons, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
+    end_update(synapses, rows.shape[0], neurons, unchanged, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
@@ -66,8 +63,7 @@ def quantise(settings, epoch, frac_bits, rng_bits):
     shift = min(62, ETA_BITS - 1 - math.floor(math.log2(scale))) if scale > 0 else 1
     eta = min((1 << ETA_BITS) - 1, math.floor(math.ldexp(scale, shift) + 0.5))
     offset = math.floor(settings["offset"] * PEAK + 0.5)
-    bias = quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)
-    return [eta, shift, low, high, offset, quantise_share(settings["mean_share"]), *bias]
+    return [eta, shift, low, high, offset, quantise_share(settings["mean_share"]), *quantise_conscience(settings, frac_bits)]
 
 
 RULE = Rule(

@@ -16,15 +16,14 @@ from neurochip.core import rng
 from neurochip.core.borrow import borrow
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import rule_hook
-from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.state import P
 from neurochip.core.stdp_parts import (
     PEAK,
     SETTINGS,
     SHARE_BITS,
-    conscience,
-    quantise_lsb,
+    end_update,
+    quantise_conscience,
     quantise_probability,
     quantise_share,
     stale_level,
@@ -62,9 +61,7 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
                 weight[at] = high if is_recent else low
             unchanged += int(weight[at]) == value
     synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += rows.shape[0] * n
-    count_touched(param, synapses.counts, rows.shape[0], neurons, n)
-    count_updates(synapses.counts, rows.shape[0] * n, unchanged)
-    conscience(synapses, neurons, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
+    end_update(synapses, rows.shape[0], neurons, unchanged, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
@@ -72,8 +69,14 @@ def quantise(settings, epoch, frac_bits, rng_bits):
     decay = settings["rate_decay"] ** epoch
     p_hebb, p_anti = (quantise_probability(settings[key] * decay, rng_bits) for key in ("p_hebb", "p_anti"))
     recent = max(1, int(settings["recent"] * PEAK + 0.5))
-    bias = quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)
-    return [p_hebb, p_anti, recent, quantise_share(settings["mean_share"]), quantise_share(settings["balance"]), *bias]
+    return [
+        p_hebb,
+        p_anti,
+        recent,
+        quantise_share(settings["mean_share"]),
+        quantise_share(settings["balance"]),
+        *quantise_conscience(settings, frac_bits),
+    ]
 
 
 RULE = Rule(

@@ -17,11 +17,10 @@ from neurochip.core import rng
 from neurochip.core.borrow import borrow
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import rule_hook
-from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rng import RngParam
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.state import P
-from neurochip.core.stdp_parts import PEAK, SETTINGS, conscience, quantise_lsb, quantise_probability, traces
+from neurochip.core.stdp_parts import PEAK, SETTINGS, end_update, quantise_conscience, quantise_probability, traces
 
 
 class Param(IntEnum):
@@ -49,16 +48,14 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
                 weight[at] = param[P.WEIGHT_MIN]
             unchanged += int(weight[at]) == value
     synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += rows.shape[0] * n
-    count_touched(param, synapses.counts, rows.shape[0], neurons, n)
-    count_updates(synapses.counts, rows.shape[0] * n, unchanged)
-    conscience(synapses, neurons, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
+    end_update(synapses, rows.shape[0], neurons, unchanged, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
     """Probabilities in units of 2**-rng_bits, rounded half up."""
     decay = settings["rate_decay"] ** epoch
     probabilities = [quantise_probability(settings[key] * decay, rng_bits) for key in ("p_pot", "p_dep")]
-    return [*probabilities, quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)]
+    return [*probabilities, *quantise_conscience(settings, frac_bits)]
 
 
 RULE = Rule(
