@@ -38,6 +38,14 @@ def leaked(v, param):
     return v - (v >> shift) if shift > 0 else (v * param[P.LEAK_FACTOR]) >> LEAK_FACTOR_BITS
 
 
+@kernel
+def moved(v, drive, param, low, high):
+    """A potential after its leak and its drive, clamped to low .. high, and whether it had to be."""
+    total = leaked(v, param) + drive
+    kept = min(max(total, low), high)
+    return kept, kept != total
+
+
 @outlined
 def update_narrow(param, acc, membrane, fired, gate):
     """All neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps."""
@@ -69,9 +77,8 @@ def update_any(param, acc, membrane, resting, fired, gate):
             resting[j] -= 1
             continue
         drive = int(acc[j])
-        total = leaked(int(membrane[j]), param) + drive
-        kept = min(max(total, low), high)
-        clamped += kept != total
+        kept, is_clamped = moved(int(membrane[j]), drive, param, low, high)
+        clamped += is_clamped
         gate[j] = (drive > 0) & (drive < threshold)
         if kept >= threshold:
             fired[j], resting[j] = 1, param[P.REFRACTORY]
@@ -93,9 +100,8 @@ def update_with_inhibition(param, acc, membrane, resting, fired, gate):
                 resting[j] -= 1
                 continue
             drive = int(acc[j])
-            total = leaked(int(membrane[j]), param) + drive
-            kept = min(max(total, low), high)
-            clamped += kept != total
+            kept, is_clamped = moved(int(membrane[j]), drive, param, low, high)
+            clamped += is_clamped
             gate[j] = (drive > 0) & (drive < threshold)
             membrane[j] = kept
             if kept > best:
@@ -111,9 +117,8 @@ def accumulate(param, counts, queue, acc, membrane, sent, votes, is_last_tick):
     """Phase 4 of an output that adds up: the read-out registers are its potentials, and with the last tick the largest is the answer."""
     n, clamped, winner = param[P.N_NEURONS], 0, 0
     for k in range(n):
-        total = leaked(int(membrane[k]), param) + int(acc[k])
-        kept = min(max(total, param[P.STATE_MIN]), param[P.STATE_MAX])
-        clamped += kept != total
+        kept, is_clamped = moved(int(membrane[k]), int(acc[k]), param, param[P.STATE_MIN], param[P.STATE_MAX])
+        clamped += is_clamped
         membrane[k], votes[k] = kept, kept
         winner = k if kept > votes[winner] else winner
     counts[FORWARD + Event.NEURON_UPDATE] += n
