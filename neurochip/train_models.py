@@ -39,6 +39,9 @@ class SpikeBpModel(DescentModel):
 
     batch: int = Field(default=64, gt=0, description="images per update; the loss is their sum, so the step grows with it")
     dropout: Share = Field(default=0.0, description="of hidden units that learn; one mask per batch, held over all ticks")
+    clip_norm: float | None = Field(
+        default=None, gt=0.0, description="longest gradient, of all weights together; a longer one is scaled to it"
+    )
     init_gain: float = Field(default=2.0, gt=0.0, description="initial weights have std sqrt(init_gain / fan-in)")
     leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
 

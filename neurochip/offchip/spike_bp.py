@@ -87,6 +87,8 @@ class Trainer:
         sums = [weight.grad.sum(dtype=torch.float64) for weight in self.net.graph.parameters() if weight.grad is not None]
         if not math.isfinite(loss + float(torch.stack(sums).sum())):
             raise NeurochipError(self._not_a_number(epoch, k, loss))
+        if self.model.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.net.graph.parameters(), self.model.clip_norm)
         self.optimizer.step()
         self.loss += loss
         self.right += int((sweep.potentials[-1].argmax(1) == labels).sum())
