@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from neurochip import host_random
+from neurochip.axons import AxonGroup
 from neurochip.build import build_chip, memory_of
 from neurochip.chip import Chip
 from neurochip.core import rules
@@ -22,7 +23,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vector import LANES
 from neurochip.experiment import Setup, load_setup
 from neurochip.layer_models import LayerModel
-from neurochip.mapping import AxonGroup, Mapping, Placement
+from neurochip.mapping import Mapping, Placement
 from neurochip.network import Layer, Shape, Source
 from neurochip.parts import Part
 from neurochip.simulator import run_vector

@@ -16,10 +16,11 @@ from neurochip.core.rng import RngParam
 from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, Layout, Model, P, Queue, Trace
 from neurochip.core.vector import LANES
 from neurochip.experiment import Experiment
-from neurochip.mapping import Mapping, Placement, learns, levels_lsb, pool_weight_lsb, threshold_lsb
+from neurochip.mapping import Mapping, Placement
 from neurochip.network import Layer
 from neurochip.seeds import seed_generators
 from neurochip.tables import Fields, Links, axon_names, fields_of, links_of, unit_names, weight_rows
+from neurochip.widths import levels_lsb, pool_weight_lsb, threshold_lsb
 
 LAYOUTS = {"dense": Layout.OWN, "conv": Layout.SHARED, "pool": Layout.POOLED}
 ALIGNMENT = 64  # bytes: no vector load crosses a cache line
@@ -60,7 +61,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
         x, y = place.at or (0, 0)
         values = _sizes(chip, layer, place) | _neuron(layer, place) | {
             P.ERROR_GAIN: experiment.rule.error_gain if layer.model.error_gain is None else layer.model.error_gain,
-            P.LEARNS: learns(layer.model),
+            P.LEARNS: layer.model.can_learn,
             P.BETA: round(experiment.rule.beta * (1 << BETA_FRAC_BITS)),
             P.READOUT: experiment.run.readout == "potential",
             P.ERROR_SOURCES: links.error_sources[c],
@@ -297,7 +298,7 @@ def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
     for c, param in enumerate(state.param):
         model, settings = experiment.network.layers[int(param[P.LAYER])], experiment.layer_settings(int(param[P.LAYER]))
         first, last = model.learn_epochs or (1, epoch + 1)
-        param[P.LEARNS] = rule.learns and learns(model) and first <= epoch + 1 <= last
+        param[P.LEARNS] = rule.learns and model.can_learn and first <= epoch + 1 <= last
         if rule.traces is not None:
             param[[P.TRACE_PEAK, P.TRACE_FACTOR]] = rule.traces(settings)
         state.rule_param[c] = rule.quantise(settings, epoch, int(param[P.FRAC_BITS]), int(state.rng_param[RngParam.BITS]))

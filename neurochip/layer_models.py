@@ -90,6 +90,11 @@ class LayerModel(BaseModel):
     initial_bias: float | None = Field(default=None, description="default: 0.1 in hidden layers, 0 in the output layer")
     initial_gain: float = Field(default=1.0, ge=0.0, le=256.0, description="initial weights have std initial_gain * sqrt(2 / fan-in)")
 
+    @property
+    def can_learn(self) -> bool:
+        """Has it weights, and neurons that fire, so that a rule can learn in it?"""
+        return self.kind != "pool" and self.neuron.model != "accumulate"
+
     @model_validator(mode="after")
     def _keys_of_its_kind(self) -> Self:
         wanted = {"dense": ("neurons",), "conv": ("filters", "kernel"), "pool": ()}[self.kind]

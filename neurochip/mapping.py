@@ -1,28 +1,20 @@
 """Layers -> cores. What does not fit is refused with the wanted number, the limit and the way out; docs/network.md says who gets what."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.chip import Chip
-from neurochip.core import rules
+from neurochip.axons import AxonGroup, axon_groups
 from neurochip.core.vector import LANES
 from neurochip.energy_core import roles_of
 from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.experiment import Setup
-from neurochip.layer_models import LayerModel, PartModel
+from neurochip.layer_checks import check_learning, check_widths
+from neurochip.layer_models import PartModel
 from neurochip.network import INPUT, Layer, build_network
 from neurochip.parts import Part, cut_layer
-
-
-class AxonGroup(NamedTuple):
-    """Neighbouring axons of a core that one other core feeds, or the input. int64 (n,) each."""
-
-    core: int  # INPUT or the number of the core
-    units: np.ndarray  # their numbers there, ascending
-    names: np.ndarray  # and in the sources of the layer, one after another
+from neurochip.widths import field_bits_of, frac_bits_of, pool_weight_lsb, weight_bits_of
 
 
 class Placement(NamedTuple):
@@ -114,10 +106,10 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
         if name not in names:
             raise NeurochipError(f"{where}: [mapping.{name}]: the network has no layer of that name{did_you_mean(name, names)}")
     parts: list[tuple[Layer, int, Part]] = []
-    _check_learning(setup, layers)
+    check_learning(setup, layers)
     for layer in layers:
         model, table = models.get(layer.name, PartModel()), f"{where}: [network.layers[{layer.index}]] layer '{layer.name}'"
-        _check_widths(chip, table, layer)
+        check_widths(chip, table, layer)
         left = len(layers) - layer.index - 1  # each of them needs a core too
         most = max(1, chip.n_cores - len(parts) - left)
         found = cut_layer(layer, chip, field_bits_of(chip, layer), model, most, left == 0, table)
@@ -134,22 +126,6 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
     cores = _connect(setup, layers, parts)
     _check_read_out(setup, cores[-1])
     return Mapping(layers, cores)
-
-
-def weight_bits_of(chip: Chip, layer: Layer) -> int:
-    """Width of a layer's weights."""
-    return layer.model.weight_bits if layer.model.weight_bits is not None else chip.core.weight_bits
-
-
-def field_bits_of(chip: Chip, layer: Layer) -> int:
-    """Bits that the memory keeps of a layer's weight."""
-    return 1 if layer.model.levels else weight_bits_of(chip, layer)
-
-
-def levels_lsb(layer: Layer, frac_bits: int) -> tuple[int, int]:
-    """The low and the high level of a layer's weights in units of 2**-frac_bits, rounded half up."""
-    low, high = (math.floor(level * (1 << frac_bits) + 0.5) for level in layer.model.levels or ())
-    return low, high
 
 
 def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Part]]) -> list[Placement]:
@@ -174,33 +150,6 @@ def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Pa
         )
         for c, (layer, k, part) in enumerate(parts)
     ]
-
-
-def axon_groups(layer: Layer, part: Part, parts: Sequence[tuple[Layer, int, Part]]) -> tuple[AxonGroup, ...]:
-    """The units that a part has under its taps, by the core they are on."""
-    found, offset = [], 0
-    y, x = part.positions(layer.drawn)
-    for source in layer.sources:
-        seen = np.ones(source.shape.height * source.shape.width, dtype=bool)
-        if source.kernel:
-            taps = source.taps(y, x)
-            seen[:] = False
-            seen[taps[taps >= 0]] = True
-        channels = range(part.c0, part.c1) if layer.is_pool else range(source.shape.channels)  # of the source, that go anywhere here
-        if source.layer == INPUT:
-            units = np.sort(source.units_at(np.flatnonzero(seen))[:, channels].ravel())
-            found.append(AxonGroup(INPUT, units, units))
-        for c, (other, _, theirs) in enumerate(parts):
-            if other.index == source.layer:
-                numbers = theirs.location_numbers(source.shape.width)
-                chosen = np.flatnonzero(seen[numbers])
-                shared = np.arange(max(theirs.c0, channels.start), min(theirs.c1, channels.stop))
-                local = (chosen[:, None] * theirs.channels + shared - theirs.c0).ravel()
-                names = (numbers[chosen][:, None] * source.shape.channels + shared).ravel()
-                if len(local):
-                    found.append(AxonGroup(c, local, names + offset))
-        offset += source.shape.units
-    return tuple(sorted(found, key=lambda group: group.core))  # as their spikes arrive
 
 
 def _places(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Part]]) -> list[tuple[int, int] | None]:
@@ -234,7 +183,7 @@ def _placement(
 ) -> Placement:  # fmt: skip
     core, neuron = setup.chip.core, layer.model.neuron
     weight_bits, field_bits = weight_bits_of(setup.chip, layer), field_bits_of(setup.chip, layer)
-    frac_bits = layer.model.frac_bits if layer.model.frac_bits is not None else core.frac_bits
+    frac_bits = frac_bits_of(setup.chip, layer)
     axons = sum(len(group.units) for group in groups)
     row_words, per_word = setup.chip.row_words(part.channels, field_bits), core.word_bits // field_bits
     most_rows, terms = _largest_sums(layer, part, axons)
@@ -272,87 +221,6 @@ def _largest_sums(layer: Layer, part: Part, axons: int) -> tuple[int, int]:
         pairs = np.unique(np.stack([taps.ravel(), np.repeat(location, taps.shape[1])])[:, taps.ravel() >= 0], axis=1)
         reached = max(reached, int(np.bincount(pairs[0]).max(initial=0)))
     return int(rows.max()), reached * part.channels
-
-
-def _check_widths(chip: Chip, where: str, layer: Layer) -> None:
-    core, weight_bits = chip.core, weight_bits_of(chip, layer)
-    frac_bits = layer.model.frac_bits if layer.model.frac_bits is not None else core.frac_bits
-    _check_memory(where, layer, frac_bits)
-    if layer.is_pool:
-        if pool_weight_lsb(layer, frac_bits) == 0:
-            raise NeurochipError(
-                f"{where}: pool = {layer.model.pool}: the weight 1 / {layer.model.pool**2} is 0 units of 2**-{frac_bits}; raise frac_bits"
-            )
-        return
-    if weight_bits > core.word_bits:
-        raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
-    if frac_bits > weight_bits + 4:
-        raise NeurochipError(
-            f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"
-        )
-    if layer.model.levels:
-        low, high = levels_lsb(layer, frac_bits)
-        limit = 1 << (weight_bits - 1)
-        if not -limit <= low < high < limit:
-            raise NeurochipError(
-                f"{where}: levels = {layer.model.levels} are {low} and {high} in units of 2**-{frac_bits}; the first must be below the "
-                f"second and both from {-limit} to {limit - 1}, as weight_bits = {weight_bits} say; change levels, frac_bits or weight_bits"
-            )
-    if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
-        raise NeurochipError(
-            f"{where}: weight_bits = {weight_bits} do not fit a sum of core.acc_bits = {core.acc_bits}; raise core.acc_bits or leave it out"
-        )
-
-
-def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
-    neuron = layer.model.neuron
-    threshold, highest = threshold_lsb(layer, frac_bits), (1 << (neuron.state_bits - 1)) - 1
-    if neuron.model not in ("stochastic", "accumulate") and not 0 < threshold <= highest:
-        raise NeurochipError(
-            f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{frac_bits}, a potential of state_bits = "
-            f"{neuron.state_bits} reaches 1 to {highest}; change threshold, state_bits or frac_bits"
-        )
-
-
-def _check_learning(setup: Setup, layers: list[Layer]) -> None:
-    """Refuse layers through which the experiment's rule cannot learn."""
-    rule = setup.experiment.rule.name
-    loaded = rules.load(rule)
-    learns_from = loaded.learns_from
-    for layer in layers if learns_from else ():
-        where, model = f"{setup.where}: [network.layers[{layer.index}]] layer '{layer.name}'", layer.model
-        if learns_from == "errors" and layer.is_pool:
-            raise NeurochipError(
-                f"{where}: kind = 'pool': carries no error spikes, from which rule '{rule}' learns; use pool = {model.pool} of a conv layer"
-            )
-        if learns_from == "errors" and model.neuron.model == "accumulate":
-            raise NeurochipError(
-                f"{where}: neuron.model = 'accumulate': has no winner, and so no errors, from which rule '{rule}' learns; use 'stochastic'"
-            )
-        if model.skip_identity:
-            raise NeurochipError(f"{where}: skip_identity: rule '{rule}' would change these weights; leave it out, or use rule 'frozen'")
-        if loaded.is_binary and learns(model) and not model.levels:
-            raise NeurochipError(f"{where}: levels: missing; rule '{rule}' switches weights between two levels (for example [-1.0, 1.0])")
-        if not loaded.is_binary and learns(model) and model.levels:
-            raise NeurochipError(
-                f"{where}: levels = {model.levels}: rule '{rule}' would put weights between them; leave it out, or use a rule of binary "
-                "weights"
-            )
-
-
-def learns(model: LayerModel) -> bool:
-    """Has a layer weights, and neurons that fire, so that a rule can learn in it?"""
-    return model.kind != "pool" and model.neuron.model != "accumulate"
-
-
-def pool_weight_lsb(layer: Layer, frac_bits: int) -> int:
-    """What a spike adds to a pooled unit, in units of 2**-frac_bits, rounded half up."""
-    return ((2 << frac_bits) + layer.model.pool**2) // (2 * layer.model.pool**2)
-
-
-def threshold_lsb(layer: Layer, frac_bits: int) -> int:
-    """A layer's threshold in units of 2**-frac_bits, rounded half up."""
-    return math.floor(layer.model.neuron.threshold * (1 << frac_bits) + 0.5)
 
 
 def _check_read_out(setup: Setup, output: Placement) -> None:

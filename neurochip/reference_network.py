@@ -28,10 +28,11 @@ import numpy as np
 
 from neurochip.build import Weights
 from neurochip.errors import NeurochipError
-from neurochip.mapping import Mapping, threshold_lsb
+from neurochip.mapping import Mapping
 from neurochip.network import INPUT, Layer
 from neurochip.parts import Part
 from neurochip.reference_kernels import L, NetworkTwin, sum_gradients
+from neurochip.widths import threshold_lsb
 
 PAD = 8  # channels are padded to a multiple of this: no scalar remainder in the loops over channels
 

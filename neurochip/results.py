@@ -15,9 +15,10 @@ from neurochip.core.events import Event, Phase
 from neurochip.datasets import Dataset
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
-from neurochip.mapping import Mapping, Placement, levels_lsb
+from neurochip.mapping import Mapping, Placement
 from neurochip.simulator import Counts, Evaluation
 from neurochip.traffic import join
+from neurochip.widths import levels_lsb
 
 FORMAT = 2  # 2: layers in parts (cores/), packets of a mesh
 

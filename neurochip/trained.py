@@ -13,8 +13,9 @@ import numpy as np
 from neurochip.build import load_weights, weights_of
 from neurochip.core.state import ChipState, P
 from neurochip.errors import NeurochipError, did_you_mean
-from neurochip.mapping import Mapping, Placement, pool_weight_lsb
+from neurochip.mapping import Mapping, Placement
 from neurochip.network import Layer
+from neurochip.widths import pool_weight_lsb
 
 FORMAT = "neurochip-trained-1"
 NAME = "trained.h5"

@@ -13,10 +13,10 @@ from neurochip.core.events import Event, Phase
 from neurochip.core.state import P
 from neurochip.errors import NeurochipError
 from neurochip.latency import accuracy_by_tick, depths, ticks_to, ticks_to_final
-from neurochip.mapping import pool_weight_lsb
 from neurochip.report.load import load_run
 from neurochip.simulator import Simulator
 from neurochip.trained import choose_scale, put_on_chip, quantise, read_trained, to_lsb
+from neurochip.widths import pool_weight_lsb
 
 SHAPE, CLASSES = (8, 8), 3
 LEAKY = 'network.neuron={model = "lif", leak_factor = 250, state_bits = 24}'
