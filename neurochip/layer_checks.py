@@ -1,7 +1,10 @@
 """Layers that a chip, or an experiment's rule, cannot have: refused with the value, the limit and the way out."""
 
+from collections.abc import Mapping
+
 from neurochip.chip import Chip
 from neurochip.core import rules
+from neurochip.core.stdp_parts import quantise_conscience
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.network import Layer
@@ -73,3 +76,16 @@ def check_learning(setup: Setup, layers: list[Layer]) -> None:
                 f"{where}: levels = {model.levels}: rule '{rule}' would put weights between them; leave it out, or use a rule of binary "
                 "weights"
             )
+        if "bias_min" in loaded.settings and model.can_learn:
+            _check_bias_min(where, setup.experiment.layer_settings(layer.index), layer, setup.chip)
+
+
+def _check_bias_min(where: str, settings: Mapping[str, float], layer: Layer, chip: Chip) -> None:
+    """A bias is as wide as a weight, and a conscience may not take it lower."""
+    weight_bits, frac_bits = weight_bits_of(chip, layer), frac_bits_of(chip, layer)
+    (step, lowest), limit = quantise_conscience(settings, frac_bits), -(1 << (weight_bits - 1))
+    if step and lowest < limit:
+        raise NeurochipError(
+            f"{where}: rule.bias_min = {settings['bias_min']:g} is {lowest} in units of 2**-{frac_bits}, a bias of weight_bits = "
+            f"{weight_bits} reaches {limit}; raise bias_min or weight_bits, or lower frac_bits"
+        )

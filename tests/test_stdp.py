@@ -356,3 +356,21 @@ def test_refused_levels(rule, more, message):
 def test_refused_settings(rule, key, value, message):
     with pytest.raises(NeurochipError, match=message):
         load_setup("mnist_local_bp", (f"rule={{name='{rule}',{key}={value!r}}}",))
+
+
+def test_a_conscience_below_the_narrowest_bias_is_refused():
+    """A bias is as wide as a weight: 16 bits with 12 behind the point reach -8; a conscience that is off may say what it will."""
+    for settings, is_taken in (
+        ("homeostasis=0.01,bias_min=-8.0", True),
+        ("homeostasis=0.01,bias_min=-8.001", False),
+        ("homeostasis=0.0,bias_min=-9.0", True),
+    ):
+        given = f"rule={{name='stdp',{settings}}}"
+        if is_taken:
+            assert mapping_of("stdp", 16, "", given).cores[0].weight_bits == 16
+            continue
+        message = (
+            r"layer 'conv1': rule\.bias_min = -8\.001 is -32772 in units of 2\*\*-12, a bias of weight_bits = 16 reaches -32768; raise"
+        )
+        with pytest.raises(NeurochipError, match=message):
+            mapping_of("stdp", 16, "", given)
