@@ -18,11 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from neurochip import datasets, host_random
-from neurochip.build import aligned
 from neurochip.core.events import Event, Phase
 from neurochip.core.vector import add_rows
 from neurochip.datasets import Dataset
 from neurochip.experiment import load_setup
+from neurochip.memories import aligned
 from neurochip.simulator import TRAIN_CHUNK, Simulator
 
 LIT, SPIKES = 150, 104  # non-zero pixels of a mean MNIST image, and about how many of them spike per tick

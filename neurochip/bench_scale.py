@@ -13,7 +13,7 @@ import numpy as np
 
 from neurochip import host_random
 from neurochip.axons import AxonGroup
-from neurochip.build import build_chip, memory_of
+from neurochip.build import build_chip
 from neurochip.chip import Chip
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
@@ -24,6 +24,7 @@ from neurochip.core.vector import LANES
 from neurochip.experiment import Setup, load_setup
 from neurochip.layer_models import LayerModel
 from neurochip.mapping import Mapping, Placement
+from neurochip.memories import memory_of
 from neurochip.network import Layer, Shape, Source
 from neurochip.parts import Part
 from neurochip.simulator import run_vector

@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurochip.atomic import write_atomically
 from neurochip.core.noc_totals import NocTotals
 from neurochip.core.state import ChipState
 from neurochip.errors import NeurochipError
 from neurochip.reference import Reference
-from neurochip.results import Record, write_atomically
-from neurochip.simulator import BANKS, Counts
+from neurochip.results import Record
+from neurochip.simulator import MACHINE, Counts
 
 NAME = "checkpoint.npz"
-MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all that outlives a sample
 LEARNED = ("weight", "transposed", "bias")  # of the twin
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail", "readout_curve")

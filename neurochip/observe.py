@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.build import memory_of
 from neurochip.core.events import Event, Phase
 from neurochip.core.rng import RngParam, advance, jump_table
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.state import P, Queue
 from neurochip.mapping import Mapping
+from neurochip.memories import memory_of
 from neurochip.replay import Replay, Tick
 from neurochip.simulator import Simulator
 from neurochip.tables import axon_names, slots_of, unit_names, weight_rows

@@ -16,21 +16,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.build import Weights, aligned, fork, load_weights, memory_of
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules.spike_backprop import Param
-from neurochip.core.state import ChipState, P
-from neurochip.mapping import Mapping
+from neurochip.core.state import P
+from neurochip.memories import Weights, learning_fork, load_weights, weights_of
 from neurochip.reference_network import exact_gradient, make_network_twin
 from neurochip.seeds import seed_generators
 from neurochip.simulator import Simulator, run_vector
 from neurochip.stimulus import of_images
-from neurochip.tables import weight_rows
 from neurochip.traffic import build_traffic
-
-OWN = ("weight", "bias", "rule_param", "param")  # what a fork shares with its chip, and the probe changes
 
 
 class Probe(NamedTuple):
@@ -62,8 +58,7 @@ def mean_changes(
     simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: np.ndarray, ticks: np.ndarray
 ) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
     """Yield, for each of the ascending `ticks` int64 (n,), the mean change per learning tick, in LSB and in the shapes of `weights`."""
-    chip, mapping, experiment = fork(simulator.state), simulator.mapping, simulator.setup.experiment
-    chip = chip._replace(**{name: aligned(old.shape, old.dtype.type, old) for name in OWN for old in [getattr(chip, name)]})
+    chip, mapping, experiment = learning_fork(simulator.state), simulator.mapping, simulator.setup.experiment
     load_weights(chip, mapping, weights)
     start, bias = chip.weight.copy(), chip.bias.copy()
     chip.param[:, P.LEARNS] = 1
@@ -83,19 +78,4 @@ def mean_changes(
             chip.weight[:], chip.bias[:] = start, bias
         if tick in ticks:
             n = tick * len(labels)
-            yield _per_layer(mapping, chip._replace(weight=total / n - start, bias=bias_total / n - bias))
-
-
-def _per_layer(mapping: Mapping, chip: ChipState) -> list[tuple[np.ndarray, np.ndarray]]:
-    """What `build.weights_of` does, of memories that hold float64."""
-    result = []
-    for layer in mapping.layers:
-        channels, tiles = layer.shape.channels, list(dict.fromkeys(mapping.cores[c].part[:4] for c in mapping.cores_of(layer.index)))
-        weight, bias = np.zeros((len(tiles), layer.rows, channels)), np.zeros((len(tiles), channels))
-        for c in mapping.cores_of(layer.index):
-            (memory, biases), place = memory_of(chip, c), mapping.cores[c]
-            copy, part = tiles.index(place.part[:4]), place.part
-            weight[copy, weight_rows(layer, place), part.c0 : part.c1] = memory[:, : part.channels]
-            bias[copy, part.c0 : part.c1] = biases[: part.channels]
-        result.append((weight, bias))
-    return result
+            yield weights_of(chip._replace(weight=total / n - start, bias=bias_total / n - bias), mapping)

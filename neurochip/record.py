@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from neurochip.atomic import write_atomically
 from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.observe import Observer, Recording
 from neurochip.replay import Replay
-from neurochip.results import write_atomically
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus
 

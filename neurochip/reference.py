@@ -15,11 +15,11 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from neurochip.build import Weights
 from neurochip.core import rules
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Experiment
 from neurochip.mapping import Mapping
+from neurochip.memories import Weights
 from neurochip.network import Layer
 from neurochip.reference_kernels import NetworkTwin, count_correct_network, train_network
 from neurochip.reference_network import make_network_twin

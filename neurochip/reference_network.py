@@ -26,9 +26,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neurochip.build import Weights
 from neurochip.errors import NeurochipError
 from neurochip.mapping import Mapping
+from neurochip.memories import Weights
 from neurochip.network import INPUT, Layer
 from neurochip.parts import Part
 from neurochip.reference_kernels import L, NetworkTwin, sum_gradients

@@ -9,20 +9,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.build import aligned, fork, set_rule
+from neurochip.build import set_rule
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc_totals import NocTotal
 from neurochip.core.packets import Traffic
 from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState
+from neurochip.memories import learning_fork
 from neurochip.seeds import seed_generators
-from neurochip.simulator import BANKS, Simulator
+from neurochip.simulator import BANKS, MACHINE, Simulator
 from neurochip.stimulus import Stimulus
 from neurochip.traffic import build_traffic
-
-OWN = ("weight", "bias", "rule_param", "param")  # what a fork shares with its chip, and a replay changes
-MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all that outlives a sample
 
 
 class Tick(NamedTuple):
@@ -48,8 +46,7 @@ class Replay:
     def __init__(self, simulator: Simulator, epoch: int, one: Stimulus, label: int, is_final: bool = False) -> None:
         """One: the sample. is_final: not a sample of an epoch, but shown to the chip as it stands, which does not learn from it."""
         experiment = simulator.setup.experiment
-        chip = fork(simulator.state)
-        chip = chip._replace(**{name: aligned(old.shape, old.dtype.type, old) for name in OWN for old in [getattr(chip, name)]})
+        chip = learning_fork(simulator.state)
         set_rule(chip, experiment, epoch)
         if is_final:
             seed_generators(chip, simulator.mapping, experiment.seed, "raster")

@@ -10,12 +10,12 @@ import numpy as np
 
 from neurochip import __version__
 from neurochip.atomic import write_atomically
-from neurochip.build import Weights
 from neurochip.core.events import Event, Phase
 from neurochip.datasets import Dataset
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.mapping import Mapping, Placement
+from neurochip.memories import Weights
 from neurochip.simulator import Counts, Evaluation
 from neurochip.traffic import join
 from neurochip.widths import levels_lsb

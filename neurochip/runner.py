@@ -15,12 +15,12 @@ import numpy as np
 from rich.console import Console
 
 from neurochip import checkpoint, partial, results, summary
-from neurochip.build import Weights, weights_of
 from neurochip.checkpoint import Position
 from neurochip.core.events import Event
 from neurochip.core.state import P, Trace
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
+from neurochip.memories import Weights, weights_of
 from neurochip.progress import Progress
 from neurochip.record import Recorder
 from neurochip.reference import Reference

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurochip import host_random
-from neurochip.build import build_chip, fork, set_rule
+from neurochip.build import build_chip, set_rule
 from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
@@ -17,6 +17,7 @@ from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState, P, Trace
 from neurochip.experiment import Setup
 from neurochip.mapping import place
+from neurochip.memories import fork
 from neurochip.seeds import jump_samples, seed_generators
 from neurochip.stimulus import Stimulus, as_stimulus
 from neurochip.tables import unit_names
@@ -24,6 +25,7 @@ from neurochip.traffic import build_traffic, join, take_totals
 
 TRAIN_CHUNK = 250  # samples per kernel call: how often progress is shown and an interrupt is heard
 BANKS = ("rng_neuron", "rng_axon", "rng_pool", "rng_learn")  # generators
+MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all of a chip that outlives a sample
 TEST_CHUNK = 500  # samples per evaluation task; results do not depend on it
 
 

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurochip.build import load_weights
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
+from neurochip.memories import load_weights
 from neurochip.results import read_thresholds, read_weights
 from neurochip.simulator import Simulator
 from neurochip.trained import NAME, is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold

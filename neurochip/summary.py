@@ -8,6 +8,7 @@ import numpy as np
 
 from neurochip import __version__, noc_report
 from neurochip.ann_twin import twin_facts
+from neurochip.atomic import write_atomically
 from neurochip.core.noc_state import PORTS
 from neurochip.core.noc_totals import NocTotals
 from neurochip.datasets import Dataset
@@ -15,7 +16,7 @@ from neurochip.experiment import Setup
 from neurochip.latency import accuracy_by_tick, depths, ticks_to_final
 from neurochip.mapping import Mapping
 from neurochip.pricing import add_sets, priced_cores
-from neurochip.results import FORMAT, Final, Record, at_rail, dataset_facts, layer_facts, write_atomically, write_h5
+from neurochip.results import FORMAT, Final, Record, at_rail, dataset_facts, layer_facts, write_h5
 from neurochip.silicon import silicon
 from neurochip.simulator import Counts
 from neurochip.traffic import join, mesh_of

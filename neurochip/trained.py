@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurochip.build import load_weights, weights_of
 from neurochip.core.state import ChipState, P
 from neurochip.errors import NeurochipError, did_you_mean
 from neurochip.mapping import Mapping, Placement
+from neurochip.memories import load_weights, weights_of
 from neurochip.network import Layer
 from neurochip.widths import pool_weight_lsb
 

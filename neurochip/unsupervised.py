@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurochip import readout
-from neurochip.build import memory_of
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
+from neurochip.memories import memory_of
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus
 

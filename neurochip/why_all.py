@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.build import load_weights, memory_of, set_rule, weights_of
+from neurochip.build import set_rule
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, Sharing, advance, jump_table
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.state import P, Trace
 from neurochip.errors import NeurochipError
+from neurochip.memories import load_weights, memory_of, weights_of
 from neurochip.network import INPUT
 from neurochip.observe import CERTAIN, Recording
 from neurochip.record import AGAIN

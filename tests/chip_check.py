@@ -13,7 +13,7 @@ import oracle
 from chip_nets import Net
 
 from neurochip import host_random
-from neurochip.build import memory_of, set_rule
+from neurochip.build import set_rule
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
@@ -21,6 +21,7 @@ from neurochip.core.noc_totals import NocTotal
 from neurochip.core.rng import jump_table
 from neurochip.core.state import P, Trace
 from neurochip.experiment import load_setup
+from neurochip.memories import memory_of
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus, of_images
 

@@ -19,9 +19,9 @@ from chip_nets import BY_TRACE, HIDDEN, LIF, SHARINGS, TIMED, Net, conv, cut, de
 from test_exactness import in_a_new_process
 
 from neurochip import simulator
-from neurochip.build import memory_of
 from neurochip.core.events import Event
 from neurochip.errors import NeurochipError
+from neurochip.memories import memory_of
 
 # ---- the oracle against the one of a chain of dense cores
 

@@ -16,7 +16,6 @@ import test_oracle
 from test_exactness import digest
 from test_oracle import Case
 
-from neurochip.build import core_weights
 from neurochip.chip import TIMED, load_chip
 from neurochip.config import shipped
 from neurochip.core import rules
@@ -28,6 +27,7 @@ from neurochip.energy_core import ROLES, Core
 from neurochip.energy_report import PRICED
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
+from neurochip.memories import core_weights
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "neurochip"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numba import config, njit
 
 from neurochip import host_random
-from neurochip.build import aligned, gumbel_table
+from neurochip.build import gumbel_table
 from neurochip.core import encoder, memory, rng, soma
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import GENERATORS, Sharing
@@ -18,6 +18,7 @@ from neurochip.core.rules import spike_backprop
 from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, CoreState, P, Queue, Synapses
 from neurochip.core.timing import share_cycles
 from neurochip.core.vector import LANES, add_rows, compress
+from neurochip.memories import aligned
 
 SIXTEEN_BITS = [name for name, generator in GENERATORS.items() if generator.bits == 16]
 SIGMAS = 5  # how far a frequency may be from its probability

@@ -11,11 +11,12 @@ from chip_check import build, check, samples_of
 from chip_nets import TIMED, Net, conv, dense, pool
 from test_exactness import in_a_new_process
 
-from neurochip.build import memory_of, set_rule, weights_of
+from neurochip.build import set_rule
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import jump_table
 from neurochip.core.state import P
+from neurochip.memories import memory_of, weights_of
 
 TRACED = {"probability": 1.0, "peak": 1000, "factor": 200, "threshold": 300}
 IF = {"model": "if", "threshold": 0.6, "state_bits": 12}

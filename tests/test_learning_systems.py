@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurochip import simulator as simulator_module
-from neurochip.build import core_weights, load_weights, set_rule, weights_of
+from neurochip.build import set_rule
 from neurochip.chip import load_chip
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
@@ -21,6 +21,7 @@ from neurochip.energy import load_table
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Experiment, Setup
 from neurochip.mapping import place
+from neurochip.memories import core_weights, load_weights, weights_of
 from neurochip.reference_network import exact_gradient, make_network_twin
 from neurochip.simulator import Simulator
 from neurochip.stimulus import Stimulus, of_images

@@ -13,10 +13,10 @@ import pytest
 from chip_check import build, check, samples_of
 from chip_nets import Net, conv, dense, pool
 
-from neurochip.build import memory_of
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import jump_table
 from neurochip.core.state import Trace
+from neurochip.memories import memory_of
 from neurochip.simulator import Simulator
 
 FRAC_BITS = 12

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from neurochip.build import build_chip, core_weights, load_weights, memory_of, set_rule
+from neurochip.build import build_chip, set_rule
 from neurochip.chip import load_chip
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
@@ -24,6 +24,7 @@ from neurochip.core.rng import jump_table
 from neurochip.core.state import P, Queue, Trace
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
+from neurochip.memories import core_weights, load_weights, memory_of
 from neurochip.simulator import run_vector
 from neurochip.stimulus import Stimulus, as_stimulus, of_images
 from neurochip.traffic import build_traffic

@@ -11,10 +11,10 @@ from scipy.optimize import check_grad
 from tiny import write_data
 
 from neurochip import readout, runner, simulator
-from neurochip.build import memory_of
 from neurochip.cli import main
 from neurochip.errors import NeurochipError
 from neurochip.experiment import load_setup
+from neurochip.memories import memory_of
 from neurochip.report.learned import learned_grids
 from neurochip.report.load import load_run
 from neurochip.runner import Interrupted, Runner

@@ -39,9 +39,9 @@ def run(
     path = Path(out or f"{name}.toml")
     if not path.parent.is_dir():
         raise NeurochipError(f"{path}: its folder is not there; make it, or choose another --out")
+    from neurochip.atomic import write_atomically
     from neurochip.calibrate.flow import measure
     from neurochip.calibrate.table import Table
-    from neurochip.results import write_atomically
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.build import build_chip, load_weights
+from neurochip.build import build_chip
 from neurochip.chip import load_chip
 from neurochip.core import rng
 from neurochip.core.state import ChipState, P
@@ -20,6 +20,7 @@ from neurochip.cosim.wiring import Wiring
 from neurochip.energy import load_table
 from neurochip.experiment import Experiment, Setup
 from neurochip.mapping import Mapping, Placement, place
+from neurochip.memories import load_weights
 from neurochip.simulator import run_vector
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.build import core_weights
 from neurochip.core.state import ChipState
 from neurochip.cosim.cycles import Cover
 from neurochip.cosim.expected import expected_cycles
@@ -19,6 +18,7 @@ from neurochip.cosim.setup import CosimJob
 from neurochip.cosim.verilator import RTL, sources
 from neurochip.cosim.wiring import Wiring, Writes, generators, load, pack, port_words, readable
 from neurochip.errors import NeurochipError
+from neurochip.memories import core_weights
 
 MOST_BYTES = 2 << 30
 TEST_BENCH = RTL / "tb_nc_engine.sv"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.build import aligned, memory_of
 from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, Event, Phase
@@ -22,6 +21,7 @@ from neurochip.cosim.cycles import Cover
 from neurochip.cosim.expected import Chunk, Contradiction, expected_cycles
 from neurochip.cosim.record import differences, line, show
 from neurochip.cosim.wiring import Wiring, load, read_back
+from neurochip.memories import aligned, memory_of
 from neurochip.stimulus import of_images
 from neurochip.traffic import build_traffic
 

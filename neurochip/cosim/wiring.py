@@ -5,7 +5,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from neurochip.build import core_weights
 from neurochip.chip import Chip
 from neurochip.core.engine import Run
 from neurochip.core.rng import RngParam, Sharing
@@ -13,6 +12,7 @@ from neurochip.core.state import ChipState, P
 from neurochip.cosim.bridge import Rtl
 from neurochip.cosim.package import BARRIER_CYCLES
 from neurochip.mapping import Placement
+from neurochip.memories import core_weights
 
 BARRIER_CORE = 255
 REGISTERS, NEURON_RNG, AXON_RNG, LEARN_RNG, BIASES, COUNTERS, VOTES, MEMORY = (region << 20 for region in (0, 1, 2, 3, 4, 5, 6, 8))
