@@ -9,7 +9,7 @@ import numpy as np
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.memories import load_weights
-from neurochip.results import read_thresholds, read_weights
+from neurochip.run_weights import read_thresholds, read_weights
 from neurochip.simulator import Simulator
 from neurochip.trained import NAME, is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
 

@@ -19,7 +19,7 @@ from neurochip.memories import load_weights, memory_of, weights_of
 from neurochip.network import INPUT
 from neurochip.observe import CERTAIN, Recording
 from neurochip.record import AGAIN
-from neurochip.results import read_weights
+from neurochip.run_weights import read_weights
 from neurochip.samples import load_samples
 from neurochip.simulator import Simulator
 from neurochip.tables import unit_names
