@@ -1,8 +1,6 @@
 """One run from experiment to report: train, evaluate after every epoch, checkpoint, and leave a complete run directory."""
 
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -11,13 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from neurochip import checkpoint, partial, results, summary
+from neurochip import checkpoint, finals, partial, results, summary
 from neurochip.checkpoint import Position
-from neurochip.core.events import Event
-from neurochip.core.state import P, Trace
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.memories import Weights, weights_of
@@ -27,7 +22,6 @@ from neurochip.reference import Reference
 from neurochip.samples import load_samples
 from neurochip.simulator import Evaluation, Simulator, joined
 from neurochip.start import put_start_on_chip
-from neurochip.tables import unit_names
 from neurochip.unsupervised import Readout, Shown
 
 TWIN_CHUNK = 2000  # samples of the float twin between looks at the stop flag
@@ -242,12 +236,12 @@ class Runner:
         final = results.Final(
             weights=self._weights(),
             initial=self.initial,
-            generators=[_generators(simulator.state, c) for c in range(len(simulator.placements))],
+            generators=[finals.generators(simulator.state, c) for c in range(len(simulator.placements))],
             evaluation=evaluation,
             labels=self.data.y_test,
-            raster=self._raster(experiment.record.raster_sample),
+            raster=finals.raster(simulator, self.train_stimulus, self.data.y_train, experiment.record.raster_sample),
             probe=self._probe() if self.reference and not self.train_stimulus.is_events else None,  # events have no longer samples to offer
-            simulation=self._simulation(),
+            simulation=finals.simulation(self.record, self.started, self.threads, self.jit_s),
             recordings=self.recorder.finish(self.epochs),
             unit_spikes=evaluation.unit_spikes,
             thresholds=self.start.thresholds,
@@ -274,37 +268,6 @@ class Runner:
                 f"{self.setup.where}: [record] raster_sample = {sample}: must be below {n}, the number of training samples"
             )
 
-    def _raster(self, sample: int) -> dict[str, Any]:
-        rows = self.simulator.raster(self.train_stimulus.take(slice(sample, sample + 1)), int(self.data.y_train[sample]))
-        events = {"input/spikes": rows[rows[:, Trace.CORE] == -1][:, [0, 2]]}
-        mapping = self.simulator.mapping
-        for i, layer in enumerate(mapping.layers):
-            of_layer = []
-            for c in mapping.cores_of(i):
-                of_core = rows[rows[:, Trace.CORE] == c]
-                of_core[:, Trace.UNIT] = unit_names(layer, mapping.cores[c])[of_core[:, Trace.UNIT]]
-                of_layer.append(of_core)
-            joined = np.concatenate(of_layer)
-            joined = joined[np.lexsort((joined[:, Trace.UNIT], joined[:, Trace.TICK]))]
-            events[f"{i}/spikes"] = joined[joined[:, Trace.SIGN] == 0][:, [0, 2]]
-            events[f"{i}/errors"] = joined[joined[:, Trace.SIGN] != 0][:, [0, 2, 3]]
-        return {"sample": sample, "label": int(self.data.y_train[sample]), "ticks": self.setup.experiment.run.ticks, "events": events}
-
-    def _simulation(self) -> dict[str, float | int]:
-        sops = sum(int(cost.counts[:, 0, Event.ACCUMULATE].sum()) for cost in self.record.train + self.record.test)
-        samples = sum(cost.samples for cost in self.record.train + self.record.test)
-        busy_s = self.record.train_wall_s + self.record.test_wall_s
-        return {
-            "wall_s": time.monotonic() - self.started,
-            "train_wall_s": self.record.train_wall_s,
-            "test_wall_s": self.record.test_wall_s,
-            "samples_per_s": samples / busy_s if busy_s else 0.0,
-            "sops_per_s": sops / busy_s if busy_s else 0.0,
-            "threads": self.threads,
-            "jit_s": self.jit_s,
-            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform != "darwin" else 1024**2),
-        }
-
     def _train_off_chip(self, setup: Setup, folder: Path) -> None:
         """What `neurochip train` does; an interrupted training goes on."""
         from neurochip.offchip.training import train_into
@@ -317,16 +280,3 @@ class Runner:
 
 def _signals() -> tuple[int, ...]:
     return (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()
-
-
-def _generators(state: Any, c: int) -> dict[str, np.ndarray]:
-    axons, stride, channels = (int(state.param[c, p]) for p in (P.N_AXONS, P.STRIDE, P.CHANNELS))
-    slots = int(state.param[c, P.LOCATIONS]) * stride
-    axon_at, neuron_at = int(state.param[c, P.AXON_AT]), int(state.param[c, P.NEURON_AT])
-    location_at, locations = int(state.param[c, P.LOCATION_AT]), int(state.param[c, P.LOCATIONS])
-    banks = {
-        "axon": state.rng_axon[axon_at : axon_at + axons],
-        "neuron": state.rng_neuron[neuron_at + np.flatnonzero(np.arange(slots) % stride < channels)],
-        "learn": state.rng_learn[c : c + 1],
-    }
-    return banks | ({"pool": state.rng_pool[location_at : location_at + locations]} if state.param[c, P.CANDIDATES] > 1 else {})
