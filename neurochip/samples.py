@@ -10,8 +10,9 @@ import numpy as np
 from neurochip import datasets
 from neurochip.datasets import Dataset, Holdout
 from neurochip.errors import NeurochipError
-from neurochip.experiment import DataModel, Setup
+from neurochip.experiment import Setup
 from neurochip.stimulus import RATE_ONE, Stimulus, of_events, of_images
+from neurochip.table_models import DataModel
 
 
 class Samples(NamedTuple):
