@@ -48,7 +48,7 @@ def read_ann(file: str, layers: list[Layer], input_planes: int, where: str, say:
     if not Path(file).is_file():
         raise NeurochipError(f"{about}: no such file; give a NIR graph (.nir) or a PyTorch state dict (.pt)")
     if Path(file).suffix == ".nir":
-        from neurochip.offchip.nir_stages import read_nir
+        from neurochip.offchip.nir_fit import read_nir
 
         return read_nir(Path(file), layers, input_planes, about, say)
     if Path(file).suffix not in (".pt", ".pth"):

@@ -1,4 +1,4 @@
-"""A NIR graph cut into stages and fitted to the layers of an experiment; `nir_file` reads and writes the files.
+"""A NIR graph cut into stages; `nir_file` reads and writes the files, `nir_fit` gives the stages to the layers of an experiment.
 
 A NIR graph holds currents (Conv2d, Linear, Affine, Scale) and spiking nodes. Read as an ANN, a spiking node is the ReLU that its rate
 stands for: IF fires at relu(r I) / v_threshold, so r / v_threshold goes into the weights before it; of LIF nodes the leak is left out,
@@ -6,15 +6,13 @@ and said.
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from neurochip.errors import NeurochipError
-from neurochip.network import INPUT, Layer
-from neurochip.offchip.ann_file import AnnLayer, weight_shape
-from neurochip.offchip.nir_file import NEURONS, PASSING, POOLS, WEIGHTS, Node, read_graph, text_of
+from neurochip.network import INPUT
+from neurochip.offchip.nir_file import NEURONS, PASSING, POOLS, WEIGHTS, Node, text_of
 
 
 class Term(NamedTuple):
@@ -45,14 +43,7 @@ class Stage(NamedTuple):
     source: int  # of a pool
 
 
-def read_nir(path: Path, layers: list[Layer], input_planes: int, about: str, say: Callable[[str], None]) -> list[AnnLayer | None]:
-    """The ANN of a NIR graph for each of the experiment's layers (None for pools); see `ann_file.read_ann`."""
-    nodes, edges = read_graph(path, about)
-    reader = _Reader(nodes, edges, about, say)
-    return _match(reader.stages(), layers, input_planes, about)
-
-
-class _Reader:
+class Reader:
     """Walks a graph from its input to its output and cuts it into stages."""
 
     def __init__(self, nodes: dict[str, Node], edges: list[tuple[str, str]], about: str, say: Callable[[str], None]) -> None:
@@ -194,65 +185,3 @@ class _Reader:
 
     def _refusal(self, node: Node, reason: str) -> NeurochipError:
         return NeurochipError(f"{self.about}: node '{node.name}' ({node.type}): {reason}")
-
-
-def _match(stages: list[Stage], layers: list[Layer], input_planes: int, about: str) -> list[AnnLayer | None]:
-    """Each layer's weights from its stage: of those with the same sources the first. Relays, here or there, stand for what they repeat."""
-    repeats = {INPUT: INPUT}
-    for i, stage in enumerate(stages):
-        repeats[i] = repeats[stage.source] if stage.pool == 1 else i
-    stage_of, fitted = {INPUT: INPUT}, list[AnnLayer | None]()
-    left = [i for i, stage in enumerate(stages) if stage.pool != 1]
-    for layer in layers:
-        sources = [stage_of[source.layer] for source in layer.sources]
-        if layer.model.kind == "pool" and layer.model.pool == 1:
-            stage_of[layer.index] = sources[0]
-            fitted.append(None)
-            continue
-        if not left:
-            raise NeurochipError(f"{about}: its graph has no layer for '{layer.name}'; give a graph of the experiment's topology")
-        chosen = next((i for i in left if _sources_of(stages[i], repeats) == sorted(sources)), left[0])
-        left.remove(chosen)
-        stage_of[layer.index] = chosen
-        fitted.append(_fit(stages[chosen], layer, sources, repeats, input_planes, about))
-    if left:
-        raise NeurochipError(f"{about}: node '{stages[left[0]].name}' has no layer in the experiment; give a graph of its topology")
-    return fitted
-
-
-def _sources_of(stage: Stage, repeats: dict[int, int]) -> list[int]:
-    return sorted(repeats[i] for i in ([stage.source] if stage.pool else [term.source for term in stage.terms]))
-
-
-def _fit(stage: Stage, layer: Layer, sources: list[int], repeats: dict[int, int], input_planes: int, about: str) -> AnnLayer | None:
-    wanted = f"layer '{layer.name}' of the experiment"
-    if layer.model.kind == "pool":
-        if stage.pool != layer.model.pool or _sources_of(stage, repeats) != sources:
-            found = f"pools squares of {stage.pool}" if stage.pool else "is no pool"
-            raise NeurochipError(
-                f"{about}: node '{stage.name}' {found}, {wanted} is a pool of squares of {layer.model.pool}; make them alike"
-            )
-        return None
-    by_source = {repeats[term.source]: term for term in stage.terms}
-    if stage.pool or _sources_of(stage, repeats) != sorted(sources):
-        raise NeurochipError(f"{about}: node '{stage.name}' takes its input from other layers than {wanted}; make them alike")
-    weights: list[np.ndarray | None] = []
-    for k, (source, number) in enumerate(zip(layer.sources, sources, strict=True)):
-        term, shape = by_source[number], weight_shape(layer, source, input_planes)
-        if (term.weight is None) != bool(k and layer.model.skip_identity):
-            raise NeurochipError(f"{about}: node '{term.node}': one of it and {wanted} has an identity skip; make them alike")
-        if term.weight is None:
-            weights.append(None)
-            continue
-        if term.weight.shape not in (shape, (shape[0], int(np.prod(shape[1:])))):
-            raise NeurochipError(
-                f"{about}: node '{term.node}' has weights {list(term.weight.shape)}, {wanted} takes {list(shape)} (outputs, inputs, rows, "
-                "columns); make them alike"
-            )
-        if term.step is not None and layer.is_conv and term.step != (source.stride, source.padding):
-            raise NeurochipError(
-                f"{about}: node '{term.node}' has stride {term.step[0]} and padding {term.step[1]}, {wanted} {source.stride} and "
-                f"{source.padding}; make them alike"
-            )
-        weights.append(term.weight.reshape(shape))
-    return AnnLayer(stage.name, tuple(weights), stage.bias)
