@@ -1,4 +1,4 @@
-"""The command line. Bodies are under ten lines: what they call is in commands.py and imported on use."""
+"""The command line. Bodies are under ten lines: what they call, most of it in commands.py and listing.py, is imported on use."""
 
 import errno
 import sys
@@ -144,35 +144,35 @@ def data() -> None:
 @data.command("list")
 def data_list() -> None:
     """The data sets that can be named, and which are on this machine."""
-    from neurochip import commands
+    from neurochip import listing
 
-    commands.data_list()
+    listing.data_list()
 
 
 @data.command("fetch")
 @click.argument("name")
 def data_fetch(name: str) -> None:
     """Download data set NAME into the user's cache."""
-    from neurochip import commands
+    from neurochip import listing
 
-    commands.data_fetch(name)
+    listing.data_fetch(name)
 
 
 @data.command("path")
 def data_path() -> None:
     """The folders that are searched, in order."""
-    from neurochip import commands
+    from neurochip import listing
 
-    commands.data_path()
+    listing.data_path()
 
 
 @main.command()
 @click.option("--out", metavar="FILE", help="Write there instead of to the screen.")
 def schema(out: str | None) -> None:
     """The JSON Schema of experiment files, for completion in an editor."""
-    from neurochip import commands
+    from neurochip import listing
 
-    commands.schema(out)
+    listing.schema(out)
 
 
 @main.command()
@@ -224,9 +224,9 @@ def cosim(
     seed: int | None, quiet: bool,
 ) -> None:  # fmt: skip
     """Train on experiment FILE's first samples in the simulator and in its RTL, and compare every cycle. Exit code 1 at a difference."""
-    from neurochip import commands
+    from neurochip.cosim import command
 
-    commands.cosim(file, settings, seed, samples, ticks, stalls, icarus, rtl, vcd, quiet)
+    command.cosim(file, settings, seed, samples, ticks, stalls, icarus, rtl, vcd, quiet)
 
 
 @main.command("export-rtl")
@@ -238,9 +238,9 @@ def cosim(
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
 def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings: tuple[str, ...], seed: int | None) -> None:
     """Write RTL, memory images, stimulus, expected trace and a self-checking test bench of experiment FILE into DIR."""
-    from neurochip import commands
+    from neurochip.cosim import command
 
-    commands.export_rtl(file, folder, settings, seed, samples, ticks)
+    command.export_rtl(file, folder, settings, seed, samples, ticks)
 
 
 @main.command("export-nir")
@@ -283,9 +283,9 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 @main.command()
 def info() -> None:
     """The chips, energy tables, learning rules and experiments found."""
-    from neurochip import commands
+    from neurochip import listing
 
-    commands.info()
+    listing.info()
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from neurochip.screen import show
+
 
 class Progress:
     """One bar at a time; leaves no bars behind, only the lines given to `note`."""
@@ -44,4 +46,4 @@ class Progress:
     def note(self, text: str) -> None:
         """A line that stays."""
         if not self.quiet:
-            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            show(self.console, text)

@@ -20,6 +20,7 @@ from neurochip.progress import Progress
 from neurochip.record import Recorder
 from neurochip.reference import Reference
 from neurochip.samples import load_samples
+from neurochip.screen import show
 from neurochip.simulator import Evaluation, Simulator, joined
 from neurochip.start import put_start_on_chip
 from neurochip.unsupervised import Readout, Shown
@@ -70,7 +71,7 @@ class Runner:
     def say(self, text: str) -> None:
         """A line for the person at the screen."""
         if not self.quiet:
-            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            show(self.console, text)
 
     def go(self) -> dict[str, Any]:
         """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM (at once, without a new checkpoint, after two)."""

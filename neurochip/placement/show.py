@@ -14,6 +14,7 @@ from neurochip.network import INPUT, Layer
 from neurochip.report.grids import Column, Grid, count
 from neurochip.report.tables import facts_panel, print_grids, warnings_panel
 from neurochip.samples import handed_shape
+from neurochip.screen import show
 from neurochip.summary import untied
 
 
@@ -22,7 +23,7 @@ def show_map(setup: Setup, console: Console, out: str | None) -> None:
     spec = setup.experiment.data
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        show(console, text)
 
     try:
         form = datasets.form_of(spec.name, spec.path, say)

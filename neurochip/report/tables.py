@@ -15,8 +15,8 @@ from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
 from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
+from neurochip.screen import WIDTH
 
-WIDTH = 100  # a pipe or file has no width; rich would assume 80
 MOST_CORES = 32  # of more, the screen shows the busiest
 GAP = 3  # columns of padding and border that rich puts around a cell
 
