@@ -365,7 +365,7 @@ FLAWS = {
     "empty": (unlink_both, r"^\S+run: not a run directory \(no summary\.json, no run\.h5\); give a folder made by 'neurochip run'$"),
     "unfinished": (
         unfinished,
-        r"^\S+run: the run is not complete \(checkpoint\.npz but no summary\.json\); start it again to let it finish$",
+        r"^\S+run: the run is not complete \(checkpoint\.npz but no summary\.json\); go on with it: the same command with --resume$",
     ),
     "no summary": (lambda f: (f / "summary.json").unlink(), r"^\S+summary\.json: file is missing" + AGAIN),
     "no h5": (lambda f: (f / "run.h5").unlink(), r"^\S+run\.h5: file is missing" + AGAIN),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurochip.errors import NeurochipError
+from neurochip.errors import NeurochipError, reason_of
 from neurochip.network import INPUT, Layer, Source
 
 EPS = 1e-5
@@ -63,9 +63,8 @@ def read_state_dict(path: Path, about: str) -> dict[str, np.ndarray]:
     try:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged archive fails in many ways: pickle, zip, storage sizes
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise NeurochipError(
-            f"{about}: not a readable state dict ({reason[:160]}); write it with torch.save(model.state_dict(), file)"
+            f"{about}: not a readable state dict ({reason_of(error)}); write it with torch.save(model.state_dict(), file)"
         ) from None
     for key in WRAPPERS:
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):

@@ -6,16 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from neurochip.errors import NeurochipError
+from neurochip.errors import NeurochipError, reason_of
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph
 from neurochip.train_models import DescentModel
 
-REASON_CHARS = 160  # of an error's first line, which a message keeps
-
 
 def make_optimizer(graph: Graph, model: DescentModel) -> torch.optim.Optimizer:
-    """For all weights of `graph`; its rate is that of the first epoch."""
+    """For all weights of `graph`; `set_rate` gives it the rate of each update."""
     options: dict[str, Any] = {"lr": model.learn_rate, "weight_decay": model.weight_decay}
     if model.optimizer == "adam":
         return torch.optim.Adam(graph.parameters(), **options)
@@ -51,9 +49,7 @@ def reading(path: Path, way_out: str) -> Iterator[None]:
     except NeurochipError:
         raise
     except Exception as error:
-        lines = str(error).strip().splitlines()
-        reason = lines[0][:REASON_CHARS] if lines else type(error).__name__
-        raise NeurochipError(f"{path}: is no checkpoint of `neurochip train` ({reason}); {way_out}") from None
+        raise NeurochipError(f"{path}: is no checkpoint of `neurochip train` ({reason_of(error)}); {way_out}") from None
 
 
 def load(path: Path) -> Any:

@@ -105,7 +105,9 @@ def _nodes_of(graph: Graph, layer: Layer, thresholds: dict[str, float], edges: l
         edges += [(before, name), (name, layer.name)]
     if layer.name in thresholds:
         if layer.model.neuron.model != "if":
-            raise NeurochipError(f"layer '{layer.name}': neuron.model = '{layer.model.neuron.model}': only model = 'if' is written to NIR")
+            raise NeurochipError(
+                f"layer '{layer.name}': neuron.model = '{layer.model.neuron.model}': only model = 'if' is written to NIR; train with that"
+            )
         nodes[layer.name] = nir.IF(r=np.ones(shape), v_threshold=np.full(shape, thresholds[layer.name]), v_reset=np.zeros(shape))
     else:
         nodes[layer.name] = nir.I(r=np.ones(shape))  # a read-out that adds up

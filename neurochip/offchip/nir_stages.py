@@ -57,7 +57,7 @@ class Reader:
         for name in self._order():
             node, arriving = self.nodes[name], [self.signals[other] for other in self.before[name]]
             if node.type != "Input" and not arriving:
-                raise self._refusal(node, "nothing leads to it")
+                raise self._refusal(node, "nothing leads to it; give an undamaged file")
             self.signals[name] = self._pass(node, arriving)
         return self.found
 
@@ -79,7 +79,7 @@ class Reader:
             return self._weigh(node, self._one_output(node, arriving))
         if node.type == "Scale":
             if len(arriving) > 1 or not arriving[0].terms:
-                raise self._refusal(node, "it does not scale what a convolution or linear node gives")
+                raise self._refusal(node, "it does not scale what a convolution or linear node gives; put it right behind one")
             return self._scaled(node, arriving[0], node.values["scale"])
         if node.type in POOLS:
             return self._pool(node, self._one_output(node, arriving))
@@ -93,7 +93,7 @@ class Reader:
         if len(arriving) > 1:
             raise self._refusal(node, "it takes the sum of several nodes; give each of them weights of its own")
         if arriving[0].terms:
-            raise self._refusal(node, "there is no spiking node (IF, LIF, ...) between it and the weights before it")
+            raise self._refusal(node, "there is no spiking node (IF, LIF, ...) between it and the weights before it; put one there")
         return arriving[0]
 
     def _weigh(self, node: Node, signal: Signal) -> Signal:
@@ -115,7 +115,7 @@ class Reader:
         padding = node.values.get("padding", 0)
         if isinstance(padding, bytes | str):
             if text_of(padding) == "same" and kernel % 2 == 0:
-                raise self._refusal(node, f"padding 'same' of a kernel of {kernel} is not the same on both sides")
+                raise self._refusal(node, f"padding 'same' of a kernel of {kernel} is not the same on both sides; use an odd kernel")
             return kernel // 2 if text_of(padding) == "same" else 0
         return self._side(node, "padding")
 
@@ -138,7 +138,7 @@ class Reader:
     def _fire(self, node: Node, arriving: list[Signal]) -> Signal:
         if len(arriving) == 1 and not arriving[0].terms:  # neurons of a pool
             if arriving[0].stage == INPUT or not self.found[arriving[0].stage].pool:
-                raise self._refusal(node, "there are no weights before it")
+                raise self._refusal(node, "there are no weights before it; put a convolution or linear node there")
             gain = np.unique(np.float32(self._gain(node)))
             if len(gain) != 1:
                 raise self._refusal(node, "the neurons of a pool differ in r / v_threshold; they must be alike")
@@ -146,7 +146,9 @@ class Reader:
         terms, bias = list[Term](), None
         for signal in arriving:
             if not signal.terms and signal.factor != 1.0:
-                raise self._refusal(node, "an identity skip leads to it from a node whose output is scaled")
+                raise self._refusal(
+                    node, "an identity skip leads to it from a node whose output is scaled; scale the weights behind that node instead"
+                )
             terms += signal.terms or (Term(node.name, signal.stage, None, None),)
             if signal.bias is not None:
                 bias = signal.bias if bias is None else bias + signal.bias
@@ -160,7 +162,7 @@ class Reader:
         threshold = np.asarray(node.values["threshold" if node.type == "Threshold" else "v_threshold"], np.float64)
         resistance = np.asarray(node.values.get("r", 1.0), np.float64) * np.asarray(node.values.get("w_in", 1.0), np.float64)
         if (threshold <= 0).any() or (resistance <= 0).any():
-            raise self._refusal(node, "a threshold or resistance is not above 0")
+            raise self._refusal(node, "a threshold or resistance is not above 0; give positive ones")
         if node.type in ("LIF", "CubaLIF", "Threshold"):
             self.say(f"ANN: node '{node.name}' ({node.type}) is taken as a ReLU: what else it does with its potential is left out")
         return resistance / threshold
@@ -170,15 +172,15 @@ class Reader:
         scale = np.asarray(scale, np.float64)
         channel = scale.reshape(scale.shape[0], -1) if scale.ndim and scale.size > 1 else scale.reshape(1, 1)
         if np.ptp(channel, axis=1).any():
-            raise self._refusal(node, "it differs between units of one feature map; shared weights cannot take that in")
+            raise self._refusal(node, "it differs between units of one feature map; shared weights cannot take that in, make them alike")
         gain, terms = channel[:, 0].astype(np.float32), list[Term]()
         for term in signal.terms:
             if term.weight is None:
                 if (gain != 1).any():
-                    raise self._refusal(node, "an identity skip leads to it, and r / v_threshold is not 1")
+                    raise self._refusal(node, "an identity skip leads to it, and r / v_threshold is not 1; make it 1")
                 terms.append(term)
             elif len(gain) not in (1, len(term.weight)):
-                raise self._refusal(node, f"it has {len(gain)} channels, '{term.node}' gives {len(term.weight)}")
+                raise self._refusal(node, f"it has {len(gain)} channels, '{term.node}' gives {len(term.weight)}; make them alike")
             else:
                 terms.append(term._replace(weight=term.weight * gain.reshape(-1, *(1,) * (term.weight.ndim - 1))))
         return signal._replace(terms=tuple(terms), bias=signal.bias * gain if signal.bias is not None else None)

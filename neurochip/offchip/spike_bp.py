@@ -165,7 +165,9 @@ def load_weights(net: SpikingNet, weights: dict[str, torch.Tensor], path: Path) 
         if found != wanted:
             layer = net.graph.layers[int(name.partition(".")[2].partition("_")[0])] if name in own else None
             about = f"layer '{layer.name}'" if layer is not None else f"weights {name}"
-            raise NeurochipError(f"{path}: {about}: weights {found}, the experiment wants {wanted}; it is of another network")
+            raise NeurochipError(
+                f"{path}: {about}: weights {found}, the experiment wants {wanted}; it is of another network, give one of this experiment"
+            )
     net.graph.load_state_dict(weights)
 
 

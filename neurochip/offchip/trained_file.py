@@ -56,7 +56,6 @@ def write_trained(
     path: Path, graph: Graph, thresholds: dict[str, float], method: str, experiment: str, seed: int, summary: dict[str, Any]
 ) -> None:
     """Write a trained net in one step. `thresholds` by name of the layer, of every layer that fires; `summary` as the contract lists it."""
-
     image = io.BytesIO()  # on a full disk the HDF5 library would take the whole process down
     with h5py.File(image, "w") as file:
         facts = {"format": FORMAT, "method": method, "experiment": experiment, "seed": seed, "summary": json.dumps(summary)}
@@ -85,7 +84,9 @@ def read_trained(path: Path, graph: Graph) -> tuple[dict[str, float], dict[str, 
         thresholds = {}
         names = {layer.name for layer in graph.layers}
         if foreign := sorted(set(file["layers"]) - names):
-            raise NeurochipError(f"{path}: layer '{foreign[0]}' is not in the experiment; it was trained for another network")
+            raise NeurochipError(
+                f"{path}: layer '{foreign[0]}' is not in the experiment; it was trained for another network, give one of this experiment"
+            )
         for layer in graph.layers:
             group = file.get(f"layers/{layer.name}")
             wanted = None if layer.model.kind == "pool" else (layer.rows, layer.shape.channels)
@@ -93,7 +94,8 @@ def read_trained(path: Path, graph: Graph) -> tuple[dict[str, float], dict[str, 
             if group is None or found != wanted:
                 text = f"weights {found}" if group is not None else "missing"
                 raise NeurochipError(
-                    f"{path}: layer '{layer.name}': {text}, the experiment wants {wanted}; it was trained for another network"
+                    f"{path}: layer '{layer.name}': {text}, the experiment wants {wanted}; it was trained for another network, give one of "
+                    "this experiment"
                 )
             if wanted is not None:
                 put_rows(graph, layer, group["weight"][()])

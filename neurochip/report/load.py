@@ -48,7 +48,9 @@ def load_run(folder: str | Path) -> Run:
         raise NeurochipError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give a folder made by 'neurochip run'")
     summary_path, h5_path = folder / "summary.json", folder / "run.h5"
     if not summary_path.is_file() and (folder / "checkpoint.npz").is_file():
-        raise NeurochipError(f"{folder}: the run is not complete (checkpoint.npz but no summary.json); start it again to let it finish")
+        raise NeurochipError(
+            f"{folder}: the run is not complete (checkpoint.npz but no summary.json); go on with it: the same command with --resume"
+        )
     if not summary_path.is_file() and not h5_path.is_file():
         raise NeurochipError(f"{folder}: not a run directory (no summary.json, no run.h5); give a folder made by 'neurochip run'")
     for path in (summary_path, h5_path):
