@@ -22,6 +22,9 @@ from neurochip.simulator import Counts
 from neurochip.traffic import join, mesh_of
 from neurochip.unit_activity import activity_of
 
+MOST_AT_RAIL = 0.01  # share of a layer's weights above which it is warned about
+MOST_SATURATED = 0.01  # saturated sums per SOP, likewise
+
 
 def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> dict[str, Any]:
     """Write run.h5, then summary.json: its presence says that the run is complete. Return the summary."""
@@ -172,12 +175,12 @@ def _warnings(summary: dict[str, Any], mapping: Mapping) -> list[str]:
         found.append(f"substitute data: {summary['dataset']['note']}")
     for layer in summary["layers"]:
         share = layer["weights_at_rail"] / max(1, layer["n_weights"])  # pooled units have none
-        if share > 0.01 and not summary["training"]:  # there it is `clipped` that says something
+        if share > MOST_AT_RAIL and not summary["training"]:  # there it is `clipped` that says something
             found.append(f"layer {layer['name']}: {100 * share:.1f} % of the weights are at a rail; more weight_bits or fewer frac_bits")
         train = layer["train"]
         if train["samples"] and train["spikes_out"] == 0:
             found.append(f"layer {layer['name']}: never spiked in training")
-        if train["saturations"] > 0.01 * max(1, train["sops"]):
+        if train["saturations"] > MOST_SATURATED * max(1, train["sops"]):
             found.append(f"layer {layer['name']}: {train['saturations']:,} saturated sums in training")
         if summary["training"] and layer["test"]["saturations"]:
             found.append(

@@ -7,9 +7,11 @@ import numpy as np
 
 from neurochip.offchip.balance import Balance, Currents, edges
 from neurochip.offchip.fidelity import RESIDUAL_EDGES, Fidelity
-from neurochip.report.style import DPI, LEGEND_BELOW, layer_colour, new_figure, styled, writing
+from neurochip.report.style import DPI, LEGEND_BELOW, MAIN, OTHER, layer_colour, new_figure, styled, writing
 
 CURRENT_BINS = 60
+TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # on the axis
+POINT_COLOURS = ("#CC79A7", "#009E73")  # 1 point below the ANN, half a one
 
 
 def draw_conversion(path: Path, name: str, facts: dict[str, Any], found: Balance, result: Fidelity) -> None:
@@ -43,14 +45,14 @@ def _plain(value: float, _: int) -> str:
 def _accuracy(axes, facts: dict[str, Any]) -> None:
     mean, spread = (100 * np.array(facts[key]) for key in ("accuracy_by_tick", "accuracy_by_tick_std"))
     ticks, ann = np.arange(1, len(mean) + 1), 100 * facts["ann"]["test_accuracy"]
-    axes.axhline(ann, color="#E69F00", ls=":", label=f"ANN {ann:.2f} %")
-    axes.fill_between(ticks, mean - spread, mean + spread, color="#004488", alpha=0.25, lw=0)
-    axes.plot(ticks, mean, color="#004488", label=f"spiking net, {mean[-1]:.2f} % after {len(mean)} ticks")
-    for points, colour in (("1", "#CC79A7"), ("0.5", "#009E73")):
-        if first := facts["ticks_to_ann_minus"][points]:
+    axes.axhline(ann, color=OTHER, ls=":", label=f"ANN {ann:.2f} %")
+    axes.fill_between(ticks, mean - spread, mean + spread, color=MAIN, alpha=0.25, lw=0)
+    axes.plot(ticks, mean, color=MAIN, label=f"spiking net, {mean[-1]:.2f} % after {len(mean)} ticks")
+    for (points, first), colour in zip(reversed(facts["ticks_to_ann_minus"].items()), POINT_COLOURS, strict=True):
+        if first:
             axes.plot(first, mean[first - 1], "o", color=colour, label=f"ANN - {points} points from tick {first} on")
     axes.set(xscale="log", xlim=(1, len(mean)), xlabel="ticks of input", ylabel="test accuracy [%]")
-    shown = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000) if t <= len(mean)]
+    shown = [t for t in TICKS if t <= len(mean)]
     axes.set_xticks(shown, [str(t) for t in shown], minor=False)
     axes.set_xticks([], minor=True)
     axes.set_title(f"accuracy by tick, {facts['encoder_seeds']} encoder seed{'s' * (facts['encoder_seeds'] > 1)}")

@@ -13,10 +13,12 @@ from neurochip.offchip import torch
 from neurochip.offchip.neurons import Neuron, by_tick
 from neurochip.offchip.sweep import SpikingNet, Sweep
 from neurochip.offchip.trains import Trains
-from neurochip.report.style import DPI, layer_colour, new_figure, styled, writing
+from neurochip.report.style import DPI, MAIN, layer_colour, new_figure, styled, writing
 
 UNITS = 3  # drawn per layer if none are named
-MOST_SPIKES = 20000  # of a layer in the raster
+MOST_SPIKES = 20_000  # of a layer in the raster
+MOST_WEIGHTS = 20_000  # of a layer in the plot of gradients
+RESET_AT = 0.12  # ticks behind its tick, where what a reset and the leak leave of a potential is drawn
 
 
 class Trace(NamedTuple):
@@ -128,7 +130,7 @@ def _draw_traces(path: Path, title: str, net: SpikingNet, traces: list[Trace]) -
         panels = figure.subplots(len(traces), 1, sharex=True, squeeze=False)[:, 0]
         for axes, trace in zip(panels, traces, strict=True):
             ticks, colour = np.arange(1, len(trace.before) + 1), layer_colour(trace.layer)
-            x = np.repeat(ticks, 2) + np.tile([-0.0, 0.12], len(ticks))
+            x = np.repeat(ticks, 2) + np.tile([0.0, RESET_AT], len(ticks))
             axes.plot(x, np.stack([trace.before, trace.after], axis=1).ravel(), color=colour, lw=1.2)
             axes.axhline(net.neurons[trace.layer].threshold, color="0.5", ls="--", lw=0.9)
             axes.plot(ticks[trace.fired], trace.before[trace.fired], "v", color="black", ms=4)
@@ -166,10 +168,10 @@ def _draw_gradients(path: Path, title: str, net: SpikingNet, gradients: dict[str
         panels: Any = figure.subplots(1, len(gradients), squeeze=False)[0]
         for axes, (name, (with_leak, without)) in zip(panels, gradients.items(), strict=True):
             y, x = with_leak.ravel(), without.ravel()
-            step = -(-len(x) // 20000)
+            step = -(-len(x) // MOST_WEIGHTS)
             largest = max(float(np.abs(x).max()), 1e-30)
             axes.plot([-largest, largest], [-largest, largest], color="0.6", lw=0.8)
-            axes.plot(x[::step], y[::step], ".", ms=2, color="#004488", alpha=0.5)
+            axes.plot(x[::step], y[::step], ".", ms=2, color=MAIN, alpha=0.5)
             axes.set_title(name)
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_locator(MaxNLocator(5))

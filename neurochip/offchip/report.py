@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.report.style import DPI, new_figure, styled, writing
+from neurochip.report.style import DPI, MAIN, OTHER, new_figure, styled, writing
 
 SHOWN = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500, 1000)  # ticks on screen
 
@@ -36,21 +36,21 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
         (loss, accuracy), (by_tick, rates) = figure.subplots(2, 2)
         at = [epoch["epoch"] for epoch in epochs]
         marker = {"marker": "o", "ms": 3}
-        loss.plot(at, [epoch["loss"] for epoch in epochs], color="#004488", **marker)
+        loss.plot(at, [epoch["loss"] for epoch in epochs], color=MAIN, **marker)
         loss.set(xlabel="epoch", ylabel="loss per image (sum over classes)", ylim=(0, None))
         loss.set_title("loss on the training images")
-        accuracy.plot(at, [100 * epoch["train_accuracy"] for epoch in epochs], color="#E69F00", label="training, while it learns", **marker)
+        accuracy.plot(at, [100 * epoch["train_accuracy"] for epoch in epochs], color=OTHER, label="training, while it learns", **marker)
         if epochs and epochs[0]["validation_accuracy"] is not None:
             held = [100 * epoch["validation_accuracy"] for epoch in epochs]
-            accuracy.plot(at, held, color="#004488", label="validation", **marker)
+            accuracy.plot(at, held, color=MAIN, label="validation", **marker)
             accuracy.axvline(facts["best_epoch"], color="0.6", ls=":", label="chosen")
         accuracy.set(xlabel="epoch", ylabel="accuracy [%]")
         accuracy.set_title("accuracy")
         accuracy.legend(loc="lower right")
         for axes in (loss, accuracy):
             axes.xaxis.get_major_locator().set_params(integer=True)
-        accuracy_axes(by_tick, facts["evaluation"])
-        rate_axes(rates, facts["evaluation"]["layers"])
+        _accuracy_axes(by_tick, facts["evaluation"])
+        _rate_axes(rates, facts["evaluation"]["layers"])
         with writing(path):
             figure.savefig(path, dpi=DPI, facecolor="white")
 
@@ -60,23 +60,23 @@ def draw_evaluation(path: Path, name: str, facts: dict[str, Any]) -> None:
     with styled():
         figure = new_figure(12.5, 4.6, f"{name}: float spiking net on the test set")
         by_tick, rates = figure.subplots(1, 2)
-        accuracy_axes(by_tick, facts)
-        rate_axes(rates, facts["layers"])
+        _accuracy_axes(by_tick, facts)
+        _rate_axes(rates, facts["layers"])
         with writing(path):
             figure.savefig(path, dpi=DPI, facecolor="white")
 
 
-def accuracy_axes(axes: Any, facts: dict[str, Any]) -> None:
+def _accuracy_axes(axes: Any, facts: dict[str, Any]) -> None:
     """Accuracy against ticks, with its spread over encoder seeds."""
     mean, spread = (100 * np.array(facts[key]) for key in ("accuracy_by_tick", "accuracy_by_tick_std"))
     ticks = np.arange(1, len(mean) + 1)
-    axes.fill_between(ticks, mean - spread, mean + spread, color="#004488", alpha=0.25, lw=0)
-    axes.plot(ticks, mean, color="#004488", marker="o", ms=3 if len(mean) < 40 else 0)
+    axes.fill_between(ticks, mean - spread, mean + spread, color=MAIN, alpha=0.25, lw=0)
+    axes.plot(ticks, mean, color=MAIN, marker="o", ms=3 if len(mean) < 40 else 0)
     axes.set(xlabel="ticks of input", ylabel="test accuracy [%]")
     axes.set_title(f"{mean[-1]:.2f} % after {len(mean)} ticks ({facts['encoder_seeds']} encoder seeds; band: standard deviation)")
 
 
-def rate_axes(axes: Any, layers: list[dict[str, Any]]) -> None:
+def _rate_axes(axes: Any, layers: list[dict[str, Any]]) -> None:
     """Spikes per unit and tick of every layer, and how many units are silent or saturated."""
     names, x = [layer["name"] for layer in layers], np.arange(len(layers))
     axes.bar(x, [layer["rate"] for layer in layers], width=0.6, color="#56B4E9")

@@ -42,7 +42,7 @@ def compare_runs(runs: Sequence[Run], at: float | None = None) -> Comparison:
     old = compare_grid(runs)
     headings = [column.heading for column in old.columns]
     names = [heading.replace("\n", " ") for heading in headings]
-    said = f"asked for by --at {at:g}" if at is not None else f"the lowest final accuracy ({percent(lowest)}) less 0.5 points"
+    said = f"asked for by --at {at:g}" if at is not None else f"the lowest final accuracy ({percent(lowest)}) less {100 * BELOW:g} points"
     lines = [
         f"Common accuracy: {100 * common:.2f} %, {said}. {PROPORTION}",
         *_ratio_lines(runs, names, common),

@@ -10,6 +10,8 @@ from neurochip.latency import POINTS
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.learned import learned_grids
 
+METHODS = {"spike_bp": "spike-based backprop", "conversion": "conversion of an ANN", "readout": "read-out on spike counts"}
+
 
 def ticks_of_test(summary: dict[str, Any]) -> int:
     """Return the ticks of a test sample."""
@@ -141,9 +143,6 @@ def _training_facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
         held_out = training.get("validation_accuracy")
         told.append(f"epoch selected by {training['selected_by']}" + (f" ({percent(held_out)})" if held_out is not None else ""))
     return [*facts, ("trained off the chip", ", ".join(told))]
-
-
-METHODS = {"spike_bp": "spike-based backprop", "conversion": "conversion of an ANN", "readout": "read-out on spike counts"}
 
 
 def _latency_facts(summary: dict[str, Any]) -> list[tuple[str, str]]:

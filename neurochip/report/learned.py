@@ -9,11 +9,10 @@ import numpy as np
 
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.load import Run
-from neurochip.report.style import LEGEND_BELOW, named, new_figure
+from neurochip.report.style import LEGEND_BELOW, MAIN, THIRD, named, new_figure
 
 MOST_KERNELS = 64
 PER_ROW = 16
-CHIP = "#004488"
 
 
 def learned_facts(summary: dict[str, Any]) -> str:
@@ -73,9 +72,9 @@ def draw_images(run: Run):
     axes = figure.subplots()
     samples, values = found["samples"], [100 * value for value in found["test_accuracy"]]
     text = f"read-out of {count(found['train_samples'])} labelled samples, test: {values[-1]:.2f} % at the end"
-    axes.plot(samples, values, color=CHIP, marker="o", lw=2, label=text)
+    axes.plot(samples, values, color=MAIN, marker="o", lw=2, label=text)
     if samples[0] == 0:
-        axes.axhline(values[0], color="#777777", ls=":", lw=1.4, label=f"kernels as they were drawn: {values[0]:.2f} %")
+        axes.axhline(values[0], color=THIRD, ls=":", lw=1.4, label=f"kernels as they were drawn: {values[0]:.2f} %")
     axes.set_xlim(-0.03 * samples[-1] if samples[0] else -0.2 * samples[1], 1.3 * samples[-1])
     axes.set_xscale("symlog", linthresh=max(1, samples[1] if samples[0] == 0 else samples[0]))
     axes.set_xticks(samples, [count(n) for n in samples])

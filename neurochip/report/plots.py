@@ -10,7 +10,7 @@ from neurochip.report.bar_plots import draw_energy, draw_spikes
 from neurochip.report.learned import draw_images, draw_kernels
 from neurochip.report.load import Run
 from neurochip.report.network_plots import draw_latency, draw_links
-from neurochip.report.style import DPI, LEGEND_BELOW, layer_colour, named, new_figure, styled, writing
+from neurochip.report.style import DPI, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, named, new_figure, styled, writing
 from neurochip.report.tick_plots import draw_ticks
 
 PLUS, MINUS = "#D55E00", "#0072B2"
@@ -53,9 +53,9 @@ def _epochs(axes, n: int) -> None:
 def _accuracy(run: Run):
     accuracy = run.summary["accuracy"]
     lines = (
-        ("reference (test)", accuracy["reference_per_epoch"], "#E69F00", "s", ":"),
-        ("chip, training", accuracy["train_per_epoch"], "#777777", "^", "--"),
-        ("chip, test", accuracy["per_epoch"], "#004488", "o", "-"),
+        ("reference (test)", accuracy["reference_per_epoch"], OTHER, "s", ":"),
+        ("chip, training", accuracy["train_per_epoch"], THIRD, "^", "--"),
+        ("chip, test", accuracy["per_epoch"], MAIN, "o", "-"),
     )
     shown = [100 * value for _, values, *_ in lines for value in values or []]
     if not shown:

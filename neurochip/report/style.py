@@ -9,17 +9,20 @@ from neurochip.report.load import Run
 
 DPI = 110
 STYLE = {
-    **{
-        "font.family": "DejaVu Sans",
-        "font.size": 11,
-        "axes.titlesize": 12,
-        "figure.titlesize": 13,
-        "legend.frameon": False,
-        "axes.grid": True,
-    },
-    **{"axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True, "grid.color": "#dddddd", "hatch.linewidth": 0.6},
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "figure.titlesize": 13,
+    "legend.frameon": False,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": "#dddddd",
+    "hatch.linewidth": 0.6,
     "text.parse_math": False,  # names are the user's and may hold a $
 }
+MAIN, OTHER, THIRD = "#004488", "#E69F00", "#777777"  # curves: what a plot is about, what that is compared with, what is beside it
 # Okabe and Ito's colours: safe for the colour-blind
 LAYER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
 LEGEND_BELOW = {"loc": "outside lower center", "ncols": 6, "columnspacing": 1.4, "handletextpad": 0.5}

@@ -9,9 +9,8 @@ from neurochip.latency import POINTS
 from neurochip.report.grids import percent
 from neurochip.report.inference import by_tick, float_after
 from neurochip.report.load import Run
-from neurochip.report.style import LEGEND_BELOW, layer_colour, named, new_figure
+from neurochip.report.style import LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, named, new_figure
 
-CHIP, FLOAT, ANN = "#004488", "#E69F00", "#777777"
 DASHES = ("-", "--", "-.", ":")
 NEAR = 2.0  # points below the final accuracy that the close view shows
 LOWEST = 12.0  # points below the final accuracy that a comparison shows
@@ -50,12 +49,12 @@ def draw_ticks(run: Run):
 def _draw_curves(axes, summary: dict[str, Any], values: np.ndarray, floats: np.ndarray) -> None:
     accuracy, ticks = summary["accuracy"], np.arange(1, len(values) + 1)
     marker = "o" if len(values) <= 40 else None
-    axes.plot(ticks, values, color=CHIP, lw=2, marker=marker, ms=4, label=f"chip: {percent(by_tick(summary)[-1])} at the end")
+    axes.plot(ticks, values, color=MAIN, lw=2, marker=marker, ms=4, label=f"chip: {percent(by_tick(summary)[-1])} at the end")
     if not np.isnan(floats).all():
         label = f"float net with as much input seen: {percent(accuracy['float_test'])} at the end"
-        axes.plot(ticks, floats, color=FLOAT, lw=1.6, ls="--", label=label)
+        axes.plot(ticks, floats, color=OTHER, lw=1.6, ls="--", label=label)
     if accuracy.get("ann_test") is not None:
-        axes.axhline(100 * accuracy["ann_test"], color=ANN, lw=1.2, ls=":", label=f"ANN: {percent(accuracy['ann_test'])}")
+        axes.axhline(100 * accuracy["ann_test"], color=THIRD, lw=1.2, ls=":", label=f"ANN: {percent(accuracy['ann_test'])}")
     for points, dash in zip(POINTS, ("-", "--"), strict=True):
         tick = accuracy["ticks_to_final"][f"{points:g}"]
         if tick is not None:
