@@ -11,19 +11,19 @@ import chip_oracle
 import numpy as np
 import oracle
 from chip_nets import Net
+from chip_words import check_common, events_in
 
 from neurochip import host_random
 from neurochip.build import set_rule
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
-from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
+from neurochip.core.events import Event, Phase
 from neurochip.core.noc_totals import NocTotal
 from neurochip.core.rng import jump_table
 from neurochip.core.state import P, Trace
 from neurochip.experiment import load_setup
 from neurochip.memories import memory_of
 from neurochip.simulator import Simulator
-from neurochip.stimulus import Stimulus, of_images
 
 RULES = Path(__file__).parent / "rules"  # of the tests
 STATES = ("axon_states", "neuron_states", "pool_states", "learn_state")
@@ -145,9 +145,7 @@ def build(net: Net, folder: Path) -> Simulator:
     dice = np.random.default_rng(net.seed)
     for c, core in enumerate(sim.mapping.cores):
         bits = net.bits(core.layer)[0]
-        low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
-        choice = {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(net.corners)
-        if choice:
+        if choice := net.extremes(bits):
             weight, bias = memory_of(chip, c)
             weight[:, : core.channels] = dice.choice(choice, (len(weight), core.channels))
             bias[: core.channels] = dice.choice(choice, core.channels)
@@ -205,23 +203,6 @@ def ends_of(part) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
     return (part.y0, part.y1), (part.x0, part.x1), (part.c0, part.c1)
 
 
-def events_of(net: Net, pixels: np.ndarray) -> list[list[list[int]]]:
-    """Events as likely as the images are bright."""
-    dice = np.random.default_rng(net.seed + 1)
-    return [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(net.ticks)] for image in pixels]
-
-
-def samples_of(net: Net) -> tuple[Stimulus, list | None]:
-    """The images or events of a case."""
-    pixels = net.pixels()
-    if not net.has_events:
-        return of_images(pixels), None
-    events = events_of(net, pixels)
-    ticks = [numbers for sample in events for numbers in sample]
-    offsets = np.cumsum([0, *map(len, ticks)]).astype(np.int64)
-    return Stimulus(pixels, offsets, np.array([number for numbers in ticks for number in numbers], dtype=np.int32)), events
-
-
 def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     """Kernel == oracle for everything there is; return the events of the whole chip, and what the oracle found."""
     sim = build(net, folder)
@@ -233,7 +214,7 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
         part["weight"], part["bias"] = memory_of_core(chip, c, rows[c], len(cores[c].channels))
         assert states_of(net, chip, c, *sizes[c]) == {key: part[key] for key in STATES}, f"seeds of core {c}"
     labels = np.random.default_rng(net.seed).integers(0, net.layers[-1]["neurons"], len(pixels)).astype(np.int32)
-    stimulus, events = samples_of(net)
+    stimulus, events = net.samples_of(pixels)
     expected = chip_oracle.run(twin, pixels.tolist(), labels.tolist(), net.ticks, net.warmup, net.read_from, net.learns, events)
     chip = chip._replace(trace=np.full((len(expected["trace"]) + 1, len(Trace)), 9, np.int32))
     votes = np.zeros((len(labels), net.layers[-1]["neurons"]), np.int32)
@@ -251,17 +232,10 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     for c, core in enumerate(cores):
         assert spiked[chip.param[c, P.UNIT_AT] :][: core.n_neurons].tolist() == [sent[c, unit] for unit in range(core.n_neurons)]
     assert votes.tolist() == expected["votes"]
-    counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
+    check_common(chip, expected)
     for c, part in enumerate(twin["parts"]):
-        told = {(phase.name, event.name): int(counts[c, phase, event]) for phase in Phase for event in Event if counts[c, phase, event]}
-        wanted = {(phase.name, event.name): n for (phase, event), n in expected["counts"][c].items() if n}
-        assert told == wanted, f"core {c}"
         assert memory_of_core(chip, c, rows[c], len(cores[c].channels)) == (part["weight"], part["bias"]), f"memory of core {c}"
         assert states_of(net, chip, c, *sizes[c]) == {key: part[key] for key in STATES}, f"generators of core {c}"
-    assert chip.cycles[:, 0].tolist() == expected["share"]
-    assert chip.cycles[:, 1].tolist() == expected["busy"]
-    assert chip.trace[: chip.traced[0]].tolist() == [list(row) for row in expected["trace"]]
-    assert (chip.trace[chip.traced[0] :] == 9).all()
     if net.mesh:
         sums = dict(zip(NocTotal, sim.traffic.totals.sums.tolist(), strict=True))
         lengths = [cycles for cycles, _ in expected["ticks"]]
@@ -270,8 +244,4 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
         assert sums[NocTotal.NETWORK_CYCLES] == sum(cycles for _, cycles in expected["ticks"])
         assert (sums[NocTotal.TICKS], sums[NocTotal.CYCLES]) == (len(lengths), sum(lengths))
         assert sums[NocTotal.LONGEST_TICK] == max(lengths)
-    total = Counter()
-    for core_counts in expected["counts"]:
-        for (_, event), n in core_counts.items():
-            total[event] += n
-    return total, expected
+    return events_in(expected), expected

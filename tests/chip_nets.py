@@ -9,16 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 import oracle
+from chip_words import SHARINGS, TIMED, ChipWords
 
-from neurochip.core.events import OBSERVED, Event
-
-TIMED = [event for event in Event if event not in OBSERVED]
 DECAY = 0.5
-SHARINGS = ("per_unit", "rotated", "broadcast")
 
 
 @dataclass
-class Net:
+class Net(ChipWords):
     """One network, its chip and its samples, in the words of an experiment file."""
 
     planes: tuple[int, int, int] = (1, 5, 5)  # of the input: channels, height, width
@@ -27,31 +24,11 @@ class Net:
         {"kind": "dense", "neurons": 4},
     )  # keys of [[network.layers]]
     mapping: dict[str, dict] = field(default_factory=dict)
-    kind: str = "xorshift16"
-    sharing: str = "per_unit"
-    steps: int = 1
-    word_bits: int = 64
-    transposable: bool = True
-    acc_bits: int | None = None
-    back_bits: int | None = None
-    gumbel_address_bits: int = 8
-    error_gain: int = 0
-    beta: float = 1.0
-    readout: str = "potential"
     rule: str | None = "spike_backprop"  # or a rule that learns from spikes, whose oracle is in chip_check.SPIKE_RULES; or None
-    learn_rate: float = 1.0  # at 1.0 every update is certain
     settings: dict = field(default_factory=dict)  # of a rule that learns from spikes, all of them
     known: dict = field(default_factory=dict)  # what its oracle must know beside its settings: "peak", "factor" if they are none of them
     epoch: int = 0  # from 0; learn_epochs count from 1
-    ticks: int = 10
     warmup: int = 2
-    read_from: int = 2
-    cycles: dict = field(default_factory=lambda: {event: 1 + 2 * event for event in TIMED})
-    overhead: int = 6
-    seed: int = 1
-    images: tuple[str, ...] = ("random", "sparse")
-    corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
-    has_events: bool = False
     mesh: dict | None = None  # width, height, fifo_depth, core_stalls
 
     @property
@@ -68,61 +45,21 @@ class Net:
     def toml(self) -> str:
         """The experiment file."""
         layers = [{"name": self.name(i), **layer} for i, layer in enumerate(self.layers)]
-        narrow = "".join(f"{key} = {bits}\n" for key, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
         settings = {"learn_rate": self.learn_rate, "learn_rate_decay": DECAY} if self.learns else self.settings
         rates = "\n".join(f"{key} = {value!r}" for key, value in settings.items())
-        cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
+        chip = [f"n_cores = {self.mesh['width'] * self.mesh['height'] if self.mesh else 64}"]
+        chip += [f"mesh = {in_toml(self.mesh)}"] if self.mesh else []
+        tables = self.tables(self.rule or "frozen", rates, self.epoch + 1, self.warmup, bool(self.mesh), "\n".join(chip))
         return f"""
 name = "case"
 seed = {self.seed}
 network.layers = {in_toml(layers)}
 mapping = {in_toml(self.mapping)}
-[data]
-name = "mnist"
-[rule]
-name = "{self.rule or "frozen"}"
-error_gain = {self.error_gain}
-beta = {self.beta}
-{rates}
-[run]
-epochs = {self.epoch + 1}
-ticks = {self.ticks}
-warmup_ticks = {self.warmup}
-read_from_tick = {self.read_from}
-readout = "{self.readout}"
-[energy]
-table = "loihi_sanafe"
-[chip]
-preset = "reference"
-n_cores = {self.mesh["width"] * self.mesh["height"] if self.mesh else 64}
-{"mesh = " + in_toml(self.mesh) if self.mesh else ""}
-[chip.core]
-word_bits = {self.word_bits}
-weight_bits = 8
-frac_bits = 6
-transposable = {in_toml(self.transposable)}
-gumbel_address_bits = {self.gumbel_address_bits}
-{narrow}
-[chip.rng]
-kind = "{self.kind}"
-sharing = "{self.sharing}"
-steps_per_draw = {self.steps}
-[chip.cycles_per_tick]
-network = {0 if self.mesh else self.overhead // 2}
-barrier = {self.overhead - (0 if self.mesh else self.overhead // 2)}
-[chip.cycles_per_event]
-{cycles}
-"""
+{tables}"""
 
     def pixels(self) -> np.ndarray:
-        dice, n = np.random.default_rng(self.seed), math.prod(self.planes)
-        kinds = {
-            "black": lambda: np.zeros(n),
-            "white": lambda: np.full(n, 255),
-            "random": lambda: dice.integers(0, 256, n),
-            "sparse": lambda: dice.integers(0, 256, n) * (dice.random(n) < 0.2),
-        }
-        return np.array([kinds[image]() for image in self.images], dtype=np.uint8).reshape(-1, n)
+        """uint8 (images, inputs)."""
+        return self.drawn_images(math.prod(self.planes))
 
     def p_learn(self, i: int) -> int:
         """Of the main rule."""

@@ -278,11 +278,11 @@ def test_the_rtl_names_what_it_has_not(layers, text):
 
 
 @pytest.fixture
-def trace_step(monkeypatch):
+def by_trace(monkeypatch):
     """A rule in a file of its own, found without an edit anywhere."""
-    monkeypatch.setattr(rules, "__path__", [*rules.__path__, str(Path(__file__).parent / "spike_rules")])
-    assert "trace_step" in rules.names()
-    return {"name": "trace_step", "mask": 96.0}
+    monkeypatch.setattr(rules, "__path__", [*rules.__path__, str(Path(__file__).parent / "rules")])
+    assert "by_trace" in rules.names()
+    return {"name": "by_trace", "peak": 127.0, "factor": 128.0, "threshold": 31.0}
 
 
 class Ear:
@@ -299,7 +299,7 @@ class Ear:
         self.n += len(channels)
         for row, axon in taps:
             for c in channels:
-                change = 1 if self.trace[axon] & 96 else -2
+                change = 1 if self.trace[axon] > 31 else -1
                 new = min(max(self.weight[row, c] + change, -128), 127)
                 self.lost += new == self.weight[row, c]
                 self.updates += new != self.weight[row, c]
@@ -307,11 +307,11 @@ class Ear:
 
 
 @pytest.mark.parametrize("kind", ["dense", "conv"])
-def test_a_rule_that_learns_from_spikes_by_hand(kind, trace_step):
+def test_a_rule_that_learns_from_spikes_by_hand(kind, by_trace):
     neuron = {"model": "if", "threshold": 0.5}
     shape = {"neurons": 5} if kind == "dense" else {"kind": "conv", "filters": 3, "kernel": 2}
     layer = {**shape, "neuron": neuron, "weight_bits": 8, "frac_bits": 6, "learn_epochs": [2, 2], "initial_bias": 0.25, "initial_gain": 3.0}
-    sim = Simulator(setup_of([layer, {"neurons": 3, "neuron": ACCUMULATE}], trace_step, ticks=10), (1, 3, 3), 3)
+    sim = Simulator(setup_of([layer, {"neurons": 3, "neuron": ACCUMULATE}], by_trace, ticks=10), (1, 3, 3), 3)
     weight, bias = core_weights(sim.state, 0)
     spikes = np.random.default_rng(7).random((4, 10, 9)) < 0.4
     set_rule(sim.state, sim.setup.experiment, 0)

@@ -7,11 +7,12 @@ hypothesis (which shrinks a failure), 72 for every generator x sharing x steps x
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import oracle
 import pytest
+from chip_words import SHARINGS, TIMED, ChipWords, check_common, events_in
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,57 +20,34 @@ from neurochip.build import build_chip, set_rule
 from neurochip.chip import load_chip
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
-from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
+from neurochip.core.events import Event
 from neurochip.core.rng import jump_table
 from neurochip.core.state import P, Queue, Trace
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
 from neurochip.memories import core_weights, load_weights, memory_of
 from neurochip.simulator import run_vector
-from neurochip.stimulus import Stimulus, as_stimulus, of_images
+from neurochip.stimulus import Stimulus, as_stimulus
 from neurochip.traffic import build_traffic
 
-TIMED = [event for event in Event if event not in OBSERVED]
-SHARINGS = ("per_unit", "rotated", "broadcast")
 NOT_IN_A_CHAIN = {Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE, Event.ERROR_CANCELLED}  # test_chip_oracle.py meets them
 REFERENCE = load_chip("reference", {}, "test")
 
 
 @dataclass
-class Case:
+class Case(ChipWords):
     """One chip, one net and its samples, in the words of an experiment file."""
 
     sizes: tuple[int, ...] = (9, 7, 4)  # inputs, then neurons per layer
     bits: tuple[tuple[int, int], ...] = ((16, 12), (16, 12))  # weight_bits, frac_bits per layer
     gains: tuple[float, ...] = (1.0, 1.0)  # initial weights
     biases: tuple[float, ...] = (0.1, 0.0)
-    kind: str = "xorshift16"
-    sharing: str = "per_unit"
-    steps: int = 1
-    word_bits: int = 64
-    transposable: bool = True
-    acc_bits: int | None = None
-    back_bits: int | None = None
-    gumbel_address_bits: int = 8
-    error_gain: int = 0
-    beta: float = 1.0
-    readout: str = "potential"
     rule: str = "spike_backprop"
-    learn_rate: float = 1.0  # at 1.0 every update is certain
     decay: float = 0.5
     rule_settings: str = ""  # TOML; of a rule that is not spike_backprop
-    epoch: int = 0
-    ticks: int = 10
     warmup: int = 3
-    read_from: int = 2
-    cycles: dict = field(default_factory=lambda: {event: 1 + 2 * event for event in TIMED})
-    overhead: int = 6
-    seed: int = 1
-    images: tuple[str, ...] = ("random", "sparse")
     levels: tuple[float, float] | None = None  # of every layer's weights, of a rule that switches between two
-    corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
     first_call: int = 1  # samples of the first kernel call; the rest go into a second one
-    has_events: bool = False
 
     def toml(self) -> str:
         levels = f", levels = {list(self.levels)}" if self.levels else ""
@@ -77,61 +55,18 @@ class Case:
             f"{{ neurons = {n}, weight_bits = {w}, frac_bits = {f}, initial_gain = {g}, initial_bias = {b}{levels} }}"
             for n, (w, f), g, b in zip(self.sizes[1:], self.bits, self.gains, self.biases, strict=True)
         )
-        narrow = "".join(f"{name} = {bits}\n" for name, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
         rates = (
             f"learn_rate = {self.learn_rate!r}\nlearn_rate_decay = {self.decay}" if self.rule == "spike_backprop" else self.rule_settings
         )
-        cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
         return f"""
 name = "case"
 seed = {self.seed}
-[data]
-name = "mnist"
-[network]
-layers = [{layers}]
-[rule]
-name = "{self.rule}"
-error_gain = {self.error_gain}
-beta = {self.beta}
-{rates}
-[run]
-epochs = 1
-ticks = {self.ticks}
-warmup_ticks = {self.warmup}
-read_from_tick = {self.read_from}
-readout = "{self.readout}"
-[energy]
-table = "loihi_sanafe"
-[chip]
-preset = "reference"
-[chip.core]
-word_bits = {self.word_bits}
-weight_bits = 8
-frac_bits = 6
-transposable = {str(self.transposable).lower()}
-gumbel_address_bits = {self.gumbel_address_bits}
-{narrow}
-[chip.rng]
-kind = "{self.kind}"
-sharing = "{self.sharing}"
-steps_per_draw = {self.steps}
-[chip.cycles_per_tick]
-network = {self.overhead // 2}
-barrier = {self.overhead - self.overhead // 2}
-[chip.cycles_per_event]
-{cycles}
-"""
+network.layers = [{layers}]
+{self.tables(self.rule, rates, 1, self.warmup)}"""
 
     def pixels(self) -> np.ndarray:
-        dice = np.random.default_rng(self.seed)
-        n = self.sizes[0]
-        kinds = {
-            "black": lambda: np.zeros(n),
-            "white": lambda: np.full(n, 255),
-            "random": lambda: dice.integers(0, 256, n),
-            "sparse": lambda: dice.integers(0, 256, n) * (dice.random(n) < 0.2),
-        }
-        return np.array([kinds[image]() for image in self.images], dtype=np.uint8).reshape(-1, n)
+        """uint8 (images, inputs)."""
+        return self.drawn_images(self.sizes[0])
 
     def p_learn(self, frac_bits: int) -> int:
         p = min(self.learn_rate * self.decay**self.epoch * 2**frac_bits, 1.0) if self.rule == "spike_backprop" else 0
@@ -192,9 +127,8 @@ def build(case: Case, folder):
     set_rule(chip, setup.experiment, case.epoch)
     dice, weights = np.random.default_rng(case.seed), []
     for c, (bits, _) in enumerate(case.bits):
-        low, high, shape = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1, case.sizes[c : c + 2]
-        choice = {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(case.corners)
-        if choice:
+        shape = case.sizes[c : c + 2]
+        if choice := case.extremes(bits):
             weights.append((dice.choice(choice, (1, *shape)), dice.choice(choice, (1, shape[1]))))
     if weights:
         load_weights(chip, mapping, weights)
@@ -249,38 +183,21 @@ def check(case: Case, folder) -> Counter:
     labels = np.random.default_rng(case.seed).integers(0, case.sizes[-1], len(pixels)).astype(np.int32)
     twin = as_lists(case, chip)
     learns = case.rule != "frozen"
-    stimulus, events = of_images(pixels), None
-    if case.has_events:  # the images stand for the probabilities of events
-        dice = np.random.default_rng(case.seed + 1)
-        events = [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(case.ticks)] for image in pixels]
-        rows = [axons for sample in events for axons in sample]
-        offsets = np.cumsum([0, *map(len, rows)]).astype(np.int64)
-        stimulus = Stimulus(pixels, offsets, np.array([axon for axons in rows for axon in axons], dtype=np.int32))
+    stimulus, events = case.samples_of(pixels)
     expected = oracle.run(twin, pixels.tolist(), labels.tolist(), case.ticks, case.warmup, case.read_from, learns, events)
     chip = chip._replace(trace=np.full((len(expected["trace"]) + 1, len(Trace)), 9, np.int32))
     votes = kernel(case, chip, stimulus, labels)
 
     assert votes.tolist() == expected["votes"]
-    counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
+    check_common(chip, expected)
     for c, layer in enumerate(twin["layers"]):
-        told = {(phase.name, event.name): int(counts[c, phase, event]) for phase in Phase for event in Event if counts[c, phase, event]}
-        wanted = {(phase.name, event.name): n for (phase, event), n in expected["counts"][c].items() if n}
-        assert told == wanted, f"core {c}"
         weight, bias = core_weights(chip, c)
         assert weight.tolist() == layer["weight"], f"weights of core {c}"
         assert bias.tolist() == layer["bias"], f"biases of core {c}"
         assert states_of(case, chip)[c] == (layer["axon_states"], layer["neuron_states"], layer["learn_state"]), f"generators of core {c}"
         memory, biases = memory_of(chip, c)
         assert not memory[:, case.sizes[c + 1] :].any() and not biases[case.sizes[c + 1] :].any(), f"padding of core {c}"
-    assert chip.cycles[:, 0].tolist() == expected["share"]
-    assert chip.cycles[:, 1].tolist() == expected["busy"]
-    assert chip.trace[: chip.traced[0]].tolist() == [list(row) for row in expected["trace"]]
-    assert (chip.trace[chip.traced[0] :] == 9).all()
-    total = Counter()
-    for core_counts in expected["counts"]:
-        for (_, event), n in core_counts.items():
-            total[event] += n
-    return total
+    return events_in(expected)
 
 
 SEEDS = 240
