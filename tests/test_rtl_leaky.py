@@ -4,14 +4,13 @@ The update of one neuron is proven over all inputs in test_rtl_proofs.py.
 """
 
 import re
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rtl_tools import needs_icarus, needs_yosys
+from rtl_tools import lint, mutated, needs_icarus, needs_yosys
 
 from neurochip.core.state import P
 from neurochip.cosim import leaky, verilator
@@ -22,7 +21,8 @@ from neurochip.cosim.yosys import run_yosys
 from neurochip.errors import NeurochipError
 
 ADDER = RTL / "nc_saturating_add.sv"
-SOURCES = [ADDER, *sorted(NEURON_RTL.glob("nc_*.sv"))]
+OWN = sorted(NEURON_RTL.glob("nc_*.sv"))
+SOURCES = [ADDER, *OWN]
 TICKS = 60
 SMALL = BANKS[2]
 
@@ -99,27 +99,13 @@ MUTANTS = {
 }  # fmt: skip
 
 
-def mutated(folder: Path, file: str, *changes: tuple[str, str]) -> Path:
-    """A copy of the modules with a fault in one."""
-    folder.mkdir(exist_ok=True)
-    for path in SOURCES:
-        shutil.copy(path, folder)
-    (folder / ADDER.name).unlink()
-    text = (folder / file).read_text(encoding="utf-8")
-    for old, new in changes:
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    (folder / file).write_text(text, encoding="utf-8")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def mutant_libraries(tmp_path_factory) -> dict[str, Path]:
     """A small bank with each fault."""
     folder = tmp_path_factory.mktemp("mutants")
 
     def made(name: str) -> Path:
-        return bank_library(SMALL, mutated(folder / name.replace(" ", "_"), *MUTANTS[name]), lenient=True)
+        return bank_library(SMALL, mutated(OWN, folder / name.replace(" ", "_"), *MUTANTS[name]), lenient=True)
 
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(MUTANTS, pool.map(made, MUTANTS), strict=True))
@@ -150,24 +136,17 @@ def test_a_difference_says_where(libraries):
 # ---- tools: no warnings, no latches, four states
 
 
-def lint(command: list[str], env: dict[str, str] | None = None) -> None:
-    done = subprocess.run([*command, *map(str, SOURCES)], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "%" not in done.stderr
-    assert "arning" not in done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("of", BANKS, ids=title)
 def test_verilator_has_no_warning(of):
     tool = verilator.find_verilator()
     command = [tool.program, "--lint-only", "-Wall", "--top-module", TOP, *(f"-G{name}={n}" for name, n in generics(of).items())]
-    lint(command, verilator.environment(tool.program, tool.root))
+    lint(command, SOURCES, verilator.environment(tool.program, tool.root))
 
 
 @needs_icarus
 @pytest.mark.parametrize("of", BANKS, ids=title)
 def test_icarus_has_no_warning(of):
-    lint(["iverilog", "-g2012", "-Wall", "-t", "null", "-s", TOP, *(f"-P{TOP}.{name}={n}" for name, n in generics(of).items())])
+    lint(["iverilog", "-g2012", "-Wall", "-t", "null", "-s", TOP, *(f"-P{TOP}.{name}={n}" for name, n in generics(of).items())], SOURCES)
 
 
 @needs_yosys

@@ -1,7 +1,6 @@
 """The network-on-chip's RTL: in lock-step with the simulator, faults that lock-step must see, four-state simulation, proven blocks."""
 
 import re
-import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import noc_oracle
 import numpy as np
 import pytest
-from rtl_tools import miter, needs_icarus, needs_yosys
+from rtl_tools import lint, miter, mutated, needs_icarus, needs_yosys
 
 from neurochip.core.noc_state import Port
 from neurochip.cosim import mesh, mesh_ticks, verilator
@@ -114,26 +113,13 @@ MUTANTS = {
 }  # fmt: skip
 
 
-def mutated(folder: Path, file: str, *changes: tuple[str, str]) -> Path:
-    """A copy of the modules with a fault in one."""
-    folder.mkdir(exist_ok=True)
-    for path in SOURCES:
-        shutil.copy(path, folder)
-    text = (folder / file).read_text(encoding="utf-8")
-    for old, new in changes:
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
-    (folder / file).write_text(text, encoding="utf-8")
-    return folder
-
-
 @pytest.fixture(scope="module")
 def mutant_libraries(tmp_path_factory) -> dict[str, Path]:
     """A small mesh with each fault."""
     folder = tmp_path_factory.mktemp("mutants")
 
     def made(name: str) -> Path:
-        return mesh_library(SMALL, mutated(folder / name.replace(" ", "_"), *MUTANTS[name]), lenient=True)
+        return mesh_library(SMALL, mutated(SOURCES, folder / name.replace(" ", "_"), *MUTANTS[name]), lenient=True)
 
     with ThreadPoolExecutor(2) as pool:
         return dict(zip(MUTANTS, pool.map(made, MUTANTS), strict=True))
@@ -151,7 +137,7 @@ def test_a_fault_is_seen(name, mutant_libraries):
 def test_a_difference_says_where(tmp_path):
     """Two cores that send to the one between them: a pointer that stays gives the east a second turn."""
     packets = [[0, 0, 1, 1], [2, 0, 2, 0], [1, 1, 1, 1]]
-    library = mesh_library(SMALL, mutated(tmp_path / "rtl", *MUTANTS["pointer stays at the granted"]), lenient=True)
+    library = mesh_library(SMALL, mutated(SOURCES, tmp_path / "rtl", *MUTANTS["pointer stays at the granted"]), lenient=True)
     with MeshRtl(SMALL, library) as rtl:
         told, difference = rtl.run(packets)
     assert told.ejected.tolist() == [2, 3, 4, 5]
@@ -163,25 +149,18 @@ def test_a_difference_says_where(tmp_path):
 # ---- tools: no warnings, no latches, four states
 
 
-def lint(command: list[str], env: dict[str, str] | None = None) -> None:
-    done = subprocess.run([*command, *map(str, SOURCES)], env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "%" not in done.stderr
-    assert "arning" not in done.stdout + done.stderr
-
-
 @pytest.mark.parametrize("of", MESHES, ids=title)
 def test_verilator_has_no_warning(of):
     tool = verilator.find_verilator()
     command = [tool.program, "--lint-only", "-Wall", "--top-module", mesh.TOP, *(f"-G{name}={n}" for name, n in generics(of).items())]
-    lint(command, verilator.environment(tool.program, tool.root))
+    lint(command, SOURCES, verilator.environment(tool.program, tool.root))
 
 
 @needs_icarus
 @pytest.mark.parametrize("of", MESHES, ids=title)
 def test_icarus_has_no_warning(of):
     chosen = [f"-P{mesh.TOP}.{name}={n}" for name, n in generics(of).items()]
-    lint(["iverilog", "-g2012", "-Wall", "-t", "null", "-s", mesh.TOP, *chosen])
+    lint(["iverilog", "-g2012", "-Wall", "-t", "null", "-s", mesh.TOP, *chosen], SOURCES)
 
 
 BENCH = """
@@ -370,7 +349,7 @@ def test_block_is_its_specification(block, depth, tmp_path):
 def test_proof_rejects_a_fault(name, depth, tmp_path):
     block = MUTANTS[name][0].removeprefix("nc_").removesuffix(".sv")
     with pytest.raises(NeurochipError, match=r"^yosys: ERROR: Called with -verify and proof did fail!$"):
-        prove(block, depth, mutated(tmp_path / "rtl", *MUTANTS[name]), tmp_path)
+        prove(block, depth, mutated(SOURCES, tmp_path / "rtl", *MUTANTS[name]), tmp_path)
 
 
 # ---- what is refused
