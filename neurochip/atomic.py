@@ -1,9 +1,11 @@
 """Files that are whole or not there."""
 
 import contextlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from neurochip.errors import NeurochipError
 
@@ -25,3 +27,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         raise NeurochipError(
             f"{path}: cannot be written ({error.strerror or error}); free space or choose another --out, then --resume"
         ) from None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` as indented JSON in UTF-8; whole or not at all."""
+    text = json.dumps(content, indent=1) + "\n"
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))

@@ -1,6 +1,5 @@
 """`summary.json`: the counts of a run priced and added up, per layer and in total (docs/run_format.md)."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from neurochip import __version__, noc_report
 from neurochip.ann_twin import twin_facts
-from neurochip.atomic import write_atomically
+from neurochip.atomic import write_json
 from neurochip.core.noc_state import PORTS
 from neurochip.core.noc_totals import NocTotals
 from neurochip.datasets import Dataset
@@ -30,8 +29,7 @@ def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, record: R
     """Write run.h5, then summary.json: its presence says that the run is complete. Return the summary."""
     write_h5(folder / "run.h5", setup, data, mapping, record, final)
     summary = summarise(setup, data, mapping, record, final)
-    text = json.dumps(summary, indent=1) + "\n"
-    write_atomically(folder / "summary.json", lambda part: part.write_text(text, encoding="utf-8"))
+    write_json(folder / "summary.json", summary)
     return summary
 
 

@@ -162,7 +162,7 @@ def die_at(monkeypatch, call: int, moment: str) -> None:
 
     for module in (results, checkpoint):
         monkeypatch.setattr(module, "write_atomically", dies)
-    monkeypatch.setattr("neurochip.summary.write_atomically", dies)
+    monkeypatch.setattr("neurochip.atomic.write_atomically", dies)  # of summary.json
 
 
 @pytest.mark.parametrize("more", ["", REFERENCE], ids=["bare", "with reference"])

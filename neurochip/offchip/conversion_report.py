@@ -1,12 +1,11 @@
 """What a conversion leaves behind: trained.h5, conversion.json, conversion.png, and its lines on screen."""
 
-import json
 import time
 from typing import Any
 
 import numpy as np
 
-from neurochip.atomic import write_atomically
+from neurochip.atomic import write_json
 from neurochip.latency import ticks_to
 from neurochip.offchip.conversion import Conversion, Converter
 from neurochip.offchip.conversion_plots import draw_conversion
@@ -26,8 +25,7 @@ def run_conversion(converter: Converter, started: float) -> Conversion:
     summary = _summary(converter, conversion, results, time.monotonic() - started)
     experiment = converter.setup.experiment
     write_trained(converter.folder / NAME, conversion.graph, conversion.thresholds, "conversion", experiment.name, experiment.seed, summary)
-    text = json.dumps(facts, indent=1)
-    write_atomically(converter.folder / RESULT, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+    write_json(converter.folder / RESULT, facts)
     draw_conversion(converter.folder / PICTURE, experiment.name, facts, conversion.balance, results[0])
     for line in report_lines(facts):
         converter.progress.note(line)

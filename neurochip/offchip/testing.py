@@ -1,12 +1,11 @@
 """`neurochip evaluate`: a trained net on the test set of an experiment, and a look at one of its images."""
 
-import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from neurochip.atomic import write_atomically
+from neurochip.atomic import write_json
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.offchip.evaluation import warnings_of
@@ -56,8 +55,7 @@ def evaluate_from(setup: Setup, source: Path, out: Path | None, look: Look | Non
         }
         folder = out if out is not None else path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(facts, indent=1)
-        write_atomically(folder / RESULT, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+        write_json(folder / RESULT, facts)
         draw_evaluation(folder / PICTURE, setup.experiment.name, facts)
         lines = [*evaluation_lines(facts, facts["warnings"]), f"wrote {folder / RESULT} and {folder / PICTURE}"]
         if look is not None:

@@ -1,14 +1,13 @@
 """`neurochip train`: data, net, training, evaluation, and the files that are left in the run directory."""
 
 import contextlib
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from neurochip.atomic import write_atomically
+from neurochip.atomic import write_json
 from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.network import build_network
@@ -120,8 +119,7 @@ def _spike_bp(
         "device": device_text(device),
     }
     write_trained(folder / TRAINED, net.graph, net.thresholds, "spike_bp", setup.experiment.name, seed, summary)
-    text = json.dumps(facts, indent=1)
-    write_atomically(folder / LOG, lambda part: part.write_text(text + "\n", encoding="utf-8"))
+    write_json(folder / LOG, facts)
     draw_training(folder / PICTURE, setup.experiment.name, facts)
     for line in evaluation_lines(facts["evaluation"], facts["warnings"]):
         progress.note(line)
