@@ -15,10 +15,9 @@ from neurochip.datasets import Dataset
 from neurochip.experiment import Setup
 from neurochip.mapping import Mapping, Placement
 from neurochip.memories import Weights
+from neurochip.report.summary_form import FORMAT
 from neurochip.simulator import Counts, Evaluation
 from neurochip.traffic import join
-
-FORMAT = 2  # 2: layers in parts (cores/), packets of a mesh
 
 
 @dataclass

@@ -15,7 +15,8 @@ from neurochip.experiment import Setup
 from neurochip.latency import accuracy_by_tick, depths, ticks_to_final
 from neurochip.mapping import Mapping
 from neurochip.pricing import add_sets, priced_cores
-from neurochip.results import FORMAT, Final, Record, at_rail, dataset_facts, layer_facts, write_h5
+from neurochip.report.summary_form import FORMAT
+from neurochip.results import Final, Record, at_rail, dataset_facts, layer_facts, write_h5
 from neurochip.silicon import silicon
 from neurochip.simulator import Counts
 from neurochip.traffic import join, mesh_of

@@ -9,9 +9,8 @@ import h5py
 import numpy as np
 
 from neurochip.errors import NeurochipError
-from neurochip.report.summary_form import BY_TICK, MESH, NETWORK, PROBE, SUMMARY, TRAINING, TWIN
+from neurochip.report.summary_form import BY_TICK, FORMAT, MESH, NETWORK, PROBE, SUMMARY, TRAINING, TWIN
 
-FORMAT = 2
 AGAIN = "make it again with 'neurochip run EXPERIMENT --out DIR'"
 ARRAYS = ("accuracy/test", "accuracy/train", "raster/input/spikes")
 LAYER_ARRAYS = ("layers/{}/weight", "layers/{}/weight_initial", "raster/{}/spikes", "raster/{}/errors")

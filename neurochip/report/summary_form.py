@@ -1,9 +1,9 @@
 """What summary.json holds, as nested keys and types: a dict of keys, a list of one form, or types. Further keys are allowed."""
 
+FORMAT = 2  # of summary.json and run.h5; 2: layers in parts (cores/), packets of a mesh
 NUMBER = (int, float)
 NUMBER_OR_NONE = (int, float, type(None))
 LIST_OR_NONE = (list, type(None))
-
 
 COUNTS = (
     "samples",
