@@ -93,8 +93,8 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
             for name in ("train", "test"):
                 for i in range(len(getattr(record, f"{name}_accuracy"))):
                     parts = (file[f"{name}/{i}/counts"], file[f"{name}/{i}/cycles"], int(file[f"{name}/{i}/samples"]))
-                    packets = NocTotals(*(file[f"{name}/{i}/packets/{key}"] for key in NocTotals._fields))
-                    getattr(record, name).append(Counts(*parts, packets))
+                    spent = NocTotals(*(file[f"{name}/{i}/packets/{key}"] for key in NocTotals._fields))
+                    getattr(record, name).append(Counts(*parts, spent))
             position = Position(*facts["position"])
     except UNREADABLE as error:
         raise NeurochipError(

@@ -11,6 +11,8 @@ from neurochip.errors import NeurochipError
 
 SETTING = click.option("--set", "settings", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key of the experiment; repeatable.")
 
+QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+
 
 class OneLineErrors(click.Group):
     """Every mistake a user can make ends as one line on stderr and exit code 2; an interrupt as one line and 130."""
@@ -60,7 +62,7 @@ def main() -> None:
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
 @click.option("--threads", type=click.IntRange(1, 256), help="Threads of evaluation; results do not depend on it. Default: all processors.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted run in the run directory, if there is one.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@QUIET
 def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, threads: int | None, resume: bool, quiet: bool) -> None:
     """Run experiment FILE (a path, or the name of a shipped one): train, evaluate, report."""
     from neurochip import commands
@@ -74,7 +76,7 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
 @SETTING
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of initial weights, order, spikes and what is held out.")
 @click.option("--resume", is_flag=True, help="Go on with an interrupted training in the run directory, if there is one.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@QUIET
 def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, resume: bool, quiet: bool) -> None:
     """Train the net of experiment FILE off the chip ([train]; needs PyTorch). `neurochip run FILE` then puts it on the chip."""
     from neurochip import commands
@@ -91,7 +93,7 @@ def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | Non
 @click.option("--units", metavar="LAYER:N,...", multiple=True, help="Units whose potentials are drawn; default: the busiest; repeatable.")
 @SETTING
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the encoded spikes.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@QUIET
 def evaluate(**options: Any) -> None:
     """Evaluate a trained net of experiment FILE as a float spiking net: accuracy after 1 .. T ticks, spikes by layer."""
     from neurochip import commands
@@ -184,7 +186,7 @@ def schema(out: str | None) -> None:
 @click.option("--node-nm", type=click.FloatRange(0, min_open=True), help="Feature size; Liberty files do not say it.")
 @click.option("--dont-use", multiple=True, metavar="PATTERN", help="Cells that synthesis must not use, as '*_iso_*'; repeatable.")
 @click.option("--keep", metavar="DIR", help="Keep netlists, recordings and traces there.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@QUIET
 def calibrate(**options: Any) -> None:
     """Make an energy table from your own cells: synthesise the RTL, simulate its netlist, price every event."""
     from neurochip.calibrate import command
@@ -218,7 +220,7 @@ def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
 @click.option("--vcd", metavar="FILE", default="divergence.vcd", show_default=True, help="Waveform around the first difference.")
 @SETTING
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
-@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+@QUIET
 def cosim(
     file: str, samples: int, ticks: int | None, stalls: int, icarus: bool, rtl: str | None, vcd: str, settings: tuple[str, ...],
     seed: int | None, quiet: bool,

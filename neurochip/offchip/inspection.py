@@ -107,7 +107,7 @@ def _units(names: tuple[str, ...], net: SpikingNet, sweep: Sweep) -> dict[int, l
 
 
 def leak_gradients(net: SpikingNet, sweep: Sweep, labels: torch.Tensor) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Gradient of each layer's weights from the pseudo-derivative that knows of the leak, and from the one that does not."""
+    """Gradient of each layer's weights (from its first source) by the pseudo-derivative that knows of the leak, and without it."""
     both = []
     for is_corrected in (True, False):
         other = SpikingNet(net.graph, net.thresholds, is_corrected)

@@ -39,8 +39,8 @@ def compare_runs(runs: Sequence[Run], at: float | None = None) -> Comparison:
     common = max(0.0, lowest - BELOW) if at is None else at / 100
     if not 0.0 <= common <= 1.0:
         raise NeurochipError(f"--at {at:g}: must be an accuracy in percent, from 0 to 100")
-    old = compare_grid(runs)
-    headings = [column.heading for column in old.columns]
+    facts = compare_grid(runs)
+    headings = [column.heading for column in facts.columns]
     names = [heading.replace("\n", " ") for heading in headings]
     said = f"asked for by --at {at:g}" if at is not None else f"the lowest final accuracy ({percent(lowest)}) less {100 * BELOW:g} points"
     lines = [
@@ -48,7 +48,7 @@ def compare_runs(runs: Sequence[Run], at: float | None = None) -> Comparison:
         *_ratio_lines(runs, names, common),
         *_claim_lines(runs, names, common),
     ]
-    grids = [_grid("Learning systems compared", runs, headings, lambda summary: system_rows(summary, common)), old]
+    grids = [_grid("Learning systems compared", runs, headings, lambda summary: system_rows(summary, common)), facts]
     return Comparison(runs, names, common, grids, lines, differences(runs))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from neurochip.report.style import ink_on, layer_colour
+from neurochip.report.style import LEGEND_BELOW, ink_on, layer_colour
 
 EMPTY, EDGE = "#f1f1f1", "#bbbbbb"
 ROW = 16  # cores in a row where there is no mesh
@@ -75,4 +75,4 @@ def layer_legend(figure, names: Sequence[str], cells: Sequence[Cell]) -> None:
         for i, (name, n) in enumerate(zip(names, cores, strict=True))
     ]
     handles.append(Patch(facecolor=EMPTY, edgecolor=EDGE, label="empty"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=6, columnspacing=1.4, handletextpad=0.5)
+    figure.legend(handles=handles, **LEGEND_BELOW)

@@ -1,4 +1,4 @@
-"""The plots of a run as PNG files beside it; matplotlib is imported on first use and no pyplot state is touched."""
+"""The plots of a run as PNG files beside it."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ from neurochip.report.bar_plots import draw_energy, draw_spikes
 from neurochip.report.learned import draw_images, draw_kernels
 from neurochip.report.load import Run
 from neurochip.report.network_plots import draw_latency, draw_links
-from neurochip.report.style import DPI, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, named, new_figure, styled, writing
+from neurochip.report.style import DPI, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, layer_marker, named, new_figure, styled, writing
 from neurochip.report.tick_plots import draw_ticks
 
 PLUS, MINUS = "#D55E00", "#0072B2"
@@ -163,7 +163,7 @@ def _gradient(run: Run):
     cosine, bias = figure.subplots(1, 2)
     for i, layer in enumerate(probe["layers"]):
         for axes, key in ((cosine, "cosine"), (bias, "bias")):
-            axes.plot(probe["ticks"], layer[key], marker="os^Dv"[i % 5], lw=2, color=layer_colour(i), label=layer["name"])
+            axes.plot(probe["ticks"], layer[key], marker=layer_marker(i), lw=2, color=layer_colour(i), label=layer["name"])
     cosine.set(title="Direction: 1 is the exact gradient", ylabel="cosine")
     bias.set(title="Bias: 0 is none", ylabel="bias")
     for axes, ideal in ((cosine, 1), (bias, 0)):

@@ -25,6 +25,7 @@ STYLE = {
 MAIN, OTHER, THIRD = "#004488", "#E69F00", "#777777"  # curves: what a plot is about, what that is compared with, what is beside it
 # Okabe and Ito's colours: safe for the colour-blind
 LAYER_COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D31", "#000000")
+MARKERS = "os^Dv"
 LEGEND_BELOW = {"loc": "outside lower center", "ncols": 6, "columnspacing": 1.4, "handletextpad": 0.5}
 
 
@@ -47,6 +48,11 @@ def styled():
 def layer_colour(i: int) -> str:
     """Return the colour that layer i has in every plot."""
     return LAYER_COLOURS[i % len(LAYER_COLOURS)]
+
+
+def layer_marker(i: int) -> str:
+    """Return the mark of layer i's points, beside its colour."""
+    return MARKERS[i % len(MARKERS)]
 
 
 def ink_on(colour: str) -> str:

@@ -17,6 +17,7 @@ from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
 from neurochip.screen import WIDTH
 
+FRAME = 120  # columns of the widest frame
 MOST_CORES = 32  # of more, the screen shows the busiest
 GAP = 3  # columns of padding and border that rich puts around a cell
 
@@ -111,12 +112,12 @@ def facts_panel(title: str, facts_of: list[tuple[str, str]], width: int) -> Pane
     facts.add_column(overflow="fold")
     for label, text in facts_of:
         facts.add_row(Text(label, style="bold"), Text(text))
-    return Panel(facts, title=Text(title), title_align="left", width=min(width, 120))
+    return Panel(facts, title=Text(title), title_align="left", width=min(width, FRAME))
 
 
 def _substitute_panel(dataset: dict[str, Any], width: int) -> Panel:
     text = Text(f"!!! {SUBSTITUTE} Used instead: {dataset['source']}", style="bold")
-    return Panel(text, title=Text("SUBSTITUTE DATA SET"), title_align="left", box=box.DOUBLE, width=min(width, 120), style="red")
+    return Panel(text, title=Text("SUBSTITUTE DATA SET"), title_align="left", box=box.DOUBLE, width=min(width, FRAME), style="red")
 
 
 def warnings_panel(warnings: list[str], width: int) -> Panel:
@@ -124,4 +125,4 @@ def warnings_panel(warnings: list[str], width: int) -> Panel:
     lines = Table.grid(padding=(0, 1))
     for warning in warnings:
         lines.add_row("!", Text(warning, overflow="fold"))
-    return Panel(lines, title=Text(f"{len(warnings)} warning{'s' * (len(warnings) > 1)}"), title_align="left", width=min(width, 120))
+    return Panel(lines, title=Text(f"{len(warnings)} warning{'s' * (len(warnings) > 1)}"), title_align="left", width=min(width, FRAME))

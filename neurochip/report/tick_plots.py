@@ -9,7 +9,7 @@ from neurochip.latency import POINTS
 from neurochip.report.grids import percent
 from neurochip.report.inference import by_tick, float_after
 from neurochip.report.load import Run
-from neurochip.report.style import LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, named, new_figure
+from neurochip.report.style import LAYER_COLOURS, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, layer_marker, named, new_figure
 
 DASHES = ("-", "--", "-.", ":")
 NEAR = 2.0  # points below the final accuracy that the close view shows
@@ -82,7 +82,8 @@ def draw_comparison(runs: Sequence[Run], names: Sequence[str], common: float):
         finals.append(float(values[-1]))
         ticks = np.arange(1, len(values) + 1)
         energy = run.summary["totals"]["test"]["energy_nj_per_sample"] * ticks / len(values)
-        style = {"color": layer_colour(i), "ls": DASHES[i // 8 % len(DASHES)], "lw": 2, "marker": "os^Dv"[i % 5], "markevery": [-1]}
+        dash = DASHES[i // len(LAYER_COLOURS) % len(DASHES)]
+        style = {"color": layer_colour(i), "ls": dash, "lw": 2, "marker": layer_marker(i), "markevery": [-1]}
         panels[0].plot(ticks, values, **style, label=f"{name}: {finals[-1]:.2f} %")
         panels[1].plot(energy, values, **style)
     for axes, label in zip(panels, ("ticks", "energy [nJ per image], in proportion to the ticks"), strict=True):
