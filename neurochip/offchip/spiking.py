@@ -14,7 +14,7 @@ from neurochip.offchip import sparse, torch
 from neurochip.offchip.graph import Graph, Outputs
 
 
-class Trains(NamedTuple):
+class SpikingRun(NamedTuple):
     """What a run leaves, by number of the layer."""
 
     spikes: Outputs  # uint8 (ticks * images, channels, height, width), tick by tick; of the input int8
@@ -32,7 +32,7 @@ class Spiking:
 
     @sparse.keeps_threads
     @torch.no_grad()
-    def run(self, spikes: torch.Tensor) -> Trains:
+    def run(self, spikes: torch.Tensor) -> SpikingRun:
         """`spikes`: int8 (ticks, images, planes, height, width), -1, 0 or 1. Potentials start at 0."""
         ticks, n = spikes.shape[:2]
         before = torch.zeros((self.early, *spikes.shape[1:]), dtype=spikes.dtype, device=spikes.device)
@@ -46,7 +46,7 @@ class Spiking:
             else:
                 sums = self._add_up(i, current.unflatten(0, (-1, n)))
                 potentials[i], readout = sums[-1], sums[self.early :].flatten(2)
-        return Trains({i: train[self.early * n :] for i, train in trains.items()}, potentials, readout)
+        return SpikingRun({i: train[self.early * n :] for i, train in trains.items()}, potentials, readout)
 
     def _current(self, i: int, trains: Outputs, n: int) -> torch.Tensor:
         found = sparse.current(self.graph, i, trains)
