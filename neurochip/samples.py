@@ -42,6 +42,11 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
         return Samples(data, of_images(data.x_train), of_images(data.x_test))
     if spec.us_per_tick is None:
         raise NeurochipError(f"data.us_per_tick is not given, but data.name = '{spec.name}' holds events and needs it (for example 10000)")
+    if experiment.run.input_ticks is not None:
+        raise NeurochipError(
+            f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: data.name = '{spec.name}' holds events, which end when they "
+            "end; leave it out"
+        )
     for key in ("max_rate", "intensity_planes", "signed", "mean", "std"):
         if (value := getattr(spec, key)) != DataModel.model_fields[key].get_default(call_default_factory=True):
             raise NeurochipError(f"data.{key} = {str(value).lower()}: data.name = '{spec.name}' holds events, not images; leave it out")

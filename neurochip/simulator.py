@@ -214,7 +214,9 @@ class Simulator:
         learns: with a teacher, if the rule does not learn from spikes.
         """
         deepest, from_spikes = len(self.mapping.layers) - 1, self.rule.learns_from == "spikes"
-        return run_vector(ticks, learn_from, read_from, learns, deepest, self.setup.chip.mesh is not None, from_spikes)
+        run = run_vector(ticks, learn_from, read_from, learns, deepest, self.setup.chip.mesh is not None, from_spikes)
+        run[Run.INPUT_TICKS] = self.setup.experiment.run.input_ticks or ticks
+        return run
 
     def shows_errors(self) -> bool:
         """Is there a teacher when a sample is shown that nothing is learned from?"""
@@ -240,7 +242,7 @@ def run_vector(
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM]] = ticks, learn_from, read_from
     run[[Run.TEACH, Run.FROM_SPIKES]] = learns and not from_spikes, learns and from_spikes
-    run[[Run.TEACH_FROM, Run.MESH, Run.LAST]] = teach_from, has_mesh, ticks - 1
+    run[[Run.TEACH_FROM, Run.MESH, Run.LAST, Run.INPUT_TICKS]] = teach_from, has_mesh, ticks - 1, ticks
     return run
 
 

@@ -44,6 +44,9 @@ class RunModel(BaseModel):
     epochs: int = Field(ge=0)
     ticks: int = Field(gt=0, le=65536, description="ticks per training sample")
     test_ticks: int | None = Field(default=None, gt=0, le=65536, description="ticks per test sample; default: ticks")
+    input_ticks: int | None = Field(
+        default=None, gt=0, le=65536, description="of a sample, in which an image is shown; then the encoder is silent. Default: all"
+    )
     warmup_ticks: int | None = Field(default=None, ge=0, description="ticks before learning starts; default: 2 per layer")
     read_from_tick: int | None = Field(default=None, ge=0, description="first tick of the read-out; default: warmup_ticks")
     readout: Literal["potential", "spikes"] = Field(

@@ -36,6 +36,7 @@ def unseeded(net: Net, parts: list[tuple]) -> dict:
         "rng": {"kind": net.kind, "sharing": net.sharing, "steps": net.steps}, "cycles": net.cycles, "cycles_per_tick": net.overhead,
         "word_bits": net.word_bits, "transposable": net.transposable, "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
         "readout": net.readout, "input_shape": (height, width, channels), "layers": net.as_lists(),
+        "input_ticks": net.input_ticks or net.ticks,
         "parts": [
             {
                 "layer": layer, "y": y, "x": x, "c": c, "acc_bits": net.acc_bits, "back_bits": net.back_bits, **net.rule_of(layer),

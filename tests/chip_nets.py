@@ -271,7 +271,8 @@ def random_net(dice: random.Random) -> Net:
         seed=dice.randint(0, 2**31),
         images=tuple(dice.choice(("black", "white", "random", "random", "sparse")) for _ in range(dice.randint(1, 2))),
         corners=dice.choice(("none", "none", "none", "low", "high", "mixed")),
-        has_events=dice.random() < 0.2,
+        has_events=(has_events := dice.random() < 0.2),
+        input_ticks=None if has_events or dice.random() < 0.7 else dice.randint(1, ticks + 1),
     )
 
 

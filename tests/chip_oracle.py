@@ -162,8 +162,10 @@ class Core(oracle.Core):
 
     # -- the phases of a tick
 
-    def encode(self, pixels):
+    def encode(self, pixels, is_dark):
+        """Its generators step in the dark, too."""
         words = self.draw(Phase.FORWARD, self.layer["axon_states"], self.inputs)
+        pixels = [0] * len(pixels) if is_dark else pixels
         self.spikes_in = [i for i in range(self.n_axons) if top_bits(self.rng, words[i], 8) < pixels[self.inputs[i]]]
 
     def draw_candidates(self):
@@ -440,7 +442,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 if core.is_first and events is not None:
                     take(core, events[sample][tick])
                 elif core.is_first:
-                    core.encode(pixels)
+                    core.encode(pixels, tick >= chip.get("input_ticks", ticks))
                 core.draw_candidates()
                 core.integrate()
                 core.back_integrate()

@@ -31,6 +31,7 @@ class ChipWords:
     epoch: int = 0
     ticks: int = 10
     read_from: int = 2
+    input_ticks: int | None = None
     cycles: dict = field(default_factory=lambda: {event: 1 + 2 * event for event in TIMED})
     overhead: int = 6
     seed: int = 1
@@ -41,6 +42,7 @@ class ChipWords:
     def tables(self, rule: str, rates: str, epochs: int, warmup: int, has_mesh: bool = False, chip: str = "") -> str:
         """All tables of the experiment file but the network's; `rates` and `chip` are lines of [rule] and of [chip]."""
         narrow = "".join(f"{key} = {bits}\n" for key, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
+        light = f"input_ticks = {self.input_ticks}" if self.input_ticks else ""
         cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
         network = 0 if has_mesh else self.overhead // 2
         return f"""
@@ -57,6 +59,7 @@ ticks = {self.ticks}
 warmup_ticks = {warmup}
 read_from_tick = {self.read_from}
 readout = "{self.readout}"
+{light}
 [energy]
 table = "loihi_sanafe"
 [chip]

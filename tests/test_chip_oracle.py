@@ -348,6 +348,7 @@ CORNERS = {
         ),
         None, Event.ERROR_OUT,
     ),
+    "dark after three ticks": (Net(layers=(conv(2, 3), dense(6), dense(3)), input_ticks=3, sharing="rotated"), None, Event.WEIGHT_UPDATE),
     "a skip between grids": (
         Net(planes=(1, 6, 6), layers=(conv(2, 3), conv(2, 1), conv(3, 2, stride=2, skip=["layer0"]), dense(3, skip=["layer0"]))),
         None, Event.ERROR_OUT,

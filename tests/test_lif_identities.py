@@ -207,6 +207,18 @@ def test_pipelined_ticks_are_a_same_step_sweep(tmp_path):
         assert answers[s].tolist() == [-1] * 4 + potentials.argmax(axis=1).tolist()
 
 
+def test_what_is_shown_after_the_last_input_tick_reaches_no_answer(tmp_path):
+    """An image shown for T ticks and then no more: the answers of T + depth ticks of light, with fewer spikes on the way."""
+    lit, found = replace(BLOCK, has_events=False), []
+    for net in (lit, replace(lit, input_ticks=T)):
+        check(net, tmp_path)
+        found.append(present(build(net, tmp_path), net))
+    (spikes, votes, answers), (fewer, dark_votes, dark_answers) = found
+    assert votes.tolist() == dark_votes.tolist() and answers.tolist() == dark_answers.tolist()
+    assert set(fewer) < set(spikes) and {tick for tick, core, _ in fewer if core == -1} == set(range(T))
+    assert {spike for spike in spikes if spike[0] < T} == {spike for spike in fewer if spike[0] < T}
+
+
 @pytest.mark.parametrize("neuron", [{}, {"model": "accumulate", "leak_shift": 3}])
 def test_an_answer_after_t_ticks_is_that_of_a_run_of_t_ticks(neuron, tmp_path):
     """Check 16: the same seed and the same sample, shown for fewer ticks."""

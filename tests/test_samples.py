@@ -118,6 +118,11 @@ def test_what_does_not_fit_the_images_is_refused(tmp_path, settings, words):
     assert words in str(error.value) and str(error.value).startswith(str(tmp_path / "tiny.toml")) and "\n" not in str(error.value)
 
 
+def test_events_end_when_they_end(tmp_path):
+    with pytest.raises(NeurochipError, match=r"\[run\] input_ticks = 5: data.name = 'nmnist' holds events, .*; leave it out"):
+        load(tmp_path, "data.name=nmnist", "data.us_per_tick=10000", "run.input_ticks=5")
+
+
 @pytest.mark.parametrize("setting", ["max_rate = 0.5", "intensity_planes = 2", "signed = true", "mean = [0.5]", "std = [0.5]"])
 def test_events_have_no_intensities(tmp_path, setting):
     key, value = setting.split(" = ")

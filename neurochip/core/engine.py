@@ -59,6 +59,7 @@ class Run(IntEnum):
     MESH = 5  # 1: packets travel over the network, which takes its time
     FROM_SPIKES = 6  # 1: a rule that learns from spikes is at work: no teacher, axons have traces
     LAST = 7  # last tick of a sample, in which an accumulating output answers; TICKS may end before it
+    INPUT_TICKS = 8  # from this tick on images are dark: their encoder fires no more
 
 
 @kernel
@@ -190,7 +191,7 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
                         if has_mesh:
                             offer_events(traffic, core)
                     else:
-                        encode(chip, core, n_lit[c])
+                        encode(chip, core, n_lit[c] if tick < run[Run.INPUT_TICKS] else 0)
                 forward_sums(core)
                 if core.queue[Queue.OWN_ERRORS] > 0 and not core.param[P.IS_FIRST]:
                     sum_errors_back(core)
