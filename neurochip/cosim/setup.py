@@ -50,9 +50,7 @@ def cosim_job(
     if datasets.holds_events(spec.name):
         raise NotInRtl(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
     if experiment.run.input_ticks is not None:
-        raise NotInRtl(
-            f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: the RTL's encoder never stops; leave it out"
-        )
+        raise NotInRtl(f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: the RTL's encoder never stops; leave it out")
     if rules.load(experiment.rule.name).learns_from == "spikes":
         raise NotInRtl(
             f"{setup.where}: rule.name = '{experiment.rule.name}': rules that learn from spikes are not in the RTL; use 'frozen' or "
