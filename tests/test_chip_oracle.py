@@ -113,7 +113,7 @@ def test_a_kernel_is_a_dense_layer_with_equal_weights_and_zeros():
             net = random_net(dice)
         left_out = ("skip", "neuron", "pool", "rule", "error_gain")
         layers = tuple({key: value for key, value in layer.items() if key not in left_out} for layer in net.layers)
-        net = replace(net, layers=layers, images=("random", "white"), ticks=10, learn_rate=0.0)
+        net = replace(net, layers=layers, images=("random", "white"), ticks=10, input_ticks=None, learn_rate=0.0)
         chip = chip_of(net, whole(net.as_lists()))
         chain = copy.deepcopy({key: value for key, value in chip.items() if key not in ("input_shape", "parts")})
         for layer, part in zip(chain["layers"], copy.deepcopy(chip["parts"]), strict=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from chip_check import build, check, samples_of
+from chip_check import build, check
 from chip_nets import TIMED, Net, conv, dense, pool
 from test_exactness import in_a_new_process
 
@@ -76,7 +76,7 @@ def test_the_kernels_learn_from_spikes_as_the_oracle(name, tmp_path):
 
 def present(net: Net, sim, samples: slice = slice(None)) -> np.ndarray:
     """Show a case's samples to a simulator's chip; return what it counted, int64 (cores, phases, events)."""
-    stimulus, _ = samples_of(net)
+    stimulus, _ = net.samples_of(net.pixels())
     shown = stimulus.take(samples)
     n = len(net.images[samples])
     votes, labels = np.zeros((n, net.layers[-1]["neurons"]), np.int32), np.arange(n, dtype=np.int32) % net.layers[-1]["neurons"]
@@ -89,7 +89,7 @@ def present(net: Net, sim, samples: slice = slice(None)) -> np.ndarray:
 def test_a_trace_fades_from_its_peak(tmp_path):
     """After a sample every trace is the peak, faded as many times as ticks have passed since the last spike; 0 where none came."""
     net = replace(BY_TRACE, planes=(1, 4, 4), has_events=True, images=("random", "sparse"))
-    sim, (_, events) = build(net, tmp_path), samples_of(net)
+    sim, (_, events) = build(net, tmp_path), net.samples_of(net.pixels())
     present(net, sim)
     expected = []
     for i in range(16):

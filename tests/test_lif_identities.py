@@ -10,7 +10,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from chip_check import build, check, samples_of
+from chip_check import build, check
 from chip_nets import Net, conv, dense, pool
 
 from neurochip.core.engine import run_samples
@@ -139,7 +139,7 @@ DEPTH = (0, 1, 2, 2, 3, 4)  # ticks after the input in which a layer handles it
 def present(sim: Simulator, net: Net | None = None) -> tuple[list, np.ndarray, np.ndarray]:
     """Show a case's samples, one after another; return ((tick, core, unit) of every spike), votes and answers."""
     net = net or Net(rule=None, ticks=sim.setup.experiment.run.ticks)
-    stimulus, _ = samples_of(net)
+    stimulus, _ = net.samples_of(net.pixels())
     n, classes = len(net.images), sim.placements[-1].neurons
     votes, answers = np.zeros((n, classes), np.int32), np.full(n * net.ticks, 9, np.int32)
     chip = sim.state._replace(trace=np.zeros((200_000, len(Trace)), np.int32), answers=answers)
@@ -188,7 +188,7 @@ def sweep(inputs: np.ndarray, weights: list[np.ndarray], early: int = 0) -> tupl
 def test_pipelined_ticks_are_a_same_step_sweep(tmp_path):
     """Layer k spikes in tick t + k as it does in step t of a sweep; the relay makes the two ways into the residual block equally long."""
     check(BLOCK, tmp_path)
-    sim, (_, events) = build(BLOCK, tmp_path), samples_of(BLOCK)
+    sim, (_, events) = build(BLOCK, tmp_path), BLOCK.samples_of(BLOCK.pixels())
     weights = [memory_of(sim.state, c)[0][:, : sim.placements[c].channels].astype(np.int64) for c in range(6)]
     spikes, votes, answers = present(sim, BLOCK)
     starts = [i for i, (tick, core, _) in enumerate(spikes) if i == 0 or tick < spikes[i - 1][0]] + [len(spikes)]

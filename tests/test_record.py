@@ -9,7 +9,7 @@ import chip_oracle
 import h5py
 import numpy as np
 import pytest
-from chip_check import STATES, build, canonical_rows, memory_of_core, samples_of, states_of, twin_of
+from chip_check import STATES, build, canonical_rows, memory_of_core, states_of, twin_of
 from chip_nets import Net, conv, dense, on_a_mesh, random_net
 from test_run import Killed, die_at, no_plots, run  # noqa: F401
 from tiny import contents, neurochip, write_experiment
@@ -27,7 +27,7 @@ ALL = ("spikes", "errors", "potentials", "weights", "packets")
 
 def recorded(net: Net, simulator: Simulator, first: int = 0, last: int | None = None) -> tuple[Recording, Replay, int, list | None]:
     """The first sample of a case, recorded."""
-    stimulus, events = samples_of(net)
+    stimulus, events = net.samples_of(net.pixels())
     label = int(np.random.default_rng(net.seed).integers(0, net.layers[-1]["neurons"]))
     replay = Replay(simulator, net.epoch, stimulus.take(slice(0, 1)), label)
     observer = Observer(simulator, list(range(len(net.layers))), ALL, net.has_events)
@@ -85,7 +85,7 @@ def check_record(net: Net, folder: Path, monkeypatch) -> Recording:
         assert sorted(got) == sorted([*map(list, expected)])
         assert not net.mesh or (rows[:, Column.EJECTED] > rows[:, Column.INJECTED]).all()
     assert arrays["votes"].tolist() == found["votes"][0]
-    stimulus, _ = samples_of(net)
+    stimulus, _ = net.samples_of(net.pixels())
     votes = np.zeros((1, net.layers[-1]["neurons"]), np.int32)
     vector = simulator.run_vector(net.ticks, net.warmup, net.read_from, net.rule is not None)
     jump, one = jump_table(simulator.state.rng_param, net.ticks), stimulus.take(slice(0, 1))
