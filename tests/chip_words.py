@@ -103,11 +103,15 @@ barrier = {self.overhead - network}
         """The images, or events as likely as these are bright: as the chip takes them, and per sample and tick as lists (None: images)."""
         if not self.has_events:
             return of_images(pixels), None
-        dice = np.random.default_rng(self.seed + 1)
-        events = [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(self.ticks)] for image in pixels]
+        events = self.events_of(pixels)
         ticks = [numbers for sample in events for numbers in sample]
         offsets = np.cumsum([0, *map(len, ticks)]).astype(np.int64)
         return Stimulus(pixels, offsets, np.array([number for numbers in ticks for number in numbers], dtype=np.int32)), events
+
+    def events_of(self, pixels: np.ndarray) -> list[list[list[int]]]:
+        """[sample][tick]: inputs that spike, as likely as the images are bright."""
+        dice = np.random.default_rng(self.seed + 1)
+        return [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(self.ticks)] for image in pixels]
 
 
 def check_common(chip, expected: dict) -> None:

@@ -79,7 +79,7 @@ def test_pooling_rates(active, rate, tmp_path, monkeypatch):
     threshold = math.floor(0.75 * ONE) + 1
     layer = pool(2, frac_bits=FRAC_BITS, neuron={"model": "if", "threshold": threshold / ONE})
     net = Net(planes=(1, 2, 2), layers=(layer, dense(2)), rule=None, images=("black",), ticks=16, has_events=True)
-    monkeypatch.setattr("chip_check.events_of", lambda net, pixels: [[list(range(active))] * net.ticks])
+    monkeypatch.setattr(Net, "events_of", lambda net, pixels: [[list(range(active))] * net.ticks])
     assert spike_ticks(net, tmp_path) == list(range(round(1 / rate) - 1, 16, round(1 / rate)))
 
 
