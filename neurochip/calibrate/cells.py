@@ -27,7 +27,6 @@ class Pin:
     direction: str
     capacitance_pf: float
     function: str
-    is_clock: bool
     max_load_pf: float
     power: list[tuple[Table | None, Table | None]] = field(default_factory=list)
     delays: dict[str, list[Table]] = field(default_factory=dict)  # by related pin
@@ -198,7 +197,7 @@ class _Reader:
         limit = group.number("max_capacitance")
         pin = Pin(
             group.name, attributes.get("direction", ""), self.pf * (self.default_cap if capacitance is None else capacitance),
-            attributes.get("function", ""), attributes.get("clock") == "true", math.inf if limit is None else limit * self.pf,
+            attributes.get("function", ""), math.inf if limit is None else limit * self.pf,
         )  # fmt: skip
         for power in group.all("internal_power"):
             tables = [self.table(next(power.all(kind, "power"), None), self.pj) for kind in ("rise_power", "fall_power")]

@@ -30,7 +30,7 @@ def record_tick(chip, tick, pixels):
     n = 0
     for i in range(pixels):
         units[n] = i
-        n += fired[i]
+        n += int(fired[i])
     record(chip, tick, -1, units, no_signs, n)
     for c in range(chip.param.shape[0]):
         core = core_view(chip, c, tick & 1)

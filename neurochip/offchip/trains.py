@@ -32,10 +32,6 @@ class Trains(NamedTuple):
         events = self.events.take(chosen.numpy()) if self.events is not None else None
         return self._replace(images=self.images.take(chosen), events=events)
 
-    def first(self, n: int) -> Self:
-        """The first n samples, or all there are."""
-        return self.take(torch.arange(min(n, self.n)))
-
     def labels(self, chosen: torch.Tensor) -> torch.Tensor:
         """int64 (n,), on the device."""
         return self.images.labels[chosen].to(self.device)
