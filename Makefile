@@ -13,11 +13,12 @@ endif
 run: $(VENV)/installed
 	$(BIN)/neurochip run experiments/mnist_local_bp.toml --out runs/mnist_local_bp --resume
 
+# files in their order: xdist would keep those of few tests for last, and the longest test is in one of them
 test: $(VENV)/installed tools
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/installed
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-nojit: $(VENV)/installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/test_oracle.py tests/test_core.py -m "not slow"
