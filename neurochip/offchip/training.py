@@ -155,4 +155,5 @@ def tested(net: SpikingNet, parts: Parts, train: TrainModel, progress: Progress)
 
 def device_text(device: str) -> str:
     """For the record."""
-    return torch.cuda.get_device_name(0) if device == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return torch.cuda.get_device_name(0) if device == "cuda" else f"cpu, {threads} thread{'s' * (threads > 1)}"
