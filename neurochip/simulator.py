@@ -214,9 +214,8 @@ class Simulator:
         learns: with a teacher, if the rule does not learn from spikes.
         """
         deepest, from_spikes = len(self.mapping.layers) - 1, self.rule.learns_from == "spikes"
-        run = run_vector(ticks, learn_from, read_from, learns, deepest, self.setup.chip.mesh is not None, from_spikes)
-        run[Run.INPUT_TICKS] = self.setup.experiment.run.input_ticks or ticks
-        return run
+        has_mesh, input_ticks = self.setup.chip.mesh is not None, self.setup.experiment.run.input_ticks
+        return run_vector(ticks, learn_from, read_from, learns, deepest, has_mesh, from_spikes, input_ticks)
 
     def shows_errors(self) -> bool:
         """Is there a teacher when a sample is shown that nothing is learned from?"""
@@ -236,13 +235,14 @@ class Simulator:
 
 
 def run_vector(
-    ticks: int, learn_from: int, read_from: int, learns: bool, teach_from: int, has_mesh: bool = False, from_spikes: bool = False
-) -> np.ndarray:
-    """The int64 vector of Run. from_spikes: learns without a teacher, by a rule that learns from spikes."""
+    ticks: int, learn_from: int, read_from: int, learns: bool, teach_from: int, has_mesh: bool = False, from_spikes: bool = False,
+    input_ticks: int | None = None,
+) -> np.ndarray:  # fmt: skip
+    """The int64 vector of Run. from_spikes: learns without a teacher, by a rule that learns from spikes; input_ticks: default all."""
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM]] = ticks, learn_from, read_from
     run[[Run.TEACH, Run.FROM_SPIKES]] = learns and not from_spikes, learns and from_spikes
-    run[[Run.TEACH_FROM, Run.MESH, Run.LAST, Run.INPUT_TICKS]] = teach_from, has_mesh, ticks - 1, ticks
+    run[[Run.TEACH_FROM, Run.MESH, Run.LAST, Run.INPUT_TICKS]] = teach_from, has_mesh, ticks - 1, input_ticks or ticks
     return run
 
 

@@ -16,6 +16,7 @@ positions, taps and channels.
                       "pool_states": by local location, "learn_state": [state]; of a shared bank only the first,
                       "learns": False in an epoch that is not among the layer's; "peak", "factor": of the traces}],
             "on_spikes": None, or a rule that learns from spikes: a function of (core, rows, their traces, channels that fired),
+            "input_ticks": of a sample, before its image goes dark (else: all),
             "mesh": None or {"width", "height", "depth", "stalls"} as in noc_oracle.py; then every part has "at": (x, y)}
 
 A pool's part has no weight, no bias and no p_learn. `run` changes weights, biases and states of that dict in place and returns votes,

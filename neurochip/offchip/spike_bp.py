@@ -57,7 +57,7 @@ class Trainer:
         progress.start(f"epoch {epoch}/{self.model.epochs}", n, self.batch * size)
         begun = saved = time.monotonic()
         spent = self.wall_s
-        for k in range(self.batch, math.ceil(n / size)):
+        for k in range(self.batch, self._updates):
             descent.set_rate(self.optimizer, self._rate(epoch, k))
             self._update(epoch, k, order[k * size : (k + 1) * size])
             now, self.batch = time.monotonic(), k + 1
@@ -73,8 +73,13 @@ class Trainer:
         if is_stopped():
             raise KeyboardInterrupt
 
+    @property
+    def _updates(self) -> int:
+        """Of an epoch."""
+        return math.ceil(self.parts.train.n / self.model.batch)
+
     def _rate(self, epoch: int, k: int) -> float:
-        return descent.rate_at(self.model, epoch, k, math.ceil(self.parts.train.n / self.model.batch))
+        return descent.rate_at(self.model, epoch, k, self._updates)
 
     def _update(self, epoch: int, k: int, chosen: torch.Tensor) -> None:
         inputs = self.parts.train.draw(chosen, self.ticks, "train", epoch, k, augment=self.model.augment == "crop_flip")
