@@ -27,7 +27,6 @@ class Net(ChipWords):
     rule: str | None = "spike_backprop"  # or a rule that learns from spikes, whose oracle is in chip_check.SPIKE_RULES; or None
     settings: dict = field(default_factory=dict)  # of a rule that learns from spikes, all of them
     known: dict = field(default_factory=dict)  # what its oracle must know beside its settings: "peak", "factor" if they are none of them
-    epoch: int = 0  # from 0; learn_epochs count from 1
     warmup: int = 2
     mesh: dict | None = None  # width, height, fifo_depth, core_stalls
 

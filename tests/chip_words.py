@@ -28,7 +28,7 @@ class ChipWords:
     beta: float = 1.0
     readout: str = "potential"
     learn_rate: float = 1.0  # at 1.0 every update is certain
-    epoch: int = 0
+    epoch: int = 0  # from 0; learn_epochs count from 1
     ticks: int = 10
     read_from: int = 2
     input_ticks: int | None = None

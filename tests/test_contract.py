@@ -28,6 +28,7 @@ from neurochip.energy_report import PRICED
 from neurochip.experiment import load_setup
 from neurochip.mapping import place
 from neurochip.memories import core_weights
+from neurochip.samples import handed_shape
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "neurochip"
@@ -238,15 +239,15 @@ def test_every_table_prices_every_chip(name, table):
 
 
 SHAPES = {  # inputs and classes, where not MNIST's
-    **{"emnist_letters": ((28, 28), 26), "nmnist": ((2, 34, 34), 10), "cifar10": ((3, 32, 32), 10), "svhn": ((3, 32, 32), 10)}
-}
+    "emnist_letters": ((28, 28), 26), "nmnist": ((2, 34, 34), 10), "cifar10": ((3, 32, 32), 10), "svhn": ((3, 32, 32), 10),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_loads_and_fits_its_chip(name):
     setup = load_setup(name)
     shape, n_classes = SHAPES.get(setup.experiment.data.name, ((28, 28), 10))
-    mapping = place(setup, (2 * shape[0], *shape[1:]) if setup.experiment.data.signed else shape, n_classes)
+    mapping = place(setup, handed_shape(setup.experiment.data, shape), n_classes)
     assert setup.experiment.name == name
     assert len(mapping.cores) <= setup.chip.n_cores
     assert len(setup.sha256()) == 64

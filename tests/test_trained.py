@@ -177,6 +177,8 @@ def test_ticks_to_an_accuracy_are_those_from_which_it_stays():
     by_tick = accuracy_by_tick(answers, np.array([0, 1, 0, 0]))
     assert by_tick == [None, 0.5, 1.0, 0.75, 1.0]
     assert [ticks_to(by_tick, line) for line in (0.5, 0.75, 0.76, 1.0, 1.01)] == [2, 3, 5, 5, None]
+    dips = [0.1, 0.6, 0.9, 0.8, 0.95, 0.93]
+    assert [ticks_to(dips, line) for line in (0.1, 0.5, 0.85, 0.93, 0.94)] == [1, 2, 5, 5, None]
     assert ticks_to_final([None, 0.2, 0.992, 0.996, 1.0]) == {"0.5": 4, "1": 3} and ticks_to_final([None]) == {"0.5": None, "1": None}
 
 
