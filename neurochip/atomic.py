@@ -9,8 +9,12 @@ from typing import Any
 
 from neurochip.errors import NeurochipError
 
+# ways out: of what can go on where it stopped, and of what is made at once
+RESUME = "free space or choose another --out, then --resume"
+ELSEWHERE = "free space or write it elsewhere"
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+
+def write_atomically(path: Path, write: Callable[[Path], object], way_out: str = RESUME) -> None:
     """Let `write` make a file beside `path`, then move it there in one step: a reader sees the old file or the new one, never a part.
 
     What goes wrong becomes a NeurochipError; the old file is then still there, and no part.
@@ -24,9 +28,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-        raise NeurochipError(
-            f"{path}: cannot be written ({error.strerror or error}); free space or choose another --out, then --resume"
-        ) from None
+        raise NeurochipError(f"{path}: cannot be written ({error.strerror or error}); {way_out}") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text`, something made at once, in UTF-8; whole or not at all."""
+    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"), ELSEWHERE)
 
 
 def write_json(path: Path, content: Any) -> None:

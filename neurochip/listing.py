@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from neurochip.atomic import write_text
 from neurochip.screen import new_console, show
 
 
@@ -45,7 +46,7 @@ def schema(out: str | None) -> None:
 
     text = json.dumps(experiment_schema(), indent=1)
     if out:
-        Path(out).write_text(text + "\n", encoding="utf-8")
+        write_text(Path(out), text + "\n")
     else:
         print(text)
 

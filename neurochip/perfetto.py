@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochip.atomic import ELSEWHERE, write_atomically
 from neurochip.observe import Recording
 from neurochip.timeline import HOST, Column, Kind, Stage
 
@@ -115,10 +116,15 @@ class Timeline:
 def write_trace(path: Path, recordings: list[Recording], clock_mhz: float, name: str) -> tuple[int, int]:
     """Write the file; return how many events and flows it has."""
     timeline, n = Timeline(recordings, clock_mhz), 0
-    with open(path, "w", encoding="utf-8") as file:
-        file.write('{"displayTimeUnit": "ns", "otherData": ' + json.dumps({"run": name, "clock_mhz": clock_mhz}) + ', "traceEvents": [')
-        for event in timeline.events():
-            file.write((",\n" if n else "\n") + json.dumps(event))
-            n += 1
-        file.write("\n]}\n")
+
+    def write(part: Path) -> None:
+        nonlocal n
+        with open(part, "w", encoding="utf-8") as file:
+            file.write('{"displayTimeUnit": "ns", "otherData": ' + json.dumps({"run": name, "clock_mhz": clock_mhz}) + ', "traceEvents": [')
+            for event in timeline.events():
+                file.write((",\n" if n else "\n") + json.dumps(event))
+                n += 1
+            file.write("\n]}\n")
+
+    write_atomically(path, write, ELSEWHERE)
     return n, timeline.flows

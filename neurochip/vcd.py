@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochip.atomic import ELSEWHERE, write_atomically
 from neurochip.observe import QUEUES, Recording
 from neurochip.timeline import Stage
 
@@ -120,8 +121,12 @@ def write_vcd(path: Path, recordings: list[Recording], clock_mhz: float) -> int:
     signals.set(ps(start, clock_mhz), tick_code, recordings[-1].facts["last"])  # the dump lasts to the end of the last tick
     names = ", ".join(f"{stage + 1} {stage.name.lower()}" for stage in Stage)
     comment = f"phase: 0 idle, {names}. Recorded samples follow each other; {1e6 / clock_mhz:g} ps are one cycle."
-    with open(path, "w", encoding="utf-8") as file:
-        file.writelines(line + "\n" for line in signals.lines(comment))
+
+    def write(part: Path) -> None:
+        with open(part, "w", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in signals.lines(comment))
+
+    write_atomically(path, write, ELSEWHERE)
     return len(signals.widths)
 
 

@@ -39,7 +39,7 @@ def run(
     path = Path(out or f"{name}.toml")
     if not path.parent.is_dir():
         raise NeurochipError(f"{path}: its folder is not there; make it, or choose another --out")
-    from neurochip.atomic import write_atomically
+    from neurochip.atomic import write_text
     from neurochip.calibrate.flow import measure
     from neurochip.calibrate.table import Table
 
@@ -50,7 +50,7 @@ def run(
         measured = measure(design, library, access_ns, Path(folder), say)
     made = Table(name, node_nm, design, library, macros, measured)
     text = made.text()
-    write_atomically(path, lambda part: part.write_text(text, encoding="utf-8"))
+    write_text(path, text)
     _show(made, load_table(path), design, say)
     say(f"{measured.seconds:,.0f} s; wrote {path}")
 

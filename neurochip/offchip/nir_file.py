@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurochip.atomic import write_atomically
+from neurochip.atomic import ELSEWHERE, write_atomically
 from neurochip.errors import NeurochipError
 from neurochip.network import INPUT, Layer
 from neurochip.offchip.graph import Graph, is_identity
@@ -76,7 +76,7 @@ def write_nir(path: Path, graph: Graph, thresholds: dict[str, float]) -> None:
     nodes["readout"] = nir.Output({"output": np.array([graph.layers[-1].shape.channels])})
     resets = {layer.name: layer.model.neuron.reset for layer in graph.layers if layer.name in thresholds}
     made = nir.NIRGraph(nodes, edges, metadata={"reset": resets})
-    write_atomically(path, lambda part: nir.write(part, made))
+    write_atomically(path, lambda part: nir.write(part, made), ELSEWHERE)
 
 
 def _nodes_of(graph: Graph, layer: Layer, thresholds: dict[str, float], edges: list[tuple[str, str]]) -> dict[str, Any]:

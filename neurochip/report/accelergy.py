@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from neurochip.atomic import write_text
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event
 from neurochip.energy_report import PricedTable
 from neurochip.errors import NeurochipError
@@ -50,7 +51,7 @@ def export_accelergy(components: Iterable[Core], folder: str | Path, cycle_secon
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / "ERT.yaml", folder / "action_counts.yaml"]
     for path, content in zip(paths, (ert, action_counts), strict=True):
-        path.write_text(dump(content, sort_keys=False), encoding="utf-8")
+        write_text(path, dump(content, sort_keys=False))
     return paths
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurochip.atomic import write_text
 from neurochip.report.compare import Comparison
 from neurochip.report.grids import (
     NOTE,
@@ -25,7 +26,7 @@ from neurochip.report.inference import inference_grids
 from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
-from neurochip.report.style import DPI, styled, writing
+from neurochip.report.style import DPI, styled
 from neurochip.report.tick_plots import draw_comparison
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -177,6 +178,5 @@ def _plot(image: bytes, name: str) -> Plot:
 
 
 def _write(path: Path, text: str) -> Path:
-    with writing(path):
-        path.write_text(text, encoding="utf-8")
+    write_text(path, text)
     return path
