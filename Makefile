@@ -8,20 +8,24 @@ ifneq ($(wildcard ../shared/data),)
 export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test test-fast test-nojit lint bench mutants figures clean
+.PHONY: run test test-fast test-nojit bounds lint bench mutants figures clean
 
 run: $(VENV)/installed
 	$(BIN)/neurochip run experiments/mnist_local_bp.toml --out runs/mnist_local_bp --resume
 
 # files in their order: xdist would keep those of few tests for last, and the longest test is in one of them
 test: $(VENV)/installed tools
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -v --durations=15
 
 test-fast: $(VENV)/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-nojit: $(VENV)/installed
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/test_oracle.py tests/test_core.py -m "not slow"
+
+# the engine compiled anew with checked indices; the suite checks those of the interpreted engine instead, which are the same
+bounds: $(VENV)/installed
+	$(BIN)/python -m pytest -n0 tests/bounds.py
 
 tools:
 	@command -v iverilog >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \

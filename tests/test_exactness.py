@@ -1,6 +1,7 @@
 """Same chip, experiment and seed: same bits, with any number of threads, any chunks, any start, compiled or not, cache cold or warm.
 
-Run as a program, this file prints the digest of a few tiny chips after learning (and, asked to, shows that an index out of bounds is seen).
+Run as a program, this file prints the digest of a few tiny chips after learning (and, asked to, shows that an index out of bounds is seen:
+tests/bounds.py). That the engine has none is in test_indices.py.
 """
 
 import hashlib
@@ -66,13 +67,6 @@ def in_a_new_process(arguments: list[str], cwd: Path = ROOT, **environment: str)
 def test_compiled_and_interpreted_agree():
     """Interpreted, NumPy refuses a store that does not fit and warns of an overflow, which is an error here."""
     assert in_a_new_process([__file__], NUMBA_DISABLE_JIT="1") == ["interpreted", *tiny_digests()]
-
-
-@pytest.mark.slow
-def test_no_index_out_of_bounds(tmp_path):
-    """All kernels compiled anew with checked indices, in a cache of their own: Numba's cache does not know whether code checks."""
-    lines = in_a_new_process([__file__, "out of bounds"], NUMBA_BOUNDSCHECK="1", NUMBA_DISABLE_JIT="0", NUMBA_CACHE_DIR=str(tmp_path))
-    assert lines == ["compiled", *tiny_digests(), "IndexError"]
 
 
 def test_a_different_seed_is_another_digest():
@@ -170,25 +164,33 @@ def test_counts_are_taken_once(tmp_path):
 # ---- the compile cache
 
 
-LEARN_ONCE = """
+PAIR = """
+from numba import njit
+from neurochip.core import rng
+
+@njit(cache=True)
+def draw_once(state, rng_param):
+    return rng.draw(state, rng_param)
+"""
+DRAW_ONCE = """
 {first}
 import numpy as np
-from neurochip.core.rules.spike_backprop import on_error
-from neurochip.core.state import N_COUNTS, N_PARAMS, Synapses
-one, rng_learn = np.zeros(1, np.int32), np.ones(1, np.uint32)
-param, rng_param, counts = np.zeros(N_PARAMS, np.int64), np.array([0, 16, 1, 0]), np.zeros(N_COUNTS, np.int64)
-synapses = Synapses(param, rng_param, counts, np.zeros((1, 16), np.int16), one.copy(), rng_learn, one.copy(), one.copy())
-nothing = np.zeros(0, np.int32)
-on_error(synapses, np.array([1]), nothing, nothing, one, one + 1)
-print(rng_learn[0])
-print(sum(on_error.stats.cache_hits.values()), sum(on_error.stats.cache_misses.values()))
+from neurochip.core.pair import draw_once
+state = np.ones(1, np.uint32)
+draw_once(state, np.array([0, 16, 1, 0]))
+print(state[0])
+print(sum(draw_once.stats.cache_hits.values()), sum(draw_once.stats.cache_misses.values()))
 """
 
 
 def test_an_edited_callee_is_never_served_stale(tmp_path):
-    """The learning rule's kernel draws by one of rng.py, in which a constant is edited: Numba alone would serve the old machine code."""
+    """A kernel draws by one of rng.py, as a learning rule does; a constant there is edited: Numba alone would serve the old machine code.
+
+    It is a small one put beside the others: to compile a rule takes many times as long, and folders do not depend on what is compiled.
+    """
     package = tmp_path / "neurochip"
     shutil.copytree(ROOT / "neurochip", package, ignore=shutil.ignore_patterns("__pycache__", "report", "datasets"))
+    (package / "core" / "pair.py").write_text(PAIR, encoding="utf-8")
     source = package / "core" / "rng.py"
     original = source.read_text(encoding="utf-8")
     hit, miss = "1 0", "0 1"
@@ -196,7 +198,7 @@ def test_an_edited_callee_is_never_served_stale(tmp_path):
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_DISABLE_JIT": "0"}
 
     def kernel(first: str = "") -> list[str]:
-        return in_a_new_process(["-B", "-c", LEARN_ONCE.format(first=first)], tmp_path, **environment)
+        return in_a_new_process(["-B", "-c", DRAW_ONCE.format(first=first)], tmp_path, **environment)
 
     assert kernel() == [str(0xB400), miss]
     assert kernel("import numba") == [str(0xB400), hit]  # numba imported before neurochip: the folder is the same

@@ -1,0 +1,14 @@
+"""`make bounds`: the engine compiled anew with checked indices does what the unchecked one does.
+
+Not part of the suite, for it takes two minutes and a half of processor time: test_indices.py looks at the indices of the interpreted
+engine, which are the same, on these chips and more.
+"""
+
+from test_exactness import in_a_new_process, tiny_digests
+
+
+def test_no_index_out_of_bounds_compiled(tmp_path):
+    """In a compile cache of its own: Numba's cache does not know whether code checks."""
+    script = __file__.replace("bounds.py", "test_exactness.py")
+    lines = in_a_new_process([script, "out of bounds"], NUMBA_BOUNDSCHECK="1", NUMBA_DISABLE_JIT="0", NUMBA_CACHE_DIR=str(tmp_path))
+    assert lines == ["compiled", *tiny_digests(), "IndexError"]
