@@ -1,9 +1,14 @@
-"""With NEUROCHIP_NO_RTL_SKIP set (as `.ci/run` does), a skipped RTL test is a failure: a missing tool must not pass for agreement."""
+"""What holds for all tests: a skip that is none, and one compilation for all processes.
+
+With NEUROCHIP_NO_RTL_SKIP set (as `.ci/run` does), a skipped RTL test is a failure: a missing tool must not pass for agreement.
+"""
 
 import os
+from pathlib import Path
 
 import pytest
 
+TESTS = Path(__file__).parent
 RTL_TESTS = ("test_rtl", "test_mutants", "test_yosys", "test_calibrate")
 
 
@@ -14,3 +19,12 @@ def pytest_runtest_makereport(item):
     if report.skipped and os.environ.get("NEUROCHIP_NO_RTL_SKIP") and item.module.__name__.startswith(RTL_TESTS):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"skipped, and NEUROCHIP_NO_RTL_SKIP is set: {reason}"
+
+
+def pytest_sessionstart(session):
+    """Of a process of xdist that will run the whole suite: compile once what all import."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker and {Path(argument).resolve() for argument in session.config.args} <= {TESTS, TESTS.parent}:
+        from warm_up import warm_up
+
+        warm_up(worker)

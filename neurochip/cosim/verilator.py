@@ -133,8 +133,9 @@ def _make(verilator: Verilator, gxx: str, package: str, rtl: Path, vcd: bool, wo
 
 def _compile(verilator: Verilator, gxx: str, wrapper: Path, vcd: bool, work: Path, cache: Path) -> Path:
     """What Verilator left in work/cpp and the wrapper -> a library in `work`."""
-    includes = [f"-I{work / 'cpp'}", f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd"]
-    flags = [*GXX_FLAGS, *includes, *(["-DNC_VCD"] if vcd else [])]
+    header = _header(verilator, cache)
+    precompiled = ["-include", str(header)] if Path(f"{header}.gch").exists() else []
+    flags = [*GXX_FLAGS, *precompiled, f"-I{work / 'cpp'}", *_includes(verilator), *(["-DNC_VCD"] if vcd else [])]
     unity = work / "unity.cpp"
     generated = sorted(path.name for path in (work / "cpp").glob("V*.cpp"))
     unity.write_text("".join(f'#include "{name}"\n' for name in [*generated, str(wrapper)]), encoding="utf-8")
@@ -144,18 +145,44 @@ def _compile(verilator: Verilator, gxx: str, wrapper: Path, vcd: bool, work: Pat
     return library
 
 
+def _includes(verilator: Verilator) -> list[str]:
+    return [f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd"]
+
+
+def _key(verilator: Verilator) -> str:
+    return hashlib.sha256(repr((verilator.version, verilator.root, GXX_FLAGS)).encode()).hexdigest()[:12]
+
+
+def precompile_header() -> Path:
+    """Compile Verilator's header, which is three quarters of a small design's build: later builds of this cache use it. It takes 90 MB.
+
+    For who builds many designs. A g++ that cannot use what was compiled, say a newer one, reads the header's text.
+    """
+    verilator, gxx = _tools()
+    header = _header(verilator, build_cache())
+    with tempfile.TemporaryDirectory(dir=header.parent) as work:
+        text, made = Path(work) / "text.h", Path(work) / "made.gch"
+        text.write_text('#include "verilated.h"\n', encoding="utf-8")
+        os.replace(text, header)
+        _run([gxx, *GXX_FLAGS, *_includes(verilator), "-x", "c++-header", str(header), "-o", str(made)], "g++", None)
+        os.replace(made, f"{header}.gch")
+    return header
+
+
+def _header(verilator: Verilator, cache: Path) -> Path:
+    return cache / f"verilated_{_key(verilator)}.h"
+
+
 def _runtime(verilator: Verilator, gxx: str, vcd: bool, cache: Path) -> list[Path]:
     """Verilator's own run-time objects, compiled once."""
     names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if vcd else [])]
-    key = hashlib.sha256(repr((verilator.version, verilator.root, GXX_FLAGS)).encode()).hexdigest()[:12]
     objects = []
     for name in names:
-        target = cache / f"{name}_{key}.o"
+        target = cache / f"{name}_{_key(verilator)}.o"
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=cache) as work:
                 made = Path(work) / f"{name}.o"
-                include = [f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd"]
-                _run([gxx, "-c", *GXX_FLAGS, *include, f"{verilator.root}/include/{name}.cpp", "-o", str(made)], "g++", None)
+                _run([gxx, "-c", *GXX_FLAGS, *_includes(verilator), f"{verilator.root}/include/{name}.cpp", "-o", str(made)], "g++", None)
                 os.replace(made, target)
         objects.append(target)
     return objects
