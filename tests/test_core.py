@@ -1,6 +1,8 @@
 """The kernels one by one: generators, memory, vector loops, somas, cycle shares; against naive loops, algebra and statistics."""
 
 import math
+from collections import namedtuple
+from functools import cache
 from itertools import combinations, product
 
 import numpy as np
@@ -78,9 +80,16 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
     return CoreState(**{name: arrays.get(name, np.zeros(stride, np.int32)) for name in CoreState._fields})
 
 
-def chip_of(**arrays: np.ndarray) -> ChipState:
-    """A chip of which only these arrays are there."""
-    return ChipState(**(dict.fromkeys(ChipState._fields, np.zeros(1, np.int64)) | arrays))
+def chip_of(**arrays: np.ndarray) -> tuple:
+    """A chip of which only these arrays are there: a caller that unpacks all eighty from Python takes ten times as long to compile."""
+    return some_of_a_chip(*arrays)(**arrays)
+
+
+@cache
+def some_of_a_chip(*names: str) -> type[tuple]:
+    """The type of a chip with these arrays, one for each set of them: Numba compiles for a type."""
+    assert set(names) <= set(ChipState._fields)
+    return namedtuple("SomeOfAChip", names)
 
 
 def synapses_of(core: CoreState, n: int) -> Synapses:
