@@ -19,6 +19,7 @@ from neurochip.memories import Weights, weights_of
 from neurochip.progress import Progress
 from neurochip.record import Recorder
 from neurochip.reference import Reference
+from neurochip.remarks import training_remarks
 from neurochip.samples import load_samples
 from neurochip.screen import show
 from neurochip.simulator import Evaluation, Simulator, joined
@@ -54,7 +55,7 @@ class Runner:
         if experiment.readout:
             train, test = Shown(self.train_stimulus, self.data.y_train), Shown(self.test_stimulus, self.data.y_test)
             self.readout = Readout(setup, self.simulator, train, test, threads)
-        for text in summary.untied(self.simulator.mapping) if self.epochs else ():
+        for text in training_remarks(experiment, self.simulator.mapping):
             self.say(text)
         self.recorder = Recorder(self.simulator, self.train_stimulus, self.data.y_train, self.epochs)
         self.reference = (

@@ -15,6 +15,7 @@ from neurochip.experiment import Setup
 from neurochip.latency import accuracy_by_tick, depths, ticks_to_final
 from neurochip.mapping import Mapping
 from neurochip.pricing import add_sets, priced_cores
+from neurochip.remarks import training_remarks
 from neurochip.report.summary_form import FORMAT
 from neurochip.results import Final, Record, at_rail, dataset_facts, layer_facts, write_h5
 from neurochip.silicon import silicon
@@ -89,7 +90,8 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
         "probe": _probe_facts(experiment.reference.probe_weights, mapping, final.probe),
         "simulation": final.simulation,
     }  # fmt: skip
-    result["warnings"] = _warnings(result, mapping) + [line for activity in activities for line in activity.warnings()]
+    silence = [line for activity in activities for line in activity.warnings()]
+    result["warnings"] = training_remarks(experiment, mapping) + _warnings(result) + silence
     return result
 
 
@@ -167,9 +169,9 @@ def _probe_facts(weights: str, mapping: Mapping, probe: Any) -> dict[str, Any] |
     return {"weights": weights, "ticks": probe.ticks.tolist(), "samples": probe.samples, "layers": layers}
 
 
-def _warnings(summary: dict[str, Any], mapping: Mapping) -> list[str]:
+def _warnings(summary: dict[str, Any]) -> list[str]:
     """What a reader must know before trusting the figures."""
-    found = untied(mapping) if summary["layers"][0]["train"]["samples"] else []
+    found = []
     if summary["dataset"]["is_substitute"]:
         found.append(f"substitute data: {summary['dataset']['note']}")
     for layer in summary["layers"]:
@@ -212,13 +214,3 @@ def _other_training(summary: dict[str, Any]) -> list[str]:
             f"they are alike"
         )
     return lines
-
-
-def untied(mapping: Mapping) -> list[str]:
-    """Layers whose shared kernel has several copies, which learn apart."""
-    return [
-        f"layer {layer.name}: cut into {mapping.tiles_of(layer.index)} tiles, each of which learns its own copy of the kernel: no spike "
-        f"could keep them alike"
-        for layer in mapping.layers
-        if layer.is_conv and mapping.tiles_of(layer.index) > 1
-    ]

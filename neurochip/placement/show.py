@@ -11,11 +11,11 @@ from neurochip.errors import NeurochipError
 from neurochip.experiment import Setup
 from neurochip.mapping import Mapping, Placement, place
 from neurochip.network import INPUT, Layer
+from neurochip.remarks import training_remarks
 from neurochip.report.grids import Column, Grid, count
 from neurochip.report.tables import facts_panel, print_grids, warnings_panel
 from neurochip.samples import handed_shape
 from neurochip.screen import show
-from neurochip.summary import untied
 
 
 def show_map(setup: Setup, console: Console, out: str | None) -> None:
@@ -32,7 +32,7 @@ def show_map(setup: Setup, console: Console, out: str | None) -> None:
     form = form._replace(shape=handed_shape(spec, form.shape))
     mapping = place(setup, form.shape, form.n_classes)
     console.print(facts_panel(setup.experiment.name, placement_facts(setup, mapping, form), console.width))
-    announced = untied(mapping) if setup.experiment.run.epochs else []
+    announced = training_remarks(setup.experiment, mapping)
     if announced:
         console.print(warnings_panel(announced, console.width))
     print_grids(console, [layer_grid(mapping), core_grid(setup.chip, mapping)])

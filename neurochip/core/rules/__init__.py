@@ -28,6 +28,8 @@ class Rule(NamedTuple):
     """HOOK, called in every tick after warm-up for each location with own error spikes, or with units that fired."""
     traces: Callable[[Mapping[str, float]], tuple[int, int]] | None = None
     """settings -> (peak, factor of 256) of the axons' traces: of a rule that learns from spikes."""
+    remark: Callable[[Mapping[str, float], int, int], str | None] | None = None
+    """(settings, epochs, frac_bits) -> what integers of this width make of the settings, where a user would be surprised; else None."""
     is_binary: bool = False
     """It puts weights to the low or the high end of their range and nowhere between, as layers with `levels` need."""
 

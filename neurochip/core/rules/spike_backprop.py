@@ -46,6 +46,17 @@ def quantise(settings, epoch, frac_bits, rng_bits):
     return [int(min(p_learn, 1.0) * (1 << rng_bits) + 0.5)]
 
 
+def remark(settings, epochs, frac_bits):
+    """Is more than half of what is asked for cut away? A rate somewhat above one LSB in the first epochs is how training starts."""
+    rates, lsb = [settings["learn_rate"] * settings["learn_rate_decay"] ** epoch for epoch in range(epochs)], 0.5**frac_bits
+    if sum(min(rate, lsb) for rate in rates) >= 0.5 * sum(rates):
+        return None
+    return (
+        f"learn_rate = {rates[0]:g} is above one LSB ({lsb:.3g} with frac_bits = {frac_bits}) in {sum(rate > lsb for rate in rates)} of "
+        f"{epochs} epochs: an error spike moves a weight by one LSB and no further; fewer frac_bits let it learn as fast as asked"
+    )
+
+
 RULE = Rule(
     summary="spike-only backpropagation: weights step by one LSB where an error spike meets a spike",
     settings={
@@ -54,5 +65,6 @@ RULE = Rule(
     },
     learns_from="errors",
     quantise=quantise,
+    remark=remark,
     hook=on_error,
 )
