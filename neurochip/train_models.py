@@ -43,7 +43,22 @@ class SpikeBpModel(DescentModel):
         default=None, gt=0.0, description="longest gradient, of all weights together; a longer one is scaled to it"
     )
     init_gain: float = Field(default=2.0, gt=0.0, description="initial weights have std sqrt(init_gain / fan-in)")
+    initial_rate: float | None = Field(
+        default=None, gt=0.0, lt=1.0, description="spikes per tick of hidden neurons to which initial weights are scaled, layer by layer"
+    )
+    initial_output: float = Field(
+        default=0.1, gt=0.0, description="with initial_rate: standard deviation of the output at first; targets are 0 and 1"
+    )
+    keep_balance: bool = Field(
+        default=False, description="after every update weights of hidden neurons return to sum 0, and to lengths that hold initial_rate"
+    )
     leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
+
+    @model_validator(mode="after")
+    def _has_a_rate_to_keep(self) -> Self:
+        if self.keep_balance and self.initial_rate is None:
+            raise ValueError("keep_balance = true: holds the rate that initial_rate names; add initial_rate, for example 0.1")
+        return self
 
 
 class ConversionModel(DescentModel):
@@ -80,6 +95,10 @@ class TrainModel(BaseModel):
     def _has_a_method(self) -> Self:
         if self.spike_bp is None and self.conversion is None:
             raise ValueError("no method; add [train.spike_bp], [train.conversion] or both")
+        if self.spike_bp is not None and self.conversion is not None:
+            for key in ("initial_rate", "keep_balance"):
+                if getattr(self.spike_bp, key):
+                    raise ValueError(f"[train.spike_bp] {key}: is for random weights, [train.conversion] brings others; leave one out")
         return self
 
 

@@ -104,9 +104,11 @@ def test_it_learns_and_leaves_its_files(experiment, tmp_path):
     assert json.loads((tmp_path / "other/evaluation.json").read_text())["accuracy_by_tick"] == summary["accuracy_by_tick"]
 
 
-def test_stopped_and_resumed_it_is_the_same_training(experiment, tmp_path, monkeypatch, no_plots):
+@pytest.mark.parametrize("more", [(), ("initial_rate=0.2", "keep_balance=true")], ids=["plain", "balanced"])
+def test_stopped_and_resumed_it_is_the_same_training(more, experiment, tmp_path, monkeypatch, no_plots):
     """Stopped by a signal in the middle of an epoch, again and again: the same weights and log as in one go."""
-    assert command("train", experiment, "--out", tmp_path / "whole", "--quiet").exit_code == 0
+    more = [text for key in more for text in ("--set", f"train.spike_bp.{key}")]
+    assert command("train", experiment, "--out", tmp_path / "whole", "--quiet", *more).exit_code == 0
     update, calls = spike_bp.Trainer._update, []
 
     def update_and_stop(trainer, epoch, k, chosen):
@@ -118,14 +120,15 @@ def test_stopped_and_resumed_it_is_the_same_training(experiment, tmp_path, monke
     monkeypatch.setattr(spike_bp.Trainer, "_update", update_and_stop)
     codes = []
     for _ in range(4):
-        result = command("train", experiment, "--out", tmp_path / "parts", "--resume", "--quiet")
+        result = command("train", experiment, "--out", tmp_path / "parts", "--resume", "--quiet", *more)
         codes.append(result.exit_code)
     assert codes == [130, 130, 130, 0] and "--resume" in command("train", experiment, "--out", tmp_path / "parts").output
     assert len(calls) == len(set(calls)) == 18  # no batch twice
     whole, parts = weights_in(tmp_path / "whole"), weights_in(tmp_path / "parts")
     assert all(np.array_equal(whole[name], parts[name]) for name in whole)
-    logs = [json.loads((tmp_path / name / "train.json").read_text())["epochs"] for name in ("whole", "parts")]
-    assert [{**epoch, "wall_s": 0} for epoch in logs[0]] == [{**epoch, "wall_s": 0} for epoch in logs[1]]
+    logs = [json.loads((tmp_path / name / "train.json").read_text()) for name in ("whole", "parts")]
+    whole, parts = ([{**epoch, "wall_s": 0} for epoch in log["epochs"]] for log in logs)
+    assert whole == parts and logs[0]["initial"] == logs[1]["initial"] and bool(logs[0]["initial"]) == bool(more)
 
 
 def test_seed_decides_all(experiment, tmp_path, no_plots):

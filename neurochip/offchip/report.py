@@ -37,7 +37,9 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
         at = [epoch["epoch"] for epoch in epochs]
         marker = {"marker": "o", "ms": 3}
         loss.plot(at, [epoch["loss"] for epoch in epochs], color=MAIN, **marker)
-        loss.set(xlabel="epoch", ylabel="loss per image (sum over classes)", ylim=(0, None))
+        loss.set(
+            xlabel="epoch", ylabel="loss per image (sum over classes)", ylim=(0, 1.08 * max([epoch["loss"] for epoch in epochs] + [1e-9]))
+        )
         loss.set_title("loss on the training images")
         accuracy.plot(at, [100 * epoch["train_accuracy"] for epoch in epochs], color=OTHER, label="training, while it learns", **marker)
         if epochs and epochs[0]["validation_accuracy"] is not None:
@@ -46,7 +48,7 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
             accuracy.axvline(facts["best_epoch"], color="0.6", ls=":", label="chosen")
         accuracy.set(xlabel="epoch", ylabel="accuracy [%]")
         accuracy.set_title("accuracy")
-        accuracy.legend(loc="lower right")
+        accuracy.legend(loc="best", framealpha=0.7)
         for axes in (loss, accuracy):
             axes.xaxis.get_major_locator().set_params(integer=True)
         _accuracy_axes(by_tick, facts["evaluation"])
@@ -81,8 +83,9 @@ def _rate_axes(axes: Any, layers: list[dict[str, Any]]) -> None:
     names, x = [layer["name"] for layer in layers], np.arange(len(layers))
     axes.bar(x, [layer["rate"] for layer in layers], width=0.6, color="#56B4E9")
     for at, layer in zip(x, layers, strict=True):
-        text = f"{100 * layer['silent'] / layer['units']:.0f} % silent\n{100 * layer['saturated'] / layer['units']:.0f} % sat."
-        axes.annotate(text, (at, layer["rate"]), ha="center", va="bottom", fontsize=8)
+        shares = [(100 * layer[key] / layer["units"], word) for key, word in (("silent", "silent"), ("saturated", "sat."))]
+        text = "\n".join(f"{share:.0f} % {word}" for share, word in shares if share >= 0.5)
+        axes.annotate(text, (at, layer["rate"]), ha="center", va="bottom", fontsize=8 if len(layers) < 8 else 7)
     axes.set_xticks(x, names, rotation=30, ha="right")
     axes.set(ylabel="spikes per unit and tick", ylim=(0, 1.25 * max([layer["rate"] for layer in layers] + [1e-9])))
-    axes.set_title("activity by layer")
+    axes.set_title("activity by layer; silent and saturated units from 0.5 % on")

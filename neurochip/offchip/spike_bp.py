@@ -17,6 +17,7 @@ from neurochip.errors import NeurochipError
 from neurochip.offchip import descent, torch
 from neurochip.offchip.evaluation import evaluate
 from neurochip.offchip.graph import seeded
+from neurochip.offchip.initial_rates import Keeper, balance_rates
 from neurochip.offchip.sweep import SpikingNet
 from neurochip.offchip.trains import Parts
 from neurochip.progress import Progress
@@ -35,9 +36,30 @@ class Trainer:
         self.net, self.model, self.parts, self.ticks, self.seed = net, model, parts, ticks, seed
         self.path, self.identity, self.where = folder / NAME, identity, where
         self.optimizer = descent.make_optimizer(net.graph, model)
+        self.initial: list[dict[str, Any]] = []  # what balancing the initial weights found, by layer
+        self.keeper: Keeper | None = None
         self.epochs: list[dict[str, Any]] = []  # of those that are complete
         self.batch, self.loss, self.right, self.wall_s = 0, 0.0, 0, 0.0  # of the epoch that is not
         self.best: dict[str, Any] = {"epoch": 0, "accuracy": None, "weights": descent.snapshot(net.graph)}
+
+    def start(self, progress: Progress) -> None:
+        """Balance the net's initial weights, if the experiment says so. Raises NeurochipError if they cannot be."""
+        model, graph = self.model, self.net.graph
+        if model.initial_rate is not None:
+            if model.keep_balance:
+                Keeper(graph, model.initial_rate).project()
+            progress.start("initial weights, layer", len(graph.layers), 0)
+            self.initial = balance_rates(
+                self.net, self.parts.train, self.ticks, model.initial_rate, model.initial_output, self.where, progress.at
+            )
+            factors = ", ".join(f"{layer['name']} {layer['factor']:.3g}" for layer in self.initial)
+            progress.note(f"initial weights at {model.initial_rate:g} spikes per tick; factors on those drawn: {factors}")
+        self._keep({}, {})
+        self.best["weights"] = descent.snapshot(graph)
+
+    def _keep(self, lengths: dict[str, float], first: dict[str, float]) -> None:
+        rate = self.model.initial_rate
+        self.keeper = Keeper(self.net.graph, rate, lengths, first) if self.model.keep_balance and rate is not None else None
 
     @property
     def selected_by(self) -> str:
@@ -94,7 +116,12 @@ class Trainer:
             raise NeurochipError(self._not_a_number(epoch, k, loss))
         if self.model.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.net.graph.parameters(), self.model.clip_norm)
+        if self.keeper is not None:
+            self.keeper.note()
         self.optimizer.step()
+        if self.keeper is not None:
+            self.keeper.follow(sweep.spikes)
+            self.keeper.project()
         self.loss += loss
         self.right += int((sweep.potentials[-1].argmax(1) == labels).sum())
 
@@ -136,6 +163,8 @@ class Trainer:
             "identity": self.identity,
             "epochs": self.epochs,
             "position": (self.batch, self.loss, self.right, self.wall_s),
+            "initial": self.initial,
+            "lengths": (self.keeper.lengths, self.keeper.first) if self.keeper is not None else ({}, {}),
             "weights": self.net.graph.state_dict(),
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
@@ -150,6 +179,8 @@ class Trainer:
         load_weights(self.net, content["weights"], self.path)
         self.epochs, self.best = content["epochs"], content["best"]
         self.batch, self.loss, self.right, self.wall_s = content["position"]
+        self.initial = content["initial"]
+        self._keep(*content["lengths"])
         self.optimizer.load_state_dict(content["optimizer"])
 
 

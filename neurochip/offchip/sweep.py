@@ -68,11 +68,11 @@ class SpikingNet:
                     spikes[i] = fire_all(self.neurons[i], current, ticks)
                     self.engine.release(current)
             current = self.engine.current(self.last, spikes, masks, ticks)
-            potentials = self._read_out(current, ticks)
+            potentials = self.read_out(current, ticks)
             self.engine.release(current)
         return Sweep(ticks, spikes, potentials, masks)
 
-    def _read_out(self, current: torch.Tensor, ticks: int) -> torch.Tensor:
+    def read_out(self, current: torch.Tensor, ticks: int) -> torch.Tensor:
         leak, flows = self.neurons[self.last].leak, current[:, :, 0, 0].unflatten(0, (ticks, -1))
         potentials, u = torch.empty_like(flows), torch.zeros_like(flows[0])
         for t in range(ticks):

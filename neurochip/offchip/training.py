@@ -92,6 +92,8 @@ def _spike_bp(
     if resume and (folder / CHECKPOINT).exists():
         trainer.resume()
         progress.note(f"going on after epoch {len(trainer.epochs)}, batch {trainer.batch}")
+    else:
+        trainer.start(progress)
     trainer.train(progress, setup.experiment.run.checkpoint_s)
     result = tested(net, parts, train, progress)
     layers = result.layer_facts(net)
@@ -100,6 +102,7 @@ def _spike_bp(
         "experiment": setup.experiment.name,
         "seed": seed,
         "method": "spike_bp",
+        "initial": trainer.initial,
         "epochs": trainer.epochs,
         "best_epoch": trainer.best["epoch"],
         "selected_by": trainer.selected_by,
