@@ -50,7 +50,8 @@ class SpikeBpModel(DescentModel):
         default=0.1, gt=0.0, description="with initial_rate: standard deviation of the output at first; targets are 0 and 1"
     )
     keep_balance: bool = Field(
-        default=False, description="after every update weights of hidden neurons return to sum 0, and to lengths that hold initial_rate"
+        default=False,
+        description="after every update weights of hidden neurons return to a mean current of 0, and to lengths that hold initial_rate",
     )
     leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
 

@@ -4,9 +4,9 @@ A unit that needs several ticks of input for its first spike makes a layer's rat
 fires, or, with larger weights throughout, everything. So the weights of each layer are scaled, in order, on spikes that have come through
 the layers below: layer-sequential initialisation (Mishkin and Matas 2016) with spikes per tick in place of the variance.
 
-`Keeper` holds the weights of hidden neurons at sum 0 and at a length that follows the rate, through all updates: scaled weight
-standardisation (Qiao et al. 2019; Brock et al. 2021) and synaptic scaling (Turrigiano 2008) as a projection after the update, so that what
-is trained are the weights of the chip.
+`Keeper` holds the weights of hidden neurons at a mean current of 0 and at a length that follows the rate, through all updates. That is near
+batch norm and weight standardisation (Qiao et al. 2019; Brock et al. 2021) and synaptic scaling (Turrigiano 2008), but as a projection
+after the update: what is trained are the weights of the chip.
 """
 
 import math
@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from neurochip import host_random
 from neurochip.errors import NeurochipError
-from neurochip.network import INPUT
+from neurochip.network import INPUT, Source
 from neurochip.offchip import torch
 from neurochip.offchip.evaluation import ROOM
-from neurochip.offchip.graph import Graph, Outputs
+from neurochip.offchip.graph import Graph, Outputs, flat
 from neurochip.offchip.neurons import fire_all, pool_all
 from neurochip.offchip.sweep import SpikingNet
 from neurochip.offchip.trains import Trains
@@ -27,6 +27,7 @@ IMAGES = 64  # at most, on which weights are scaled
 Report = Callable[[int, float | None], None]  # layers done
 LOWEST, HIGHEST, HALVINGS = 2.0**-12, 2.0**12, 18  # factors that are tried
 PULL, MOST = 0.02, 4.0  # of a layer's rate on its weights' length, per update
+MIX = 0.05  # of a batch in the running means
 CLOSE = 0.05  # of the wanted rate, from above
 
 
@@ -132,48 +133,73 @@ def _output_factor(net: SpikingNet, drive: Drive, ticks: int, std: float, key: s
 
 
 class Keeper:
-    """Brings the weights of hidden neurons back to sum 0 and to a length, which follows its layer's rate.
+    """Brings the weights of hidden neurons back to a mean current of 0 and to a length that follows their layer's rate.
 
-    `lengths`: by name of the weights, of each neuron; default: those they have. A layer that fires less than `rate` times per tick gets
+    `lengths`: by name of the weights, of each neuron; at first those they have. A layer that fires less than `rate` times per tick gets
     longer weights, by the power PULL of the ratio in each update, and one that fires more gets shorter ones. The ratio counts as MOST at
     most: layers behind one that fell silent would grow without bounds until it is back. Updates are scaled with the length, by its ratio to
-    the one in `first`: else they would turn short weights ever faster.
+    the one in `first`: else they would turn short weights ever faster. `means`: running mean input of those weights.
     """
 
-    def __init__(self, graph: Graph, rate: float, lengths: dict[str, float] | None = None, first: dict[str, float] | None = None) -> None:
+    def __init__(self, graph: Graph, rate: float) -> None:
         self.graph, self.rate = graph, rate
-        found = {name: float(_lengths(weight).square().mean().sqrt()) for name, _, weight, _ in self._kept()}
-        self.lengths, self.first = found | (lengths or {}), found | (first or {})
+        self.lengths = {name: float(_lengths(weight).square().mean().sqrt()) for name, *_, weight, _ in self._kept()}
+        self.first = dict(self.lengths)
+        self.means: dict[str, torch.Tensor] = {}
         self.before: dict[str, torch.Tensor] = {}
 
-    def _kept(self) -> Iterator[tuple[str, int, torch.Tensor, bool]]:
-        """Name, layer, weights (neurons, ...), and whether their sum is to be 0: a signed input has a mean near 0 itself."""
+    @property
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint; `restore` takes it."""
+        return {"lengths": self.lengths, "first": self.first, "means": self.means}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from the state of another."""
+        self.lengths, self.first, self.means = state["lengths"], state["first"], state["means"]
+
+    def _kept(self) -> Iterator[tuple[str, int, Source, torch.Tensor, bool]]:
+        """Name, layer, source, weights (neurons, ...), and whether they are centred: a signed input has a mean near 0 itself."""
         for layer in self.graph.layers[:-1]:
             for k, source in enumerate(layer.sources):
                 if (weight := self.graph.weight(layer.index, k)) is not None:
                     is_centred = weight[0].numel() > 1 and not (self.graph.signed and source.layer == INPUT)
-                    yield f"{layer.index}_{k}", layer.index, weight.detach(), is_centred
-
-    def follow(self, spikes: Outputs) -> None:
-        """Lengths, after the rates of a batch: in whole numbers, so that they are the same with any number of threads."""
-        for name, i, _, _ in self._kept():
-            ratio = self.rate / max(_rate(spikes[i]), self.rate / MOST)
-            self.lengths[name] *= max(ratio, 1.0 / MOST) ** PULL
+                    yield f"{layer.index}_{k}", layer.index, source, weight.detach(), is_centred
 
     def note(self) -> None:
         """Once before every update: from where it starts."""
-        self.before = {name: weight.clone() for name, _, weight, _ in self._kept()}
+        self.before = {name: weight.clone() for name, *_, weight, _ in self._kept()}
+
+    def follow(self, spikes: Outputs) -> None:
+        """Lengths and means, after the spikes of a batch: counted in whole numbers, so the same with any number of threads."""
+        for name, i, source, weight, is_centred in self._kept():
+            ratio = self.rate / max(_rate(spikes[i]), self.rate / MOST)
+            self.lengths[name] *= max(ratio, 1.0 / MOST) ** PULL
+            if is_centred:
+                seen = _mean_input(spikes[source.layer], source, weight)
+                before = self.means.get(name)
+                self.means[name] = seen if before is None else before + MIX * (seen - before)
 
     @torch.no_grad()
     def project(self) -> None:
-        """Once after every update."""
-        for name, _, weight, is_centred in self._kept():
+        """Once after every update. Before the first batch there are no means: weights are brought to sum 0."""
+        for name, _, _, weight, is_centred in self._kept():
             if (before := self.before.get(name)) is not None:
                 weight.sub_(before).mul_(self.lengths[name] / self.first[name]).add_(before)
             dims = tuple(range(1, weight.ndim))
-            if is_centred:
+            if is_centred and name in self.means:
+                mean = self.means[name].to(weight.dtype)
+                weight -= (weight * mean).sum(dims, keepdim=True) / mean.square().sum().clamp(min=1e-12) * mean
+            elif is_centred:
                 weight -= weight.mean(dims, keepdim=True)
             weight *= self.lengths[name] / _lengths(weight).clamp(min=1e-12)
+
+
+def _mean_input(spikes: torch.Tensor, source: Source, weight: torch.Tensor) -> torch.Tensor:
+    """Of each weight of a neuron, spikes per tick, float64: of a convolution by channels, wherever the tap lies."""
+    if weight.ndim == 2:
+        return flat(spikes.sum(0, dtype=torch.int64)[None], source)[0].double() / len(spikes)
+    counts = spikes.sum((0, 2, 3), dtype=torch.int64).double()
+    return counts[:, None, None].expand(weight.shape[1:]).contiguous() / (spikes.numel() / len(counts))
 
 
 def _lengths(weight: torch.Tensor) -> torch.Tensor:

@@ -54,12 +54,12 @@ class Trainer:
             )
             factors = ", ".join(f"{layer['name']} {layer['factor']:.3g}" for layer in self.initial)
             progress.note(f"initial weights at {model.initial_rate:g} spikes per tick; factors on those drawn: {factors}")
-        self._keep({}, {})
+        self._keep()
         self.best["weights"] = descent.snapshot(graph)
 
-    def _keep(self, lengths: dict[str, float], first: dict[str, float]) -> None:
+    def _keep(self) -> None:
         rate = self.model.initial_rate
-        self.keeper = Keeper(self.net.graph, rate, lengths, first) if self.model.keep_balance and rate is not None else None
+        self.keeper = Keeper(self.net.graph, rate) if self.model.keep_balance and rate is not None else None
 
     @property
     def selected_by(self) -> str:
@@ -164,7 +164,7 @@ class Trainer:
             "epochs": self.epochs,
             "position": (self.batch, self.loss, self.right, self.wall_s),
             "initial": self.initial,
-            "lengths": (self.keeper.lengths, self.keeper.first) if self.keeper is not None else ({}, {}),
+            "kept": self.keeper.state if self.keeper is not None else None,
             "weights": self.net.graph.state_dict(),
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
@@ -180,7 +180,9 @@ class Trainer:
         self.epochs, self.best = content["epochs"], content["best"]
         self.batch, self.loss, self.right, self.wall_s = content["position"]
         self.initial = content["initial"]
-        self._keep(*content["lengths"])
+        self._keep()
+        if self.keeper is not None:
+            self.keeper.restore(content["kept"])
         self.optimizer.load_state_dict(content["optimizer"])
 
 
