@@ -104,8 +104,8 @@ def test_only_the_program_imports_the_command_line():
 
 
 def reals_in(node: ast.AST, is_host: bool = False) -> list[str]:
-    """Floats and true divisions outside a rule's `quantise`..., its `traces` and its Settings, as line: what."""
-    is_host |= isinstance(node, ast.FunctionDef) and (node.name.startswith("quantise") or node.name == "traces")
+    """Floats and true divisions outside a rule's `quantise`..., its `traces`, its `remark` and its Settings, as line: what."""
+    is_host |= isinstance(node, ast.FunctionDef) and (node.name.startswith("quantise") or node.name in ("traces", "remark"))
     is_host |= isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting"
     found = []
     if not is_host:
