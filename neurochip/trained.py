@@ -170,13 +170,14 @@ def _quantise_pool(layer: Layer, place: Placement, trained: TrainedLayer) -> Qua
 def threshold_lsb(layer: Layer, threshold: float | None, scale: float) -> int | None:
     """A unit of the chip fires at or above this many LSB; one of the float net above `threshold`.
 
-    One more than the largest whole number that is not above it. Where the threshold is subtracted, rates hang on its size and not on
-    which of two neighbouring potentials fires: there it is rounded.
+    One more than the largest whole number that is not above it. Where the threshold is subtracted, rates hang on its size and hardly on
+    which of two neighbouring potentials fires: there it is rounded. Not so in a pool, whose potentials are few and often the threshold
+    itself: the LSB more that a spike takes there changes nothing until as many spikes have left as one that arrives has LSB.
     """
     if threshold is None:
         return None
     exact = scale * threshold
-    if layer.model.neuron.reset == "subtract":
+    if layer.model.neuron.reset == "subtract" and not layer.is_pool:
         return max(1, math.floor(exact + 0.5))
     return math.floor(exact + 1e-9 * exact) + 1  # a whole number may have come out a little below itself
 

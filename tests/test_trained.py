@@ -21,6 +21,7 @@ from neurochip.widths import pool_weight_lsb
 SHAPE, CLASSES = (8, 8), 3
 LEAKY = 'network.neuron={model = "lif", leak_factor = 250, state_bits = 24}'
 SOFT = 'network.neuron={model = "if", reset = "subtract", state_bits = 24}'
+SOFT_POOL = 'network.pool_neuron={model = "if", threshold = 0.75, reset = "subtract", state_bits = 24}'
 
 
 def on_chip(folder, setup, grid=0.0, bias=False):
@@ -99,7 +100,7 @@ def random_events_of(spikes):
     return like._replace(pixels=np.zeros((samples, inputs), np.uint8), row_offsets=offsets, axons=axon.astype(np.int32))
 
 
-@pytest.mark.parametrize("changes", [(), (SOFT,)], ids=["zero", "subtract"])
+@pytest.mark.parametrize("changes", [(), (SOFT,), (SOFT, SOFT_POOL)], ids=["zero", "subtract", "pool too"])
 def test_chip_is_the_float_net_where_its_weights_are_on_a_grid(tmp_path, changes):
     """Potentials are multiples of 1/64: 'above' the threshold of the float net is 'at or above' one LSB more, all is exact."""
     ticks, n = 18, 8
@@ -110,7 +111,7 @@ def test_chip_is_the_float_net_where_its_weights_are_on_a_grid(tmp_path, changes
     found = simulator.evaluate(stimulus, np.zeros(n, dtype=np.int32), threads=1)
     net = [layer | {"pool_weight": 0.25} for layer in floats]
     for layer, model in zip(net, simulator.mapping.layers, strict=True):
-        if model.model.neuron.reset == "zero" and "threshold" in layer:
+        if (model.is_pool or model.model.neuron.reset == "zero") and "threshold" in layer:
             layer["threshold"] = np.nextafter(layer["threshold"], 9)  # above it
     outputs, sent = simulate(simulator.mapping, net, spikes)
     assert np.array_equal(found.answers, outputs.argmax(axis=2))
