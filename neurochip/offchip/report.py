@@ -35,7 +35,7 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
         figure = new_figure(12.5, 8.5, f"{name}: spike-based backprop")
         (loss, accuracy), (by_tick, rates) = figure.subplots(2, 2)
         at = [epoch["epoch"] for epoch in epochs]
-        marker = {"marker": "o", "ms": 3}
+        marker = {"marker": "o", "ms": 4}
         loss.plot(at, [epoch["loss"] for epoch in epochs], color=MAIN, **marker)
         loss.set(
             xlabel="epoch", ylabel="loss per image (sum over classes)", ylim=(0, 1.08 * max([epoch["loss"] for epoch in epochs] + [1e-9]))
@@ -50,7 +50,8 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
         accuracy.set_title("accuracy")
         accuracy.legend(loc="best", framealpha=0.7)
         for axes in (loss, accuracy):
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.set_xlim(0.5, max(1, len(epochs)) + 0.5)
+            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
         _accuracy_axes(by_tick, facts["evaluation"])
         _rate_axes(rates, facts["evaluation"]["layers"])
         with writing(path):

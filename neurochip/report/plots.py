@@ -46,7 +46,7 @@ def make_plots(run: Run) -> list[Path]:
 def _epochs(axes, n: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlim(0.5, n + 0.5)
 
 
