@@ -121,7 +121,8 @@ def _compare_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
         ("gap [points]", gap),
     ]
     for label, key in (("energy [nJ/sample]", "energy_nj_per_sample"), ("latency [us/sample]", "latency_us_per_sample")):
-        rows += [(f"{name.lower()} {label}", decimals(3)(totals[which][key])) for which, name in SETS.items()]
+        values = {which: totals[which][key] if totals[which]["samples"] else None for which in SETS}  # none without training on the chip
+        rows += [(f"{name.lower()} {label}", decimals(3)(values[which])) for which, name in SETS.items()]
         if key == "energy_nj_per_sample":
             rows += [(f"{name.lower()} {label}, low to high", energy_range(totals[which]) or "-") for which, name in SETS.items()]
     for which, name in SETS.items():
