@@ -345,7 +345,7 @@ def test_schema_is_json_on_screen_and_in_a_file(tmp_path):
     assert json.loads(result.stdout)["title"] == "neurochip experiment"
     assert neurochip("schema", "--out", tmp_path / "s.json").exit_code == 0
     assert (tmp_path / "s.json").read_text() == result.stdout
-    refused(neurochip("schema", "--out", tmp_path / "no" / "s.json"), r".*/no/s\.json: No such file or directory; .*")
+    refused(neurochip("schema", "--out", tmp_path / "no" / "s.json"), r".*/no/s\.json: cannot be written \(No such file or directory\); .*")
 
 
 def test_help_imports_nothing_heavy():

@@ -60,7 +60,7 @@ def test_tiles_on_a_mesh_and_the_copies_they_make_are_announced():
 @pytest.mark.parametrize(("rate", "epochs"), [(8e-4, 5), (4e-3, 10)])  # epochs above one LSB of 2.44e-4; 60 and 16 % are left
 def test_a_rate_of_which_most_is_cut_is_announced(rate, epochs):
     text = printed("mnist_local_bp", "--set", f"rule.learn_rate={rate}", "--set", "rule.learn_rate_decay=0.75")
-    told = f"layer hidden: learn_rate = {rate:g} is above one LSB (0.000244 with frac_bits = 12) in {epochs} of 10 epochs: an error spike"
+    told = f"layer hidden: learn_rate = {rate:g} is cut to one LSB (0.000244) in {epochs} of 10 epochs; lower frac_bits = 12"
     assert (told in " ".join(text.replace("│", " ").split())) == (epochs > 5)
 
 

@@ -51,10 +51,8 @@ def remark(settings, epochs, frac_bits):
     rates, lsb = [settings["learn_rate"] * settings["learn_rate_decay"] ** epoch for epoch in range(epochs)], 0.5**frac_bits
     if sum(min(rate, lsb) for rate in rates) >= 0.5 * sum(rates):
         return None
-    return (
-        f"learn_rate = {rates[0]:g} is above one LSB ({lsb:.3g} with frac_bits = {frac_bits}) in {sum(rate > lsb for rate in rates)} of "
-        f"{epochs} epochs: an error spike moves a weight by one LSB and no further; fewer frac_bits let it learn as fast as asked"
-    )
+    cut = sum(rate > lsb for rate in rates)
+    return f"learn_rate = {rates[0]:g} is cut to one LSB ({lsb:.3g}) in {cut} of {epochs} epochs; lower frac_bits = {frac_bits}"
 
 
 RULE = Rule(
