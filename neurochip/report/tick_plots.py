@@ -38,7 +38,7 @@ def draw_ticks(run: Run):
             above = axes.secondary_xaxis("top", functions=(lambda x: x * us, lambda x: x / us))
             above.set_xlabel("latency [us], in proportion to the ticks")
             above.xaxis.set_major_locator(MaxNLocator(5))
-            above.xaxis.set_major_formatter("{x:,g}")
+            above.xaxis.set_major_formatter("{x:,.10g}")
     _limits(panels[0], [values, floats], 0.0)
     _limits(panels[1], [values, floats], float(values[-1]) - NEAR)
     panels[0].set_ylabel("test accuracy [%]")
@@ -91,7 +91,7 @@ def draw_comparison(runs: Sequence[Run], names: Sequence[str], common: float):
             100 * common, color="#555555", lw=1, ls="--", label=f"common accuracy, {100 * common:.2f} %" if axes is panels[0] else None
         )
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:,g}")
+        axes.xaxis.set_major_formatter("{x:,.10g}")
         axes.set_xlabel(label)
     lowest = min(*finals, 100 * common) - LOWEST
     panels[0].set_ylim(max(0.0, lowest), min(100.5, max(finals) + 0.6))
