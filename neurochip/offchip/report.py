@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.report.style import DPI, MAIN, OTHER, new_figure, styled, writing
+from neurochip.report.style import DPI, MAIN, OTHER, epoch_axis, new_figure, styled, writing
 
 SHOWN = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500, 1000)  # ticks on screen
 
@@ -37,21 +37,18 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
         at = [epoch["epoch"] for epoch in epochs]
         marker = {"marker": "o", "ms": 4}
         loss.plot(at, [epoch["loss"] for epoch in epochs], color=MAIN, **marker)
-        loss.set(
-            xlabel="epoch", ylabel="loss per image (sum over classes)", ylim=(0, 1.08 * max([epoch["loss"] for epoch in epochs] + [1e-9]))
-        )
+        loss.set(ylabel="loss per image (sum over classes)", ylim=(0, 1.08 * max([epoch["loss"] for epoch in epochs] + [1e-9])))
         loss.set_title("loss on the training images")
         accuracy.plot(at, [100 * epoch["train_accuracy"] for epoch in epochs], color=OTHER, label="training, while it learns", **marker)
         if epochs and epochs[0]["validation_accuracy"] is not None:
             held = [100 * epoch["validation_accuracy"] for epoch in epochs]
             accuracy.plot(at, held, color=MAIN, label="validation", **marker)
             accuracy.axvline(facts["best_epoch"], color="0.6", ls=":", label="chosen")
-        accuracy.set(xlabel="epoch", ylabel="accuracy [%]")
+        accuracy.set_ylabel("accuracy [%]")
         accuracy.set_title("accuracy")
         accuracy.legend(loc="best", framealpha=0.7)
         for axes in (loss, accuracy):
-            axes.set_xlim(0.5, max(1, len(epochs)) + 0.5)
-            axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+            epoch_axis(axes, len(epochs))
         _accuracy_axes(by_tick, facts["evaluation"])
         _rate_axes(rates, facts["evaluation"]["layers"])
         with writing(path):

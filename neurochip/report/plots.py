@@ -10,7 +10,20 @@ from neurochip.report.bar_plots import draw_energy, draw_spikes
 from neurochip.report.learned import draw_images, draw_kernels
 from neurochip.report.load import Run
 from neurochip.report.network_plots import draw_latency, draw_links
-from neurochip.report.style import DPI, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, layer_marker, named, new_figure, styled, writing
+from neurochip.report.style import (
+    DPI,
+    LEGEND_BELOW,
+    MAIN,
+    OTHER,
+    THIRD,
+    epoch_axis,
+    layer_colour,
+    layer_marker,
+    named,
+    new_figure,
+    styled,
+    writing,
+)
 from neurochip.report.tick_plots import draw_ticks
 
 PLUS, MINUS = "#D55E00", "#0072B2"
@@ -43,13 +56,6 @@ def make_plots(run: Run) -> list[Path]:
     return paths
 
 
-def _epochs(axes, n: int) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.set_xlim(0.5, n + 0.5)
-
-
 def _accuracy(run: Run):
     accuracy = run.summary["accuracy"]
     lines = (
@@ -66,10 +72,10 @@ def _accuracy(run: Run):
         if values:
             text = f"{label}, last {100 * values[-1]:.2f} %"
             axes.plot(range(1, len(values) + 1), [100 * v for v in values], color=colour, marker=marker, ls=dash, lw=2, label=text)
-    _epochs(axes, max(1, len(accuracy["per_epoch"])))
+    epoch_axis(axes, len(accuracy["per_epoch"]))
     margin = max(0.1 * (max(shown) - min(shown)), 0.25)
     axes.set_ylim(max(0, min(shown) - margin), min(100, max(shown) + margin))
-    axes.set(xlabel="epoch", ylabel="accuracy [%]")
+    axes.set_ylabel("accuracy [%]")
     figure.legend(**{**LEGEND_BELOW, "ncols": 3}, reverse=True)
     return figure
 

@@ -71,6 +71,14 @@ def new_figure(width: float, height: float, title: str):
     return figure
 
 
+def epoch_axis(axes, n: int) -> None:
+    """Let the x axis show the epochs 1 to n, with ticks at whole ones alone; n may be 0."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.set(xlabel="epoch", xlim=(0.5, max(1, n) + 0.5))
+
+
 def named(run: Run, what: str) -> str:
     """Return the title of a run's plot: run, data set, what it shows."""
     substitute = " (SUBSTITUTE)" if run.summary["dataset"]["is_substitute"] else ""
