@@ -21,11 +21,11 @@ test-fast: $(VENV)/installed
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-nojit: $(VENV)/installed
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/test_oracle.py tests/test_core.py -m "not slow"
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/core/test_oracle.py tests/core/test_core.py -m "not slow"
 
 # the engine compiled anew with checked indices; the suite checks those of the interpreted engine instead, which are the same
 bounds: $(VENV)/installed
-	$(BIN)/python -m pytest -n0 tests/bounds.py
+	$(BIN)/python -m pytest -n0 tests/core/bounds.py
 
 tools:
 	@command -v iverilog >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
@@ -36,23 +36,24 @@ tools:
 
 # the committed package of the RTL's parameters, anew from the chip file
 rtl-package: $(VENV)/installed
-	$(BIN)/python -m neurochip.cosim.package
+	$(BIN)/python -m neurochip.cosim.core.package
 
 # zero differences over at least 20 million core cycles, whole generator periods, and the first samples of every shipped experiment
 cosim-long: $(VENV)/installed
-	$(BIN)/python -m neurochip.cosim.long
+	$(BIN)/python -m neurochip.cosim.core.long
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(VENV)/installed
 	$(BIN)/neurochip bench
 
 # faults put into the RTL, each of which lock-step must see; a quarter of an hour on two cores
 mutants: $(VENV)/installed
-	$(BIN)/python -m neurochip.cosim.mutate
+	$(BIN)/python -m neurochip.cosim.core.mutate
 
 # every row of the README's table of results; resumes what was interrupted
 figures: $(VENV)/installed

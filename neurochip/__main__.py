@@ -1,5 +1,5 @@
 """`python -m neurochip` is the command `neurochip`."""
 
-from neurochip.cli import main
+from neurochip.cli.main import main
 
 main(prog_name="neurochip")

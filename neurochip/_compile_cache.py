@@ -18,7 +18,9 @@ KEPT = 16  # folders of other digests that stay, newest first: of other checkout
 def source_digest(package: Path) -> str:
     """16 hex digits over path and content of every file of kernels, and what else changes code that Numba's key leaves out."""
     digest = sha256(f"boundscheck={os.environ.get('NUMBA_BOUNDSCHECK', '')}".encode())
-    for path in sorted([*(package / "core").rglob("*.py"), *(package / "cosim").glob("cycle*.py"), package / "cosim" / "record.py"]):
+    for path in sorted(
+        [*(package / "core").rglob("*.py"), *(package / "cosim" / "core").glob("cycle*.py"), package / "cosim" / "core" / "record.py"]
+    ):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -12,7 +12,7 @@ import numpy as np
 from neurochip.calibrate.liberty import Group, only_cells, parse, read_text
 from neurochip.calibrate.lookup import Table
 from neurochip.calibrate.units import capacitance_scale_pf, scale_of, supply_v
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 DONT_USE = ("*lpflow*",)  # isolation cells that a mapper takes for cheap gates
 SLEW_NS = 0.08  # of every input; 0.08 -> 0.2 ns moves an energy by 1 %

@@ -12,11 +12,11 @@ from rich.console import Console
 
 from neurochip.calibrate.cells import DONT_USE, Library, read_cells
 from neurochip.calibrate.sram import Macro, read_macro
-from neurochip.chip import Chip, load_chip
+from neurochip.common.errors import NeurochipError
 from neurochip.cosim.yosys import WANTED, find_yosys
-from neurochip.energy import EnergyTable, load_table
-from neurochip.energy_core import ROLES, Core
-from neurochip.errors import NeurochipError
+from neurochip.energy.sized import ROLES, Core
+from neurochip.energy.table import EnergyTable, load_table
+from neurochip.experiment.chip import Chip, load_chip
 
 if TYPE_CHECKING:
     from neurochip.calibrate.table import Table
@@ -39,9 +39,9 @@ def run(
     path = Path(out or f"{name}.toml")
     if not path.parent.is_dir():
         raise NeurochipError(f"{path}: its folder is not there; make it, or choose another --out")
-    from neurochip.atomic import write_text
     from neurochip.calibrate.flow import measure
     from neurochip.calibrate.table import Table
+    from neurochip.common.files import write_text
 
     def say(text: str) -> None:
         console.print(text, highlight=False, markup=False)

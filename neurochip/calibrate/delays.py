@@ -6,7 +6,7 @@ A simulator's inertial delays then swallow pulses shorter than a gate, as gates 
 from neurochip.calibrate.cells import Pin
 from neurochip.calibrate.functions import to_verilog
 from neurochip.calibrate.netlist import Bit, Instance, Netlist
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 WIRE_PF = 0.002  # per pin on a net
 

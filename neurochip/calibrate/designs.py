@@ -7,21 +7,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.build import set_rule
-from neurochip.chip import Chip
-from neurochip.config import validate
+from neurochip.common.toml import validate
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.rng import jump_table
-from neurochip.cosim.package import package_text, refuse_if_not_rtl
-from neurochip.cosim.wiring import Wiring, Writes, load
-from neurochip.energy import load_table
-from neurochip.energy_core import Core
-from neurochip.experiment import Experiment, Setup
-from neurochip.mapping import Placement
-from neurochip.simulator import Simulator
-from neurochip.stimulus import of_images
+from neurochip.cosim.core.package import package_text, refuse_if_not_rtl
+from neurochip.cosim.core.wiring import Wiring, Writes, load
+from neurochip.energy.sized import Core
+from neurochip.energy.table import load_table
+from neurochip.experiment.chip import Chip
+from neurochip.experiment.setup import Experiment, Setup
+from neurochip.mapping.place import Placement
+from neurochip.simulator.build import set_rule
+from neurochip.simulator.simulator import Simulator
+from neurochip.simulator.stimulus import of_images
 
 RULE = "spike_backprop"
 ANY_PRICES = "loihi_sanafe"  # an experiment must name prices; none of them is used

@@ -13,7 +13,7 @@ from scipy.optimize import nnls
 
 from neurochip.calibrate.measure import Activity
 from neurochip.core.events import Event
-from neurochip.energy_core import ROLES, Core
+from neurochip.energy.sized import ROLES, Core
 
 BASE, AXON, NEURON = "base", "per_axon", "per_neuron"
 # what can grow with what: selectors and searches over axons (spike bitmaps, error sums) or neurons (accumulators, biases, gates)

@@ -8,7 +8,7 @@ from neurochip.calibrate import fit
 from neurochip.calibrate.flow import Measured
 from neurochip.calibrate.measure import Activity, Figures
 from neurochip.calibrate.toml import Spread
-from neurochip.energy_core import Core
+from neurochip.energy.sized import Core
 
 
 class Fitted:

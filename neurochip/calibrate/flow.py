@@ -12,8 +12,8 @@ from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design,
 from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_core, figures_of, make_netlist, port_widths
 from neurochip.calibrate.netlist import Netlist
 from neurochip.calibrate.record import Recording, record
-from neurochip.chip import Chip
-from neurochip.energy_core import Core
+from neurochip.energy.sized import Core
+from neurochip.experiment.chip import Chip
 
 RTL = Path(__file__).parents[1] / "rtl_models"
 HELD_OUT_SIZE = "held out: cores of another size"

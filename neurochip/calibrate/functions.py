@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 _WORD = re.compile(r"\s*([A-Za-z_][\w\[\]]*|[01]|[!'&*|+^()])")
 

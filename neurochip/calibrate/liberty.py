@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 _COMMENT = re.compile(r'"(?:[^"\\]|\\.)*"|/\*.*?\*/|//[^\n]*', re.DOTALL)
 _ARGUMENTS = r'\(((?:"[^"]*"|[^"(){}])*)\)'

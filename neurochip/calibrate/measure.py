@@ -16,9 +16,9 @@ from neurochip.calibrate.replay import GATE, replay
 from neurochip.calibrate.synth import synthesise
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.calibrate.timing import longest_path
-from neurochip.cosim.record import State
+from neurochip.cosim.core.record import State
 from neurochip.cosim.yosys import run_yosys
-from neurochip.energy_core import Core
+from neurochip.energy.sized import Core
 
 GENERATORS = ("neuron_bank", "axon_bank", "learn_generator")  # blocks of nc_core whose energy is that of random draws
 WIRES_PF = {"low": 0.0, "value": WIRE_PF, "high": 0.005}

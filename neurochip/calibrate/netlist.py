@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from neurochip.calibrate.cells import Cell, Library, Pin
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 Bit = int | str  # a net's number, or "0", "1", "x"
 

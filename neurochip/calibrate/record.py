@@ -9,9 +9,9 @@ import numpy as np
 
 from neurochip.calibrate.designs import Design
 from neurochip.calibrate.replay import Record, run_tool
+from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
-from neurochip.cosim.record import FIELDS, FLAGS, State
-from neurochip.errors import NeurochipError
+from neurochip.cosim.core.record import FIELDS, FLAGS, State
 
 TRACE = "trace"  # the port of a core with its trace record
 _PHASE = {State.BACK_INTEGRATE: Phase.ERROR, State.ERROR_FIRE: Phase.ERROR, State.RECEIVE_ERRORS: Phase.ERROR, State.DECIDE: Phase.LEARN,

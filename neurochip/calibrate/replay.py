@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurochip.calibrate.netlist import Netlist, Port
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 GATE = "netlist_under_test"
 MOST_CYCLES = 1 << 16  # of a record

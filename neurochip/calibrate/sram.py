@@ -10,7 +10,7 @@ from pathlib import Path
 
 from neurochip.calibrate.liberty import Group, parse, read_text
 from neurochip.calibrate.units import capacitance_scale_pf, scale_of, supply_v
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 IDLE_SHARE = 0.1  # conditions below this share of the dearest one are no access
 PLAUSIBLE_PJ_PER_BIT = (0.0005, 500.0)

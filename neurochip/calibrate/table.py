@@ -11,10 +11,10 @@ from neurochip.calibrate.flow import Measured
 from neurochip.calibrate.measure import WIRES_PF, Figures
 from neurochip.calibrate.sram import Macro
 from neurochip.calibrate.toml import Spread, number, quote, sized_lines
-from neurochip.chip import Chip
 from neurochip.core.events import Event
-from neurochip.energy_core import ROLES
-from neurochip.energy_report import PRICED
+from neurochip.energy.prices import PRICED
+from neurochip.energy.sized import ROLES
+from neurochip.experiment.chip import Chip
 
 NOT_SIMULATED = (Event.HOP, Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE)  # nothing in the netlist does them
 ACCESSES = (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from neurochip.calibrate.cells import SLEW_NS, Pin
 from neurochip.calibrate.netlist import Instance, Netlist
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 FANOUT = 8  # of a buffer in a tree
 

@@ -3,7 +3,7 @@
 import re
 
 from neurochip.calibrate.liberty import Group
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 _PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 

@@ -16,7 +16,7 @@ from neurochip.core.events import N_EVENTS
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.leaky import accumulate, fire_with_memory
 from neurochip.core.learning import learn_from_errors, learn_from_spikes, trace_spikes
-from neurochip.core.noc_totals import NocTotal, route_tick
+from neurochip.core.noc.totals import NocTotal, route_tick
 from neurochip.core.packets import (
     TRAFFIC,
     deliver_errors,

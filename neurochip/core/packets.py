@@ -11,8 +11,8 @@ from numba import types
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.noc_state import NOC, Noc
-from neurochip.core.noc_totals import NOC_TOTALS, NocTotals
+from neurochip.core.noc.state import NOC, Noc
+from neurochip.core.noc.totals import NOC_TOTALS, NocTotals
 from neurochip.core.state import N_WAYS, P, Queue, Route
 
 FORWARD = Phase.FORWARD * N_EVENTS

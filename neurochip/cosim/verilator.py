@@ -10,10 +10,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 RTL = Path(__file__).parents[1] / "rtl_models"
-WRAPPER = Path(__file__).with_name("wrap.cpp")
+WRAPPER = Path(__file__).parent / "core" / "wrap.cpp"
 TOP = "nc_engine"
 OPTIONS = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
 VERILATOR_FLAGS = ("--cc", "--top-module", TOP, *OPTIONS)

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 WANTED = "pip install pyosys==0.70"
 _DRIVER = """

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _holdout
 from neurochip.datasets._binning import Binned, bin_events
 from neurochip.datasets._folders import data_folders
 from neurochip.datasets._holdout import Holdout
 from neurochip.datasets._registry import all_sets, find_set
 from neurochip.datasets._types import Available, Dataset, EventDataset, Recordings, SampleForm, SetFile
-from neurochip.errors import NeurochipError
 
 __all__ = [
     "Available",

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets._types import Recordings
-from neurochip.errors import NeurochipError
 
 RECORD = 5
 """Bytes of an event: x, y, then big-endian 24 bits of which the highest is the polarity and the others the time in microseconds."""

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets._types import Announce, Recordings
-from neurochip.errors import NeurochipError
 
 MAX_TICKS = 65_536
 CHUNK_EVENTS = 1 << 20

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _idx_format as idx
 from neurochip.datasets._types import Announce, StepFailed
-from neurochip.errors import NeurochipError
 
 ANSWER_S = 4.0
 """Seconds for all mirrors together to answer at all."""

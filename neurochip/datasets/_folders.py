@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 DATA_VARIABLE = "NEUROCHIP_DATA"
 CACHE_VARIABLE = "NEUROCHIP_CACHE"

@@ -6,9 +6,9 @@ from typing import Literal
 
 import numpy as np
 
-from neurochip import host_random
+from neurochip.common import random as host_random
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets._types import Dataset, EventDataset
-from neurochip.errors import NeurochipError
 
 
 @dataclass(frozen=True)

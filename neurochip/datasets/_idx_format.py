@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 UNSIGNED_BYTE = 0x08

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _idx_format as idx
 from neurochip.datasets._fetch import Step, run_step
 from neurochip.datasets._folders import DATA_VARIABLE, cache_folder, user_folders
 from neurochip.datasets._registry import owner_of
 from neurochip.datasets._types import Announce, Dataset, SampleForm, SetFile, StepFailed
-from neurochip.errors import NeurochipError
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _archives
 from neurochip.datasets._folders import DATA_VARIABLE, cache_folder, user_folders
 from neurochip.datasets._types import Announce, Dataset, EventDataset, Keep, SampleForm, SetFile, StepFailed
-from neurochip.errors import NeurochipError
 
 WHOLE: Keep = (None, None)
 

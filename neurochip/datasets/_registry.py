@@ -5,8 +5,8 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.datasets._types import SetFile
-from neurochip.errors import NeurochipError, did_you_mean
 
 PACKAGE = __name__.rpartition(".")[0]
 

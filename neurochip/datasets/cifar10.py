@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
 from neurochip.datasets._published import Form, Published, as_set
 from neurochip.datasets._types import Dataset, Keep, SampleForm
-from neurochip.errors import NeurochipError
 
 SHAPE = (3, 32, 32)
 RECORD = 1 + 3 * 32 * 32

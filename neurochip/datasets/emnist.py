@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _idx_format as idx
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
 from neurochip.datasets._published import Form, Published, as_set
 from neurochip.datasets._types import Dataset, Keep, SampleForm
-from neurochip.errors import NeurochipError
 
 URL = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
 MD5 = "58c8d27c78d21e728a6bc7b3cc06412e"

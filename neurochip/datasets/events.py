@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _address_events as address_events
 from neurochip.datasets import _camera
 from neurochip.datasets._published import WHOLE, refuse
 from neurochip.datasets._types import Announce, EventDataset, Keep, SetFile
-from neurochip.errors import NeurochipError
 
 SUFFIXES = (".aedat4", ".dat", ".es", ".raw")
 WAY_OUT = "replace or remove the recording"

@@ -9,12 +9,12 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _address_events as address_events
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
 from neurochip.datasets._published import Form, Published, as_set
 from neurochip.datasets._types import EventDataset, Keep, Recordings, SampleForm
-from neurochip.errors import NeurochipError
 
 SENSOR = (2, 34, 34)
 N_CLASSES = 10

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets._idx_format import flat_pixels
 from neurochip.datasets._types import Announce, Dataset, SetFile
-from neurochip.errors import NeurochipError
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)

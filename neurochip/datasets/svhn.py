@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochip.common.errors import NeurochipError
 from neurochip.datasets._archives import Archive
 from neurochip.datasets._idx_format import flat_pixels
 from neurochip.datasets._published import Form, Published, as_set
 from neurochip.datasets._types import Dataset, Keep, SampleForm
-from neurochip.errors import NeurochipError
 
 FILES = {"train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373", "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3"}
 """MD5 of the published files."""

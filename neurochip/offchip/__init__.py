@@ -1,6 +1,6 @@
 """Training off the chip, on PyTorch: imported only by what trains. docs/learning_systems.md is the contract."""
 
-from neurochip.errors import NeurochipError
+from neurochip.common.errors import NeurochipError
 
 try:
     import torch as torch

@@ -1,6 +1,6 @@
 """Currents and gradients by torch's own convolutions, all ticks in one call: for a GPU, and for any number format."""
 
-from neurochip.network import INPUT
+from neurochip.mapping.network import INPUT
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, Outputs
 from neurochip.offchip.neurons import masked

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from neurochip.errors import NeurochipError, reason_of
+from neurochip.common.errors import NeurochipError, reason_of
+from neurochip.experiment.training import DescentModel
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph
-from neurochip.train_models import DescentModel
 
 
 def make_optimizer(graph: Graph, model: DescentModel) -> torch.optim.Optimizer:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.network import INPUT, Layer, Source
+from neurochip.mapping.network import INPUT, Layer, Source
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, Outputs, add_grad, is_identity
 from neurochip.offchip.kernels import PARTS, add_currents, add_weight_grads, spike_grads, unpool

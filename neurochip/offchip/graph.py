@@ -6,9 +6,9 @@ Tensors are (images, channels, height, width) in channels_last order, which is t
 
 import math
 
-from neurochip import host_random
-from neurochip.errors import NeurochipError
-from neurochip.network import INPUT, Layer, Source
+from neurochip.common import random as host_random
+from neurochip.common.errors import NeurochipError
+from neurochip.mapping.network import INPUT, Layer, Source
 from neurochip.offchip import torch
 
 F = torch.nn.functional

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip import host_random
+from neurochip.common import random as host_random
 from neurochip.offchip import torch
 from neurochip.offchip.graph import seeded
-from neurochip.stimulus import RATE_ONE
+from neurochip.simulator.stimulus import RATE_ONE
 
 PADDING = 4  # of a random crop
 

@@ -12,9 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.layer_models import NeuronModel
+from neurochip.experiment.layers import NeuronModel
 from neurochip.offchip import torch
 from neurochip.offchip.kernels import blame, fire, pool_fire
+
+SATURATED_RATE = 0.9  # spikes per tick from which a unit off the chip counts as saturated; on the chip see run.unit_activity
 
 LAST = torch.channels_last
 

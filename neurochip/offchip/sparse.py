@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-from neurochip.network import INPUT
+from neurochip.mapping.network import INPUT
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, Outputs
 

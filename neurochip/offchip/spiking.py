@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.network import INPUT
+from neurochip.mapping.network import INPUT
 from neurochip.offchip import sparse, torch
 from neurochip.offchip.graph import Graph, Outputs
 

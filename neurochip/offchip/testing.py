@@ -5,21 +5,21 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from neurochip.atomic import write_json
-from neurochip.errors import NeurochipError
-from neurochip.experiment import Setup
-from neurochip.offchip.evaluation import warnings_of
-from neurochip.offchip.inspection import inspect_image
-from neurochip.offchip.report import draw_evaluation, evaluation_lines
-from neurochip.offchip.spike_bp import NAME as CHECKPOINT
-from neurochip.offchip.spike_bp import load_weights, read_checkpoint
-from neurochip.offchip.sweep import SpikingNet
+from neurochip.common.errors import NeurochipError
+from neurochip.common.files import write_json
+from neurochip.common.progress import Progress
+from neurochip.experiment.setup import Setup
+from neurochip.offchip.spike_bp.evaluation import warnings_of
+from neurochip.offchip.spike_bp.inspection import inspect_image
+from neurochip.offchip.spike_bp.report import draw_evaluation, evaluation_lines
+from neurochip.offchip.spike_bp.sweep import SpikingNet
+from neurochip.offchip.spike_bp.trainer import NAME as CHECKPOINT
+from neurochip.offchip.spike_bp.trainer import load_weights, read_checkpoint
 from neurochip.offchip.trained_file import NAME as TRAINED
 from neurochip.offchip.trained_file import read_trained
 from neurochip.offchip.training import device_of, device_text, net_of, tested
 from neurochip.offchip.trains import parts_of
-from neurochip.progress import Progress
-from neurochip.samples import Samples, load_samples
+from neurochip.simulator.samples import Samples, load_samples
 
 RESULT, PICTURE = "evaluation.json", "evaluation.png"
 

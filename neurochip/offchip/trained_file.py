@@ -8,9 +8,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from neurochip.atomic import write_atomically
-from neurochip.errors import NeurochipError
-from neurochip.network import INPUT, Layer
+from neurochip.common.errors import NeurochipError
+from neurochip.common.files import write_atomically
+from neurochip.mapping.network import INPUT, Layer
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, is_identity
 

@@ -7,23 +7,23 @@ from typing import Any
 
 from rich.console import Console
 
-from neurochip.atomic import write_json
-from neurochip.errors import NeurochipError
-from neurochip.experiment import Setup
-from neurochip.network import build_network
+from neurochip.common.errors import NeurochipError
+from neurochip.common.files import write_json
+from neurochip.common.progress import Progress
+from neurochip.experiment.setup import Setup
+from neurochip.experiment.training import TrainModel
+from neurochip.mapping.network import build_network
 from neurochip.offchip import torch
-from neurochip.offchip.evaluation import Evaluation, evaluate, warnings_of
 from neurochip.offchip.graph import Graph, check_trainable
-from neurochip.offchip.report import draw_training, evaluation_lines
-from neurochip.offchip.spike_bp import NAME as CHECKPOINT
-from neurochip.offchip.spike_bp import Trainer
-from neurochip.offchip.sweep import SpikingNet
+from neurochip.offchip.spike_bp.evaluation import Evaluation, evaluate, warnings_of
+from neurochip.offchip.spike_bp.report import draw_training, evaluation_lines
+from neurochip.offchip.spike_bp.sweep import SpikingNet
+from neurochip.offchip.spike_bp.trainer import NAME as CHECKPOINT
+from neurochip.offchip.spike_bp.trainer import Trainer
 from neurochip.offchip.trained_file import NAME as TRAINED
 from neurochip.offchip.trained_file import write_trained
 from neurochip.offchip.trains import Parts, parts_of
-from neurochip.progress import Progress
-from neurochip.samples import Samples, load_samples
-from neurochip.train_models import TrainModel
+from neurochip.simulator.samples import Samples, load_samples
 
 LOG, PICTURE = "train.json", "training.png"
 
@@ -58,8 +58,8 @@ def identity_of(setup: Setup, samples: Samples) -> str:
 
 
 def _convert_only(setup: Setup, samples: Samples, folder: Path, device: str, progress: Progress, started: float) -> None:
-    from neurochip.offchip.conversion import Converter
-    from neurochip.offchip.conversion_report import run_conversion
+    from neurochip.offchip.conversion.converter import Converter
+    from neurochip.offchip.conversion.report import run_conversion
 
     run_conversion(Converter(setup, samples, folder, identity_of(setup, samples), device, progress), started)
 
@@ -133,7 +133,7 @@ def _converted(
     setup: Setup, samples: Samples, folder: Path, identity: str, device: str, progress: Progress
 ) -> tuple[SpikingNet, dict[str, Any]]:
     """The converted net, to be trained further, and for the record how well its ANN and it do on the test set before that."""
-    from neurochip.offchip.conversion import Converter
+    from neurochip.offchip.conversion.converter import Converter
 
     train = setup.experiment.train
     assert train is not None and train.spike_bp is not None

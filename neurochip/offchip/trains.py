@@ -4,13 +4,13 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from neurochip.errors import NeurochipError
-from neurochip.experiment import Setup
+from neurochip.common.errors import NeurochipError
+from neurochip.experiment.setup import Setup
 from neurochip.offchip import torch
 from neurochip.offchip.graph import seeded
 from neurochip.offchip.images import Images, augmented, encoded, images_of, split
-from neurochip.samples import Samples
-from neurochip.stimulus import Stimulus
+from neurochip.simulator.samples import Samples
+from neurochip.simulator.stimulus import Stimulus
 
 
 class Trains(NamedTuple):

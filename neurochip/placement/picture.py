@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.errors import NeurochipError
-from neurochip.experiment import Setup
-from neurochip.mapping import Mapping
+from neurochip.common.errors import NeurochipError
+from neurochip.experiment.setup import Setup
+from neurochip.mapping.place import Mapping
 from neurochip.report.mesh_plot import Cell, draw_cores, in_row, inches, layer_legend, number_places, without_mesh
 from neurochip.report.style import DPI, layer_colour, new_figure, styled, writing
 

@@ -6,16 +6,16 @@ from rich.console import Console
 from rich.text import Text
 
 from neurochip import datasets
-from neurochip.chip import Chip
-from neurochip.errors import NeurochipError
-from neurochip.experiment import Setup
-from neurochip.mapping import Mapping, Placement, place
-from neurochip.network import INPUT, Layer
-from neurochip.remarks import training_remarks
+from neurochip.common.errors import NeurochipError
+from neurochip.common.screen import show
+from neurochip.experiment.chip import Chip
+from neurochip.experiment.setup import Setup
+from neurochip.mapping.network import INPUT, Layer
+from neurochip.mapping.place import Mapping, Placement, place
+from neurochip.mapping.remarks import training_remarks
 from neurochip.report.grids import Column, Grid, count
 from neurochip.report.tables import facts_panel, print_grids, warnings_panel
-from neurochip.samples import handed_shape
-from neurochip.screen import show
+from neurochip.simulator.samples import handed_shape
 
 
 def show_map(setup: Setup, console: Console, out: str | None) -> None:

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.atomic import write_text
+from neurochip.common.errors import NeurochipError
+from neurochip.common.files import write_text
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event
-from neurochip.energy_report import PricedTable
-from neurochip.errors import NeurochipError
-from neurochip.pricing import stored_cores
-from neurochip.report.load import load_run
+from neurochip.energy.prices import PricedTable
+from neurochip.runfile.load import load_run
+from neurochip.runfile.stored import stored_cores
 
 VERSION = 0.4
 ROOT = "chip"

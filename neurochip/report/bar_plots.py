@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from neurochip.report.grids import SETS, decimals, per, shown_sets
-from neurochip.report.load import Run
 from neurochip.report.style import named, new_figure
+from neurochip.runfile.load import Run
 
 # Tol's high-contrast set for phases, his muted set for components: safe for the colour-blind
 PHASE_COLOURS = {"forward": "#004488", "error": "#BB5566", "learn": "#DDAA33", "leakage": "#BBBBBB"}

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from neurochip.errors import NeurochipError
-from neurochip.latency import POINTS, ticks_to
+from neurochip.common.errors import NeurochipError
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.headline import compare_grid, differences
 from neurochip.report.inference import METHODS, by_tick
-from neurochip.report.load import Run
+from neurochip.runfile.load import Run
+from neurochip.runfile.ticks import POINTS, ticks_to
 
 BELOW = 0.005  # of the lowest final accuracy: the common one, if none is asked for
 CLAIM = (

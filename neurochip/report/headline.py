@@ -5,8 +5,8 @@ from typing import Any
 from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, shown_sets, ticks_per_sample
 from neurochip.report.inference import inference_facts
 from neurochip.report.learned import learned_facts
-from neurochip.report.load import Run
 from neurochip.report.network import has_parts, network_facts, network_rows
+from neurochip.runfile.load import Run
 
 
 def kind_shares(total: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurochip.atomic import write_text
+from neurochip.common.files import write_text
 from neurochip.report.compare import Comparison
 from neurochip.report.grids import (
     NOTE,
@@ -23,11 +23,11 @@ from neurochip.report.grids import (
 )
 from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
-from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
 from neurochip.report.style import DPI, styled
 from neurochip.report.tick_plots import draw_comparison
+from neurochip.runfile.load import Run
 
 TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {

@@ -6,9 +6,9 @@ Runs made before these keys were in summary.json have none of it.
 import math
 from typing import Any
 
-from neurochip.latency import POINTS
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.learned import learned_grids
+from neurochip.runfile.ticks import POINTS
 
 METHODS = {"spike_bp": "spike-based backprop", "conversion": "conversion of an ANN", "readout": "read-out on spike counts"}
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
-from neurochip.report.load import Run
 from neurochip.report.style import LEGEND_BELOW, MAIN, THIRD, named, new_figure
+from neurochip.runfile.load import Run
 
 MOST_KERNELS = 64
 PER_ROW = 16

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from neurochip.report.grids import SETS, count, decimals, per
-from neurochip.report.load import Run
 from neurochip.report.mesh_plot import Cell, draw_cores, inches, layer_legend, number_places
 from neurochip.report.network import ran
 from neurochip.report.style import LEGEND_BELOW, named, new_figure
+from neurochip.runfile.load import Run
 
 MOST_BINS = 150
 SQUARE = 0.56  # of a place; links need the rest

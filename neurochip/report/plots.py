@@ -8,7 +8,6 @@ import numpy as np
 
 from neurochip.report.bar_plots import draw_energy, draw_spikes
 from neurochip.report.learned import draw_images, draw_kernels
-from neurochip.report.load import Run
 from neurochip.report.network_plots import draw_latency, draw_links
 from neurochip.report.style import (
     DPI,
@@ -25,6 +24,7 @@ from neurochip.report.style import (
     writing,
 )
 from neurochip.report.tick_plots import draw_ticks
+from neurochip.runfile.load import Run
 
 PLUS, MINUS = "#D55E00", "#0072B2"
 

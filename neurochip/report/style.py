@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neurochip.errors import NeurochipError
-from neurochip.report.load import Run
+from neurochip.common.errors import NeurochipError
+from neurochip.runfile.load import Run
 
 DPI = 110
 STYLE = {

@@ -9,13 +9,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from neurochip.common.screen import WIDTH
 from neurochip.report.compare import Comparison
 from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_grids, set_title, shown_sets
 from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
-from neurochip.report.load import Run
 from neurochip.report.network import core_grids, network_grids
-from neurochip.screen import WIDTH
+from neurochip.runfile.load import Run
 
 FRAME = 120  # columns of the widest frame
 MOST_CORES = 32  # of more, the screen shows the busiest

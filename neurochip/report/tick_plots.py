@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.latency import POINTS
 from neurochip.report.grids import percent
 from neurochip.report.inference import by_tick, float_after
-from neurochip.report.load import Run
 from neurochip.report.style import LAYER_COLOURS, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, layer_marker, named, new_figure
+from neurochip.runfile.load import Run
+from neurochip.runfile.ticks import POINTS
 
 DASHES = ("-", "--", "-.", ":")
 NEAR = 2.0  # points below the final accuracy that the close view shows

@@ -17,8 +17,8 @@ from enum import IntEnum
 from neurochip.core.borrow import borrow
 from neurochip.core.hooks import rule_hook
 from neurochip.core.rules import Rule, Setting
+from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_lsb, quantise_share, stale_level, traces
 from neurochip.core.state import P
-from neurochip.core.stdp_parts import PEAK, SETTINGS, end_update, quantise_conscience, quantise_lsb, quantise_share, stale_level, traces
 
 ETA_BITS = 15
 

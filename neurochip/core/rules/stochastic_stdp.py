@@ -17,8 +17,7 @@ from neurochip.core.borrow import borrow
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import rule_hook
 from neurochip.core.rules import Rule, Setting
-from neurochip.core.state import P
-from neurochip.core.stdp_parts import (
+from neurochip.core.rules._stdp import (
     PEAK,
     SETTINGS,
     SHARE_BITS,
@@ -29,6 +28,7 @@ from neurochip.core.stdp_parts import (
     stale_level,
     traces,
 )
+from neurochip.core.state import P
 
 
 class Param(IntEnum):

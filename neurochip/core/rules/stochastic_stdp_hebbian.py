@@ -19,8 +19,8 @@ from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import rule_hook
 from neurochip.core.rng import RngParam
 from neurochip.core.rules import Rule, Setting
+from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_probability, traces
 from neurochip.core.state import P
-from neurochip.core.stdp_parts import PEAK, SETTINGS, end_update, quantise_conscience, quantise_probability, traces
 
 
 class Param(IntEnum):

@@ -1,0 +1,86 @@
+"""`neurochip data`, `schema` and `info`: what there is, and what can be named in an experiment."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from neurochip.common.files import write_text
+from neurochip.common.screen import new_console, show
+
+
+def data_list() -> None:
+    """Names, descriptions and places of the data sets."""
+    from neurochip import datasets
+
+    rows = []
+    for entry in datasets.available():
+        here = f"{entry.where}{' (a cut)' if entry.is_cut else ''}"
+        place = "give data.path" if entry.needs_path else here if entry.where else f"not here; neurochip data fetch {entry.name}"
+        rows.append((entry.name, entry.description, place))
+    new_console().print(_table("data sets", ("name", "what", "where"), rows))
+
+
+def data_fetch(name: str) -> None:
+    """Get a data set into the cache."""
+    from neurochip import datasets
+
+    console = new_console()
+    show(console, str(datasets.fetch(name, lambda text: show(console, text))))
+
+
+def data_path() -> None:
+    """Folders searched for data sets."""
+    from neurochip import datasets
+
+    for folder in datasets.data_folders():
+        print(folder)  # whole, and nothing else: for scripts
+
+
+def schema(out: str | None) -> None:
+    """JSON Schema of experiment files; [rule] lists the settings of every rule, [chip] the keys that can be overridden."""
+    from neurochip.experiment.schema import experiment_schema
+
+    text = json.dumps(experiment_schema(), indent=1)
+    if out:
+        write_text(Path(out), text + "\n")
+    else:
+        print(text)
+
+
+def info() -> None:
+    """What can be named in an experiment."""
+    from neurochip.common.toml import read_toml, shipped
+    from neurochip.core import rules
+    from neurochip.core.rng import GENERATORS
+    from neurochip.energy.table import available_tables
+    from neurochip.experiment.chip import load_chip
+
+    console = new_console()
+    entries = {
+        "chips": [(name, load_chip(name, {}, "").summary) for name in shipped("chips")],
+        "energy tables": available_tables(),
+        "learning rules": [(name, rules.load(name).summary) for name in rules.names()],
+        "random generators": [(name, f"{g.bits} bits, period {g.period:,}; {g.source}") for name, g in GENERATORS.items()],
+        "experiments": [(name, _first_comment(path) or read_toml(path).get("name", "")) for name, path in shipped("experiments").items()],
+    }
+    for title, rows in entries.items():
+        console.print(_table(title, ("name", "what"), rows), "")
+
+
+def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A plain table, like those of the report; nothing in it is cut."""
+    table = Table(title=title, title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _first_comment(path: Path) -> str:
+    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    return first.removeprefix("#").strip() if first.startswith("#") else ""

@@ -1,0 +1,295 @@
+"""The command line. Bodies are under ten lines: what they call, most of it in commands.py and listing.py, is imported on use."""
+
+import errno
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from neurochip import __version__
+from neurochip.common.errors import NeurochipError
+
+SETTING = click.option("--set", "settings", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key of the experiment; repeatable.")
+
+QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+
+
+class OneLineErrors(click.Group):
+    """Every mistake a user can make ends as one line on stderr and exit code 2; an interrupt as one line and 130."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run the command line and exit."""
+        try:
+            sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}) or 0)
+        except click.UsageError as error:
+            if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # since click 8.2
+                error.show()
+                sys.exit(2)
+            place = error.ctx.command_path if error.ctx else "neurochip"
+            _fail(f"{error.format_message().rstrip('.')} (see: {place} --help)")
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what a user or the machine did wrong becomes its text."""
+        try:
+            return super().invoke(ctx)
+        except NeurochipError as error:
+            _fail(str(error))
+        except KeyboardInterrupt as interrupt:
+            _fail(str(interrupt) or "interrupted", 130)  # as a shell gives it for SIGINT
+        except MemoryError:
+            _fail("not enough memory; use fewer or smaller layers, or fewer samples (data.train_samples, data.test_samples)")
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # a reader that went away, as `| head` does: click ends quietly
+            _fail(f"{error.filename or 'input or output'}: {error.strerror or error}; free space or choose a place that can be written")
+
+
+def _fail(text: str, code: int = 2) -> NoReturn:
+    click.echo(f"neurochip: {' '.join(text.split())}", err=True)
+    sys.exit(code)
+
+
+@click.group(cls=OneLineErrors, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="neurochip")
+def main() -> None:
+    """Simulate neuromorphic chips that learn on chip, with spikes only: accuracy, cycles and energy from one execution."""
+
+
+@main.command()
+@click.argument("file")
+@click.option("--out", metavar="DIR", help="Run directory; default: runs/NAME.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
+@click.option("--threads", type=click.IntRange(1, 256), help="Threads of evaluation; results do not depend on it. Default: all processors.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted run in the run directory, if there is one.")
+@QUIET
+def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, threads: int | None, resume: bool, quiet: bool) -> None:
+    """Run experiment FILE (a path, or the name of a shipped one): train, evaluate, report."""
+    from neurochip.cli import commands
+
+    commands.run(file, out, settings, seed, threads, resume, quiet)
+
+
+@main.command()
+@click.argument("file")
+@click.option("--out", metavar="DIR", help="Run directory; default: runs/NAME.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of initial weights, order, spikes and what is held out.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted training in the run directory, if there is one.")
+@QUIET
+def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, resume: bool, quiet: bool) -> None:
+    """Train the net of experiment FILE off the chip ([train]; needs PyTorch). `neurochip run FILE` then puts it on the chip."""
+    from neurochip.cli import commands
+
+    commands.train(file, out, settings, seed, resume, quiet)
+
+
+@main.command()
+@click.argument("file")
+@click.option("--resume", "trained", required=True, metavar="PATH", help="A checkpoint.pt, a trained.h5, or the folder of a training.")
+@click.option("--out", metavar="DIR", help="Folder of evaluation.json and evaluation.png; default: where PATH is.")
+@click.option("--inspect", metavar="DIR", help="Also draw potentials, spikes and gradients of one image there.")
+@click.option("--image", type=click.IntRange(0), default=0, show_default=True, help="Number of that test image.")
+@click.option("--units", metavar="LAYER:N,...", multiple=True, help="Units whose potentials are drawn; default: the busiest; repeatable.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the encoded spikes.")
+@QUIET
+def evaluate(**options: Any) -> None:
+    """Evaluate a trained net of experiment FILE as a float spiking net: accuracy after 1 .. T ticks, spikes by layer."""
+    from neurochip.cli import commands
+
+    commands.evaluate(**options)
+
+
+@main.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--accelergy", metavar="DIR", help="Also write an Accelergy ERT and action counts, from which an outside tool can sum up.")
+def report(folder: str, accelergy: str | None) -> None:
+    """Print the report of run directory RUN and make its plots and page anew."""
+    from neurochip.cli import commands
+
+    commands.report(folder, accelergy)
+
+
+@main.command()
+@click.argument("folders", metavar="RUN...", nargs=-1, required=True)
+@click.option("--html", metavar="FILE", help="Also write the comparison as a page, with a plot of accuracy against ticks and energy.")
+@click.option(
+    "--at",
+    type=float,
+    metavar="PERCENT",
+    help="Accuracy at which ticks and energy are compared; default: the lowest final one - 0.5.",
+)
+def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> None:
+    """Compare run directories, of any learning system, in one table."""
+    from neurochip.cli import commands
+
+    commands.compare(folders, html, at)
+
+
+@main.command("map")
+@click.argument("file")
+@SETTING
+@click.option("--out", metavar="PNG", help="Also draw the placement: cores on their mesh, and how full they are (.png, .svg or .pdf).")
+def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
+    """Show on which cores the layers of experiment FILE go, and how full these are, without running it."""
+    from neurochip.cli import commands
+
+    commands.show_map(file, settings, out)
+
+
+@main.group()
+def data() -> None:
+    """List, fetch and locate data sets."""
+
+
+@data.command("list")
+def data_list() -> None:
+    """The data sets that can be named, and which are on this machine."""
+    from neurochip.cli import listing
+
+    listing.data_list()
+
+
+@data.command("fetch")
+@click.argument("name")
+def data_fetch(name: str) -> None:
+    """Download data set NAME into the user's cache."""
+    from neurochip.cli import listing
+
+    listing.data_fetch(name)
+
+
+@data.command("path")
+def data_path() -> None:
+    """The folders that are searched, in order."""
+    from neurochip.cli import listing
+
+    listing.data_path()
+
+
+@main.command()
+@click.option("--out", metavar="FILE", help="Write there instead of to the screen.")
+def schema(out: str | None) -> None:
+    """The JSON Schema of experiment files, for completion in an editor."""
+    from neurochip.cli import listing
+
+    listing.schema(out)
+
+
+@main.command()
+@click.option("--liberty", required=True, metavar="CELLS", help="Liberty file of standard cells (.lib or .lib.gz).")
+@click.option("--sram", multiple=True, required=True, metavar="MACRO", help="Liberty file of one memory macro; repeatable.")
+@click.option("--chip", default="plain_sram", show_default=True, help="Chip whose RTL is calibrated (a name or a path).")
+@click.option("--out", metavar="TABLE", help="Energy table to write; default: NAME.toml.")
+@click.option("--name", metavar="NAME", help="Name of the table; default: that of the cell library.")
+@click.option("--node-nm", type=click.FloatRange(0, min_open=True), help="Feature size; Liberty files do not say it.")
+@click.option("--dont-use", multiple=True, metavar="PATTERN", help="Cells that synthesis must not use, as '*_iso_*'; repeatable.")
+@click.option("--keep", metavar="DIR", help="Keep netlists, recordings and traces there.")
+@QUIET
+def calibrate(**options: Any) -> None:
+    """Make an energy table from your own cells: synthesise the RTL, simulate its netlist, price every event."""
+    from neurochip.calibrate import command
+
+    command.run(**options)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--quick", is_flag=True, help="Fewer repeats and no scaling table.")
+@click.option("--noc", is_flag=True, help="Measure the network-on-chip instead: packet hops per second on a 16 x 16 mesh.")
+@click.option("--scale", is_flag=True, help="Measure scaling instead: time per tick against spikes, 100,000 neurons on 128 cores.")
+def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
+    """Measure synaptic operations per second against the best this machine does at adding weight rows."""
+    from neurochip.bench import noc as bench_noc
+    from neurochip.bench import scale as bench_scale
+    from neurochip.bench import speed as benchmark
+
+    if noc and scale:
+        raise click.UsageError("--noc and --scale are two different measurements; ask for one")
+    measure = bench_noc.noc_bench if noc else bench_scale.scale_bench if scale else benchmark.main
+    measure(as_json, quick)
+
+
+@main.command()
+@click.argument("file")
+@click.option("--samples", type=click.IntRange(1), default=2, show_default=True, help="Training samples to present.")
+@click.option("--ticks", type=click.IntRange(2, 65536), help="Ticks per sample; default: the experiment's.")
+@click.option("--stalls", type=click.IntRange(0, 90), default=0, help="Percent of cycles in which the network holds packets back.")
+@click.option("--icarus", is_flag=True, help="Run Icarus Verilog on the golden export too: a second opinion, slow.")
+@click.option("--rtl", metavar="DIR", help="Compare the modules in DIR instead of those shipped.")
+@click.option("--vcd", metavar="FILE", default="divergence.vcd", show_default=True, help="Waveform around the first difference.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
+@QUIET
+def cosim(
+    file: str, samples: int, ticks: int | None, stalls: int, icarus: bool, rtl: str | None, vcd: str, settings: tuple[str, ...],
+    seed: int | None, quiet: bool,
+) -> None:  # fmt: skip
+    """Train on experiment FILE's first samples in the simulator and in its RTL, and compare every cycle. Exit code 1 at a difference."""
+    from neurochip.cosim.core import command
+
+    command.cosim(file, settings, seed, samples, ticks, stalls, icarus, rtl, vcd, quiet)
+
+
+@main.command("export-rtl")
+@click.argument("file")
+@click.argument("folder", metavar="DIR")
+@click.option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Training samples to present.")
+@click.option("--ticks", type=click.IntRange(2, 65536), help="Ticks per sample; default: the experiment's.")
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
+def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings: tuple[str, ...], seed: int | None) -> None:
+    """Write RTL, memory images, stimulus, expected trace and a self-checking test bench of experiment FILE into DIR."""
+    from neurochip.cosim.core import command
+
+    command.export_rtl(file, folder, settings, seed, samples, ticks)
+
+
+@main.command("export-nir")
+@click.argument("file")
+@click.argument("trained", metavar="TRAINED")
+@click.argument("out", metavar="OUT.nir")
+@SETTING
+def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> None:
+    """Write the net of experiment FILE with the weights of TRAINED (a trained.h5, or its folder) as a NIR graph, for other frameworks."""
+    from neurochip.offchip.nir.command import export_nir as write
+
+    click.echo(write(file, trained, out, settings))
+
+
+@main.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--perfetto", metavar="FILE", help="Timeline (Chrome trace events, JSON): cores and phases, packets as flows.")
+@click.option("--vcd", metavar="FILE", help="Waveforms: phase, queues and spikes of every core, and of each unit of small layers.")
+@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
+def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None) -> None:
+    """Write the samples recorded in run directory RUN ([record] samples) as a timeline or as waveforms."""
+    from neurochip.cli import commands
+
+    commands.trace(folder, perfetto, vcd, sample)
+
+
+@main.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--layer", required=True, metavar="NAME", help="The layer.")
+@click.option("--weight", required=True, metavar="I,J", help="Row (unit of the layer's sources, or tap) and neuron or feature map.")
+@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
+@click.option("--all", "is_all", is_flag=True, help="In all of the training, which is done again: long; needs the data, not [record].")
+def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) -> None:
+    """List the spikes, error spikes and draws that changed one weight in the samples recorded in run directory RUN."""
+    from neurochip.cli import commands
+
+    commands.why(folder, layer, weight, sample, is_all)
+
+
+@main.command()
+def info() -> None:
+    """The chips, energy tables, learning rules and experiments found."""
+    from neurochip.cli import listing
+
+    listing.info()
+
+
+if __name__ == "__main__":
+    main(prog_name="neurochip")

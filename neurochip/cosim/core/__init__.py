@@ -1,0 +1,1 @@
+"""Cores of a chip in lock-step with their RTL, cycle by cycle, and exported as golden vectors."""

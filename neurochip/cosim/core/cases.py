@@ -1,0 +1,161 @@
+"""Small chips and random programs for them: what lock-step is run on beside the experiments.
+
+A case is a chip that is built once; a program, made from a seed, is all that can be loaded into it: weights, biases, generators, registers,
+images, ticks, and how often the network holds packets back. Before most programs the chip is reset in the middle of another one.
+"""
+
+import functools
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip.core import rng
+from neurochip.core.state import ChipState, P
+from neurochip.cosim import verilator
+from neurochip.cosim.core import lockstep, package
+from neurochip.cosim.core.wiring import Wiring
+from neurochip.energy.table import load_table
+from neurochip.experiment.chip import load_chip
+from neurochip.experiment.setup import Experiment, Setup
+from neurochip.mapping.place import Mapping, Placement, place
+from neurochip.simulator.build import build_chip
+from neurochip.simulator.memories import load_weights
+from neurochip.simulator.simulator import run_vector
+
+
+class Case(NamedTuple):
+    """A small chip: `layers` are (neurons, weight_bits, frac_bits); `chip` overrides keys of the preset."""
+
+    name: str
+    inputs: int
+    layers: tuple[tuple[int, int, int], ...]
+    preset: str = "reference"
+    rng: tuple[str, str, int] = ("xorshift16", "per_unit", 1)
+    core: tuple[tuple[str, int], ...] = ()
+
+
+CASES = (
+    Case("two_cores", 12, ((10, 16, 12), (4, 16, 12))),
+    Case("three_cores", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("lfsr16", "rotated", 16)),
+    Case("plain_narrow", 14, ((9, 5, 3), (5, 6, 4)), "plain_sram", ("xorshift32", "broadcast", 1),
+         (("word_bits", 32), ("acc_bits", 7), ("back_bits", 7))),
+    Case("narrow_sums", 11, ((8, 16, 12), (6, 16, 14)), "reference", ("lfsr16", "per_unit", 1), (("acc_bits", 17), ("back_bits", 16))),
+    Case("one_core", 8, ((3, 16, 10),), "reference", ("xorshift32", "per_unit", 1)),
+    Case("wide_word", 35, ((40, 16, 12), (5, 10, 8)), "reference", ("xorshift16", "rotated", 1), (("word_bits", 128),)),
+    Case("broadcast_lfsr", 8, ((6, 4, 3), (4, 4, 2)), "reference", ("lfsr16", "broadcast", 3)),
+    Case("broadcast_plain", 7, ((5, 16, 15), (3, 2, 1)), "plain_sram", ("xorshift16", "broadcast", 1), (("word_bits", 16),)),
+    Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), (("gumbel_address_bits", 5),)),
+)  # fmt: skip
+"""Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums."""
+
+MOST_GAIN, MOST_BETA = 8, 1024
+PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
+
+
+@functools.cache
+def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
+    """The experiment behind a case, and its layers on cores."""
+    overrides = {"core": dict(case.core), "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True))}
+    layers = [{"neurons": n, "weight_bits": bits, "frac_bits": frac} for n, bits, frac in case.layers]
+    experiment = Experiment.model_validate({
+        "name": case.name,
+        "data": {"name": "npz", "path": "made from a seed"},
+        "chip": {"preset": case.preset},
+        "network": {"layers": layers},
+        "rule": {"name": "spike_backprop"},
+        "run": {"epochs": 1, "ticks": 8, "warmup_ticks": 0, "readout": readout},
+        "energy": {"table": "loihi_sanafe"},
+    })  # fmt: skip
+    chip = load_chip(case.preset, overrides, case.name)
+    setup = Setup(experiment=experiment, chip=chip, energy_table=load_table("loihi_sanafe"), where=case.name)
+    return setup, place(setup, case.inputs, case.layers[-1][0])
+
+
+def case_library(case: Case, rtl: Path = verilator.RTL) -> Path:
+    """The case's verilated chip, built from the modules in `rtl`."""
+    setup, mapping = case_setup(case)
+    return verilator.build(package.package_text(setup.chip, mapping, f"case {case.name}"), rtl)
+
+
+class Program(NamedTuple):
+    """What is loaded into a chip and presented to it."""
+
+    state: ChipState
+    run: np.ndarray
+    pixels: np.ndarray
+    labels: np.ndarray
+    stall_seed: int
+    stalls_of_256: int
+    reset_after: int  # cycles of something else before it
+
+
+def program(case: Case, seed: int, samples: int = 3) -> Program:
+    """The program of that seed: every choice is drawn from it, extremes oftener than chance would."""
+    draw = np.random.default_rng([seed, *case.name.encode()])
+    depth = len(case.layers)
+    ticks = int(draw.integers(depth + 2, 14))
+    setup, mapping = case_setup(case, str(draw.choice(["potential", "spikes"])))
+    state = build_chip(setup.chip, setup.experiment, mapping)
+    bits = setup.chip.generator.bits
+    for bank in (state.rng_neuron, state.rng_axon, state.rng_learn):  # any state but zero; equal ones do not matter here
+        bank[:] = draw.integers(1, 1 << bits, len(bank), dtype=np.uint64)
+    style = str(draw.choice(["normal", "normal", "normal", "rails", "high", "low", "tiny"]))
+    load_weights(state, mapping, [_weights(draw, where, style) for where in mapping.cores])
+    state.param[:, P.ERROR_GAIN] = draw.choice([0, 1, 2, MOST_GAIN])
+    state.param[:, P.BETA] = draw.choice([1, 16, 16, 40, MOST_BETA])
+    one = 1 << bits
+    state.rule_param[:, 0] = draw.choice([one, one, one - 1, one // 2, one // 8, 1, 0])
+    teach = bool(draw.random() < 0.9)
+    learn_from = int(draw.integers(0, ticks)) if draw.random() < 0.5 else 0
+    run = run_vector(ticks, learn_from, int(draw.integers(0, ticks)), teach, depth - 1)
+    pixels = _pixels(draw, samples, case.inputs)
+    labels = draw.integers(0, case.layers[-1][0], samples).astype(np.int32)
+    stalls = int(draw.choice([0, 0, 20, 128]))
+    if draw.random() < 0.25:  # a probability that is one of the words to come: the compare at equality
+        for c in range(depth):
+            learn = state.rng_learn[c : c + 1].copy()
+            state.rule_param[c, 0] = [rng.draw(learn, state.rng_param) for _ in range(3)][int(draw.integers(3))]
+    return Program(state, run, pixels, labels, int(draw.integers(1, 2**62)) if stalls else 0, stalls, int(draw.integers(0, 400)))
+
+
+def _weights(draw: np.random.Generator, where: Placement, style: str) -> tuple[np.ndarray, np.ndarray]:
+    low, high = -(1 << (where.weight_bits - 1)), (1 << (where.weight_bits - 1)) - 1
+    shape = (where.axons + 1, where.neurons)  # the last row is the biases
+    if style == "normal":
+        values = np.rint(draw.normal(0.02, 1.2 / np.sqrt(where.axons), shape) * (1 << where.frac_bits)).clip(low, high)
+    elif style == "tiny":
+        values = draw.integers(-1, 2, shape).clip(low, high)
+    elif style == "rails":
+        values = draw.choice(np.array([low, min(low + 1, 0), 0, high - 1, high]), shape)
+    else:
+        values = np.where(draw.random(shape) < 0.9, high if style == "high" else low, 0)
+    return values[None, :-1].astype(np.int16), values[None, -1].astype(np.int32)
+
+
+def _pixels(draw: np.random.Generator, samples: int, inputs: int) -> np.ndarray:
+    grey = draw.integers(0, 256, (samples, inputs))
+    style = str(draw.choice(["grey", "grey", "sparse", "black", "white"]))
+    if style == "sparse":
+        grey = np.where(draw.random(grey.shape) < 0.3, grey, 0)
+    elif style in ("black", "white"):
+        grey = np.full_like(grey, 0 if style == "black" else 255)
+    return np.ascontiguousarray(grey, dtype=np.uint8)
+
+
+def run_programs(case: Case, library: Path, seeds: Iterable[int], samples: int = 3) -> Iterator[tuple[int, lockstep.Outcome]]:
+    """Run the programs of these seeds on the built case; yield (seed, outcome), the last one with the first difference."""
+    setup, mapping = case_setup(case)
+    step = None
+    for number, seed in enumerate(seeds):
+        made = program(case, seed, samples)
+        if step is None or number % PROGRAMS_PER_SESSION == 0:
+            wiring = Wiring(made.state, mapping.cores, setup.chip)
+            step = lockstep.Lockstep(made.state, wiring, library, made.run, "spike_backprop")
+        else:
+            step.restart(made.state, made.run, made.reset_after, made.pixels[0])
+        outcome = step.run(made.pixels, made.labels, made.stall_seed, made.stalls_of_256)
+        yield seed, outcome
+        if outcome.divergence is not None:
+            return

@@ -1,0 +1,328 @@
+"""The records of a core's phases, one function per state of the RTL: what each of its cycles shows (docs/rtl.md).
+
+Each takes the core before or after the simulator's own kernel of that phase, writes records from `at` on, counts in `cover` what it
+met, and returns the index after its last record. Everything is int64; a record is four of them.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from neurochip.core import rng
+from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel
+from neurochip.core.encoder import PIXEL_BITS
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.soma import draws_per_step, fresh_words
+from neurochip.core.state import P, Queue
+from neurochip.cosim.core.record import FIELDS, State
+
+MASK32 = 0xFFFFFFFF
+
+
+def _lowest_bits(word):
+    """Name -> lowest bit within the word, of the fields that lie in 64-bit word `word` of a record."""
+    return {field.name.upper(): field.low % 64 for field in FIELDS if field.low // 64 == word}
+
+
+Head = IntEnum("Head", _lowest_bits(0))
+Tail = IntEnum("Tail", _lowest_bits(3))
+
+
+class Cover(IntEnum):
+    """What a run has seen, counted: a comparison that never met a case says nothing about it."""
+
+    ACC_HIGH = 0  # forward sum clamped at its upper rail, at its lower
+    ACC_LOW = 1
+    BACK_HIGH = 2
+    BACK_LOW = 3
+    WEIGHT_HIGH = 4  # a step lost at the upper rail of a weight, at the lower
+    WEIGHT_LOW = 5
+    BIAS_HIGH = 6
+    BIAS_LOW = 7
+    GATE_OPEN = 8  # an error spike arrived at an open gate, at one closed at zero, at one closed at ONE
+    GATE_CLOSED_LOW = 9
+    GATE_CLOSED_HIGH = 10
+    BOTH_SIGNS = 11  # error spikes of both signs in a core's tick
+    MANY_ERRORS = 12  # three or more own errors in a core's tick
+    ERROR_SURE = 13  # an error sum above a probability of one
+    LEARN_CERTAIN = 14  # a decision without a draw, a draw that learns, one that does not
+    LEARN_DRAWN = 15
+    LEARN_DENIED = 16
+    NO_SPIKE = 17  # a tick without a spike for a core, one with a spike on every axon
+    ALL_SPIKE = 18
+    RIGHT = 19  # the winner is the teacher, is not
+    WRONG = 20
+    ZERO_SUM = 21  # errors that cancelled in an axon
+    SHARED_WORD = 22  # two learners in one word
+    PARTIAL_WORD = 23  # a last word with unused fields was written
+    SAMPLES = 24
+    TICKS = 25
+
+
+@kernel
+def turned(value, turn):
+    """A word of at most 32 bits moved up by `turn` in a ring of 64 bits; everything here is int64, so the bits that leave are masked."""
+    by = turn & 63
+    return value << by if by < 32 else (value << by) | ((value >> (64 - by)) & MASK32)
+
+
+@kernel
+def fold_fields(memory, at, apart, n, bits):
+    """n fields of a flat memory, `apart` from each other, packed from bit 0 up and XOR-folded to 64 bits."""
+    folded, mask = 0, (1 << bits) - 1
+    for f in range(n):
+        folded ^= turned(int(memory[at + f * apart]) & mask, f * bits)
+    return folded
+
+
+@kernel
+def put(records, at, state, unit, number, data, word, value):
+    """Write record `at`, all but flags and events. Return the index of the next."""
+    records[at, 0] = state | unit << Head.UNIT | number << Head.NUMBER
+    records[at, 1] = data
+    records[at, 2] = int(word) | (int(value) & MASK32) << 32
+    records[at, 3] = 0
+    return at + 1
+
+
+@kernel
+def issue(records, at, bit, address):
+    """The cycle before record `at` issues its address."""
+    records[at - 1, 0] |= 1 << bit | (address & 0xFFFFF) << Head.ADDRESS
+
+
+@kernel
+def words_of(core, state):
+    """The array of the units' words after a bank has stepped."""
+    return state if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else core.words
+
+
+@kernel
+def encode_all(core, pixels):
+    """Phase 0 of the first core, axon by axon. Return the words."""
+    n_axons, dropped = core.param[P.N_AXONS], core.rng_param[RngParam.BITS] - PIXEL_BITS
+    words, n = fresh_words(core, core.rng_axon, core.axon_name, n_axons), 0
+    for i in range(n_axons):
+        if int(words[i]) >> dropped < int(pixels[i]):
+            core.axons[n] = i
+            n += 1
+    core.queue[Queue.SPIKES] = n
+    core.counts[Phase.FORWARD * N_EVENTS + Event.RNG_DRAW] += draws_per_step(core, n_axons)
+    return words
+
+
+@kernel
+def emit_start(core, c, tick, pixels, words, records, at, cover):
+    """LOAD in the first tick of the first core, then START."""
+    if c == 0 and tick == 0:
+        for i in range(core.param[P.N_AXONS]):
+            at = put(records, at, State.LOAD, i, 0, 0, words[i], pixels[i])
+            records[at - 1, 3] = 1 << Tail.INPUT_LOAD
+    drawn = draws_per_step(core, core.param[P.N_NEURONS]) + (draws_per_step(core, core.param[P.N_AXONS]) if c == 0 else 0)
+    at = put(records, at, State.START, 0, 0, 0, 0, 0)
+    records[at - 1, 3] = 1 << Tail.BARRIER | drawn << Tail.RNG_DRAW
+    n = core.queue[Queue.SPIKES]
+    cover[Cover.NO_SPIKE] += n == 0
+    cover[Cover.ALL_SPIKE] += n == core.param[P.N_AXONS]
+    return at
+
+
+@kernel
+def emit_integrate(core, bits, sums, records, at, cover):
+    """A cycle per spike and word; `sums` int64 (n_neurons,) ends as the potentials."""
+    param = core.param
+    n_neurons, fields, row_words, stride = param[P.N_NEURONS], param[P.FIELDS_PER_WORD], param[P.ROW_WORDS], param[P.STRIDE]
+    memory = borrow(core.weight, 0, (core.weight.size,))
+    low, high, is_narrow = param[P.ACC_MIN], param[P.ACC_MAX], param[P.ACC_NARROW]
+    for j in range(n_neurons):
+        sums[j] = core.bias[j]
+    for k in range(core.queue[Queue.SPIKES]):
+        axon = int(core.axons[k])
+        for w in range(row_words):
+            first = w * fields
+            n = min(fields, n_neurons - first)
+            row = axon * stride + first
+            issue(records, at, Head.ROW_READ, axon * row_words + w)
+            at = put(records, at, State.INTEGRATE, axon, w, fold_fields(memory, row, 1, n, bits), 0, 0)
+            clamped = 0
+            if is_narrow:
+                for f in range(n):
+                    total = sums[first + f] + int(memory[row + f])
+                    cover[Cover.ACC_HIGH] += total > high
+                    cover[Cover.ACC_LOW] += total < low
+                    clamped += total > high or total < low
+                    sums[first + f] = min(max(total, low), high)
+            events = 1 << Tail.WORD_READ | (1 << Tail.SPIKE_IN if w == 0 else 0)
+            records[at - 1, 3] = events | clamped << Tail.ACC_SATURATED | n << Tail.ACCUMULATE
+    return at
+
+
+@kernel
+def emit_back(core, bits, sums, records, at, cover):
+    """A cycle per own error of the previous tick and access, by column or by row; `sums` int64 (n_axons,) ends as the error sums."""
+    param = core.param
+    n_axons, fields, stride, by_column = param[P.N_AXONS], param[P.FIELDS_PER_WORD], param[P.STRIDE], param[P.TRANSPOSABLE]
+    memory = borrow(core.weight, 0, (core.weight.size,))
+    low, high, is_narrow = param[P.BACK_MIN], param[P.BACK_MAX], param[P.BACK_NARROW]
+    sums[:n_axons] = 0
+    for e in range(core.queue[Queue.OWN_ERRORS]):
+        neuron, sign = int(core.own_neurons[e]), int(core.own_signs[e])
+        for a in range(param[P.COLUMN_ACCESSES]):
+            if by_column:
+                first, n = a * fields, min(fields, n_axons - a * fields)
+                data = fold_fields(memory, first * stride + neuron, stride, n, bits)
+                issue(records, at, Head.COLUMN_READ_ISSUED, neuron * ((n_axons + fields - 1) // fields) + a)
+            else:
+                word = neuron // fields
+                first, n = a, 1
+                data = fold_fields(memory, a * stride + word * fields, 1, min(fields, param[P.N_NEURONS] - word * fields), bits)
+                issue(records, at, Head.ROW_READ, a * param[P.ROW_WORDS] + word)
+            at = put(records, at, State.BACK_INTEGRATE, neuron, a, data, 0, 0)
+            clamped = 0
+            for f in range(n if is_narrow else 0):
+                total = sums[first + f] + sign * int(memory[(first + f) * stride + neuron])
+                cover[Cover.BACK_HIGH] += total > high
+                cover[Cover.BACK_LOW] += total < low
+                clamped += total > high or total < low
+                sums[first + f] = min(max(total, low), high)
+            drawn = draws_per_step(core, n_axons) if e == 0 and a == 0 else 0
+            events = 1 << Tail.COLUMN_READ if by_column else 1 << Tail.WORD_READ
+            records[at - 1, 3] = events | drawn << Tail.RNG_DRAW | clamped << Tail.ACC_SATURATED | n << Tail.ACCUMULATE
+    return at
+
+
+@kernel
+def emit_error_fire(core, records, at, cover):
+    """A cycle per error sum that is not zero; after `error_fire` has listed the axons that sent an error spike."""
+    words, one, k = words_of(core, core.rng_axon), 1 << core.param[P.FRAC_BITS], 0
+    for i in range(core.param[P.N_AXONS]):
+        value = int(core.back[i])
+        cover[Cover.ZERO_SUM] += value == 0
+        if value == 0:
+            continue
+        at = put(records, at, State.ERROR_FIRE, i, 0, 0, words[i], value)
+        saturated = abs(value) << core.param[P.ERROR_GAIN] > one
+        cover[Cover.ERROR_SURE] += saturated
+        events = 1 << Tail.ERROR_UPDATE | (1 << Tail.ERROR_SATURATED if saturated else 0)
+        if k < core.queue[Queue.RETURNED] and core.returned[k] == i:
+            k += 1
+            events |= 1 << Tail.ERROR_OUT
+            records[at - 1, 0] |= 1 << Head.ERROR_LEAVES | (1 << Head.SIGN if value < 0 else 0)
+        records[at - 1, 3] = events
+    return at
+
+
+@kernel
+def emit_fire(core, records, at):
+    """A cycle per hidden neuron; after `fire` has listed those that spiked."""
+    words, k = words_of(core, core.rng_neuron), 0
+    for j in range(core.param[P.N_NEURONS]):
+        at = put(records, at, State.FIRE, j, 0, 0, words[j], core.acc[j])
+        records[at - 1, 0] |= int(core.gate[j]) << Head.FLAG
+        events = 1 << Tail.NEURON_UPDATE
+        if k < core.queue[Queue.SENT] and core.sent[k] == j:
+            k += 1
+            events |= 1 << Tail.SPIKE_OUT
+            records[at - 1, 0] |= 1 << Head.SPIKE_LEAVES | j << Head.NUMBER
+        records[at - 1, 3] = events
+    return at
+
+
+@kernel
+def emit_winner(core, winner, reading, records, at):
+    """A cycle per output neuron; the winner leaves in the last."""
+    words, last = words_of(core, core.rng_neuron), core.param[P.N_NEURONS] - 1
+    for k in range(last + 1):
+        at = put(records, at, State.FIRE, k, 0, 0, words[k], core.acc[k])
+        events = 1 << Tail.NEURON_UPDATE
+        if reading and (core.param[P.READOUT] or k == last):
+            events |= 1 << Tail.READOUT
+        if k == last:
+            events |= 1 << Tail.SPIKE_OUT
+            records[at - 1, 0] |= 1 << Head.SPIKE_LEAVES | winner << Head.NUMBER
+        records[at - 1, 3] = events
+    return at
+
+
+@kernel
+def emit_receive(core, parity, records, at, cover):
+    """A cycle per error spike that arrived; before `receive_errors` empties the queue."""
+    one = 1 << core.param[P.FRAC_BITS]
+    for e in range(core.queue[Queue.ERRORS_EVEN + parity]):
+        neuron = int(core.inbox_neurons[parity, e])
+        is_open = int(core.gate[neuron])
+        at = put(records, at, State.RECEIVE_ERRORS, neuron, 0, 0, 0, 0)
+        records[at - 1, 0] |= is_open << Head.FLAG | (1 << Head.SIGN if core.inbox_signs[parity, e] < 0 else 0)
+        records[at - 1, 3] = 1 << Tail.ERROR_IN | (0 if is_open else 1 << Tail.ERROR_GATED)
+        cover[Cover.GATE_OPEN] += is_open
+        cover[Cover.GATE_CLOSED_LOW] += core.acc[neuron] <= 0
+        cover[Cover.GATE_CLOSED_HIGH] += core.acc[neuron] >= one
+    return at
+
+
+@kernel
+def emit_decide(core, p_learn, direction, touched, records, at, cover):
+    """A cycle per own error: its draw and its bias. `direction` int64 (n_neurons,) gets the sign of each learner, `touched` its words."""
+    param = core.param
+    is_certain, state = p_learn >> core.rng_param[RngParam.BITS], np.empty(1, np.uint32)
+    state[0] = core.rng_learn[0]
+    direction[:] = 0
+    touched[:] = 0
+    n, positive = core.queue[Queue.OWN_ERRORS], 0
+    for e in range(n):
+        neuron, sign = int(core.own_neurons[e]), int(core.own_signs[e])
+        word = 0 if is_certain else rng.draw(state, core.rng_param)
+        learns = is_certain or word < p_learn
+        bias, stepped, lost = int(core.bias[neuron]), 0, 0
+        if learns:
+            lost = bias == (param[P.WEIGHT_MAX] if sign > 0 else param[P.WEIGHT_MIN])
+            stepped = 1 - lost
+            cover[Cover.BIAS_HIGH if sign > 0 else Cover.BIAS_LOW] += lost
+            direction[neuron] = sign
+            touched[neuron // param[P.FIELDS_PER_WORD]] += 1
+        at = put(records, at, State.DECIDE, neuron, 0, 0, word, bias + sign * stepped)
+        records[at - 1, 0] |= (1 << Head.FLAG if learns else 0) | (1 << Head.SIGN if sign < 0 else 0)
+        events = 1 << Tail.LEARN_DECISION | (0 if is_certain else 1) << Tail.RNG_DRAW
+        records[at - 1, 3] = events | lost << Tail.UPDATE_LOST | stepped << Tail.WEIGHT_OR_BIAS_UPDATE
+        positive += sign > 0
+        cover[Cover.LEARN_CERTAIN if is_certain else Cover.LEARN_DRAWN if learns else Cover.LEARN_DENIED] += 1
+    cover[Cover.BOTH_SIGNS] += 0 < positive < n
+    cover[Cover.MANY_ERRORS] += n > 2
+    return at
+
+
+@kernel
+def emit_learn(core, bits, direction, touched, records, at, cover):
+    """Two cycles per spike and touched word: its address, and the word read and written; before the rule writes it."""
+    param = core.param
+    n_neurons, fields, stride = param[P.N_NEURONS], param[P.FIELDS_PER_WORD], param[P.STRIDE]
+    memory, mask = borrow(core.weight, 0, (core.weight.size,)), (1 << bits) - 1
+    for k in range(core.queue[Queue.SPIKES]):
+        axon = int(core.axons[k])
+        for w in range(param[P.ROW_WORDS]):
+            if touched[w] == 0:
+                continue
+            first = w * fields
+            n = min(fields, n_neurons - first)
+            row, address = axon * stride + first, axon * param[P.ROW_WORDS] + w
+            before, after, stepped, lost = 0, 0, 0, 0
+            for f in range(n):
+                value, sign = int(memory[row + f]), direction[first + f]
+                is_stuck = sign != 0 and value == (param[P.WEIGHT_MAX] if sign > 0 else param[P.WEIGHT_MIN])
+                before ^= turned(value & mask, f * bits)
+                after ^= turned((value if is_stuck else value + sign) & mask, f * bits)
+                lost += is_stuck
+                stepped += sign != 0 and not is_stuck
+                cover[Cover.WEIGHT_HIGH] += is_stuck and sign > 0
+                cover[Cover.WEIGHT_LOW] += is_stuck and sign < 0
+            cover[Cover.SHARED_WORD] += touched[w] > 1
+            cover[Cover.PARTIAL_WORD] += n < fields
+            at = put(records, at, State.LEARN_READ, axon, w, 0, 0, 0)
+            records[at - 1, 0] |= 1 << Head.ROW_READ | (address & 0xFFFFF) << Head.ADDRESS
+            records[at - 1, 3] = 1 << Tail.WORD_READ
+            at = put(records, at, State.LEARN_WRITE, axon, w, before ^ (after << 1 | (after >> 63 & 1)), 0, 0)
+            records[at - 1, 0] |= 1 << Head.ROW_WRITE | (address & 0xFFFFF) << Head.ADDRESS
+            records[at - 1, 3] = 1 << Tail.WORD_WRITE | lost << Tail.UPDATE_LOST | stepped << Tail.WEIGHT_OR_BIAS_UPDATE
+    return at

@@ -1,0 +1,153 @@
+"""Every cycle of a chip, as the RTL must live it: the simulator's own kernels, and beside each phase the cycles it takes.
+
+The phases are those of `core/`; `cycle_records.py` says which cycle holds what of them. Where a phase adds or steps many words at once, the
+single words are computed there again; that both agree, and that the number of records is the number of cycles that the counters
+give, is checked in every tick.
+"""
+
+from enum import IntEnum
+
+import numpy as np
+from numba import njit, types
+
+from neurochip.core.borrow import borrow, borrow_all
+from neurochip.core.compiled import kernel
+from neurochip.core.engine import Run
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.hooks import CHIP_STATE, HOOK
+from neurochip.core.learning import learn_from_errors
+from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
+from neurochip.core.rules.spike_backprop import Param
+from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
+from neurochip.core.state import N_COUNTS, P, Queue, core_view
+from neurochip.core.timing import finish_tick, share_cycles
+from neurochip.cosim.core.cycle_records import (
+    Cover,
+    emit_back,
+    emit_decide,
+    emit_error_fire,
+    emit_fire,
+    emit_integrate,
+    emit_learn,
+    emit_receive,
+    emit_start,
+    emit_winner,
+    encode_all,
+)
+
+
+class Status(IntEnum):
+    """How `emit` ended."""
+
+    DONE = 0
+    FULL = 1  # call again: the records are full
+    CYCLES = 2  # records of a tick are not as many as the counters give cycles
+    SUMS = 3  # a sum added word by word is not the one the phase made
+
+
+@kernel
+def sums_differ(core, sums, made, n, is_narrow):
+    """Does a sum added word by word differ from what the phase made?"""
+    differs = 0
+    for i in range(n if is_narrow else 0):
+        differs |= sums[i] != made[i]
+    return differs
+
+
+_I8 = types.int64
+EMIT = types.UniTuple(_I8, 2)(
+    CHIP_STATE,
+    _I8[::1],
+    types.FunctionType(HOOK),
+    types.Array(types.uint8, 2, "C", readonly=True),
+    types.Array(types.int32, 1, "C", readonly=True),
+    types.int32[:, ::1],
+    _I8[::1],
+    _I8,
+    _I8[::1],
+    _I8[:, ::1],
+    _I8[:, ::1],
+    _I8[:, ::1],
+    types.int32[::1],
+    _I8[::1],
+)
+
+
+@njit(EMIT, cache=True, nogil=True)
+def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
+    """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
+
+    room: records that the longest tick can need, and there must be as many. position int64 (3,): sample, tick to go on with (changed); the
+    records written. records int64 (n, 4); start, length int64 (ticks, cores): where a core's tick lies; label int32 (ticks,): the label
+    where a tick begins a sample, else -1; cover int64 (Cover,).
+    Return (Status, ticks written).
+    """
+    chip = borrow_all(chip)
+    n_cores = chip.param.shape[0]
+    busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
+    widest = chip.words.shape[0]
+    sums, direction, touched = np.zeros(widest, np.int64), np.zeros(widest, np.int64), np.zeros(widest, np.int64)
+    winner, at, n_ticks = 0, 0, 0
+    while position[0] < pixels.shape[0]:
+        if at + room > records.shape[0] or n_ticks == start.shape[0]:
+            position[2] = at
+            return Status.FULL, n_ticks
+        s, tick = position[0], position[1]
+        if tick == 0:
+            chip.queue[:] = 0
+            chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
+            cover[Cover.SAMPLES] += 1
+        label[n_ticks] = labels[s] if tick == 0 else -1
+        teaching = run[Run.TEACH] and tick >= run[Run.TEACH_FROM]
+        learning = run[Run.TEACH] and tick >= run[Run.LEARN_FROM]
+        parity = tick & 1
+        for c in range(n_cores - 1, -1, -1):
+            core, begun, bits = core_view(chip, c, parity), at, weight_bits[c]
+            start[n_ticks, c] = at
+            take_spikes(core, parity)
+            words = encode_all(core, pixels[s]) if c == 0 else core.words
+            at = emit_start(core, c, tick, pixels[s], words, records, at, cover)
+            at = emit_integrate(core, bits, sums, records, at, cover)
+            integrate(core)
+            if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW]):
+                return Status.SUMS, n_ticks
+            if c > 0 and core.queue[Queue.OWN_ERRORS] > 0:
+                at = emit_back(core, bits, sums, records, at, cover)
+                back_integrate(core)
+                if sums_differ(core, sums, core.back, core.param[P.N_AXONS], core.param[P.BACK_NARROW]):
+                    return Status.SUMS, n_ticks
+                error_fire(core, chip.units)
+                deliver_errors(chip, core, parity)
+                at = emit_error_fire(core, records, at, cover)
+            if c == n_cores - 1:
+                winner = fire_winner(core, chip.gumbel)
+                at = emit_winner(core, winner, tick >= run[Run.READ_FROM], records, at)
+                if tick >= run[Run.READ_FROM]:
+                    read_out(core, winner, votes[s])
+                if teaching:
+                    teach(core, winner, labels[s])
+                    cover[Cover.RIGHT if winner == labels[s] else Cover.WRONG] += 1
+            else:
+                fire(core)
+                deliver_spikes(chip, core, parity)
+                at = emit_fire(core, records, at)
+                at = emit_receive(core, parity, records, at, cover)
+                receive_errors(core, parity)
+            if learning:
+                if core.queue[Queue.OWN_ERRORS] > 0:
+                    at = emit_decide(core, chip.rule_param[c, Param.P_LEARN], direction, touched, records, at, cover)
+                    at = emit_learn(core, bits, direction, touched, records, at, cover)
+                learn_from_errors(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), hook)
+            finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
+            length[n_ticks, c] = at - begun
+            if busy[c] != at - begun:
+                position[2] = at
+                return Status.CYCLES, n_ticks
+        share_cycles(chip.cycles, busy, chip.cycles_per_tick[0])
+        cover[Cover.TICKS] += 1
+        n_ticks += 1
+        position[1] = tick + 1
+        if tick + 1 == run[Run.TICKS]:
+            position[0], position[1] = s + 1, 0
+    position[2] = at
+    return Status.DONE, n_ticks

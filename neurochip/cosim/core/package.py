@@ -1,0 +1,207 @@
+"""Chip and network -> `neurochip_pkg.sv`: the only way by which widths, sizes and tables get into the RTL.
+
+A chip whose cycles are not those of the RTL, or a network that is not a chain of dense layers with a core each, is refused by name.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.common.errors import NeurochipError
+from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
+from neurochip.core.rng import GENERATORS, LFSR16_MASK, Kind, Sharing
+from neurochip.core.state import BETA_FRAC_BITS
+from neurochip.cosim.core.record import State
+from neurochip.experiment.chip import Chip
+from neurochip.experiment.setup import load_setup
+from neurochip.mapping.place import Mapping, place
+from neurochip.simulator.build import gumbel_table
+
+COUNTED = {
+    Phase.FORWARD: (
+        Event.INPUT_LOAD, Event.WORD_READ, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.READOUT, Event.RNG_DRAW, Event.SPIKE_IN,
+        Event.SPIKE_OUT, Event.HOP, Event.BARRIER, Event.ACC_SATURATED,
+    ),
+    Phase.ERROR: (
+        Event.WORD_READ, Event.COLUMN_READ, Event.ACCUMULATE, Event.ERROR_UPDATE, Event.RNG_DRAW, Event.ERROR_IN, Event.ERROR_OUT,
+        Event.HOP, Event.ERROR_GATED, Event.ACC_SATURATED, Event.ERROR_SATURATED,
+    ),
+    Phase.LEARN: (
+        Event.WORD_READ, Event.WORD_WRITE, Event.RNG_DRAW, Event.WEIGHT_UPDATE, Event.BIAS_UPDATE, Event.LEARN_DECISION, Event.UPDATE_LOST,
+    ),
+}  # fmt: skip
+"""Events that can happen in a phase: the counters that the RTL has."""
+
+RTL_CYCLES = {
+    event: int(event in (
+        Event.INPUT_LOAD, Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.ERROR_IN,
+        Event.LEARN_DECISION, Event.BARRIER,
+    ))
+    for event in Event if any(event in events for events in COUNTED.values())
+}  # fmt: skip
+"""Cycles of each event that can happen in the RTL: one where a state handles it, none where it is done beside."""
+
+MOST_WORDS = 1 << 20
+MOST_FIELDS = 64
+BARRIER_CYCLES = 2
+
+
+class NotInRtl(NeurochipError):
+    """The simulator has it, the RTL of a core does not."""
+
+
+def refuse_if_not_rtl(chip: Chip, mapping: Mapping) -> None:
+    """Raise NeurochipError, naming the key, if the RTL is not this chip or cannot hold this network."""
+    _refuse_if_not_a_chain(chip, mapping)
+    for event, cycles in RTL_CYCLES.items():
+        key = event.name.lower()
+        if chip.cycles_per_event.get(key, cycles) != cycles:
+            raise NeurochipError(
+                f"chip {chip.name}: [cycles_per_event] {key} = {chip.cycles_per_event[key]}: the RTL takes {cycles}; "
+                f"set {key} = {cycles} to simulate this RTL"
+            )
+    network, barrier = chip.cycles_per_tick.network, chip.cycles_per_tick.barrier
+    if barrier < BARRIER_CYCLES or network < 1:
+        raise NeurochipError(
+            f"chip {chip.name}: [cycles_per_tick] network = {network}, barrier = {barrier}: the RTL "
+            f"needs at least 1 and {BARRIER_CYCLES} (packets arrive, generators step, queues swap)"
+        )
+    for layer in mapping.cores:
+        limits = (
+            ("memory_words", layer.memory_words, MOST_WORDS, "use fewer axons or neurons"),
+            ("fields per word", chip.core.word_bits // layer.weight_bits, MOST_FIELDS, "narrow the word or widen the weights"),
+        )
+        for what, wanted, limit, way_out in limits:
+            if wanted > limit:
+                raise NeurochipError(f"layer '{layer.name}': {what} = {wanted:,}: the RTL model holds at most {limit:,}; {way_out}")
+        if layer.frac_bits < 1:
+            raise NeurochipError(f"layer '{layer.name}': frac_bits = {layer.frac_bits}: the RTL compares at least 1 bit; raise frac_bits")
+
+
+def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
+    """The RTL is a chain of cores, wired one to the next, each with a whole dense layer of stochastic neurons."""
+    if chip.mesh is not None:
+        raise NotInRtl(
+            f"chip {chip.name}: [mesh]: the RTL wires each core to the next and has no routers; leave [mesh] out, or compare the mesh "
+            f"itself with its RTL: python -m neurochip.cosim.mesh.ticks"
+        )
+    for layer in mapping.layers:
+        where, model, n_cores = f"[network.layers[{layer.index}]] layer '{layer.name}'", layer.model, len(mapping.cores_of(layer.index))
+        if layer.is_conv:
+            drawn = f", pool = {model.pool}" if model.pool > 1 else ""
+            raise NotInRtl(f"{where}: kind = 'conv'{drawn}: shared kernels and drawn pooling are not in the RTL yet; use kind = 'dense'")
+        if layer.is_pool:
+            raise NotInRtl(f"{where}: kind = 'pool': pooled units are not in the RTL; use kind = 'dense'")
+        if model.source is not None and (layer.index > 0 or model.source != "input"):
+            raise NotInRtl(f"{where}: source = '{model.source}': the RTL's cores take spikes from the core before them; leave source out")
+        if model.learn_epochs is not None and model.learn_epochs[0] > 1:
+            raise NotInRtl(f"{where}: learn_epochs = {model.learn_epochs}: the RTL's cores learn from the first sample on; leave it out")
+        if model.levels:
+            raise NotInRtl(f"{where}: levels = {model.levels}: memories of one bit a weight are not in the RTL; leave it out")
+        if model.skip:
+            raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
+        if model.neuron.model == "accumulate":
+            raise NotInRtl(f"{where}: neuron.model = 'accumulate': outputs that add up are not in the RTL; use 'stochastic'")
+        if model.neuron.inhibit:
+            raise NotInRtl(f"{where}: neuron.inhibit: inhibition within a location is not in the RTL; leave it out")
+        if model.neuron.model != "stochastic":
+            raise NotInRtl(
+                f"{where}: neuron.model = '{model.neuron.model}': neurons with a memory are not in the RTL yet; use 'stochastic', or "
+                f"compare the neuron itself with its RTL: python -m neurochip.cosim.leaky.lockstep"
+            )
+        if n_cores > 1:
+            raise NotInRtl(
+                f"{where}: cut over {n_cores} cores: the RTL has a core for each layer; use a smaller layer or a chip whose cores hold it"
+            )
+
+
+def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
+    """The text of neurochip_pkg.sv for this chip and network; `made_from` says in its first line how it is made."""
+    refuse_if_not_rtl(chip, mapping)
+    placements = mapping.cores
+    table = gumbel_table(chip.core.gumbel_address_bits, placements[-1].frac_bits)
+    gumbel_bits = max(int(table.max()).bit_length(), int(-table.min()).bit_length()) + 1
+    sharing = Sharing[chip.rng.sharing.upper()]
+    lines = [
+        f"// Generated from {made_from}; not to be edited.",
+        "`default_nettype none",
+        "/* verilator lint_off UNUSEDPARAM */",
+        "package neurochip_pkg;",
+        "    // states of a core",
+        *(f"    localparam [3:0] {state.name} = 4'd{state.value};" for state in State),
+        "    // events and phases: the vocabulary of the simulator",
+        *(f"    localparam int {event.name} = {event.value};" for event in Event),
+        f"    localparam int N_EVENTS = {N_EVENTS};",
+        f"    localparam int N_PHASES = {N_PHASES};",
+        f"    localparam [{N_PHASES * N_EVENTS - 1}:0] COUNTED = {N_PHASES * N_EVENTS}'h{_counted():x};",
+        "    // generators",
+        *(f"    localparam int {kind.name} = {kind.value};" for kind in Kind),
+        *(f"    localparam int {kind.name} = {kind.value};" for kind in Sharing),
+        f"    localparam [15:0] LFSR16_MASK = 16'h{LFSR16_MASK:x};",
+        f"    localparam int RNG_KIND = {GENERATORS[chip.rng.kind].kind.name};",
+        f"    localparam int RNG_BITS = {chip.generator.bits};",
+        f"    localparam int RNG_STEPS = {chip.rng.steps_per_draw};",
+        f"    localparam int RNG_SHARING = {sharing.name};",
+        "    // memory and time",
+        f"    localparam int WORD_BITS = {chip.core.word_bits};",
+        f"    localparam bit TRANSPOSABLE = {int(chip.core.transposable)};",
+        f"    localparam int NETWORK_CYCLES = {chip.cycles_per_tick.network};",
+        f"    localparam int BARRIER_CYCLES = {chip.cycles_per_tick.barrier};",
+        "    // the cores, 32 bits each, the first core in the lowest",
+        f"    localparam int N_CORES = {len(placements)};",
+        _per_core("N_AXONS", [p.axons for p in placements]),
+        _per_core("N_NEURONS", [p.neurons for p in placements]),
+        _per_core("WEIGHT_BITS", [p.weight_bits for p in placements]),
+        _per_core("FRAC_BITS", [p.frac_bits for p in placements]),
+        _per_core("ACC_BITS", [p.acc_bits for p in placements]),
+        _per_core("BACK_BITS", [p.back_bits for p in placements]),
+        _flags("ACC_NARROW", [p.acc_is_narrow for p in placements]),
+        _flags("BACK_NARROW", [p.back_is_narrow for p in placements]),
+        "    // noise of the winner-take-all, the first entry in the lowest bits",
+        f"    localparam int BETA_FRAC_BITS = {BETA_FRAC_BITS};",
+        f"    localparam int GUMBEL_ADDRESS_BITS = {chip.core.gumbel_address_bits};",
+        f"    localparam int GUMBEL_BITS = {gumbel_bits};",
+        f"    localparam [{len(table) * gumbel_bits - 1}:0] GUMBEL = {{",
+        *_gumbel_rows(table, gumbel_bits),
+        "    };",
+        "endpackage",
+        "/* verilator lint_on UNUSEDPARAM */",
+        "`default_nettype wire",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _counted() -> int:
+    return sum(1 << (phase * N_EVENTS + event) for phase, events in COUNTED.items() for event in events)
+
+
+def _per_core(name: str, values: Sequence[int]) -> str:
+    listed = ", ".join(f"32'd{value}" for value in reversed(values))
+    return f"    localparam [{32 * len(values) - 1}:0] {name} = {{{listed}}};"
+
+
+def _flags(name: str, values: Sequence[bool]) -> str:
+    return f"    localparam [{len(values) - 1}:0] {name} = {len(values)}'b{''.join(str(int(value)) for value in reversed(values))};"
+
+
+def _gumbel_rows(table: np.ndarray, bits: int) -> list[str]:
+    """Entries from the last to the first, eight a line, in two's complement."""
+    words = [f"{bits}'h{int(value) & ((1 << bits) - 1):x}" for value in reversed(table)]
+    rows = [", ".join(words[i : i + 8]) for i in range(0, len(words), 8)]
+    return [f"        {row}{',' if i + 1 < len(rows) else ''}" for i, row in enumerate(rows)]
+
+
+COMMITTED_EXPERIMENT = "mnist_local_bp"
+
+
+def committed_package() -> str:
+    """The text of the committed rtl_models/neurochip_pkg.sv: the main job's chip and network."""
+    setup = load_setup(COMMITTED_EXPERIMENT)
+    mapping = place(setup, 784, 10)
+    source = f"chips/{setup.experiment.chip.preset}.toml and experiments/{COMMITTED_EXPERIMENT}.toml by `make rtl-package`"
+    return package_text(setup.chip, mapping, source)
+
+
+if __name__ == "__main__":
+    (Path(__file__).parents[2] / "rtl_models" / "neurochip_pkg.sv").write_text(committed_package(), encoding="utf-8")

@@ -1,0 +1,87 @@
+"""An experiment as lock-step and export take it: its chip with weights and seeds, its first training samples, its run vector."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip import datasets
+from neurochip.common.errors import NeurochipError
+from neurochip.core import rules
+from neurochip.core.state import ChipState
+from neurochip.cosim.core.package import NotInRtl, package_text
+from neurochip.cosim.core.wiring import Wiring
+from neurochip.experiment.setup import Setup, load_setup
+from neurochip.mapping.place import Placement
+from neurochip.simulator.build import set_rule
+from neurochip.simulator.samples import load_samples
+from neurochip.simulator.simulator import Simulator
+
+MOST_GENERATORS = 4096
+"""Generators of a chip that a verilated build is made for; more take minutes of g++ and gigabytes."""
+
+
+class CosimJob(NamedTuple):
+    """What to run on both."""
+
+    setup: Setup
+    placements: list[Placement]
+    state: ChipState
+    wiring: Wiring
+    run: np.ndarray  # int64 (Run,)
+    pixels: np.ndarray  # uint8 (samples, axons)
+    labels: np.ndarray  # int32 (samples,)
+    package: str
+    data_source: str
+
+
+def cosim_job(
+    file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, say: Callable[[str], None]
+) -> CosimJob:
+    """The first `samples` training samples of experiment `file`, in the order of its first epoch; with fewer `ticks` if asked for.
+
+    Raises NeurochipError if the RTL is not the experiment's chip, or the network is too large for a build.
+    """
+    if ticks is not None:
+        settings = (*settings, f"run.ticks={ticks}", *_shortened(file, settings, seed, ticks))
+    setup = load_setup(file, settings, seed)
+    spec, experiment, chip = setup.experiment.data, setup.experiment, setup.chip
+    if datasets.holds_events(spec.name):
+        raise NotInRtl(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
+    if experiment.run.input_ticks is not None:
+        raise NotInRtl(f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: the RTL's encoder never stops; leave it out")
+    if rules.load(experiment.rule.name).learns_from == "spikes":
+        raise NotInRtl(
+            f"{setup.where}: rule.name = '{experiment.rule.name}': rules that learn from spikes are not in the RTL; use 'frozen' or "
+            f"'spike_backprop'"
+        )
+    data = load_samples(setup, say).data
+    pixels = data.x_train.reshape(len(data.x_train), -1)
+    simulator = Simulator(setup, data.image_shape, data.n_classes)
+    text = package_text(chip, simulator.mapping, f"chip {chip.name} and the network of {experiment.name}")
+    banks = sum(place.axons + place.neurons for place in simulator.placements)
+    if chip.rng.sharing == "per_unit" and banks > MOST_GENERATORS:
+        raise NeurochipError(
+            f"{setup.where}: {banks:,} generators are too many for an RTL build (at most {MOST_GENERATORS:,}); use smaller layers, or "
+            f"--set chip.rng.sharing=rotated"
+        )
+    if samples > len(pixels):
+        raise NeurochipError(f"--samples {samples}: the experiment has {len(pixels):,} training samples; ask for fewer")
+    chosen = simulator.order(0, len(pixels))[:samples]
+    set_rule(simulator.state, experiment, 0)
+    run = simulator.run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns)
+    wiring = Wiring(simulator.state, simulator.placements, chip)
+    images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
+    source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")
+    return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source)
+
+
+def _shortened(file: str, settings: tuple[str, ...], seed: int | None, ticks: int) -> list[str]:
+    """Warm-up and read-out that fit into fewer ticks, if the experiment's own do not."""
+    run = load_setup(file, settings, seed).experiment
+    changed = []
+    for key, first in (("warmup_ticks", run.warmup_ticks), ("read_from_tick", run.read_from_tick)):
+        if first >= ticks:
+            changed.append(f"run.{key}={max(0, math.ceil(ticks / 2) - 1)}")
+    return changed

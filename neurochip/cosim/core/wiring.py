@@ -1,0 +1,147 @@
+"""What lies between the simulator's arrays and the RTL's configuration port: how words are packed, what is written, what is read back."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from neurochip.core.engine import Run
+from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.state import ChipState, P
+from neurochip.cosim.core.bridge import Rtl
+from neurochip.cosim.core.package import BARRIER_CYCLES
+from neurochip.experiment.chip import Chip
+from neurochip.mapping.place import Placement
+from neurochip.simulator.memories import core_weights
+
+BARRIER_CORE = 255
+REGISTERS, NEURON_RNG, AXON_RNG, LEARN_RNG, BIASES, COUNTERS, VOTES, MEMORY = (region << 20 for region in (0, 1, 2, 3, 4, 5, 6, 8))
+IDENTITY = 0x4E430001
+
+
+class Wiring:
+    """What the RTL must be told of a chip beside its arrays: how words are packed, how long the barrier takes."""
+
+    def __init__(self, state: ChipState, placements: Sequence[Placement], chip: Chip) -> None:
+        self.chip, self.placements, self.word_bits = chip, placements, chip.core.word_bits
+        self.slices = -(-self.word_bits // 32)
+        self.weight_bits = np.array([place.weight_bits for place in placements], dtype=np.int64)
+        self.quiet = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier - BARRIER_CYCLES
+        self.shared = state.rng_param[RngParam.SHARING] != Sharing.PER_UNIT
+
+
+def pack(weight: np.ndarray, weight_bits: int, word_bits: int) -> np.ndarray:
+    """Weights (axons, neurons) -> memory words as slices of 32 bits, uint32 (axons, row_words, slices)."""
+    axons, neurons = weight.shape
+    fields = word_bits // weight_bits
+    rows, slices = -(-neurons // fields), -(-word_bits // 32)
+    padded = np.zeros((axons, rows * fields), dtype=np.int64)
+    padded[:, :neurons] = weight
+    bits = (padded[..., None] >> np.arange(weight_bits)) & 1
+    words = np.zeros((axons, rows, slices * 32), dtype=np.uint8)
+    words[..., : fields * weight_bits] = bits.reshape(axons, rows, fields * weight_bits)
+    packed = np.packbits(words, axis=-1, bitorder="little")
+    return np.ascontiguousarray(packed).view("<u4").astype(np.uint32).reshape(axons, rows, slices)
+
+
+class Port(Protocol):
+    """Something that takes configuration writes: the RTL, or a list of them."""
+
+    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
+        """Write values to successive addresses."""
+
+
+def port_words(core: int, address: int, values: np.ndarray, increment: int) -> np.ndarray:
+    """Accesses to the port as uint64 (values,): core in the upper 8 bits, address in the next 24, data in the lower 32."""
+    addresses = np.uint64(address) + np.arange(len(values), dtype=np.uint64) * np.uint64(increment)
+    return np.uint64(core) << np.uint64(56) | addresses << np.uint64(32) | values.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
+
+
+class Writes:
+    """A port that keeps what is written."""
+
+    def __init__(self) -> None:
+        self._parts: list[np.ndarray] = []
+
+    def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
+        """Note the writes."""
+        self._parts.append(port_words(core, address, np.asarray(values), increment))
+
+    def words(self) -> np.ndarray:
+        """All writes in order, as port_words."""
+        return np.concatenate(self._parts)
+
+
+def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
+    """Write everything that the chip holds into the RTL, by its configuration port."""
+    rtl.write(BARRIER_CORE, 0, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]])
+    for c, place in enumerate(wiring.placements):
+        rtl.write(c, REGISTERS + 3, registers(state, c))
+        neurons, axons = generators(state, wiring, c)
+        rtl.write(c, NEURON_RNG, neurons, 0)
+        rtl.write(c, AXON_RNG, axons, 0)
+        rtl.write(c, LEARN_RNG, state.rng_learn[c : c + 1])
+        weight, bias = core_weights(state, c)
+        rtl.write(c, BIASES, bias.view(np.uint32))
+        rtl.write(c, MEMORY, pack(weight, place.weight_bits, wiring.word_bits).ravel())
+
+
+def registers(state: ChipState, c: int) -> np.ndarray:
+    """Core c's configuration registers from p_learn on."""
+    param, p_learn, bits = state.param[c], int(state.rule_param[c, 0]), int(state.rng_param[RngParam.BITS])
+    return np.array([p_learn & (1 << bits) - 1, param[P.BETA], param[P.ERROR_GAIN], param[P.READOUT], p_learn >> bits])
+
+
+def generators(state: ChipState, wiring: Wiring, c: int) -> tuple[np.ndarray, np.ndarray]:
+    """States of core c's soma and axon generators, as many as there are."""
+    place, param = wiring.placements[c], state.param[c]
+    neurons, axons = (1, 1) if wiring.shared else (place.neurons, place.axons)
+    at, from_axon = param[P.NEURON_AT], param[P.AXON_AT]
+    return state.rng_neuron[at : at + neurons], state.rng_axon[from_axon : from_axon + axons]
+
+
+class Readable(NamedTuple):
+    """Registers that can be read back, and what must stand in them."""
+
+    core: int
+    what: str
+    address: int
+    increment: int
+    expected: np.ndarray  # uint32
+
+
+def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarray) -> Iterator[Readable]:
+    """Everything that the configuration port shows, with the simulator's values; `votes` are those of the last sample."""
+    for c, place in enumerate(wiring.placements):
+        neurons, axons = generators(state, wiring, c)
+        weight, bias = core_weights(state, c)
+        words = pack(weight, place.weight_bits, wiring.word_bits).ravel()
+        counts = state.counts[c]
+        halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel()
+        for what, address, increment, expected in (
+            ("identity, axons, neurons", REGISTERS, 1, np.array([IDENTITY, place.axons, place.neurons])),
+            ("configuration register", REGISTERS + 3, 1, registers(state, c)),
+            ("neuron generator", NEURON_RNG, 0, neurons),
+            ("axon generator", AXON_RNG, 0, axons),
+            ("learn generator", LEARN_RNG, 1, state.rng_learn[c : c + 1]),
+            ("bias", BIASES, 1, bias.view(np.uint32)),
+            ("memory slice", MEMORY, 1, words),
+            ("counter half", COUNTERS, 1, halves),
+        ):
+            yield Readable(c, what, address, increment, np.asarray(expected).astype(np.uint32))
+    yield Readable(BARRIER_CORE, "register", 0, 1, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]].astype(np.uint32))
+    yield Readable(len(wiring.placements) - 1, "read-out register", VOTES, 1, votes.astype(np.int32).view(np.uint32))
+
+
+def read_back(rtl: Rtl, state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarray) -> list[str]:
+    """Compare all that can be read back with the simulator; one line per kind of register that differs."""
+    faults = []
+    for entry in readable(state, wiring, run, votes):
+        got = rtl.read(entry.core, entry.address, len(entry.expected), entry.increment)
+        wrong = np.flatnonzero(got != entry.expected)
+        if len(wrong):
+            at, n = wrong[0], len(entry.expected)
+            faults.append(
+                f"core {entry.core} {entry.what} {at}: expected 0x{entry.expected[at]:x}, got 0x{got[at]:x} ({len(wrong)} of {n} differ)"
+            )
+    return faults

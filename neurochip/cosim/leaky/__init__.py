@@ -1,0 +1,1 @@
+"""Neurons with a memory in lock-step with their RTL."""

@@ -1,0 +1,1 @@
+"""The network-on-chip in lock-step with its RTL."""

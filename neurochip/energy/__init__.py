@@ -1,0 +1,1 @@
+"""Energy tables: prices with their provenance, by event, by size of a core."""

@@ -1,0 +1,65 @@
+"""Checks within an energy table: figures of its source that it must give again."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field, field_validator
+
+from neurochip.common.errors import did_you_mean
+from neurochip.core.events import OBSERVED
+from neurochip.energy.prices import PRICED, STRICT
+from neurochip.energy.sized import Role
+
+EVENTS = {event.name.lower(): event for event in PRICED}
+
+
+def refuse_unknown_events(names: dict[str, Any]) -> None:
+    for name in names:
+        if name in (event.name.lower() for event in OBSERVED):
+            raise ValueError(f"{name} is only observed, it takes no energy; remove it")
+        if name not in EVENTS:
+            raise ValueError(f"unknown event '{name}'{did_you_mean(name, EVENTS)}")
+
+
+class Size(BaseModel):
+    """A memory of `words` x `bits`."""
+
+    model_config = STRICT
+
+    words: int = Field(gt=0)
+    bits: int = Field(gt=0)
+
+
+class CheckedCore(BaseModel):
+    """The core whose netlist a check compares with: its size and roles, the cycles it worked and waited. Memory macros are not in it."""
+
+    model_config = STRICT
+
+    axons: int = Field(gt=0)
+    neurons: int = Field(gt=0)
+    roles: list[Role] = Field(min_length=1)
+    busy_cycles: int = Field(ge=0)
+    idle_cycles: int = Field(ge=0)
+
+
+class Check(BaseModel):
+    """A figure of the source: `counts` priced with `memory`, or with the line through all macros of `sram_line.words`, in pJ.
+
+    With `core`, the energy of that core's netlist without its memory: events, logic of word accesses, clock.
+    """
+
+    model_config = STRICT
+
+    what: str = Field(min_length=1)
+    from_: str = Field(alias="from", min_length=1)
+    counts: dict[str, int] = Field(min_length=1)
+    memory: Size | None = None
+    sram_line: Size | None = None
+    core: CheckedCore | None = None
+    expected_pj: float = Field(gt=0)
+    tolerance_pj: float = Field(gt=0)
+
+    @field_validator("counts")
+    @classmethod
+    def _known_events(cls, counts: dict[str, int]) -> dict[str, int]:
+        refuse_unknown_events(counts)
+        return counts

@@ -1,0 +1,216 @@
+"""Energy tables: one TOML file per published or derived price list, checked when it is loaded.
+
+A table prices every event of the vocabulary (pJ), gives its leakage (nW), says where each number comes from, and carries checks
+that reproduce figures of its own source. Its SRAM macros price the synapse memory by size: `EnergyTable.for_memory`.
+"""
+
+import os
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import BaseModel, Discriminator, Field, PrivateAttr, Tag, ValidationError, field_validator, model_validator
+
+from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.core.events import N_EVENTS, N_PHASES, Phase
+from neurochip.energy.checks import EVENTS, Check, CheckedCore, Size, refuse_unknown_events
+from neurochip.energy.explain import explain
+from neurochip.energy.prices import STRICT, ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
+from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Core, Logic, SizedPrice, Timing
+
+__all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]
+
+_BY_MACRO = ("word_read", "word_write")
+_ACCESSES = (*_BY_MACRO, "column_read")
+
+
+def _form(entry: Any) -> str:
+    keys = entry.keys() if isinstance(entry, dict) else type(entry).model_fields.keys() if isinstance(entry, BaseModel) else ()
+    forms = {"macro_ratio": "form:relative", "base": "form:sized", "inner": "form:by_role"}
+    return next((form for key, form in forms.items() if key in keys), "form:absolute")
+
+
+AnyPrice = Annotated[
+    Annotated[Price, Tag("form:absolute")]
+    | Annotated[RatioPrice, Tag("form:relative")]
+    | Annotated[SizedPrice, Tag("form:sized")]
+    | Annotated[ByRole, Tag("form:by_role")],
+    Discriminator(_form),
+]
+
+
+class EnergyTable(BaseModel):
+    """A checked energy table; `pj_per_event` has lower-case event names as keys, without word_read / word_write where macros price them."""
+
+    model_config = STRICT
+
+    name: str = Field(min_length=1)
+    title: str = Field(min_length=1)
+    node_nm: Annotated[float, Field(gt=0)] | None = None  # a Liberty file does not say it
+    vdd_v: float = Field(gt=0)
+    source: str = Field(min_length=1)
+    left_out: str = ""
+    pj_per_event: dict[str, AnyPrice]
+    leakage: Leakage
+    logic_pj_per_access: Logic | None = None
+    clock: Clock | None = None
+    area: Area | None = None
+    timing: Timing | None = None
+    calibration: Calibration | None = None
+    sram_macro: list[SramMacro] = []
+    check: list[Check] = Field(min_length=1)
+    _where: str = PrivateAttr(default="energy table")
+
+    @field_validator("pj_per_event")
+    @classmethod
+    def _only_priced_events(cls, prices: dict[str, AnyPrice]) -> dict[str, AnyPrice]:
+        refuse_unknown_events(prices)
+        if _form(prices.get("word_read")) == "form:relative":
+            raise ValueError("word_read: a macro_ratio is relative to word_read itself; give it a value")
+        return prices
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        twice = [name for name in _BY_MACRO if self.sram_macro and name in self.pj_per_event]
+        if twice:
+            raise ValueError(f"[pj_per_event] {', '.join(twice)} is priced by [[sram_macro]] too; remove one of the two")
+        missing = [name for name in EVENTS if name not in self.pj_per_event and not (self.sram_macro and name in _BY_MACRO)]
+        if missing:
+            raise ValueError(f"[pj_per_event] no price for {', '.join(missing)}; give 0.0 with a reason if it is free")
+        if bool(self.sram_macro) == (self.leakage.memory_nw_per_bit is not None):
+            mend = "remove it: [[sram_macro]] gives it" if self.sram_macro else "add it, or give [[sram_macro]] entries"
+            raise ValueError(f"[leakage] memory_nw_per_bit: {mend}")
+        if len({macro.size for macro in self.sram_macro}) < len(self.sram_macro):
+            raise ValueError("[[sram_macro]] two macros of one size; remove one")
+        for number, check in enumerate(self.check, 1):
+            if check.core is not None and (check.memory or check.sram_line):
+                raise ValueError(f"[[check]] entry {number}: core is its logic alone; give neither memory nor sram_line")
+            if check.core is None and (check.memory is not None) + (check.sram_line is not None) != bool(self.sram_macro):
+                wanted = "exactly one of memory and sram_line" if self.sram_macro else "neither memory nor sram_line: there are no macros"
+                raise ValueError(f"[[check]] entry {number}: give {wanted}")
+        return self
+
+    def for_memory(self, word_bits: int, bank_words: int, core: Core | None = None) -> PricedTable:
+        """Settle all prices for banks of `bank_words` words of `word_bits`, and for a core where prices depend on its size.
+
+        The macro of that size, else the fewest narrower macros of the same depth side by side (their prices multiplied, kind `scaled`).
+        A table without macros prices any memory alike. Raises NeurochipError, listing the macros, if none fits.
+        """
+        if not self.sram_macro:
+            own = self.pj_per_event
+            return self._settle(own["word_read"], own["word_write"], self.leakage.memory_nw_per_bit, "any", core)
+        macro = self._macro(word_bits, bank_words)
+        if macro is None:
+            sizes = ", ".join(macro.size for macro in sorted(self.sram_macro, key=lambda m: (m.words, m.bits)))
+            raise NeurochipError(
+                f"{self._where}: [[sram_macro]] no memory of {bank_words} words x {word_bits} bits, alone or from narrower macros side by "
+                f"side; available (words x bits): {sizes}; change bank_words or word_bits in the chip file, or add a macro to the table"
+            )
+        number = word_bits // macro.bits
+        read, write, memory = macro.price(macro.read_pj), macro.price(macro.write_pj), macro.size
+        if number > 1:
+            memory = f"{number} of {macro.size} side by side"
+            read, write = (price.times(number, "scaled", f"{memory}: {number} times one macro") for price in (read, write))
+        return self._settle(read, write, macro.nw_per_bit, memory, core)
+
+    def _macro(self, word_bits: int, bank_words: int) -> SramMacro | None:
+        fits = [m for m in self.sram_macro if m.words == bank_words and m.bits <= word_bits and word_bits % m.bits == 0]
+        return max(fits, key=lambda m: m.bits, default=None)
+
+    def bank_area_um2(self, word_bits: int, bank_words: int) -> float | None:
+        """Area of the macros that make a bank, if the table has it."""
+        macro = self._macro(word_bits, bank_words)
+        return macro.area_um2 * (word_bits // macro.bits) if macro and macro.area_um2 else None
+
+    def _settle(self, read: Price, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:
+        read = _resolved(read, read, core)
+        entries = {**self.pj_per_event, "word_read": read, "word_write": write}
+        prices = {event: _resolved(entries[name], read, core) for name, event in EVENTS.items()}
+        if self.logic_pj_per_access:
+            for name in _ACCESSES:
+                if logic := getattr(self.logic_pj_per_access, name):
+                    prices[EVENTS[name]] = prices[EVENTS[name]].plus(_resolved(logic, read, core), "and the logic around it")
+        core_nw, axon_nw = self.leakage.core_nw, self.leakage.axon_nw
+        if axon_nw and core:
+            core_nw = core_nw.plus(axon_nw.times(core.axons, axon_nw.kind, axon_nw.derivation), f"and {core.axons} axons")
+        clock = ClockPrice(self.clock.busy_pj.resolve(_sized(core)), self.clock.idle_pj.resolve(_sized(core))) if self.clock else None
+        return PricedTable(self.name, memory, prices, per_bit, core_nw, self.leakage.neuron_nw, clock)
+
+    def sram_line(self, words: int, bits: int) -> tuple[float, float]:
+        """(read, write) in pJ at `bits` on the least-squares line through all macros of `words`: how a missing width is extrapolated."""
+        macros = [macro for macro in self.sram_macro if macro.words == words]
+        if len(macros) < 2:
+            raise NeurochipError(f"{self._where}: [[sram_macro]] a line needs 2 macros of {words} words, there are {len(macros)}; add one")
+        widths = [macro.bits for macro in macros]
+        read, write = (np.polyfit(widths, [getattr(m, name) for m in macros], 1) for name in ("read_pj", "write_pj"))
+        return float(np.polyval(read, bits)), float(np.polyval(write, bits))
+
+    def reproduce(self, check: Check) -> float:
+        """The pJ that this table gives for `check`; to be compared with its `expected_pj` within `tolerance_pj`."""
+        counts = np.zeros((N_PHASES, N_EVENTS), np.int64)
+        for name, number in check.counts.items():
+            counts[Phase.FORWARD, EVENTS[name]] = number
+        if check.core:
+            return self._logic_pj(check.core, counts)
+        if check.sram_line:
+            line = check.sram_line
+            note = {"kind": "scaled", "from": check.from_, "derivation": f"line through the macros of {line.words} words"}
+            read, write = (Price.model_validate({"value": pj, **note}) for pj in self.sram_line(line.words, line.bits))
+            return self._settle(read, write, self.sram_macro[0].nw_per_bit, note["derivation"], None).energy_pj(counts).total_pj
+        memory = check.memory or Size(words=1, bits=1)  # a table without macros prices any memory alike
+        return self.for_memory(memory.bits, memory.words).energy_pj(counts).total_pj
+
+    def _logic_pj(self, checked: CheckedCore, counts: np.ndarray) -> float:
+        """Energy of a core without its memory: what its netlist takes."""
+        none = Price.model_validate({"value": 0.0, "kind": "simulated", "from": "check", "reason": "the netlist has no memory"})
+        core = Core(checked.axons, checked.neurons, tuple(checked.roles))
+        priced = self._settle(none, none, none, "none", core)
+        return priced.energy_pj(counts).total_pj + priced.clock_pj(checked.busy_cycles, checked.idle_cycles)
+
+
+def _resolved(price: AnyPrice, word_read: Price, core: Core | None) -> Price:
+    if isinstance(price, SizedPrice | ByRole):
+        return price.resolve(_sized(core))
+    return price.resolve(word_read) if isinstance(price, RatioPrice) else price
+
+
+def _sized(core: Core | None) -> Core:
+    if core is None:
+        raise ValueError("this table's prices depend on the size of a core; say which")
+    return core
+
+
+def available_tables() -> list[tuple[str, str]]:
+    """(name, title) of every shipped table, by name."""
+    return [(name, load_table(name).title) for name in _shipped()]
+
+
+def _shipped() -> dict[str, Any]:
+    folder = resources.files("neurochip") / "energy_tables"
+    return {entry.name[:-5]: entry for entry in sorted(folder.iterdir(), key=lambda e: e.name) if entry.name.endswith(".toml")}
+
+
+def load_table(name_or_path: str | Path) -> EnergyTable:
+    """Load and check a shipped table by name, or a user's own file (a Path, or text with `.toml` or a path separator).
+
+    Raises NeurochipError on one line: unknown name, unreadable file, no TOML, or the first mistake found in the table.
+    """
+    name = str(name_or_path)
+    is_file = isinstance(name_or_path, Path) or name.endswith(".toml") or any(sep in name for sep in {"/", os.sep})
+    shipped = _shipped()
+    if not is_file and name not in shipped:
+        raise NeurochipError(f"no energy table '{name}'{did_you_mean(name, shipped)}; your own file needs a path or .toml in its name")
+    where = name if is_file else f"energy_tables/{name}.toml"
+    try:
+        text = (Path(name) if is_file else shipped[name]).read_text(encoding="utf-8")
+        table = EnergyTable.model_validate(tomllib.loads(text))
+    except OSError as error:
+        raise NeurochipError(f"{where}: {error.strerror}; shipped tables: {', '.join(shipped)}") from None
+    except ValidationError as error:
+        raise NeurochipError(f"{where}: {explain(error, EnergyTable)}") from None
+    except ValueError as error:  # tomllib's and the decoder's
+        raise NeurochipError(f"{where}: no valid TOML: {error}") from None
+    table._where = where
+    return table

@@ -1,0 +1,1 @@
+"""What a user writes: an experiment, its chip, its tables; checked before anything runs."""

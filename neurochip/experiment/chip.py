@@ -1,0 +1,162 @@
+"""Chip: one named design point, loaded from `chips/*.toml`; the only place where widths, sizes and cycles per event come from."""
+
+import math
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel, Field, model_validator
+
+from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.toml import STRICT, find, read_toml, validate
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
+from neurochip.core.rng import GENERATORS, Generator, Sharing
+
+MOST_CYCLES = 65536
+TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
+
+
+class CoreModel(BaseModel):
+    """[core]: one core, as it is laid out in silicon; a layer's own weight_bits and frac_bits override the defaults here."""
+
+    model_config = STRICT
+
+    n_axons: int = Field(gt=0, le=32767, description="input lines")
+    n_neurons: int = Field(gt=0, le=32767, description="composite neurons")
+    memory_words: int = Field(gt=0, description="words of the synapse memory")
+    word_bits: int = Field(ge=8, le=4096, description="bits read or written in one access")
+    bank_words: int = Field(gt=0, description="words of one SRAM macro: what an access costs depends on it")
+    transposable: bool = Field(description="true: a column is read on its own port; false: it costs one access per row")
+    weight_bits: int = Field(default=16, ge=2, le=16, description="default width of a weight, sign included")
+    frac_bits: int = Field(default=12, ge=0, le=15, description="default fraction bits of a weight")
+    acc_bits: int | None = Field(default=None, ge=4, le=32, description="width of a forward sum; default: no sum can overflow")
+    back_bits: int | None = Field(default=None, ge=4, le=32, description="width of an error sum; default: no sum can overflow")
+    gumbel_address_bits: int = Field(default=8, ge=2, le=14, description="address bits of the output core's noise table")
+
+
+class RngModel(BaseModel):
+    """[rng]: the generators of all draws and how units share them."""
+
+    model_config = STRICT
+
+    kind: Literal["lfsr16", "xorshift16", "xorshift32"]
+    sharing: Literal["per_unit", "rotated", "broadcast"]
+    steps_per_draw: int = Field(default=1, ge=1, le=64, description="state updates per draw; an LFSR makes one new bit per update")
+
+
+class CyclesPerTick(BaseModel):
+    """[cycles_per_tick]: what a tick costs beside the work of its slowest core."""
+
+    model_config = STRICT
+
+    network: int = Field(ge=0, le=MOST_CYCLES)
+    barrier: int = Field(ge=0, le=MOST_CYCLES)
+
+
+class MeshModel(BaseModel):
+    """[mesh]: the network-on-chip, one router per core; docs/noc.md."""
+
+    model_config = STRICT
+
+    width: int = Field(gt=0, le=4096)
+    height: int = Field(gt=0, le=4096)
+    packet_bits: int = Field(default=32, gt=0, le=4096, description="of one packet, which a link carries in one cycle")
+    fifo_depth: int = Field(default=4, gt=0, le=128, description="packets that a router's input holds")
+    core_stalls: bool = Field(default=True, description="true: a core stands still while the network refuses its packet")
+
+
+class Chip(BaseModel):
+    """A design point. Cycles of a core's tick = sum of its events x cycles_per_event."""
+
+    model_config = STRICT
+
+    name: str
+    summary: str
+    clock_mhz: float = Field(gt=0)
+    n_cores: int = Field(gt=0)
+    tick_us: float | None = Field(default=None, gt=0, description="what a tick may last, with a mesh; default: as long as it needs")
+    mesh: MeshModel | None = Field(default=None, description="without one a packet takes cycles_per_tick.network to wherever it goes")
+    core: CoreModel
+    rng: RngModel
+    cycles_per_tick: CyclesPerTick
+    cycles_per_event: dict[str, int]
+
+    @model_validator(mode="after")
+    def _times_every_event(self) -> Self:
+        missing = [name for name in TIMED if name not in self.cycles_per_event]
+        unknown = [name for name in self.cycles_per_event if name not in TIMED]
+        if missing:
+            raise ValueError(f"[cycles_per_event] no cycles for {', '.join(missing)}; give 0 if it takes none of its own")
+        if unknown:
+            raise ValueError(f"[cycles_per_event] {unknown[0]}: unknown event{did_you_mean(unknown[0], TIMED)}")
+        for name, cycles in self.cycles_per_event.items():
+            if not 0 <= cycles <= MOST_CYCLES:
+                raise ValueError(f"[cycles_per_event] {name} = {cycles}: must be from 0 to {MOST_CYCLES}")
+        if self.core.weight_bits > self.core.word_bits:
+            raise ValueError(
+                f"[core] weight_bits = {self.core.weight_bits} do not fit a word of word_bits = {self.core.word_bits}; "
+                f"lower weight_bits or widen the word"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _mesh_fits(self) -> Self:
+        if self.mesh is None:
+            if self.tick_us is not None:
+                raise ValueError("tick_us: only a chip with a [mesh] knows when its packets arrive; add one or leave it out")
+            return self
+        places = self.mesh.width * self.mesh.height
+        if self.n_cores > places:
+            raise ValueError(f"n_cores = {self.n_cores}: a mesh of {self.mesh.width} x {self.mesh.height} has {places} places; enlarge it")
+        if self.cycles_per_tick.network:
+            raise ValueError(f"[cycles_per_tick] network = {self.cycles_per_tick.network}: the [mesh] says how long packets take; 0")
+        return self
+
+    @property
+    def generator(self) -> Generator:
+        """The generator circuit."""
+        return GENERATORS[self.rng.kind]
+
+    def rng_param(self) -> np.ndarray:
+        """The int64 vector of RngParam."""
+        sharing = Sharing[self.rng.sharing.upper()]
+        return np.array([self.generator.kind, self.generator.bits, self.rng.steps_per_draw, sharing], dtype=np.int64)
+
+    def cycle_vector(self) -> np.ndarray:
+        """Cycles per event, int64 (phases * events,), the same in every phase; observed losses take none."""
+        one_phase = np.zeros(N_EVENTS, dtype=np.int64)
+        for name, cycles in self.cycles_per_event.items():
+            one_phase[Event[name.upper()]] = cycles
+        return np.tile(one_phase, N_PHASES)
+
+    def row_words(self, n_neurons: int, weight_bits: int) -> int:
+        """Words of a row of n_neurons weights; a field never straddles two words."""
+        return math.ceil(n_neurons / (self.core.word_bits // weight_bits))
+
+    def leaking_bits(self, memory_words: int, state_bits: int = 0) -> int:
+        """Bits of a core that leak: banks that hold weights (the others are switched off), and the states of neurons with a memory."""
+        return math.ceil(memory_words / self.core.bank_words) * self.core.bank_words * self.core.word_bits + state_bits
+
+    def microseconds(self, cycles: int) -> float:
+        """The time of `cycles` at the chip's clock."""
+        return cycles / self.clock_mhz
+
+
+def load_chip(preset: str, overrides: dict[str, Any], asked_by: str) -> Chip:
+    """The preset (a shipped name or a path) with single keys overridden, as an experiment's [chip] table does."""
+    path = find(preset, "chips", "chip", f"{asked_by} preset: ")
+    data = read_toml(path)
+    if not overrides:
+        return validate(Chip, data, str(path))
+    chip = validate(Chip, data, str(path)).model_dump()
+    _merge(chip, overrides, asked_by, "chip")
+    return validate(Chip, chip, f"{asked_by} over {path.name}")
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any], where: str, table: str) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value, where, f"{table}.{key}")
+        elif isinstance(base.get(key), dict):
+            raise NeurochipError(f"{where}: [{table}] {key} = {value!r}: must be a table, for example {key}.{next(iter(base[key]))}")
+        else:
+            base[key] = value

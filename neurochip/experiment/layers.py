@@ -1,0 +1,178 @@
+"""Layers in an experiment file: what they are, how their neurons fire, how they are cut over cores. docs/network.md."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, Field, Strict, model_validator
+
+from neurochip.common.toml import STRICT
+
+Place = Annotated[tuple[int, int], Strict(False)]  # TOML has no tuples
+
+
+def given_keys(model: BaseModel) -> list[str]:
+    """Names of the keys that differ from their defaults."""
+    return [
+        name for name, field in type(model).model_fields.items() if getattr(model, name) != field.get_default(call_default_factory=True)
+    ]
+
+
+class NeuronModel(BaseModel):
+    """[network.layers.neuron]: how a layer's neurons fire; docs/network.md."""
+
+    model_config = STRICT
+
+    model: Literal["stochastic", "lif", "if", "accumulate"] = Field(default="stochastic", description="accumulate: output, never fires")
+    threshold: float = Field(default=1.0, gt=0.0, le=4096.0, description="lif, if: potential at which a neuron spikes")
+    leak_shift: int | None = Field(
+        default=None, ge=1, le=15, description="lif, accumulate: per tick the potential loses its 2**-leak_shift"
+    )
+    leak_factor: int | None = Field(default=None, ge=0, le=256, description="lif, accumulate: or is multiplied by this / 256")
+    reset: Literal["zero", "subtract"] = Field(default="zero", description="lif, if: after a spike to zero, or less the threshold")
+    refractory_ticks: int = Field(default=0, ge=0, le=255, description="lif, if: ticks after a spike in which a neuron rests")
+    inhibit: bool = Field(default=False, description="lif, if: of the units of a location only the one with the largest potential fires")
+    state_bits: int = Field(default=16, ge=4, le=32, description="lif, if, accumulate: width of the potential, sign included")
+
+    @property
+    def leak(self) -> float:
+        """Factor on the potential per tick, 0 .. 1: leak_factor / 256, or 1 - 2**-leak_shift; 1 without a leak."""
+        if self.leak_factor is not None:
+            return self.leak_factor / 256
+        return 1.0 - 2.0**-self.leak_shift if self.leak_shift is not None else 1.0
+
+    @model_validator(mode="after")
+    def _leaks_once(self) -> Self:
+        leaks = [key for key in ("leak_shift", "leak_factor") if getattr(self, key) is not None]
+        if self.model == "lif" and len(leaks) != 1:
+            raise ValueError("model = 'lif' needs one of leak_shift and leak_factor")
+        if self.model == "accumulate":
+            if len(leaks) > 1:
+                raise ValueError("model = 'accumulate' takes one of leak_shift and leak_factor, or none; leave one out")
+            if foreign := [key for key in given_keys(self) if key not in ("model", "leak_shift", "leak_factor", "state_bits")]:
+                raise ValueError(f"{foreign[0]}: a neuron of model = 'accumulate' never fires and has no such key; leave it out")
+        elif self.model != "lif" and leaks:
+            raise ValueError(f"{leaks[0]}: a neuron of model = '{self.model}' does not leak; leave it out")
+        if self.model == "stochastic" and (given := given_keys(self)):
+            raise ValueError(f"{given[0]}: a neuron of model = 'stochastic' has no memory and no such key; choose 'lif' or 'if'")
+        return self
+
+
+class LayerModel(BaseModel):
+    """One entry of network.layers."""
+
+    model_config = STRICT
+
+    kind: Literal["dense", "conv", "pool"] = "dense"
+    neurons: int | None = Field(default=None, gt=0, description="dense: how many")
+    filters: int | None = Field(default=None, gt=0, description="conv: feature maps")
+    kernel: int | None = Field(default=None, gt=0, le=64, description="conv: taps in a row and in a column")
+    stride: int = Field(default=1, gt=0, le=64, description="conv: step between neighbouring positions")
+    padding: int = Field(default=0, ge=0, le=64, description="conv: empty rows and columns around the input")
+    pool: int = Field(
+        default=1, gt=0, le=15, description="conv: average pooling of pool x pool positions, one of which is drawn per tick; pool: squares"
+    )
+    source: str | None = Field(default=None, description="name of the layer it takes spikes from; default: the one before")
+    skip: list[str] = Field(default=[], description="names of earlier layers whose spikes arrive here too")
+    skip_identity: bool = Field(default=False, description="conv: its skips bring each channel to the same channel, and are not trained")
+    neuron: NeuronModel = Field(default_factory=NeuronModel)
+    rule: dict[str, float] = Field(default={}, description="settings of the learning rule that differ in this layer")
+    error_gain: int | None = Field(default=None, ge=0, le=8, description="left shift of error sums; default: the rule's")
+    learn_epochs: list[Annotated[int, Field(ge=1)]] | None = Field(
+        default=None, min_length=2, max_length=2, description="[first, last] epoch, from 1, in which it learns; default: all"
+    )
+    name: str | None = Field(default=None, description="default: hidden, hidden2, ..., conv1, conv2, ... and output")
+    weight_bits: int | None = Field(default=None, ge=2, le=16, description="sign included; default: the chip's")
+    levels: list[float] | None = Field(
+        default=None, min_length=2, max_length=2, description="[low, high]: weights take only these, and the memory keeps 1 bit of each"
+    )
+    frac_bits: int | None = Field(
+        default=None, ge=0, le=15, description="fraction bits of weights, biases and potentials; default: the chip's"
+    )
+    initial_bias: float | None = Field(default=None, description="default: 0.1 in hidden layers, 0 in the output layer")
+    initial_gain: float = Field(default=1.0, ge=0.0, le=256.0, description="initial weights have std initial_gain * sqrt(2 / fan-in)")
+
+    @property
+    def can_learn(self) -> bool:
+        """Has it weights, and neurons that fire, so that a rule can learn in it?"""
+        return self.kind != "pool" and self.neuron.model != "accumulate"
+
+    @model_validator(mode="after")
+    def _keys_of_its_kind(self) -> Self:
+        wanted = {"dense": ("neurons",), "conv": ("filters", "kernel"), "pool": ()}[self.kind]
+        foreign = {
+            "dense": ("filters", "kernel", "stride", "padding", "pool", "skip_identity"),
+            "conv": ("neurons",),
+            "pool": (
+                *("neurons", "filters", "kernel", "stride", "padding", "skip", "skip_identity"),
+                *("rule", "error_gain", "learn_epochs", "levels", "initial_bias", "initial_gain"),
+            ),
+        }[self.kind]
+        for key in wanted:
+            if getattr(self, key) is None:
+                raise ValueError(f"{key}: missing; a layer of kind = '{self.kind}' needs it")
+        for key in foreign:
+            if key in given_keys(self):
+                raise ValueError(f"{key}: a layer of kind = '{self.kind}' has no such key; leave it out")
+        if self.learn_epochs and self.learn_epochs[0] > self.learn_epochs[1]:
+            raise ValueError(f"learn_epochs = {self.learn_epochs}: the first epoch comes after the last; exchange them")
+        if self.kind == "pool":
+            if self.neuron.model not in ("lif", "if"):
+                raise ValueError(
+                    f"neuron.model = '{self.neuron.model}': a layer of kind = 'pool' has neurons with a memory; choose 'if' or 'lif'"
+                )
+        elif self.pool > 1 and self.neuron.model != "stochastic":
+            raise ValueError(
+                f"pool = {self.pool}: a neuron of model = '{self.neuron.model}' has a memory and is updated in every tick; use pool = 1 "
+                "and a layer of kind = 'pool' behind it"
+            )
+        return self
+
+
+class NetworkModel(BaseModel):
+    """[network]: layers from the input on; the last one is the winner-take-all output, one neuron per class."""
+
+    model_config = STRICT
+
+    preset: str | None = Field(default=None, description="take the layers of this shipped network, or of a path to your own .toml")
+    layers: list[LayerModel] = Field(min_length=1)
+    neuron: NeuronModel | None = Field(default=None, description="of hidden dense and conv layers without a `neuron` of their own")
+    pool_neuron: NeuronModel | None = Field(default=None, description="of layers of kind = 'pool' without one")
+    output_neuron: NeuronModel | None = Field(default=None, description="of the output layer, if it has none")
+    weights: str | None = Field(default=None, description="start from the weights of a run (its run.h5) or of a training (trained.h5)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_neurons(cls, data: Any) -> Any:
+        """Give layers without a `neuron` that of their kind."""
+        if not isinstance(data, dict) or not isinstance(data.get("layers"), list):
+            return data
+        filled, last = [], len(data["layers"]) - 1
+        for i, layer in enumerate(data["layers"]):
+            kind = layer.get("kind") if isinstance(layer, dict) else None
+            default = data.get("output_neuron" if i == last else "pool_neuron" if kind == "pool" else "neuron")
+            has_default = isinstance(layer, dict) and "neuron" not in layer and default is not None
+            filled.append({**layer, "neuron": default} if has_default else layer)
+        return {**data, "layers": filled}
+
+    @model_validator(mode="after")
+    def _accumulates_at_the_end(self) -> Self:
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
+            if i < last and layer.neuron.model == "accumulate":
+                raise ValueError(f"layers[{i}].neuron.model = 'accumulate': only the output layer never fires; choose another model")
+            if i == last and layer.neuron.model not in ("stochastic", "accumulate"):
+                raise ValueError(
+                    f"layers[{i}].neuron.model = '{layer.neuron.model}': the output wins by winner-take-all ('stochastic') or adds up "
+                    "('accumulate'); choose one of them"
+                )
+        return self
+
+
+class PartModel(BaseModel):
+    """[mapping.NAME]: how the layer of that name is cut over cores; what is left out is chosen."""
+
+    model_config = STRICT
+
+    cores: int | None = Field(default=None, gt=0, description="parts by neurons, or by feature maps of a conv layer")
+    rows: int | None = Field(default=None, gt=0, description="conv: tiles from north to south")
+    columns: int | None = Field(default=None, gt=0, description="conv: tiles from west to east")
+    at: list[Place] | None = Field(default=None, description="[x, y] on the mesh of each part; default: the next free ones")

@@ -1,0 +1,45 @@
+"""The JSON Schema of experiment files, from the same models that check them, the rules' settings and the chip's keys."""
+
+from typing import Any
+
+from neurochip.common.toml import shipped
+from neurochip.core import rules
+from neurochip.energy.table import available_tables
+from neurochip.experiment.chip import MOST_CYCLES, TIMED, Chip
+from neurochip.experiment.setup import Experiment
+
+
+def experiment_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of an experiment file."""
+    schema = Experiment.model_json_schema()
+    definitions = schema["$defs"]
+    rule = definitions["RuleModel"]
+    rule["properties"]["name"]["enum"] = rules.names()
+    for name in rules.names():
+        for key, setting in rules.load(name).settings.items():
+            rule["properties"][key] = {
+                "type": "number",
+                "minimum": setting.low,
+                "maximum": setting.high,
+                "default": setting.default,
+                "description": f"{name}: {setting.help}",
+            }
+    rule["properties"]["beta"]["multipleOf"] = 1 / 16
+    chip = Chip.model_json_schema()
+    cycles = {"type": "integer", "minimum": 0, "maximum": MOST_CYCLES}
+    chip["properties"]["cycles_per_event"] |= {"properties": dict.fromkeys(TIMED, cycles), "additionalProperties": False}
+    definitions |= chip.pop("$defs")
+    table = definitions["ChipTable"]
+    table["properties"]["preset"]["examples"] = list(shipped("chips"))
+    for key, what in chip["properties"].items():
+        table["properties"][key] = what
+    for owner in (rule, table):
+        owner["additionalProperties"] = False
+    network = definitions["NetworkModel"]
+    network["required"].remove("layers")
+    network["properties"]["preset"]["examples"] = list(shipped("networks"))
+    network["oneOf"] = [{"required": ["layers"]}, {"required": ["preset"]}]
+    for name in ("CoreModel", "RngModel", "CyclesPerTick", "MeshModel"):
+        definitions[name].pop("required", None)  # an override gives single keys
+    definitions["EnergyModel"]["properties"]["table"]["examples"] = [name for name, _ in available_tables()]
+    return schema | {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "neurochip experiment"}

@@ -1,0 +1,170 @@
+"""The experiment file: TOML -> checked models. Unknown keys are refused with the nearest known one; `--set table.key=value` overrides."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.toml import STRICT, find, override, read_toml, shipped, validate
+from neurochip.core import rules
+from neurochip.energy.sized import Core
+from neurochip.energy.table import EnergyTable, load_table
+from neurochip.experiment.chip import Chip, load_chip
+from neurochip.experiment.layers import NetworkModel, PartModel
+from neurochip.experiment.tables import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
+from neurochip.experiment.training import ReadoutModel, TrainModel
+
+
+class Experiment(BaseModel):
+    """One experiment: everything that decides a run's bits."""
+
+    model_config = STRICT
+
+    name: str = Field(min_length=1)
+    seed: int = Field(default=1, ge=0, lt=2**32)
+    data: DataModel
+    chip: ChipTable
+    network: NetworkModel
+    mapping: dict[str, PartModel] = Field(default={}, description="how layers are cut over cores, by name of the layer")
+    rule: RuleModel
+    run: RunModel
+    energy: EnergyModel
+    record: RecordModel = Field(default_factory=RecordModel)
+    reference: ReferenceModel = Field(default_factory=ReferenceModel)
+    train: TrainModel | None = None
+    readout: ReadoutModel | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _names_a_folder(cls, name: str) -> str:
+        if name != name.strip() or name.startswith(".") or not name.isprintable() or set("/\\") & set(name):
+            raise ValueError("it names the run's folder: no / or \\, no leading dot, no spaces around it")
+        return name
+
+    @model_validator(mode="after")
+    def _rule_is_known(self) -> Self:
+        if self.rule.name not in rules.names():
+            raise ValueError(f"[rule] name = '{self.rule.name}': unknown learning rule{did_you_mean(self.rule.name, rules.names())}")
+        settings = rules.load(self.rule.name).settings
+        for key, value in (self.rule.model_extra or {}).items():
+            if key not in settings:
+                known = [*settings, *RuleModel.model_fields]
+                raise ValueError(f"[rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, known)}")
+            low, high = settings[key].low, settings[key].high
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise ValueError(f"[rule] {key} = {value!r}: must be a number from {low:g} to {high:g}")
+        if self.rule.beta * 16 != int(self.rule.beta * 16):
+            raise ValueError(f"[rule] beta = {self.rule.beta}: must be a multiple of 1/16")
+        self._check_layer_settings(settings)
+        return self
+
+    def _check_layer_settings(self, settings: Mapping[str, rules.Setting]) -> None:
+        for i, layer in enumerate(self.network.layers):
+            for key, value in layer.rule.items():
+                if key not in settings:
+                    raise ValueError(f"[network.layers[{i}].rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, settings)}")
+                if not settings[key].low <= value <= settings[key].high:
+                    low, high = settings[key].low, settings[key].high
+                    raise ValueError(f"[network.layers[{i}].rule] {key} = {value!r}: must be a number from {low:g} to {high:g}")
+
+    @model_validator(mode="after")
+    def _ticks_fill_the_pipeline(self) -> Self:
+        depth = len(self.network.layers)
+        for key, ticks in (("ticks", self.run.ticks), ("test_ticks", self.test_ticks)):
+            first = max(self.warmup_ticks if key == "ticks" else 0, self.read_from_tick)
+            if ticks <= first or ticks < depth:
+                raise ValueError(
+                    f"[run] {key} = {ticks}: {depth} layers with warmup_ticks = {self.warmup_ticks}, read_from_tick = "
+                    f"{self.read_from_tick} need at least {max(first + 1, depth)} ticks; raise {key} or lower the other two"
+                )
+        return self
+
+    @property
+    def test_ticks(self) -> int:
+        """Ticks per test sample."""
+        return self.run.test_ticks if self.run.test_ticks is not None else self.run.ticks
+
+    @property
+    def warmup_ticks(self) -> int:
+        """First tick with learning: by default when an error can have come back to the first layer."""
+        return self.run.warmup_ticks if self.run.warmup_ticks is not None else 2 * len(self.network.layers)
+
+    @property
+    def read_from_tick(self) -> int:
+        """First tick that counts in the read-out."""
+        return self.run.read_from_tick if self.run.read_from_tick is not None else self.warmup_ticks
+
+    def layer_settings(self, i: int) -> dict[str, float]:
+        """The rule's settings in layer i."""
+        return self.rule_settings | self.network.layers[i].rule
+
+    @property
+    def rule_settings(self) -> dict[str, float]:
+        """The rule's settings with defaults filled in."""
+        given = self.rule.model_extra or {}
+        return {key: float(given.get(key, setting.default)) for key, setting in rules.load(self.rule.name).settings.items()}
+
+
+class Setup(BaseModel):
+    """An experiment with the files it names, loaded and checked: all that a run needs beside its data."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+
+    experiment: Experiment
+    chip: Chip
+    energy_table: EnergyTable
+    where: str
+
+    def resolved(self) -> dict[str, Any]:
+        """The experiment with every default filled in."""
+        content = self.experiment.model_dump()
+        content["rule"] |= self.experiment.rule_settings
+        content["run"] |= {key: getattr(self.experiment, key) for key in ("test_ticks", "warmup_ticks", "read_from_tick")}
+        return content
+
+    def sha256(self) -> str:
+        """Hash of everything that decides the results: experiment, chip, energy table, all defaults filled in."""
+        content = {
+            "experiment": self.resolved(),
+            "chip": self.chip.model_dump(),
+            "energy_table": self.energy_table.model_dump(by_alias=True),
+        }
+        content["experiment"]["run"].pop("checkpoint_s")
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = None) -> Setup:
+    """Load an experiment (a path, or the name of a shipped one) with `table.key=value` overrides, and the chip and prices it names."""
+    path = Path(file) if Path(file).is_file() else find(file, "experiments", "experiment", "")
+    data = read_toml(path)
+    where = str(path) + (" with --set" if settings else "")
+    if isinstance(data.get("network"), dict) and {"preset", "layers"} <= set(data["network"]):
+        raise NeurochipError(f"{where}: [network] preset and layers: both say what the layers are; leave one out")
+    for setting in sorted(settings, key=lambda text: not text.startswith("network.preset=")):
+        if not setting.startswith("network.preset="):
+            _expand_preset(data, where)  # so that a layer of the preset can be overridden
+        override(data, setting)
+    _expand_preset(data, where)
+    if seed is not None:
+        data["seed"] = seed
+    experiment = validate(Experiment, data, where)
+    chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
+    prices = find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: ")
+    table = load_table(experiment.energy.table if experiment.energy.table in shipped("energy_tables") else prices)
+    largest = Core(chip.core.n_axons, chip.core.n_neurons)
+    table.for_memory(chip.core.word_bits, chip.core.bank_words, largest)  # refused now, not after hours of training
+    return Setup(experiment=experiment, chip=chip, energy_table=table, where=where)
+
+
+def _expand_preset(data: dict[str, Any], where: str) -> None:
+    """Put the layers of the network that `network.preset` names where `network.layers` would be."""
+    network = data.get("network")
+    preset = network.get("preset") if isinstance(network, dict) else None
+    if isinstance(preset, str) and "layers" not in data["network"]:
+        layers = read_toml(find(preset, "networks", "network", f"{where}: [network] preset: ")).get("layers")
+        data["network"]["layers"] = copy.deepcopy(layers)

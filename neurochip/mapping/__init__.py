@@ -1,0 +1,1 @@
+"""Layers become parts on cores: shapes, axons, widths, places on the mesh."""

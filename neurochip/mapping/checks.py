@@ -1,0 +1,91 @@
+"""Layers that a chip, or an experiment's rule, cannot have: refused with the value, the limit and the way out."""
+
+from collections.abc import Mapping
+
+from neurochip.common.errors import NeurochipError
+from neurochip.core import rules
+from neurochip.core.rules._stdp import quantise_conscience
+from neurochip.experiment.chip import Chip
+from neurochip.experiment.setup import Setup
+from neurochip.mapping.network import Layer
+from neurochip.mapping.widths import frac_bits_of, levels_lsb, pool_weight_lsb, threshold_lsb, weight_bits_of
+
+
+def check_widths(chip: Chip, where: str, layer: Layer) -> None:
+    """Refuse widths, and values in them, that a layer cannot have on the chip. Raises NeurochipError; `where` says which layer."""
+    core, weight_bits = chip.core, weight_bits_of(chip, layer)
+    frac_bits = frac_bits_of(chip, layer)
+    _check_memory(where, layer, frac_bits)
+    if layer.is_pool:
+        if pool_weight_lsb(layer, frac_bits) == 0:
+            raise NeurochipError(
+                f"{where}: pool = {layer.model.pool}: the weight 1 / {layer.model.pool**2} is 0 units of 2**-{frac_bits}; raise frac_bits"
+            )
+        return
+    if weight_bits > core.word_bits:
+        raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
+    if frac_bits > weight_bits + 4:
+        raise NeurochipError(
+            f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"
+        )
+    if layer.model.levels:
+        low, high = levels_lsb(layer, frac_bits)
+        limit = 1 << (weight_bits - 1)
+        if not -limit <= low < high < limit:
+            raise NeurochipError(
+                f"{where}: levels = {layer.model.levels} are {low} and {high} in units of 2**-{frac_bits}; the first must be below the "
+                f"second and both from {-limit} to {limit - 1}, as weight_bits = {weight_bits} say; change levels, frac_bits or weight_bits"
+            )
+    if core.acc_bits is not None and core.acc_bits < weight_bits:  # a sum starts from a bias, which is as wide as a weight
+        raise NeurochipError(
+            f"{where}: weight_bits = {weight_bits} do not fit a sum of core.acc_bits = {core.acc_bits}; raise core.acc_bits or leave it out"
+        )
+
+
+def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
+    neuron = layer.model.neuron
+    threshold, highest = threshold_lsb(layer, frac_bits), (1 << (neuron.state_bits - 1)) - 1
+    if neuron.model not in ("stochastic", "accumulate") and not 0 < threshold <= highest:
+        raise NeurochipError(
+            f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{frac_bits}, a potential of state_bits = "
+            f"{neuron.state_bits} reaches 1 to {highest}; change threshold, state_bits or frac_bits"
+        )
+
+
+def check_learning(setup: Setup, layers: list[Layer]) -> None:
+    """Refuse layers through which the experiment's rule cannot learn."""
+    rule = setup.experiment.rule.name
+    loaded = rules.load(rule)
+    learns_from = loaded.learns_from
+    for layer in layers if learns_from else ():
+        where, model = f"{setup.where}: [network.layers[{layer.index}]] layer '{layer.name}'", layer.model
+        if learns_from == "errors" and layer.is_pool:
+            raise NeurochipError(
+                f"{where}: kind = 'pool': carries no error spikes, from which rule '{rule}' learns; use pool = {model.pool} of a conv layer"
+            )
+        if learns_from == "errors" and model.neuron.model == "accumulate":
+            raise NeurochipError(
+                f"{where}: neuron.model = 'accumulate': has no winner, and so no errors, from which rule '{rule}' learns; use 'stochastic'"
+            )
+        if model.skip_identity:
+            raise NeurochipError(f"{where}: skip_identity: rule '{rule}' would change these weights; leave it out, or use rule 'frozen'")
+        if loaded.is_binary and model.can_learn and not model.levels:
+            raise NeurochipError(f"{where}: levels: missing; rule '{rule}' switches weights between two levels (for example [-1.0, 1.0])")
+        if not loaded.is_binary and model.can_learn and model.levels:
+            raise NeurochipError(
+                f"{where}: levels = {model.levels}: rule '{rule}' would put weights between them; leave it out, or use a rule of binary "
+                "weights"
+            )
+        if "bias_min" in loaded.settings and model.can_learn:
+            _check_bias_min(where, setup.experiment.layer_settings(layer.index), layer, setup.chip)
+
+
+def _check_bias_min(where: str, settings: Mapping[str, float], layer: Layer, chip: Chip) -> None:
+    """A bias is as wide as a weight, and a conscience may not take it lower."""
+    weight_bits, frac_bits = weight_bits_of(chip, layer), frac_bits_of(chip, layer)
+    (step, lowest), limit = quantise_conscience(settings, frac_bits), -(1 << (weight_bits - 1))
+    if step and lowest < limit:
+        raise NeurochipError(
+            f"{where}: rule.bias_min = {settings['bias_min']:g} is {lowest} in units of 2**-{frac_bits}, a bias of weight_bits = "
+            f"{weight_bits} reaches {limit}; raise bias_min or weight_bits, or lower frac_bits"
+        )

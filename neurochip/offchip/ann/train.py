@@ -1,0 +1,127 @@
+"""Training the ANN of a conversion: cross-entropy, validation split, a checkpoint after every epoch; every draw by seed and number."""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from neurochip.common.errors import NeurochipError
+from neurochip.common.files import write_atomically
+from neurochip.common.progress import Progress
+from neurochip.experiment.training import ConversionModel
+from neurochip.offchip import descent, torch
+from neurochip.offchip.ann.net import dropout, scores
+from neurochip.offchip.graph import Graph, seeded
+from neurochip.offchip.images import Images, augmented, intensities
+
+CHECKPOINT = "ann.pt"
+INIT_GAIN = 2.0  # He et al. 2015, for ReLU
+EVALUATED = 500  # images at once
+
+
+class AnnRecord(NamedTuple):
+    """A finished training: per epoch mean loss, share right while training, and validation accuracy (None without a split)."""
+
+    losses: list[float]
+    train_accuracy: list[float]
+    validation_accuracy: list[float | None]
+    chosen_epoch: int  # from 1: its weights are kept
+    wall_s: float
+
+
+class AnnTrainer:
+    """Trains `graph` in place. `identity` says whose checkpoint it is; `where` names the experiment in errors."""
+
+    def __init__(self, graph: Graph, model: ConversionModel, seed: int, folder: Path, identity: str, where: str) -> None:
+        self.graph, self.model, self.seed, self.where = graph, model, seed, where
+        self.path, self.identity = folder / CHECKPOINT, identity
+        self.record = AnnRecord([], [], [], 0, 0.0)
+        self.best: dict[str, torch.Tensor] = {}
+        self.update = 0
+        graph.initialise(seed, INIT_GAIN)
+        self.optimizer = descent.make_optimizer(graph, model)
+
+    def train(self, train: Images, held_out: Images | None, progress: Progress) -> AnnRecord:
+        """All epochs, from the checkpoint on if there is one. The weights of the best validation accuracy are kept, else the last.
+
+        Raises NeurochipError if the loss is no longer a number; the checkpoint of the epoch before stays.
+        """
+        self._resume(progress)
+        for epoch in range(len(self.record.losses), self.model.epochs):
+            begun = time.monotonic()
+            loss, accuracy = self._epoch(epoch, train, progress)
+            held = accuracy_of(self.graph, held_out) if held_out is not None else None
+            before = max((a for a in self.record.validation_accuracy if a is not None), default=-1.0)
+            is_best = held is None or held > before
+            if is_best:
+                self.best = descent.snapshot(self.graph)
+            self.record = AnnRecord(
+                [*self.record.losses, loss], [*self.record.train_accuracy, accuracy], [*self.record.validation_accuracy, held],
+                epoch + 1 if is_best else self.record.chosen_epoch, self.record.wall_s + time.monotonic() - begun,
+            )  # fmt: skip
+            self._save()
+            text = f", validation {100 * held:.2f} %" if held is not None else ""
+            progress.note(f"ANN epoch {epoch + 1}/{self.model.epochs}: loss {loss:.4f}, training {100 * accuracy:.2f} %{text}")
+        if self.best:
+            self.graph.load_state_dict(self.best)
+        return self.record
+
+    def _epoch(self, epoch: int, images: Images, progress: Progress) -> tuple[float, float]:
+        """Mean loss and share right of an epoch."""
+        n, loss_sum, right, device = len(images.labels), 0.0, 0, images.pixels.device
+        order = torch.randperm(n, generator=seeded(self.seed, "offchip", "ann", "order", epoch)).to(device)
+        progress.start(f"ANN epoch {epoch + 1}/{self.model.epochs}", n, 0)
+        updates = math.ceil(n / self.model.batch)
+        for k, at in enumerate(range(0, n, self.model.batch)):
+            descent.set_rate(self.optimizer, descent.rate_at(self.model, epoch + 1, k, updates))
+            chosen = order[at : at + self.model.batch]
+            batch = intensities(images.pixels[chosen], self.graph.signed)
+            if self.model.augment == "crop_flip":
+                batch = augmented(batch, seeded(self.seed, "offchip", "ann", "augment", self.update))
+            labels = images.labels[chosen]
+            found = scores(self.graph, batch, dropout(self.model.dropout, self.seed, self.update))
+            loss = torch.nn.functional.cross_entropy(found, labels)
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            self.update += 1
+            loss_sum += float(loss.detach()) * len(chosen)
+            right += int((found.argmax(1) == labels).sum())
+            if not math.isfinite(loss_sum):
+                raise NeurochipError(
+                    f"{self.where}: [train.conversion] learn_rate = {self.model.learn_rate:g}: the ANN's loss is no number any more in "
+                    f"epoch {epoch + 1}; lower the rate (of the epochs before, {self.path} stays)"
+                )
+            progress.at(at + len(chosen), right / (at + len(chosen)))
+        return loss_sum / n, right / n
+
+    def _save(self) -> None:
+        content = {
+            "identity": self.identity, "record": list(self.record), "graph": self.graph.state_dict(), "best": self.best,
+            "optimizer": self.optimizer.state_dict(), "update": self.update,
+        }  # fmt: skip
+        write_atomically(self.path, lambda part: torch.save(content, part))
+
+    def _resume(self, progress: Progress) -> None:
+        if not self.path.exists():
+            return
+        with descent.reading(self.path, "delete it to train the ANN anew"):
+            content = descent.load(self.path)
+            descent.check_identity(content, self.identity, self.path)
+            self.graph.load_state_dict(content["graph"])
+            self.optimizer.load_state_dict(content["optimizer"])
+            self.best, self.update = content["best"], content["update"]
+            self.record = AnnRecord(*content["record"])
+        progress.note(f"resuming the ANN after {len(self.record.losses)} of {self.model.epochs} epochs")
+
+
+def accuracy_of(graph: Graph, images: Images, tick: Callable[[int], None] = lambda done: None) -> float:
+    """Share of images that the ANN answers right."""
+    right = 0
+    with torch.no_grad():
+        for at in range(0, len(images.labels), EVALUATED):
+            batch = intensities(images.pixels[at : at + EVALUATED], graph.signed)
+            right += int((scores(graph, batch).argmax(1) == images.labels[at : at + EVALUATED]).sum())
+            tick(at + len(batch))
+    return right / max(1, len(images.labels))

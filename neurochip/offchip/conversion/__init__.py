@@ -1,0 +1,1 @@
+"""An ANN becomes a spiking net: thresholds balanced, fidelity measured, results written."""

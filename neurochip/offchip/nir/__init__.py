@@ -1,0 +1,1 @@
+"""Nets in the neuromorphic intermediate representation (NIR), read and written."""

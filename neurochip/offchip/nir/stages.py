@@ -1,0 +1,189 @@
+"""A NIR graph cut into stages; `nir.file` reads and writes the files, `nir.fit` gives the stages to the layers of an experiment.
+
+A NIR graph holds currents (Conv2d, Linear, Affine, Scale) and spiking nodes. Read as an ANN, a spiking node is the ReLU that its rate
+stands for: IF fires at relu(r I) / v_threshold, so r / v_threshold goes into the weights before it; of LIF nodes the leak is left out,
+and said.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip.common.errors import NeurochipError
+from neurochip.mapping.network import INPUT
+from neurochip.offchip.nir.file import NEURONS, PASSING, POOLS, WEIGHTS, Node, text_of
+
+
+class Term(NamedTuple):
+    """A current: weights (out, in, height, width) or (out, in), None for an identity, on `factor` times the output of a stage."""
+
+    node: str
+    source: int
+    weight: np.ndarray | None
+    step: tuple[int, int] | None  # stride and padding of a convolution
+
+
+class Signal(NamedTuple):
+    """What leaves a node: the output of a stage (times `factor`), or a current that no spiking node has seen yet."""
+
+    stage: int = INPUT
+    factor: float = 1.0
+    terms: tuple[Term, ...] = ()
+    bias: np.ndarray | None = None
+
+
+class Stage(NamedTuple):
+    """What becomes a layer: currents and the spiking node behind them, or a pool of `pool` x `pool`."""
+
+    name: str
+    terms: tuple[Term, ...]
+    bias: np.ndarray | None
+    pool: int
+    source: int  # of a pool
+
+
+class Reader:
+    """Walks a graph from its input to its output and cuts it into stages."""
+
+    def __init__(self, nodes: dict[str, Node], edges: list[tuple[str, str]], about: str, say: Callable[[str], None]) -> None:
+        self.nodes, self.about, self.say = nodes, about, say
+        self.before: dict[str, list[str]] = {name: [a for a, b in edges if b == name] for name in nodes}
+        self.found: list[Stage] = []
+        self.signals: dict[str, Signal] = {}
+
+    def stages(self) -> list[Stage]:
+        """All stages, each after those it takes spikes from."""
+        for name in self._order():
+            node, arriving = self.nodes[name], [self.signals[other] for other in self.before[name]]
+            if node.type != "Input" and not arriving:
+                raise self._refusal(node, "nothing leads to it; give an undamaged file")
+            self.signals[name] = self._pass(node, arriving)
+        return self.found
+
+    def _order(self) -> list[str]:
+        """Names, each after all that lead to it; among those that are ready, in the order of the file's edges."""
+        order, left = list[str](), list(self.nodes)
+        while left:
+            ready = next((name for name in left if all(other in order for other in self.before[name])), None)
+            if ready is None:
+                raise NeurochipError(f"{self.about}: node '{left[0]}' is in a loop; only graphs without recurrence can be converted")
+            left.remove(ready)
+            order.append(ready)
+        return order
+
+    def _pass(self, node: Node, arriving: list[Signal]) -> Signal:
+        if node.type == "Input":
+            return Signal()
+        if node.type in WEIGHTS:
+            return self._weigh(node, self._one_output(node, arriving))
+        if node.type == "Scale":
+            if len(arriving) > 1 or not arriving[0].terms:
+                raise self._refusal(node, "it does not scale what a convolution or linear node gives; put it right behind one")
+            return self._scaled(node, arriving[0], node.values["scale"])
+        if node.type in POOLS:
+            return self._pool(node, self._one_output(node, arriving))
+        if node.type in PASSING and len(arriving) == 1:
+            return arriving[0]
+        if node.type == "Output" and len(arriving) == 1 and not arriving[0].terms:
+            return arriving[0]  # a spiking output node: its stage is there already
+        return self._fire(node, arriving)
+
+    def _one_output(self, node: Node, arriving: list[Signal]) -> Signal:
+        if len(arriving) > 1:
+            raise self._refusal(node, "it takes the sum of several nodes; give each of them weights of its own")
+        if arriving[0].terms:
+            raise self._refusal(node, "there is no spiking node (IF, LIF, ...) between it and the weights before it; put one there")
+        return arriving[0]
+
+    def _weigh(self, node: Node, signal: Signal) -> Signal:
+        weight, bias = np.asarray(node.values["weight"], np.float32), node.values.get("bias")
+        step = None
+        if node.type == "Conv2d":
+            if weight.ndim != 4 or weight.shape[2] != weight.shape[3]:
+                raise self._refusal(node, f"its kernel is {list(weight.shape[2:])}; kernels must be square")
+            if np.any(np.asarray(node.values.get("dilation", 1)) != 1) or int(node.values.get("groups", 1)) != 1:
+                raise self._refusal(node, "it has dilation or groups; both must be 1")
+            step = (self._side(node, "stride"), self._padding(node, weight.shape[2]))
+        elif weight.ndim != 2:
+            raise self._refusal(node, f"its weights have {weight.ndim} dimensions; they must have 2")
+        is_used = bias is not None and np.any(bias)
+        term = Term(node.name, signal.stage, weight * np.float32(signal.factor), step)
+        return Signal(INPUT, 1.0, (term,), np.asarray(bias, np.float32).reshape(-1) if is_used else None)
+
+    def _padding(self, node: Node, kernel: int) -> int:
+        padding = node.values.get("padding", 0)
+        if isinstance(padding, bytes | str):
+            if text_of(padding) == "same" and kernel % 2 == 0:
+                raise self._refusal(node, f"padding 'same' of a kernel of {kernel} is not the same on both sides; use an odd kernel")
+            return kernel // 2 if text_of(padding) == "same" else 0
+        return self._side(node, "padding")
+
+    def _side(self, node: Node, key: str) -> int:
+        """A number that must be the same along rows and columns."""
+        sides = np.unique(np.asarray(node.values.get(key, 1 if key == "stride" else 0)))
+        if len(sides) != 1:
+            raise self._refusal(node, f"{key} differs between rows and columns; they must be alike")
+        return int(sides[0])
+
+    def _pool(self, node: Node, signal: Signal) -> Signal:
+        size = self._side(node, "kernel_size")
+        if self._side(node, "stride") != size or self._side(node, "padding"):
+            raise self._refusal(node, "its squares overlap or are padded; stride must be kernel_size and padding 0")
+        if signal.stage == INPUT:
+            raise self._refusal(node, "it pools the input; pool the data instead")
+        self.found.append(Stage(node.name, (), None, size, signal.stage))
+        return Signal(len(self.found) - 1, signal.factor * (size * size if node.type == "SumPool2d" else 1))
+
+    def _fire(self, node: Node, arriving: list[Signal]) -> Signal:
+        if len(arriving) == 1 and not arriving[0].terms:  # neurons of a pool
+            if arriving[0].stage == INPUT or not self.found[arriving[0].stage].pool:
+                raise self._refusal(node, "there are no weights before it; put a convolution or linear node there")
+            gain = np.unique(np.float32(self._gain(node)))
+            if len(gain) != 1:
+                raise self._refusal(node, "the neurons of a pool differ in r / v_threshold; they must be alike")
+            return arriving[0]._replace(factor=arriving[0].factor * float(gain[0]))
+        terms, bias = list[Term](), None
+        for signal in arriving:
+            if not signal.terms and signal.factor != 1.0:
+                raise self._refusal(
+                    node, "an identity skip leads to it from a node whose output is scaled; scale the weights behind that node instead"
+                )
+            terms += signal.terms or (Term(node.name, signal.stage, None, None),)
+            if signal.bias is not None:
+                bias = signal.bias if bias is None else bias + signal.bias
+        signal = Signal(INPUT, 1.0, tuple(terms), bias)
+        if node.type in NEURONS:
+            signal = self._scaled(node, signal, self._gain(node))
+        self.found.append(Stage(node.name, signal.terms, signal.bias, 0, INPUT))
+        return Signal(len(self.found) - 1)
+
+    def _gain(self, node: Node) -> np.ndarray:
+        threshold = np.asarray(node.values["threshold" if node.type == "Threshold" else "v_threshold"], np.float64)
+        resistance = np.asarray(node.values.get("r", 1.0), np.float64) * np.asarray(node.values.get("w_in", 1.0), np.float64)
+        if (threshold <= 0).any() or (resistance <= 0).any():
+            raise self._refusal(node, "a threshold or resistance is not above 0; give positive ones")
+        if node.type in ("LIF", "CubaLIF", "Threshold"):
+            self.say(f"ANN: node '{node.name}' ({node.type}) is taken as a ReLU: what else it does with its potential is left out")
+        return resistance / threshold
+
+    def _scaled(self, node: Node, signal: Signal, scale: np.ndarray) -> Signal:
+        """The current times `scale`, which must be the same for all units of a channel."""
+        scale = np.asarray(scale, np.float64)
+        channel = scale.reshape(scale.shape[0], -1) if scale.ndim and scale.size > 1 else scale.reshape(1, 1)
+        if np.ptp(channel, axis=1).any():
+            raise self._refusal(node, "it differs between units of one feature map; shared weights cannot take that in, make them alike")
+        gain, terms = channel[:, 0].astype(np.float32), list[Term]()
+        for term in signal.terms:
+            if term.weight is None:
+                if (gain != 1).any():
+                    raise self._refusal(node, "an identity skip leads to it, and r / v_threshold is not 1; make it 1")
+                terms.append(term)
+            elif len(gain) not in (1, len(term.weight)):
+                raise self._refusal(node, f"it has {len(gain)} channels, '{term.node}' gives {len(term.weight)}; make them alike")
+            else:
+                terms.append(term._replace(weight=term.weight * gain.reshape(-1, *(1,) * (term.weight.ndim - 1))))
+        return signal._replace(terms=tuple(terms), bias=signal.bias * gain if signal.bias is not None else None)
+
+    def _refusal(self, node: Node, reason: str) -> NeurochipError:
+        return NeurochipError(f"{self.about}: node '{node.name}' ({node.type}): {reason}")

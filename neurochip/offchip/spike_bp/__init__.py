@@ -1,0 +1,1 @@
+"""Spike-based backprop through leaky integrate-and-fire neurons (Lee et al. 2020)."""

@@ -1,0 +1,1 @@
+"""The float twin, and how far spike-made changes are gradients."""

@@ -1,0 +1,82 @@
+"""The evidence that the rule is a gradient: spike-made weight changes against the exact gradient, layer by layer, over learning ticks.
+
+On a batch of samples, with the initial weights (or the final ones): the mean change that one learning tick makes (weights are put back
+after each, and every error spike learns, so nothing but the coincidences themselves is measured), averaged over 1, 4, 16, ... ticks, is
+compared with minus the exact gradient of the float twin at the same weights.
+    cosine = <change, -gradient> / (|change| |gradient|)       1: the same direction
+    bias   = <change, -gradient> / |gradient|**2 - 1           0: the same length along the gradient
+A layer's weights are put together from all its cores. If it has several copies of them, in tiles, each copy's change is compared with
+what its own tile contributes to the gradient, at that copy's weights, and all copies count as one long vector.
+With final weights the exact gradient of samples already learned is small, while single ticks still err: the expected loss of a tick is
+not the loss of the mean activity, and the bias shows it.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip.core import rules
+from neurochip.core.engine import run_samples
+from neurochip.core.rng import RngParam, jump_table
+from neurochip.core.rules.spike_backprop import Param
+from neurochip.core.state import P
+from neurochip.mapping.place import Weights
+from neurochip.reference.network_twin import exact_gradient, make_network_twin
+from neurochip.simulator.memories import learning_fork, load_weights, weights_of
+from neurochip.simulator.seeds import seed_generators
+from neurochip.simulator.simulator import Simulator, run_vector
+from neurochip.simulator.stimulus import of_images
+from neurochip.simulator.traffic import build_traffic
+
+
+class Probe(NamedTuple):
+    """ticks int64 (n,), cosine and bias float64 (layers, n), number of samples."""
+
+    ticks: np.ndarray
+    cosine: np.ndarray
+    bias: np.ndarray
+    samples: int
+
+
+def measure(simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: np.ndarray) -> Probe:
+    """Compare on the given batch at the given weights; the simulator's own chip is left as it is."""
+    experiment = simulator.setup.experiment
+    ticks = np.array(sorted(set(experiment.reference.probe_ticks)), dtype=np.int64)
+    gains = [1 << int(simulator.state.param[simulator.mapping.cores_of(i)[0], P.ERROR_GAIN]) for i in range(len(simulator.mapping.layers))]
+    twin = make_network_twin(simulator.mapping, weights, gains, is_tied=False)
+    gradient = exact_gradient(twin, pixels, labels, experiment.rule.beta)
+    cosine, bias = np.zeros((len(gradient), len(ticks))), np.zeros((len(gradient), len(ticks)))
+    for n, changes in enumerate(mean_changes(simulator, weights, pixels, labels, ticks)):
+        for i, ((change, _), (exact, _)) in enumerate(zip(changes, gradient, strict=True)):
+            along, length = float((change * exact).sum()), float((exact**2).sum())
+            cosine[i, n] = along / np.sqrt(length * float((change**2).sum())) if change.any() and length else 0.0
+            bias[i, n] = along / length - 1 if length else 0.0
+    return Probe(ticks, cosine, bias, len(labels))
+
+
+def mean_changes(
+    simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: np.ndarray, ticks: np.ndarray
+) -> Iterator[list[tuple[np.ndarray, np.ndarray]]]:
+    """Yield, for each of the ascending `ticks` int64 (n,), the mean change per learning tick, in LSB and in the shapes of `weights`."""
+    chip, mapping, experiment = learning_fork(simulator.state), simulator.mapping, simulator.setup.experiment
+    load_weights(chip, mapping, weights)
+    start, bias = chip.weight.copy(), chip.bias.copy()
+    chip.param[:, P.LEARNS] = 1
+    chip.rule_param[:, Param.P_LEARN] = 1 << int(chip.rng_param[RngParam.BITS])
+    seed_generators(chip, mapping, experiment.seed, "probe")
+    deepest = len(mapping.layers) - 1
+    first = max(3 * deepest, experiment.warmup_ticks)  # input takes a tick per layer to the output, an error two per layer back
+    run, traffic = run_vector(first + 1, first, first, True, deepest), build_traffic(simulator.setup.chip, chip)
+    jump, hook = jump_table(chip.rng_param, first + 1), rules.load("spike_backprop").hook
+    votes = np.zeros((1, mapping.cores[-1].neurons), dtype=np.int32)
+    total, bias_total = np.zeros(start.shape, dtype=np.int64), np.zeros(bias.shape, dtype=np.int64)
+    for tick in range(1, int(ticks[-1]) + 1):
+        for s in range(len(labels)):
+            run_samples(chip, traffic, run, hook, jump, *of_images(pixels[s : s + 1]), labels[s : s + 1], votes)
+            total += chip.weight
+            bias_total += chip.bias
+            chip.weight[:], chip.bias[:] = start, bias
+        if tick in ticks:
+            n = tick * len(labels)
+            yield weights_of(chip._replace(weight=total / n - start, bias=bias_total / n - bias), mapping)

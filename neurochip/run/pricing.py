@@ -1,0 +1,86 @@
+"""Counts of cores priced: of a run as it ends, and of a run.h5 alone, for a report that prices again."""
+
+from typing import Any
+
+import numpy as np
+
+from neurochip.core.events import COMPONENT, Event, Phase
+from neurochip.energy.sized import Core
+from neurochip.experiment.setup import Setup
+from neurochip.mapping.place import Mapping
+from neurochip.simulator.simulator import Counts
+
+
+def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds: dict[str, float]) -> list[dict[str, Any]]:
+    """One set of figures per core; pJ over all samples are added to `kinds` by kind of price."""
+    core, chip = setup.chip.core, setup.chip
+    chip_cycles = int(cost.cycles[:, 0].sum())
+    chip_us = chip.microseconds(chip_cycles)
+    cycles = chip.cycle_vector().reshape(len(Phase), len(Event))
+    sets: list[dict[str, Any]] = []
+    for c, (counts, (share, busy), place) in enumerate(zip(cost.counts, cost.cycles, mapping.cores, strict=True)):
+        priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, Core(place.axons, place.neurons, mapping.roles(c)))
+        energy = priced.energy_pj(counts)
+        clocked = int(busy), chip_cycles - int(busy)
+        leaking = chip.leaking_bits(place.memory_words, place.state_bits * place.neurons), place.neurons, chip_us
+        for source in (energy.kind, priced.leakage_by_kind_pj(*leaking), priced.clock_by_kind_pj(*clocked)):
+            for kind, pj in source.items():
+                kinds[kind] = kinds.get(kind, 0.0) + pj
+        leak_low, leak_high = priced.leakage_range_pj(*leaking)
+        per = 1 / cost.samples if cost.samples else 0.0
+        clock_low, clock_high = priced.clock_range_pj(*clocked)
+        components = {name: energy.component[name] * per for name in COMPONENT} | {"leakage": priced.leakage_pj(*leaking) * per}
+        components |= {"clock": priced.clock_pj(*clocked) * per} if priced.clock else {}
+        phases = {
+            phase.name.lower(): {event.name.lower(): int(counts[phase, event]) for event in Event}
+            | {"busy_cycles": int(counts[phase] @ cycles[phase]), "energy_pj": energy.phase[phase.name.lower()] * per}
+            for phase in Phase
+        }
+        sets.append(
+            {"samples": cost.samples, "ticks": cost.samples * ticks}
+            | _counts(counts, core.word_bits)
+            | {
+                "busy_cycles": int(busy),
+                "cycles": int(share),
+                "latency_us": chip.microseconds(int(share)) * per,
+                "energy_pj": components,
+                "energy_pj_range": [
+                    (energy.low_pj + leak_low + clock_low) * per,
+                    (energy.high_pj + leak_high + clock_high) * per,
+                ],
+                "phases": phases,
+            }
+        )
+    return sets
+
+
+def add_sets(sets: list[dict[str, Any]]) -> dict[str, Any]:
+    """Figures of several cores together: samples and ticks are theirs in common, everything else adds up."""
+
+    def add(values: list[Any]) -> Any:
+        if isinstance(values[0], dict):
+            return {key: add([value[key] for value in values]) for key in values[0]}
+        return [sum(column) for column in zip(*values, strict=True)] if isinstance(values[0], list) else sum(values)
+
+    common = {key: sets[0][key] for key in ("samples", "ticks")}
+    return common | {key: add([one[key] for one in sets]) for key in sets[0] if key not in common}
+
+
+def _counts(counts: np.ndarray, word_bits: int) -> dict[str, int]:
+    events = {event: int(counts[:, event].sum()) for event in Event}
+    return {
+        "spikes_in": events[Event.SPIKE_IN],
+        "spikes_out": events[Event.SPIKE_OUT],
+        "errors_out": events[Event.ERROR_OUT],
+        "errors_gated": events[Event.ERROR_GATED],
+        "sops": int(counts[Phase.FORWARD, Event.ACCUMULATE]),
+        "synapse_word_reads": events[Event.WORD_READ],
+        "synapse_word_writes": events[Event.WORD_WRITE],
+        "column_reads": events[Event.COLUMN_READ],
+        "synapse_bits_read": (events[Event.WORD_READ] + events[Event.COLUMN_READ]) * word_bits,
+        "synapse_bits_written": events[Event.WORD_WRITE] * word_bits,
+        "rng_draws": events[Event.RNG_DRAW],
+        "weight_updates": events[Event.WEIGHT_UPDATE] + events[Event.BIAS_UPDATE],
+        "lost_updates": events[Event.UPDATE_LOST],
+        "saturations": events[Event.ACC_SATURATED] + events[Event.ERROR_SATURATED],
+    }

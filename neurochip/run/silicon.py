@@ -1,0 +1,32 @@
+"""Area and largest clock of a chip, where its energy table was calibrated on a netlist and has them."""
+
+from typing import Any
+
+from neurochip.energy.sized import Core
+from neurochip.energy.table import EnergyTable
+from neurochip.experiment.chip import Chip
+from neurochip.mapping.place import Mapping
+
+
+def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> dict[str, Any] | None:
+    """summary.json's `silicon`: um2 of the cores in use as the chip builds them (all axons, neurons and banks), before layout; else None.
+
+    Cores that hold nothing are not counted; the largest clock is that of the slowest core in use.
+    """
+    if table.area is None or table.timing is None:
+        return None
+    n_cores = len(mapping.cores)
+    cores = [Core(chip.core.n_axons, chip.core.n_neurons, mapping.roles(c)) for c in range(n_cores)]
+    logic = [table.area.logic_um2.resolve(core).value for core in cores]
+    banks = -(-chip.core.memory_words // chip.core.bank_words)
+    bank = table.bank_area_um2(chip.core.word_bits, chip.core.bank_words)
+    clocks = [table.timing.clock_mhz(core) for core in cores]
+    slowest = min(range(n_cores), key=clocks.__getitem__)
+    return {
+        "cores": n_cores,
+        "logic_um2": sum(logic),
+        "memory_um2": None if bank is None else n_cores * banks * bank,
+        "clock_mhz": clocks[slowest],
+        "slowest_core": " and ".join(cores[slowest].roles),
+        "left_out": "layout, wires, clock tree",
+    }

@@ -1,0 +1,67 @@
+"""What a run starts from: weights drawn by the seed, those of another run, or a net trained off the chip, trained first if need be."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurochip.common.errors import NeurochipError
+from neurochip.experiment.setup import Setup
+from neurochip.run.trained import NAME, is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
+from neurochip.runfile.weights import read_thresholds, read_weights
+from neurochip.simulator.memories import load_weights
+from neurochip.simulator.simulator import Simulator
+
+Say = Callable[[str], None]
+
+
+class Start(NamedTuple):
+    """What came with the weights that are on the chip now."""
+
+    thresholds: list[int | None]  # in LSB, per layer; None: as the experiment says
+    training: dict[str, Any] | None  # summary.json's `training`
+
+    def arrays(self) -> list[np.ndarray]:
+        """Beside the weights, what a run must not be resumed on other ones of."""
+        known = [-1 if threshold is None else threshold for threshold in self.thresholds]
+        return [np.array(known)] if any(threshold is not None for threshold in self.thresholds) else []
+
+
+def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup, Path], object], say: Say) -> Start:
+    """Write weights and thresholds of where the experiment starts from into the simulator's chip.
+
+    folder: the run's; with [train] its trained.h5 is taken, or made by `train` if it is not there.
+    """
+    setup, mapping, state = simulator.setup, simulator.mapping, simulator.state
+    given, where = setup.experiment.network.weights, f"{setup.where}: [network] weights"
+    if given and not is_trained(_file(Path(given))):
+        load_weights(state, mapping, read_weights(Path(given), mapping, setup.where))
+        thresholds = read_thresholds(Path(given))
+        for i, threshold in enumerate(thresholds):
+            if threshold is not None:
+                set_threshold(state, mapping, i, threshold)
+        return Start(thresholds, None)
+    if not given and setup.experiment.train is None:
+        return Start([None] * len(mapping.layers), None)
+    if simulator.rule.learns:
+        raise NeurochipError(
+            f"{setup.where}: [rule] name = '{setup.experiment.rule.name}': a net trained off the chip has scales of its own, in which no "
+            f"rule can learn; set rule.name = 'frozen'"
+        )
+    path = _file(Path(given)) if given else folder / NAME
+    if not given and not path.exists():
+        say(f"no {path} yet: training off the chip first")
+        train(setup, folder)
+    net = read_trained(path, mapping, where if given else f"{setup.where}: [train] {NAME}")
+    layers = quantise(net, mapping, setup.where)
+    put_on_chip(state, mapping, layers)
+    for line in loss_lines(layers, mapping):
+        say(line)
+    facts = {"method": net.method, "file": path.name, "experiment": net.experiment, "seed": net.seed, **net.summary}
+    return Start([layer.threshold_lsb for layer in layers], facts | {"layers": [layer.facts() for layer in layers]})
+
+
+def _file(path: Path) -> Path:
+    """A folder stands for the trained.h5 in it, if there is one (else it is that of a run)."""
+    return path / NAME if (path / NAME).is_file() and not (path / "run.h5").is_file() else path

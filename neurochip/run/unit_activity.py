@@ -1,0 +1,59 @@
+"""Neurons that say nothing: those that never fire on the test set, or fire in nearly every tick; counted, and warned of by name."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from neurochip.mapping.network import Layer
+from neurochip.mapping.place import Mapping
+from neurochip.runfile.ticks import depths
+
+NEARLY_ALL = 0.95  # share of the ticks above which a neuron of the chip counts as saturated; off the chip see offchip/evaluation
+MOST_NAMED = 8
+
+
+class Activity(NamedTuple):
+    """Units of a layer in the test: bool (units,). A layer that never fires by design has none of both."""
+
+    layer: Layer
+    silent: np.ndarray
+    saturated: np.ndarray
+
+    def facts(self) -> dict[str, int | None]:
+        """Of summary.json's `layers[]`."""
+        if not len(self.silent):
+            return {"silent_units": None, "saturated_units": None}
+        return {"silent_units": int(self.silent.sum()), "saturated_units": int(self.saturated.sum())}
+
+    def warnings(self) -> list[str]:
+        """A line for silent, and one for saturated, neurons of a dense layer or whole feature maps of another."""
+        lines = []
+        for marked, what in (
+            (self.silent, "never fired in the test"),
+            (self.saturated, f"fired in > {100 * NEARLY_ALL:g} % of ticks in the test"),
+        ):
+            if not marked.any():
+                continue
+            by_channel = np.array(marked.reshape(-1, self.layer.shape.channels).all(axis=0))
+            kind = "feature maps" if self.layer.has_grid else "neurons"
+            if marked.all():
+                lines.append(f"layer {self.layer.name}: all of it {what}")
+            elif by_channel.any():
+                lines.append(f"layer {self.layer.name}: {by_channel.sum()} of {len(by_channel)} {kind} {what}: {_named(by_channel)}")
+        return lines
+
+
+def activity_of(mapping: Mapping, unit_spikes: Sequence[np.ndarray], samples: int, ticks: int) -> list[Activity]:
+    """unit_spikes int64 (units,) per layer: spikes in `samples` test samples of `ticks` ticks; none can come before the input does."""
+    found = []
+    for layer, spikes, lag in zip(mapping.layers, unit_spikes, depths(mapping.layers), strict=True):
+        watched = spikes[:0] if layer.model.neuron.model == "accumulate" else spikes
+        found.append(Activity(layer, watched == 0, watched > NEARLY_ALL * samples * max(1, ticks - lag)))
+    return found
+
+
+def _named(marked: np.ndarray) -> str:
+    numbers = np.flatnonzero(marked)
+    more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
+    return ", ".join(str(number) for number in numbers[:MOST_NAMED]) + more

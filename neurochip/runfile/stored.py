@@ -1,0 +1,43 @@
+"""Counts of cores in a run.h5 alone, for a report that prices them again."""
+
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.common.errors import NeurochipError
+from neurochip.energy.sized import Core, roles_of
+from neurochip.energy.table import EnergyTable, PricedTable
+from neurochip.experiment.chip import Chip
+
+StoredCore = tuple[str, PricedTable, np.ndarray, float, int, float]
+
+
+def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
+    """From a run.h5 alone, for `part` train (all epochs) or test (the last evaluation): what each core cost, and a cycle in us.
+
+    Per core (name, prices, counts (phases, events), leakage in pJ, cycles of the chip, clock in pJ); no cores if there were no samples.
+    """
+    import h5py
+
+    epochs = slice(None) if part == "train" else slice(-1, None)
+    try:
+        with h5py.File(path, "r") as file:
+            chip = Chip.model_validate_json(file.attrs["chip"])
+            table = EnergyTable.model_validate_json(file.attrs["energy_table"])
+            samples = int(file[f"samples/{part}"][epochs].sum())
+            stored = [file[f"cores/{c}"] for c in range(len(file["cores"]))]
+            keys = ("memory_words", "axons", "neurons", "state_bits", "is_first")
+            facts = [[int(core.attrs[key]) for key in keys] for core in stored]
+            names = [str(core.attrs["name"]) for core in stored]
+            counts = [core[f"{part}/counts"][epochs].sum(axis=0) for core in stored]
+            cycles, busy = ([int(core[f"{part}/cycles"][epochs, column].sum()) for core in stored] for column in (0, 1))
+    except (OSError, KeyError, RuntimeError, ValueError) as error:
+        raise NeurochipError(f"{path}: cannot be priced again ({error}); make the run again") from None
+    chip_cycles = sum(cycles)
+    cores: list[StoredCore] = []
+    for c, (words, axons, neurons, state_bits, is_first) in enumerate(facts):
+        roles = roles_of(bool(is_first), c == len(facts) - 1)
+        priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, Core(axons, neurons, roles))
+        leakage = priced.leakage_pj(chip.leaking_bits(words, state_bits * neurons), neurons, chip.microseconds(chip_cycles))
+        cores.append((names[c], priced, counts[c], leakage, chip_cycles, priced.clock_pj(busy[c], chip_cycles - busy[c])))
+    return (cores if samples else []), chip.microseconds(1)

