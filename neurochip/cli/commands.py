@@ -34,7 +34,7 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
         show(console, f"{setup.where} -> {folder}  (loading or compiling the kernels)")
     begun = time.monotonic()
     from neurochip.core import engine  # noqa: F401  the import compiles, or loads what an earlier process compiled
-    from neurochip.run.runner import Interrupted, Runner
+    from neurochip.runner.runner import Interrupted, Runner
     from neurochip.simulator.simulator import default_threads
 
     jit_s = time.monotonic() - begun

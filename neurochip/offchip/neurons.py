@@ -16,7 +16,7 @@ from neurochip.experiment.layers import NeuronModel
 from neurochip.offchip import torch
 from neurochip.offchip.kernels import blame, fire, pool_fire
 
-SATURATED_RATE = 0.9  # spikes per tick from which a unit off the chip counts as saturated; on the chip see run.unit_activity
+SATURATED_RATE = 0.9  # spikes per tick from which a unit off the chip counts as saturated; on the chip see runner.unit_activity
 
 LAST = torch.channels_last
 

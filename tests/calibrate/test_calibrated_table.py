@@ -42,8 +42,8 @@ from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
-from neurochip.run.silicon import silicon
 from neurochip.runfile.load import load_run
+from neurochip.runner.silicon import silicon
 
 TRUE = {
     Event.WORD_READ: fit.Terms(0.5, 0.02),

@@ -13,7 +13,7 @@ from support.tiny import ROOT, assert_same_h5, neurochip, start, summary_of, wri
 
 from neurochip import datasets
 from neurochip.common.toml import shipped
-from neurochip.run import results
+from neurochip.runner import results
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from neurochip.reference import probe
 from neurochip.reference.kernels import count_correct_network
 from neurochip.reference.network_twin import exact_gradient, make_network_twin
 from neurochip.reference.twin import Reference, Twin, learn_rates
-from neurochip.run import checkpoint
+from neurochip.runner import checkpoint
 from neurochip.simulator.build import initial_weights
 from neurochip.simulator.simulator import Simulator
 

@@ -14,8 +14,8 @@ import numpy as np
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.noc.state import PORTS
 from neurochip.core.noc.totals import NocTotal
-from neurochip.run.ann_twin import constants
 from neurochip.runfile.ticks import ticks_to_final
+from neurochip.runner.ann_twin import constants
 from neurochip.simulator import noc_verdict as noc_report
 from neurochip.simulator.noc import Mesh, empty_totals
 

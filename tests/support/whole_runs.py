@@ -2,7 +2,7 @@
 
 import os
 
-from neurochip.run import checkpoint, results
+from neurochip.runner import checkpoint, results
 from support.tiny import neurochip
 
 

@@ -13,8 +13,8 @@ from neurochip.common.errors import NeurochipError
 from neurochip.core.events import Event, Phase
 from neurochip.experiment.chip import Chip
 from neurochip.report.accelergy import export_run
-from neurochip.run import results
 from neurochip.runfile.load import load_run
+from neurochip.runner import results
 
 SETS = ("train", "test")
 

@@ -14,8 +14,8 @@ from support.whole_runs import Killed, die_at, run
 
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
-from neurochip.run import checkpoint
 from neurochip.runfile.load import load_run
+from neurochip.runner import checkpoint
 from neurochip.simulator import simulator
 
 PLOTS = {f"{name}.png" for name in ("accuracy", "ticks", "spikes", "energy", "raster", "weights")}

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurochip.common.files import write_atomically
 from neurochip.core.noc.totals import NocTotals
-from neurochip.run.checkpoint import UNREADABLE
+from neurochip.runner.checkpoint import UNREADABLE
 from neurochip.simulator.simulator import Counts, Evaluation
 
 NAME = "evaluation.npz"

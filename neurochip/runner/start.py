@@ -8,8 +8,8 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.experiment.setup import Setup
-from neurochip.run.trained import NAME, is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
 from neurochip.runfile.weights import read_thresholds, read_weights
+from neurochip.runner.trained import NAME, is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
 from neurochip.simulator.memories import load_weights
 from neurochip.simulator.simulator import Simulator
 

@@ -12,10 +12,10 @@ from neurochip.common.errors import NeurochipError
 from neurochip.core.events import Event, Phase
 from neurochip.core.state import P
 from neurochip.mapping.widths import pool_weight_lsb
-from neurochip.run.ann_twin import break_even, macs, twin_facts
-from neurochip.run.trained import choose_scale, put_on_chip, quantise, read_trained, to_lsb
 from neurochip.runfile.load import load_run
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to, ticks_to_final
+from neurochip.runner.ann_twin import break_even, macs, twin_facts
+from neurochip.runner.trained import choose_scale, put_on_chip, quantise, read_trained, to_lsb
 from neurochip.simulator.simulator import Simulator
 
 SHAPE, CLASSES = (8, 8), 3

@@ -7,7 +7,7 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.experiment.setup import Setup
-from neurochip.run import readout
+from neurochip.runner import readout
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import Stimulus

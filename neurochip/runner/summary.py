@@ -13,14 +13,14 @@ from neurochip.datasets import Dataset
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
 from neurochip.mapping.remarks import training_remarks
-from neurochip.run.ann_twin import twin_facts
-from neurochip.run.pricing import add_sets, priced_cores
-from neurochip.run.results import Final, Record, at_rail, dataset_facts, write_h5
-from neurochip.run.silicon import silicon
-from neurochip.run.unit_activity import activity_of
 from neurochip.runfile.facts import layer_facts
 from neurochip.runfile.form import FORMAT
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
+from neurochip.runner.ann_twin import twin_facts
+from neurochip.runner.pricing import add_sets, priced_cores
+from neurochip.runner.results import Final, Record, at_rail, dataset_facts, write_h5
+from neurochip.runner.silicon import silicon
+from neurochip.runner.unit_activity import activity_of
 from neurochip.simulator import noc_verdict as noc_report
 from neurochip.simulator.simulator import Counts
 from neurochip.simulator.traffic import join, mesh_of

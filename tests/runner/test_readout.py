@@ -14,9 +14,9 @@ from neurochip.cli.main import main
 from neurochip.common.errors import NeurochipError
 from neurochip.experiment.setup import load_setup
 from neurochip.report.learned import learned_grids
-from neurochip.run import readout, runner
-from neurochip.run.runner import Interrupted, Runner
 from neurochip.runfile.load import load_run
+from neurochip.runner import readout, runner
+from neurochip.runner.runner import Interrupted, Runner
 from neurochip.simulator import simulator
 from neurochip.simulator.memories import memory_of
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurochip.core.events import Event
 from neurochip.core.state import ChipState, P, Trace
-from neurochip.run.results import Record
+from neurochip.runner.results import Record
 from neurochip.simulator.address_tables import unit_names
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import Stimulus

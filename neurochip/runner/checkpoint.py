@@ -14,7 +14,7 @@ from neurochip.common.files import write_atomically
 from neurochip.core.noc.totals import NocTotals
 from neurochip.core.state import ChipState
 from neurochip.reference.twin import Reference
-from neurochip.run.results import Record
+from neurochip.runner.results import Record
 from neurochip.simulator.simulator import MACHINE, Counts
 
 NAME = "checkpoint.npz"

@@ -18,10 +18,10 @@ from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Weights
 from neurochip.mapping.remarks import training_remarks
 from neurochip.reference.twin import Reference
-from neurochip.run import checkpoint, finals, partial, results, summary
-from neurochip.run.checkpoint import Position
-from neurochip.run.start import put_start_on_chip
-from neurochip.run.unsupervised import Readout, Shown
+from neurochip.runner import checkpoint, finals, partial, results, summary
+from neurochip.runner.checkpoint import Position
+from neurochip.runner.start import put_start_on_chip
+from neurochip.runner.unsupervised import Readout, Shown
 from neurochip.simulator.memories import weights_of
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Evaluation, Simulator, joined
