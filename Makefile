@@ -8,26 +8,30 @@ ifneq ($(wildcard ../shared/data),)
 export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test test-fast test-nojit bounds lint bench mutants figures clean
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast test-nojit bounds tools rtl-package cosim-long lint bench mutants figures release-check clean
 
-run: $(VENV)/installed
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(VENV)/installed ## train the main experiment on chip and report (installs, obtains MNIST)
 	$(BIN)/neurochip run experiments/mnist_local_bp.toml --out runs/mnist_local_bp --resume
 
 # files in their order: xdist would keep those of few tests for last, and the longest test is in one of them
-test: $(VENV)/installed tools
+test: $(VENV)/installed tools ## run all tests (installs what they need)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -v --durations=15
 
-test-fast: $(VENV)/installed
+test-fast: $(VENV)/installed ## run the tests that take no more than seconds
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-nojit: $(VENV)/installed
+test-nojit: $(VENV)/installed ## run the tests of the core interpreted, which finds overflows
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/core/test_oracle.py tests/core/test_core.py -m "not slow"
 
 # the engine compiled anew with checked indices; the suite checks those of the interpreted engine instead, which are the same
-bounds: $(VENV)/installed
+bounds: $(VENV)/installed ## run the compiled engine with checked indices
 	$(BIN)/python -m pytest -n0 tests/core/bounds.py
 
-tools:
+tools: ## install Icarus Verilog where that is allowed, else say how
 	@command -v iverilog >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
 	  { apt-get install -qq -y --no-install-recommends iverilog >/dev/null 2>&1 || \
 	    { apt-get update -qq && apt-get install -qq -y --no-install-recommends iverilog >/dev/null; }; }; } || \
@@ -35,36 +39,44 @@ tools:
 	@command -v g++ >/dev/null || echo "g++ is missing, without it there is no lock-step; install it: sudo apt-get install g++"
 
 # the committed package of the RTL's parameters, anew from the chip file
-rtl-package: $(VENV)/installed
+rtl-package: $(VENV)/installed ## write the RTL's parameters anew from the chip file
 	$(BIN)/python -m neurochip.cosim.core.package
 
 # zero differences over at least 20 million core cycles, whole generator periods, and the first samples of every shipped experiment
-cosim-long: $(VENV)/installed
+cosim-long: $(VENV)/installed ## compare simulator and RTL over 20 million cycles
 	$(BIN)/python -m neurochip.cosim.core.long
 
-lint: $(VENV)/installed
+lint: $(VENV)/installed ## check style, types, imports between rooms, papers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format --default-filetype yaml CITATION.cff
 
-bench: $(VENV)/installed
+bench: $(VENV)/installed ## measure synaptic operations per second
 	$(BIN)/neurochip bench
 
 # faults put into the RTL, each of which lock-step must see; a quarter of an hour on two cores
-mutants: $(VENV)/installed
+mutants: $(VENV)/installed ## put faults into the RTL and see that lock-step finds each
 	$(BIN)/python -m neurochip.cosim.core.mutate
 
 # every row of the README's table of results; resumes what was interrupted
-figures: $(VENV)/installed
+figures: $(VENV)/installed ## run every row of the table of results
 	for name in mnist_local_bp mnist_local_bp_8bit mnist_deep_local_bp fashion_mnist_local_bp; do \
 	  $(BIN)/neurochip run $$name --out runs/$$name --resume || exit 1; done
 	$(BIN)/neurochip compare runs/mnist_local_bp runs/mnist_local_bp_8bit runs/mnist_deep_local_bp runs/fashion_mnist_local_bp
+
+# sdist and wheel into dist/, both checked; the wheel alone runs an experiment in an empty environment (some minutes: it compiles anew)
+release-check: $(VENV)/installed ## build sdist and wheel, check them, use the wheel in an empty environment
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[release]'
+	$(BIN)/python tools/release_check.py
 
 $(VENV)/installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	touch $@
 
-clean:
-	rm -rf $(VENV) build *.egg-info
+clean: ## remove .venv and what builds leave
+	rm -rf $(VENV) build dist *.egg-info
