@@ -44,7 +44,7 @@ def say(text: str) -> None:
 
 
 def run(*command: str | Path, cwd: Path, quiet: bool = False) -> str:
-    """Run a command outside the checkout, whose modules it does not see. Prints it, its time and, unless quiet, its output; exits if it fails."""
+    """Run a command that sees no module of the checkout; print it, its time and, unless quiet, its output. Exits if it fails."""
     words = [str(word) for word in command]
     say(f"\n$ {shlex.join(words)}")
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")}
