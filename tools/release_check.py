@@ -70,8 +70,8 @@ def build(place: Path) -> tuple[Path, Path]:
     return Path(shutil.copy2(sdist, ROOT / "dist")), Path(shutil.copy2(wheel, ROOT / "dist"))
 
 
-def use(wheel: Path, place: Path) -> dict[str, object]:
-    """Install the wheel into an empty environment and run an experiment through its report. Returns the run's summary."""
+def use(wheel: Path, place: Path) -> float:
+    """Install the wheel into an empty environment and run an experiment through its report. Returns the accuracy, 0 .. 1."""
     venv.create(place / "environment", with_pip=True)
     programs = place / "environment" / "bin"
     run(programs / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wheel, cwd=place)
@@ -86,7 +86,7 @@ def use(wheel: Path, place: Path) -> dict[str, object]:
     missing = [name for name in OF_A_RUN if not (place / "run" / name).is_file()]
     if missing:
         sys.exit(f"release-check: the run has no {', '.join(missing)}")
-    return json.loads((place / "run" / "summary.json").read_text(encoding="utf-8"))
+    return json.loads((place / "run" / "summary.json").read_text(encoding="utf-8"))["accuracy"]["test"]
 
 
 def main() -> None:
@@ -94,10 +94,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="neurochip-release-") as folder:
         place = Path(folder).resolve()
         sdist, wheel = build(place)
-        summary = use(wheel, place)
-    say(f"\nrelease-check: {sdist.relative_to(ROOT)} and {wheel.relative_to(ROOT)} are built and checked;")
-    say(f"the wheel alone, in an empty environment outside the checkout, ran {EXPERIMENT} ({SETTINGS}) through its report:")
-    say(json.dumps(summary["accuracy"]))
+        accuracy = use(wheel, place)
+    settings = ", ".join(f"{key} = {value}" for key, value in SETTINGS.items())
+    say(f"\nrelease-check: {sdist.relative_to(ROOT)} and {wheel.relative_to(ROOT)} are built and checked.")
+    say(f"The wheel alone, in an empty environment, ran {EXPERIMENT} ({settings}) through its report: test accuracy {accuracy:.1%}.")
 
 
 if __name__ == "__main__":
