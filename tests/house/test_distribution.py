@@ -106,7 +106,11 @@ def test_the_container_builds_its_wheel_from_enough(wheel, tmp_path):
 @pytest.mark.slow
 def test_tests_pass_from_the_sdist(sdist):
     """A quick selection, in a tree that is no checkout of git."""
-    tests = ["tests/house/test_readme.py", "tests/experiment/test_chip.py", "tests/house/test_distribution.py::test_the_sdist_holds_what_git_tracks"]
+    tests = [
+        "tests/house/test_readme.py",
+        "tests/experiment/test_chip.py",
+        "tests/house/test_distribution.py::test_the_sdist_holds_what_git_tracks",
+    ]
     env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "PYTHONPATH"))}
     command = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, cwd=sdist, env=env, capture_output=True, text=True)
