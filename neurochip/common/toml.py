@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.plugins import Base
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
 Model = TypeVar("Model", bound=BaseModel)
@@ -82,10 +83,13 @@ def find(name: str, folder: str, what: str, asked_by: str) -> Path:
     raise NeurochipError(f"{asked_by}unknown {what} '{name}'{did_you_mean(name, known)} (your own file needs a path or .toml in its name)")
 
 
-def validate(model: type[Model], data: dict[str, Any], where: str) -> Model:
-    """Check `data`; the first mistake becomes `where: [table] key = value: what is wrong`, with the nearest known key if it is unknown."""
+def validate(model: type[Model], data: dict[str, Any], where: str, base: Base | None = None) -> Model:
+    """Check `data`; the first mistake becomes `where: [table] key = value: what is wrong`, with the nearest known key if it is unknown.
+
+    base: what relative paths start from; validators find it in their context.
+    """
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context=base)
     except ValidationError as error:
         raise NeurochipError(f"{where}: {_explain(error, model)}") from None
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_validator, model_validator
 
 from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.plugins import Base, Plugin
 from neurochip.common.toml import STRICT, find, override, read_toml, shipped, validate
 from neurochip.core import rules
 from neurochip.energy.sized import Core
@@ -119,6 +120,9 @@ class Setup(BaseModel):
     chip: Chip
     energy_table: EnergyTable
     where: str
+    base: Base = Base()
+    plugins: Mapping[str, InstanceOf[Plugin]] = {}
+    """By kind ("data", ...): what is not wholly in the models above. Their hashes are part of the identity, their sources of run.h5."""
 
     def resolved(self) -> dict[str, Any]:
         """The experiment with every default filled in."""
@@ -128,11 +132,12 @@ class Setup(BaseModel):
         return content
 
     def sha256(self) -> str:
-        """Hash of everything that decides the results: experiment, chip, energy table, all defaults filled in."""
+        """Hash of everything that decides the results: experiment, chip, energy table, all defaults filled in, and sources of plugins."""
         content = {
             "experiment": self.resolved(),
             "chip": self.chip.model_dump(),
             "energy_table": self.energy_table.model_dump(by_alias=True),
+            "plugins": {kind: plugin.sha256 for kind, plugin in self.plugins.items()},
         }
         content["experiment"]["run"].pop("checkpoint_s")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -152,13 +157,14 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     _expand_preset(data, where)
     if seed is not None:
         data["seed"] = seed
-    experiment = validate(Experiment, data, where)
+    base = Base(path.parent, frozenset(setting.partition("=")[0] for setting in settings))
+    experiment = validate(Experiment, data, where, base)
     chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
     prices = find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: ")
     table = load_table(experiment.energy.table if experiment.energy.table in shipped("energy_tables") else prices)
     largest = Core(chip.core.n_axons, chip.core.n_neurons)
     table.for_memory(chip.core.word_bits, chip.core.bank_words, largest)  # refused now, not after hours of training
-    return Setup(experiment=experiment, chip=chip, energy_table=table, where=where)
+    return Setup(experiment=experiment, chip=chip, energy_table=table, where=where, base=base)
 
 
 def _expand_preset(data: dict[str, Any], where: str) -> None:
