@@ -24,7 +24,7 @@ GOAL = 10e6  # packet hops per second
 
 
 def uniform_traffic(side: int, load: float, cycles: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(ready, source, dest): in each cycle each core sends with probability load x 4 / side, to any other core."""
+    """Draw packets (ready, source, dest): in each cycle each core sends with probability load x 4 / side, to any other core."""
     n = side * side
     draws = host_random.words(host_random.stream(seed, "send"), cycles * n) >> np.uint64(32)
     ready, source = np.nonzero(draws.reshape(cycles, n) < np.uint64(load * 4 / side * 2**32))
@@ -33,7 +33,7 @@ def uniform_traffic(side: int, load: float, cycles: int, seed: int) -> tuple[np.
 
 
 def measure_load(load: float, rounds: int) -> dict[str, Any]:
-    """Hops per second at one load, with all counting on, and what the network did."""
+    """Measure hops per second at one load, with all counting on, and what the network did."""
     network = Network(Mesh(SIDE, SIDE, fifo_depth=DEPTH))
     ready, source, dest = uniform_traffic(SIDE, load, round(CYCLES_AT_FULL_LOAD / load), 1)
     result = network.run(ready, source, dest)
@@ -55,7 +55,7 @@ def measure_load(load: float, rounds: int) -> dict[str, Any]:
 
 
 def accepted_load() -> float:
-    """Part of the limit that the mesh carries while every core sends without pause, of packets that left in the second half of the time."""
+    """Measure which part of the limit the mesh carries while every core sends without pause, by packets of the second half of the time."""
     ready, source, dest = uniform_traffic(SIDE, SIDE / 4, SATURATED_CYCLES, 2)
     result = Network(Mesh(SIDE, SIDE, fifo_depth=DEPTH)).run(ready, source, dest)
     left = np.count_nonzero((result.ejected >= SATURATED_CYCLES // 2) & (result.ejected < SATURATED_CYCLES))
@@ -63,7 +63,7 @@ def accepted_load() -> float:
 
 
 def measure(quick: bool = False) -> dict[str, Any]:
-    """All figures."""
+    """Measure the speed of the mesh at all loads, or at the moderate one if `quick`."""
     rows = [measure_load(load, ROUNDS // 4 if quick else ROUNDS) for load in ((MODERATE,) if quick else LOADS)]
     moderate = next(row for row in rows if row["load"] == MODERATE)
     return {
@@ -77,7 +77,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 def noc_bench(as_json: bool = False, quick: bool = False) -> None:
-    """Measure and print."""
+    """Measure the speed of the mesh, and print it."""
     result = measure(quick)
     if as_json:
         print(json.dumps(result, indent=1))

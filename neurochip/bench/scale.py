@@ -44,7 +44,7 @@ SETTINGS = (
 
 
 def random_mapping(setup: Setup) -> Mapping:
-    """One layer per core; the axons of a core, by the core and the unit that feed them."""
+    """Return one layer per core, whose axons are drawn at random and grouped by the core and the unit that feed them."""
     mesh = setup.chip.mesh
     assert mesh is not None
     layers, cores = [], []
@@ -68,13 +68,34 @@ def random_mapping(setup: Setup) -> Mapping:
 def _placement(chip: Chip, c: int, neurons: int, groups: tuple[AxonGroup, ...], at: tuple[int, int]) -> Placement:
     row_words, bits, stride = chip.row_words(neurons, 16), 16 + AXONS.bit_length(), -(-neurons // LANES) * LANES
     return Placement(
-        f"random{c}", AXONS, neurons, 16, 12, bits, 32, False, False, row_words, -(-AXONS // 4), AXONS * row_words, stride, c,
-        Part(0, 1, 0, 1, 0, neurons), AXONS, AXONS, 1, groups, (), 0, at, 16,
-    )  # fmt: skip
+        name=f"random{c}",
+        axons=AXONS,
+        neurons=neurons,
+        weight_bits=16,
+        frac_bits=12,
+        acc_bits=bits,
+        back_bits=32,
+        acc_is_narrow=False,
+        back_is_narrow=False,
+        row_words=row_words,
+        column_accesses=-(-AXONS // 4),
+        memory_words=AXONS * row_words,
+        stride=stride,
+        layer=c,
+        part=Part(0, 1, 0, 1, 0, neurons),
+        rows=AXONS,
+        most_rows=AXONS,
+        candidates=1,
+        groups=groups,
+        targets=(),
+        state_bits=0,
+        at=at,
+        field_bits=16,
+    )
 
 
 def build() -> tuple[Setup, ChipState]:
-    """The chip with its weights."""
+    """Build the chip of this measurement, with its random weights."""
     setup = load_setup("mnist_local_bp", SETTINGS)
     state = build_chip(setup.chip, setup.experiment, random_mapping(setup))
     for c in range(CORES):
@@ -86,7 +107,7 @@ def build() -> tuple[Setup, ChipState]:
 
 
 def measure_rate(setup: Setup, state: ChipState, rate: float, has_mesh: bool, rounds: int) -> dict[str, float]:
-    """Time per tick, and what happened in it, at a bias that lets neurons fire at about that rate."""
+    """Measure the time per tick, and count what happened in it, at a bias that lets neurons fire at about that rate."""
     for c in range(CORES - 1):
         memory_of(state, c)[1][:NEURONS] = round(rate * 4096)
     traffic, run = build_traffic(setup.chip, state), run_vector(TICKS, TICKS, 0, False, 0, has_mesh)
@@ -104,7 +125,7 @@ def measure_rate(setup: Setup, state: ChipState, rate: float, has_mesh: bool, ro
 
 
 def fit(rows: list[dict[str, float]]) -> dict[str, float]:
-    """us per tick = fixed + slope x spikes, least squares; r2, and the largest relative distance of a row from the line."""
+    """Fit us per tick = fixed + slope x spikes by least squares; r2, and the largest relative distance of a row from the line."""
     spikes, us = (np.array([row[key] for row in rows]) for key in ("spikes", "us_per_tick"))
     slope, fixed = np.polyfit(spikes, us, 1)
     off = us - fixed - slope * spikes
@@ -117,7 +138,7 @@ def fit(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def measure(quick: bool = False) -> dict[str, Any]:
-    """All figures; `neurochip bench --scale --json` prints this."""
+    """Measure all figures; `neurochip bench --scale --json` prints this."""
     setup, state = build()
     rounds = 2 if quick else ROUNDS
     synapses = (CORES - 1) * AXONS * NEURONS + AXONS * CLASSES
@@ -132,7 +153,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 def scale_bench(as_json: bool = False, quick: bool = False) -> None:
-    """Measure and print."""
+    """Measure how speed scales with activity, and print it."""
     result = measure(quick)
     if as_json:
         print(json.dumps(result, indent=1))

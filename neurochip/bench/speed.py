@@ -89,7 +89,7 @@ class RowAdds:
                 raise AssertionError(f"row adder {name} gives wrong sums")
 
     def measure(self) -> dict[str, float]:
-        """Additions per second, per way."""
+        """Measure additions per second, per way."""
         result, sums = {}, aligned(self.weight.shape[1], np.int32)
         for name, way in self.ways.items():
             begun = time.perf_counter()
@@ -120,7 +120,7 @@ class Job:
         return done
 
     def train(self, samples: int) -> tuple[float, float]:
-        """(SOP/s, samples/s) of the next training samples."""
+        """Train on the next samples; return (SOP/s, samples/s)."""
         self.simulator.take_counts(0)
         begun = time.perf_counter()
         done = self._run_chunks(samples)
@@ -128,7 +128,7 @@ class Job:
         return _sops(self.simulator.take_counts(done)) / elapsed, done / elapsed
 
     def infer(self, samples: int) -> tuple[float, float]:
-        """(SOP/s, samples/s) of the first test samples."""
+        """Evaluate the first test samples; return (SOP/s, samples/s)."""
         begun = time.perf_counter()
         cost = self.simulator.evaluate(self.data.x_test[:samples], self.data.y_test[:samples], threads=1).cost
         elapsed = time.perf_counter() - begun
@@ -140,7 +140,7 @@ def _sops(cost) -> int:
 
 
 def images() -> Dataset:
-    """MNIST if it is on this machine, else made-up images with as many lit pixels, and a name that says so."""
+    """Return MNIST if it is on this machine, else made-up images with as many lit pixels, and a name that says so."""
     if any(entry.name == "mnist" and entry.where for entry in datasets.available()):
         return datasets.load("mnist", train_samples=20000, test_samples=2000)
     bright = host_random.words(5, 4000 * 784).astype(np.uint8).reshape(4000, 784)
@@ -152,7 +152,7 @@ def images() -> Dataset:
 
 
 def measure(quick: bool) -> dict[str, Any]:
-    """All figures; `neurochip bench --json` prints this."""
+    """Measure all figures; `neurochip bench --json` prints this."""
     data, rounds = images(), 4 if quick else 12
     job = Job(data, (), 1000 if quick else WARM_SAMPLES)
     place = job.simulator.placements[0]
@@ -175,7 +175,7 @@ def measure(quick: bool) -> dict[str, Any]:
 
 
 def scale(data: Dataset, settings: tuple[str, ...]) -> dict[str, float]:
-    """Microseconds and SOP per sample of training and inference for one variation of the net, best of eight."""
+    """Measure microseconds and SOP per sample of training and inference for one variation of the net, best of eight."""
     job, result = Job(data, settings + _test_ticks(settings), 1000), {}
     for name, run in (("training", job.train), ("inference", job.infer)):
         sops, samples = max(run(500) for _ in range(8))
@@ -188,7 +188,7 @@ def _test_ticks(settings: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def main(as_json: bool, quick: bool) -> None:
-    """Measure and print."""
+    """Measure the speed of training and inference, and print it."""
     result = measure(quick)
     if as_json:
         print(json.dumps(result, indent=1))

@@ -13,6 +13,7 @@ EVENTS = {event.name.lower(): event for event in PRICED}
 
 
 def refuse_unknown_events(names: dict[str, Any]) -> None:
+    """Raise ValueError for a name that is no event, or one of an event that is only observed and takes no energy."""
     for name in names:
         if name in (event.name.lower() for event in OBSERVED):
             raise ValueError(f"{name} is only observed, it takes no energy; remove it")

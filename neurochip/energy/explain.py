@@ -19,7 +19,7 @@ _SECTIONS: dict[Any, type[BaseModel]] = {"leakage": Leakage, "logic_pj_per_acces
 
 
 def explain(error: ValidationError, whole: type[BaseModel]) -> str:
-    """The first mistake: `[table] key = value: limit`, on one line."""
+    """Return the first mistake of a validation as one line: `[table] key = value: limit`."""
     first = error.errors(include_url=False)[0]
     loc = [part for part in first["loc"] if not str(part).startswith("form:")]
     table = "" if len(loc) < 2 else f"[[{loc[0]}]] entry {loc[1] + 1} " if isinstance(loc[1], int) else f"[{loc[0]}] "

@@ -21,7 +21,7 @@ STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=Fals
 
 
 class Provenance(BaseModel):
-    """Where a number comes from: `from` (attribute `from_`) names the source, `kind` how far to trust it."""
+    """The provenance of a number: `from` (attribute `from_`) names the source, `kind` how far to trust it."""
 
     model_config = STRICT
 
@@ -55,18 +55,18 @@ class Price(Provenance):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """(low, high); a missing bound is the value itself."""
+        """Pair (low, high) in the price's unit; a missing bound is the value itself."""
         return self.value if self.low is None else self.low, self.value if self.high is None else self.high
 
     def times(self, factor: float, kind: Kind, derivation: str) -> "Price":
-        """This price and its bounds times `factor`, with a kind and derivation of its own."""
+        """Return this price and its bounds times `factor`, with a kind and derivation of its own."""
         bounds = {name: factor * bound for name, bound in (("low", self.low), ("high", self.high)) if bound is not None}
         return Price.model_validate(
             {"value": factor * self.value, **bounds, "kind": kind, "from": self.from_, "derivation": derivation, "reason": self.reason}
         )
 
     def plus(self, other: "Price", derivation: str) -> "Price":
-        """The sum of two prices; it is as far to be trusted as the weaker of the two."""
+        """Return the sum of two prices; it is as far to be trusted as the weaker of the two."""
         kind = max(self.kind, other.kind, key=KINDS.index)
         pairs = zip(self.bounds, other.bounds, strict=True)
         low, high = (one + two for one, two in pairs)
@@ -89,7 +89,7 @@ class RatioPrice(Provenance):
         return self
 
     def resolve(self, word_read: Price) -> Price:
-        """The price in pJ for a memory whose word read costs `word_read`."""
+        """Return the price in pJ for a memory whose word read costs `word_read`."""
         low, high = word_read.bounds
         fields = {
             "value": self.macro_ratio * word_read.value,
@@ -117,7 +117,7 @@ class SramMacro(Provenance):
         return f"{self.words} x {self.bits}"
 
     def price(self, pj: float) -> Price:
-        """A price of `pj` with this macro's provenance."""
+        """Return a price of `pj` with this macro's provenance."""
         return Price.model_validate({"value": pj, **self.model_dump(by_alias=True, include={"kind", "from_", "derivation", "reason"})})
 
     @property
@@ -186,7 +186,7 @@ class PricedTable:
         return vector
 
     def energy_pj(self, counts: np.ndarray) -> Energy:
-        """Price `counts`, a (phases, events) array of integers >= 0; ValueError for any other array: a bug, not a user's mistake."""
+        """Return price `counts`, a (phases, events) array of integers >= 0; ValueError for any other array: a bug, not a user's mistake."""
         counts = np.asarray(counts)
         if counts.shape != (N_PHASES, N_EVENTS) or counts.dtype.kind not in "iu" or (counts < 0).any():
             raise ValueError(f"counts must be integers >= 0 of shape ({N_PHASES}, {N_EVENTS}), not {counts.dtype} {counts.shape}")
@@ -207,42 +207,42 @@ class PricedTable:
         return (self.memory_nw_per_bit, memory_bits), (self.core_nw, 1), (self.neuron_nw, n_neurons)
 
     def leakage_uw(self, memory_bits: int, n_neurons: int) -> float:
-        """Leakage power of one core in uW: memory per bit, logic per core and per neuron."""
+        """Return the leakage power of one core in uW: memory per bit, logic per core and per neuron."""
         return math.fsum(price.value * number for price, number in self._leakage_terms(memory_bits, n_neurons)) / 1000
 
     def leakage_pj(self, memory_bits: int, n_neurons: int, time_us: float) -> float:
-        """Leakage of one core over `time_us`, in pJ (uW x us)."""
+        """Return the leakage of one core over `time_us`, in pJ (uW x us)."""
         return self.leakage_uw(memory_bits, n_neurons) * time_us
 
     def leakage_by_kind_pj(self, memory_bits: int, n_neurons: int, time_us: float) -> dict[str, float]:
-        """`leakage_pj` split by the kind of its prices."""
+        """Split `leakage_pj` by the kind of its prices; pJ."""
         shares = dict.fromkeys(KINDS, 0.0)
         for price, number in self._leakage_terms(memory_bits, n_neurons):
             shares[price.kind] += price.value * number / 1000 * time_us
         return shares
 
     def leakage_range_pj(self, memory_bits: int, n_neurons: int, time_us: float) -> tuple[float, float]:
-        """(low, high) of `leakage_pj` where the table has bounds."""
+        """Return (low, high) of `leakage_pj` by the bounds of the table's prices; pJ."""
         terms = self._leakage_terms(memory_bits, n_neurons)
         low, high = (math.fsum(price.bounds[side] * number for price, number in terms) for side in (0, 1))
         return low / 1000 * time_us, high / 1000 * time_us
 
     def clock_pj(self, busy_cycles: int, idle_cycles: int) -> float:
-        """Clock of one core over `busy_cycles` of work and `idle_cycles` of waiting, in pJ; 0 in a table without clock."""
+        """Return the clock energy of one core over `busy_cycles` of work and `idle_cycles` of waiting, in pJ; 0 without a clock."""
         return math.fsum(self.clock_by_kind_pj(busy_cycles, idle_cycles).values())
 
     def _clock_terms(self, busy_cycles: int, idle_cycles: int) -> tuple[tuple[Price, int], ...]:
         return ((self.clock.busy, busy_cycles), (self.clock.idle, idle_cycles)) if self.clock else ()
 
     def clock_by_kind_pj(self, busy_cycles: int, idle_cycles: int) -> dict[str, float]:
-        """`clock_pj` split by the kind of its prices."""
+        """Split `clock_pj` by the kind of its prices; pJ."""
         shares = dict.fromkeys(KINDS, 0.0)
         for price, cycles in self._clock_terms(busy_cycles, idle_cycles):
             shares[price.kind] += price.value * cycles
         return shares
 
     def clock_range_pj(self, busy_cycles: int, idle_cycles: int) -> tuple[float, float]:
-        """(low, high) of `clock_pj` where the table has bounds."""
+        """Return (low, high) of `clock_pj` by the bounds of the table's prices; pJ."""
         terms = self._clock_terms(busy_cycles, idle_cycles)
         low, high = (math.fsum(price.bounds[side] * cycles for price, cycles in terms) for side in (0, 1))
         return low, high

@@ -23,7 +23,7 @@ class Core(NamedTuple):
 
 
 def roles_of(is_first: bool, is_last: bool) -> tuple[str, ...]:
-    """The roles of a core that takes the input or not, and finds the winner or not."""
+    """Return the roles of a core that takes the input or not, and finds the winner or not."""
     return tuple(role for role, there in (("first", is_first), ("last", is_last)) if there) or ("inner",)
 
 
@@ -43,11 +43,11 @@ class SizedPrice(Provenance):
         return self
 
     def at(self, core: Core) -> float:
-        """The value for a core."""
+        """Return the value for a core of its size."""
         return self.base + self.per_axon * core.axons + self.per_neuron * core.neurons
 
     def resolve(self, core: Core) -> Price:
-        """The price for a core."""
+        """Return the price for a core of its size, with the size in its derivation."""
         value = self.at(core)
         size = f"at {core.axons} axons x {core.neurons} neurons. {self.derivation}".strip()
         reason = self.reason or ("nothing at this size" if value == 0.0 else "")
@@ -65,7 +65,7 @@ class ByRole(BaseModel):
     last: SizedPrice
 
     def resolve(self, core: Core) -> Price:
-        """The price for a core; one that is alone has the parts of the first and those that only the last has."""
+        """Return the price for a core by its role; one that is alone has the parts of the first and those that only the last has."""
         if len(core.roles) == 1:
             found: Price = getattr(self, core.roles[0]).resolve(core)
             return found
@@ -104,7 +104,7 @@ class PathTime(Provenance):
     per_log2_neurons: float = Field(default=0.0, ge=0)
 
     def at(self, core: Core) -> float:
-        """The path of a core in ns."""
+        """Return the longest path of a core in ns."""
         return self.base_ns + self.per_log2_axons * math.log2(max(core.axons, 1)) + self.per_log2_neurons * math.log2(max(core.neurons, 1))
 
 
@@ -118,7 +118,7 @@ class Timing(BaseModel):
     last: PathTime
 
     def clock_mhz(self, core: Core) -> float:
-        """The largest clock of one core, before layout."""
+        """Return the largest clock of one core in MHz, before layout."""
         return 1000 / max(getattr(self, role).at(core) for role in core.roles)
 
 
@@ -133,7 +133,7 @@ class Logic(BaseModel):
 
 
 class Calibration(BaseModel):
-    """How a table was made: a record for readers; no energy depends on it."""
+    """The making of a table: a record for readers; no energy depends on it."""
 
     model_config = STRICT
 

@@ -120,7 +120,7 @@ class EnergyTable(BaseModel):
         return max(fits, key=lambda m: m.bits, default=None)
 
     def bank_area_um2(self, word_bits: int, bank_words: int) -> float | None:
-        """Area of the macros that make a bank, if the table has it."""
+        """Return the area of the macros that make a bank, if the table has it."""
         macro = self._macro(word_bits, bank_words)
         return macro.area_um2 * (word_bits // macro.bits) if macro and macro.area_um2 else None
 
@@ -139,7 +139,10 @@ class EnergyTable(BaseModel):
         return PricedTable(self.name, memory, prices, per_bit, core_nw, self.leakage.neuron_nw, clock)
 
     def sram_line(self, words: int, bits: int) -> tuple[float, float]:
-        """(read, write) in pJ at `bits` on the least-squares line through all macros of `words`: how a missing width is extrapolated."""
+        """Return (read, write) in pJ at `bits` on the line through all macros of `words`: so a missing width is extrapolated.
+
+        The line is the least-squares one. Raises NeurochipError if there are fewer than two such macros.
+        """
         macros = [macro for macro in self.sram_macro if macro.words == words]
         if len(macros) < 2:
             raise NeurochipError(f"{self._where}: [[sram_macro]] a line needs 2 macros of {words} words, there are {len(macros)}; add one")
@@ -148,7 +151,7 @@ class EnergyTable(BaseModel):
         return float(np.polyval(read, bits)), float(np.polyval(write, bits))
 
     def reproduce(self, check: Check) -> float:
-        """The pJ that this table gives for `check`; to be compared with its `expected_pj` within `tolerance_pj`."""
+        """Return the pJ that this table gives for `check`; to be compared with its `expected_pj` within `tolerance_pj`."""
         counts = np.zeros((N_PHASES, N_EVENTS), np.int64)
         for name, number in check.counts.items():
             counts[Phase.FORWARD, EVENTS[name]] = number
@@ -183,7 +186,7 @@ def _sized(core: Core | None) -> Core:
 
 
 def available_tables() -> list[tuple[str, str]]:
-    """(name, title) of every shipped table, by name."""
+    """Return (name, title) of every shipped table, by name."""
     return [(name, load_table(name).title) for name in _shipped()]
 
 

@@ -18,7 +18,7 @@ class AxonGroup(NamedTuple):
 
 
 def axon_groups(layer: Layer, part: Part, parts: Sequence[tuple[Layer, int, Part]]) -> tuple[AxonGroup, ...]:
-    """The units that a part has under its taps, by the core they are on."""
+    """Return the units that a part has under its taps, by the core they are on."""
     found, offset = [], 0
     y, x = part.positions(layer.drawn)
     for source in layer.sources:

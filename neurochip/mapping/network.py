@@ -25,7 +25,7 @@ class Shape(NamedTuple):
 
     @property
     def units(self) -> int:
-        """All units."""
+        """Number of all units: height x width x channels."""
         return self.height * self.width * self.channels
 
     def __str__(self) -> str:
@@ -33,7 +33,7 @@ class Shape(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where a layer's spikes come from, and how its positions look at it. A dense layer's `kernel` is 0: it sees everything."""
+    """A source of a layer's spikes, and how its positions look at it. A dense layer's `kernel` is 0: it sees everything."""
 
     layer: int  # INPUT, or the number of an earlier layer
     shape: Shape
@@ -48,7 +48,7 @@ class Source(NamedTuple):
         return self.kernel**2 * self.shape.channels if self.kernel else self.shape.units
 
     def taps(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Location under each tap of output positions (y, x), int64 (positions, kernel**2); -1 where there is nothing."""
+        """Return the location under each tap of output positions (y, x), int64 (positions, kernel**2); -1 where there is nothing."""
         step = np.arange(self.kernel)
         rows = y[:, None, None] * self.stride - self.padding + step[:, None]
         columns = x[:, None, None] * self.stride - self.padding + step
@@ -56,7 +56,7 @@ class Source(NamedTuple):
         return np.where(inside, rows * self.shape.width + columns, -1).reshape(len(y), -1)
 
     def units_at(self, location: np.ndarray) -> np.ndarray:
-        """Numbers of all units at each location, int64 (..., channels)."""
+        """Return the numbers of all units at each location, int64 (..., channels)."""
         channel = np.arange(self.shape.channels)
         if self.layer == INPUT:
             return location[..., None] + channel * (self.shape.height * self.shape.width)
@@ -75,17 +75,17 @@ class Layer(NamedTuple):
 
     @property
     def is_conv(self) -> bool:
-        """Are its weights shared between locations?"""
+        """True if the layer's weights are shared between locations."""
         return self.model.kind == "conv"
 
     @property
     def is_pool(self) -> bool:
-        """Do its units average, with one constant weight?"""
+        """True if the layer's units average, with one constant weight."""
         return self.model.kind == "pool"
 
     @property
     def has_grid(self) -> bool:
-        """Has it locations, and looks with taps at those of its sources?"""
+        """True if the layer has locations, and looks with taps at those of its sources."""
         return self.model.kind != "dense"
 
     @property
@@ -100,17 +100,17 @@ class Layer(NamedTuple):
 
     @property
     def n_weights(self) -> int:
-        """Weights, each counted once."""
+        """Number of weights, each counted once."""
         return self.rows * self.shape.channels
 
     @property
     def source_units(self) -> int:
-        """Units of all sources."""
+        """Number of units of all sources."""
         return sum(source.shape.units for source in self.sources)
 
 
 def build_network(setup: Setup, input_shape: tuple[int, ...], n_classes: int) -> list[Layer]:
-    """The layers of an experiment on inputs of that shape: (n,), (height, width) or (planes, height, width).
+    """Return the layers of an experiment on inputs of that shape: (n,), (height, width) or (planes, height, width).
 
     Raises NeurochipError for what cannot be connected.
     """

@@ -25,21 +25,21 @@ class Part(NamedTuple):
 
     @property
     def locations(self) -> int:
-        """Locations."""
+        """Number of locations of the part."""
         return (self.y1 - self.y0) * (self.x1 - self.x0)
 
     @property
     def channels(self) -> int:
-        """Units at each location."""
+        """Number of units at each location."""
         return self.c1 - self.c0
 
     def location_numbers(self, width: int) -> np.ndarray:
-        """Numbers in the layer, whose grid is `width` wide, of the part's locations in order, int64."""
+        """Return the numbers in the layer, whose grid is `width` wide, of the part's locations in order, int64."""
         y, x = np.arange(self.y0, self.y1), np.arange(self.x0, self.x1)
         return (y[:, None] * width + x).ravel()
 
     def positions(self, pool: int) -> tuple[np.ndarray, np.ndarray]:
-        """(y, x) before pooling of every place: location by location, its candidates row by row; int64 (locations * pool**2,)."""
+        """Return (y, x) before pooling of every place: location by location, its candidates row by row; int64 (locations * pool**2,)."""
         y, x = np.divmod(self.location_numbers(1 << 20), 1 << 20)
         step = np.arange(pool)
         rows = y[:, None, None] * pool + step[:, None] + 0 * step
@@ -48,7 +48,7 @@ class Part(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """Into how many pieces a layer is cut: channels, rows of tiles, columns of tiles."""
+    """Numbers of pieces into which a layer is cut: channels, rows of tiles, columns of tiles."""
 
     channels: int = 1
     rows: int = 1
@@ -56,7 +56,7 @@ class Cut(NamedTuple):
 
     @property
     def parts(self) -> int:
-        """All parts."""
+        """Number of all parts that the cut makes."""
         return self.channels * self.rows * self.columns
 
 
@@ -70,7 +70,7 @@ class Limit(NamedTuple):
 
 
 def cut_layer(layer: Layer, chip: Chip, field_bits: int, model: PartModel, most: int, is_output: bool, where: str) -> list[Part]:
-    """The parts of a layer, tile by tile, of each its ranges of channels; cut as the experiment says or as little as will do.
+    """Cut a layer into parts, tile by tile, of each its ranges of channels; as the experiment says or as little as will do.
 
     is_output: not to be cut. Raises NeurochipError if that does not fit the chip's cores, of which `most` are free.
     """

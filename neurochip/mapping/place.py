@@ -49,17 +49,17 @@ class Placement(NamedTuple):
 
     @property
     def locations(self) -> int:
-        """Locations."""
+        """Number of locations of the part that the core holds."""
         return self.part.locations
 
     @property
     def channels(self) -> int:
-        """Units at each location."""
+        """Number of units at each location."""
         return self.part.channels
 
     @property
     def slots(self) -> int:
-        """Units in the simulator's arrays, with padding."""
+        """Number of units in the simulator's arrays, with padding."""
         return self.locations * self.stride
 
     @property
@@ -69,7 +69,7 @@ class Placement(NamedTuple):
 
     @property
     def is_first(self) -> bool:
-        """Does the input come here?"""
+        """True if the input comes to this core."""
         return self.groups[0].core == INPUT
 
 
@@ -80,20 +80,20 @@ class Mapping(NamedTuple):
     cores: list[Placement]
 
     def cores_of(self, layer: int) -> list[int]:
-        """Numbers of the cores that hold parts of a layer."""
+        """Return the numbers of the cores that hold parts of a layer."""
         return [c for c, core in enumerate(self.cores) if core.layer == layer]
 
     def roles(self, c: int) -> tuple[str, ...]:
-        """A core's places in the network: "first" takes the input, "last" finds the winner, any other is "inner"."""
+        """Return a core's places in the network: "first" takes the input, "last" finds the winner, any other is "inner"."""
         return roles_of(self.cores[c].is_first, c == len(self.cores) - 1)
 
     @property
     def carries_errors(self) -> bool:
-        """Can a teacher's error spikes find their way through all layers?"""
+        """True if a teacher's error spikes can find their way through all layers."""
         return self.layers[-1].model.neuron.model != "accumulate" and not any(layer.is_pool for layer in self.layers)
 
     def tiles_of(self, layer: int) -> int:
-        """How many copies of its weights a layer has."""
+        """Return how many copies of its weights a layer has."""
         return len({core.part[:4] for core in self.cores if core.layer == layer})
 
 
@@ -203,12 +203,30 @@ def _placement(
     acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
     has_memory = neuron.model != "stochastic"
     return Placement(
-        name, axons, part.locations * part.channels, weight_bits, frac_bits, acc_bits, back_bits, acc_bits < acc_full,
-        back_bits < back_full,
-        row_words, column_accesses, layer.rows * row_words, _stride(part.channels),
-        layer.index, part, layer.rows, most_rows, layer.drawn**2, groups, targets,
-        neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0, at, field_bits,
-    )  # fmt: skip
+        name=name,
+        axons=axons,
+        neurons=part.locations * part.channels,
+        weight_bits=weight_bits,
+        frac_bits=frac_bits,
+        acc_bits=acc_bits,
+        back_bits=back_bits,
+        acc_is_narrow=acc_bits < acc_full,
+        back_is_narrow=back_bits < back_full,
+        row_words=row_words,
+        column_accesses=column_accesses,
+        memory_words=layer.rows * row_words,
+        stride=_stride(part.channels),
+        layer=layer.index,
+        part=part,
+        rows=layer.rows,
+        most_rows=most_rows,
+        candidates=layer.drawn**2,
+        groups=groups,
+        targets=targets,
+        state_bits=neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0,
+        at=at,
+        field_bits=field_bits,
+    )
 
 
 def _largest_sums(layer: Layer, part: Part, axons: int) -> tuple[int, int]:

@@ -6,7 +6,7 @@ from neurochip.mapping.place import Mapping
 
 
 def training_remarks(experiment: Experiment, mapping: Mapping) -> list[str]:
-    """One line each; none if nothing learns."""
+    """Return what a user should know before training, one line each; none if nothing learns."""
     rule, epochs = rules.load(experiment.rule.name), experiment.run.epochs
     if not (epochs and rule.learns):
         return []

@@ -7,31 +7,31 @@ from neurochip.mapping.network import Layer
 
 
 def weight_bits_of(chip: Chip, layer: Layer) -> int:
-    """Width of a layer's weights."""
+    """Return the width of a layer's weights in bits."""
     return layer.model.weight_bits if layer.model.weight_bits is not None else chip.core.weight_bits
 
 
 def frac_bits_of(chip: Chip, layer: Layer) -> int:
-    """Fraction bits of a layer's weights, biases and potentials."""
+    """Return the fraction bits of a layer's weights, biases and potentials."""
     return layer.model.frac_bits if layer.model.frac_bits is not None else chip.core.frac_bits
 
 
 def field_bits_of(chip: Chip, layer: Layer) -> int:
-    """Bits that the memory keeps of a layer's weight."""
+    """Return how many bits the memory keeps of a layer's weight."""
     return 1 if layer.model.levels else weight_bits_of(chip, layer)
 
 
 def levels_lsb(layer: Layer, frac_bits: int) -> tuple[int, int]:
-    """The low and the high level of a layer's weights in units of 2**-frac_bits, rounded half up."""
+    """Return the low and the high level of a layer's weights in units of 2**-frac_bits, rounded half up."""
     low, high = (math.floor(level * (1 << frac_bits) + 0.5) for level in layer.model.levels or ())
     return low, high
 
 
 def pool_weight_lsb(layer: Layer, frac_bits: int) -> int:
-    """What a spike adds to a pooled unit, in units of 2**-frac_bits, rounded half up."""
+    """Return what a spike adds to a pooled unit, in units of 2**-frac_bits, rounded half up."""
     return ((2 << frac_bits) + layer.model.pool**2) // (2 * layer.model.pool**2)
 
 
 def threshold_lsb(layer: Layer, frac_bits: int) -> int:
-    """A layer's threshold in units of 2**-frac_bits, rounded half up."""
+    """Return a layer's threshold in units of 2**-frac_bits, rounded half up."""
     return math.floor(layer.model.neuron.threshold * (1 << frac_bits) + 0.5)

@@ -48,7 +48,7 @@ NOTE_MESH = f"{NOTE}; in brackets the hops to the farthest of them, moves betwee
 
 
 def placement_facts(setup: Setup, mapping: Mapping, form: datasets.SampleForm) -> list[tuple[str, str]]:
-    """What is placed on what, as (label, text)."""
+    """Return what is placed on what, as (label, text)."""
     chip, core = setup.chip, setup.chip.core
     words = sum(place.memory_words for place in mapping.cores)
     mesh = f" on a mesh of {chip.mesh.width} x {chip.mesh.height}" if chip.mesh else ", no mesh"
@@ -69,7 +69,7 @@ def placement_facts(setup: Setup, mapping: Mapping, form: datasets.SampleForm) -
 
 
 def layer_grid(mapping: Mapping) -> Grid:
-    """A row per layer: what it is, and over how many cores it goes."""
+    """Return a table with a row per layer: what it is, and over how many cores it goes."""
     layers = mapping.layers
     cores = [len(mapping.cores_of(layer.index)) for layer in layers]
     copies = [mapping.tiles_of(layer.index) for layer in layers]
@@ -105,7 +105,7 @@ def _sources(layer: Layer, layers: list[Layer]) -> str:
 
 
 def core_grid(chip: Chip, mapping: Mapping) -> Grid:
-    """A row per core: what part of its layer it holds, where it sits, how much of it is used, and whom it sends to."""
+    """Return a table with a row per core: the part of its layer it holds, its place, how much of it is used, and whom it sends to."""
     cores, limits = mapping.cores, chip.core
 
     def used(heading: str, key: str, limit: int) -> Column:
@@ -128,14 +128,14 @@ def core_grid(chip: Chip, mapping: Mapping) -> Grid:
 
 
 def farthest(place: Placement, mapping: Mapping) -> int:
-    """Moves between routers to the farthest core it sends to; 0 without any."""
+    """Return the moves between routers from a core to the farthest core it sends to; 0 without any."""
     ways = [mapping.cores[c].at for c in place.targets]
     here = place.at or (0, 0)
     return max((abs(at[0] - here[0]) + abs(at[1] - here[1]) for at in ways if at), default=0)
 
 
 def part_text(layer: Layer, place: Placement) -> str:
-    """Which neurons, or feature maps and tile, a part is."""
+    """Return which neurons, or feature maps and tile, a part is, as text."""
     part, (height, width, channels) = place.part, layer.shape
     unit = "maps" if layer.has_grid else "neurons"
     ranges = {unit: (part.c0, part.c1, channels), "rows": (part.y0, part.y1, height), "columns": (part.x0, part.x1, width)}

@@ -21,28 +21,28 @@ class Fields(NamedTuple):
 
 
 def axon_names(place: Placement) -> np.ndarray:
-    """Number of each axon's unit in the sources of its layer, int64 (axons,)."""
+    """Return the number of each axon's unit in the sources of its layer, int64 (axons,)."""
     return np.concatenate([group.names for group in place.groups])
 
 
 def weight_rows(layer: Layer, place: Placement) -> np.ndarray:
-    """Row of the layer's weights that each row of a core's memory holds, int64 (rows,)."""
+    """Return the row of the layer's weights that each row of a core's memory holds, int64 (rows,)."""
     return np.arange(layer.rows) if layer.has_grid else axon_names(place)
 
 
 def unit_names(layer: Layer, place: Placement) -> np.ndarray:
-    """Number in its layer of each unit of a core, int64 (neurons,)."""
+    """Return the number in its layer of each unit of a core, int64 (neurons,)."""
     part, (_, width, channels) = place.part, layer.shape
     return (part.location_numbers(width)[:, None] * channels + np.arange(part.c0, part.c1)).ravel()
 
 
 def slots_of(place: Placement, units: np.ndarray) -> np.ndarray:
-    """Where a core's units are in padded arrays."""
+    """Return where a core's units are in padded arrays."""
     return units // place.channels * place.stride + units % place.channels
 
 
 def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
-    """The tables of a core with shared rows; of one that pools the fan alone, and none for a core whose rows are its axons'."""
+    """Build the tables of a core with shared rows; of one that pools the fan alone, and none for a core whose rows are its axons'."""
     places, candidates = place.locations * place.candidates, place.candidates
     if not layer.is_conv:
         fan_first, fan = np.zeros(place.axons + 1, dtype=np.int32), np.zeros((0, 1 + candidates), dtype=np.int32)
@@ -114,14 +114,14 @@ class Links(NamedTuple):
 
 
 def hops(one: Placement, other: Placement) -> int:
-    """Links between two cores' routers; 1 without a mesh."""
+    """Return the number of links between two cores' routers; 1 without a mesh."""
     if one.at is None or other.at is None:
         return 1
     return abs(one.at[0] - other.at[0]) + abs(one.at[1] - other.at[1])
 
 
 def links_of(mapping: Mapping) -> Links:
-    """Routes of spikes forward and of error spikes back, from the axon groups of all cores."""
+    """Find the routes of spikes forward and of error spikes back, from the axon groups of all cores."""
     cores = mapping.cores
     ways: list[list[tuple[int, int, int, np.ndarray]]] = [[] for _ in cores]  # per sender: receiver, first axon, hops, units
     feeders: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []

@@ -27,7 +27,7 @@ LAYOUTS = {"dense": Layout.OWN, "conv": Layout.SHARED, "pool": Layout.POOLED}
 
 
 def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Sequence[Fields], links: Links) -> np.ndarray:
-    """The int64 (cores, P) parameters."""
+    """Return the parameters of all cores, int64 (cores, P)."""
     cores = mapping.cores
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
     at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
@@ -112,7 +112,9 @@ def _neuron(layer: Layer, place: Placement) -> dict[P, int]:
 
 @lru_cache(maxsize=16)
 def gumbel_table(address_bits: int, frac_bits: int) -> np.ndarray:
-    """Noise -ln(-ln u) at the centres u of 2**address_bits equal steps, in 2**-frac_bits, rounded half up: int32. Not to be changed.
+    """Return noise -ln(-ln u) at the centres u of 2**address_bits equal steps, in 2**-frac_bits, rounded half up: int32.
+
+    The table is not to be changed.
 
     Decimal logarithms are correctly rounded, so the table is the same on every machine, whatever its libm.
     """
@@ -123,7 +125,7 @@ def gumbel_table(address_bits: int, frac_bits: int) -> np.ndarray:
 
 
 def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
-    """In LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped, or the level of its sign; every copy alike."""
+    """Draw the first weights in LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped, or the level of its sign; every copy alike."""
     result = []
     for layer in mapping.layers:
         model, place = layer.model, mapping.cores[mapping.cores_of(layer.index)[0]]
@@ -147,7 +149,7 @@ def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
 
 
 def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipState:
-    """All arrays of the chip, with initial weights and seeded generators; counters at zero."""
+    """Build all arrays of the chip, with initial weights and seeded generators; counters at zero."""
     cores, layers = mapping.cores, mapping.layers
     fields, links = [fields_of(chip, layers[place.layer], place) for place in cores], links_of(mapping)
     param = core_params(chip, experiment, mapping, fields, links)
@@ -220,7 +222,7 @@ def _names(mapping: Mapping) -> dict[str, np.ndarray]:
 
 
 def n_rule_params(experiment: Experiment) -> int:
-    """Length of the rule's parameter vector."""
+    """Return the length of the rule's parameter vector."""
     return len(rules.load(experiment.rule.name).quantise(experiment.rule_settings, 0, 1, 16))
 
 

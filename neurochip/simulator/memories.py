@@ -19,7 +19,7 @@ LEARNED = ("weight", "bias", "rule_param", "param")  # what a fork shares with i
 
 
 def aligned(shape: int | tuple[int, ...], dtype: type, values: np.ndarray | None = None) -> np.ndarray:
-    """A zeroed array (or a copy of `values`) that starts at a multiple of ALIGNMENT bytes."""
+    """Return a zeroed array (or a copy of `values`) that starts at a multiple of ALIGNMENT bytes."""
     size = math.prod(shape) if isinstance(shape, tuple) else shape
     n_bytes = size * np.dtype(dtype).itemsize
     raw = np.zeros(n_bytes + ALIGNMENT, dtype=np.uint8)
@@ -41,7 +41,7 @@ def load_weights(state: ChipState, mapping: Mapping, weights: Weights) -> None:
 
 
 def weights_of(state: ChipState, mapping: Mapping) -> Weights:
-    """Copies of every layer's weights and biases, put together from the memories of its cores and of their types."""
+    """Copy every layer's weights and biases, put together from the memories of its cores and of their types."""
     result: Weights = []
     for layer in mapping.layers:
         place, copies = mapping.cores[mapping.cores_of(layer.index)[0]], mapping.tiles_of(layer.index)
@@ -64,7 +64,7 @@ def _copy_of(mapping: Mapping, c: int) -> int:
 
 
 def memory_of(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
-    """Views of core c's synapse memory (rows, stride) and biases (stride,)."""
+    """Return views of core c's synapse memory (rows, stride) and biases (stride,)."""
     param = state.param[c]
     rows, stride = int(param[P.ROWS]), int(param[P.STRIDE])
     memory = state.weight[param[P.WEIGHT_AT] : param[P.WEIGHT_AT] + rows * stride].reshape(rows, stride)
@@ -72,14 +72,14 @@ def memory_of(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def core_weights(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
-    """Copies of core c's weights (rows, channels) int16 and biases (channels,) int32, without the padding."""
+    """Copy core c's weights (rows, channels) int16 and biases (channels,) int32, without the padding."""
     memory, biases = memory_of(state, c)
     channels = int(state.param[c, P.CHANNELS])
     return memory[:, :channels].copy(), biases[:channels].copy()
 
 
 def fork(state: ChipState) -> ChipState:
-    """The same chip with the same memories (not copied), and queues, counters and generators of its own: for a parallel evaluation."""
+    """Return the same chip with the same memories (not copied), and queues, counters and generators of its own: to evaluate in parallel."""
     copies = {name: aligned(value.shape, value.dtype.type, value) for name, value in state._asdict().items() if name not in SHARED}
     copies["counts"][:] = 0
     copies["cycles"][:] = 0
@@ -87,6 +87,6 @@ def fork(state: ChipState) -> ChipState:
 
 
 def learning_fork(state: ChipState) -> ChipState:
-    """A fork whose memories, rule and parameters are its own too: what it learns, its chip never sees."""
+    """Return a fork whose memories, rule and parameters are its own too: what it learns, its chip never sees."""
     own = {name: getattr(state, name) for name in LEARNED}
     return fork(state)._replace(**{name: aligned(value.shape, value.dtype.type, value) for name, value in own.items()})

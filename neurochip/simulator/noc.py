@@ -42,7 +42,7 @@ class Mesh:
 
     @property
     def n_cores(self) -> int:
-        """Cores, and routers."""
+        """Number of cores, and of routers."""
         return self.width * self.height
 
     @property
@@ -56,7 +56,7 @@ class Mesh:
         return self.packet_bits - self.address_bits
 
     def place(self, n: int) -> list[tuple[int, int]]:
-        """(x, y) of cores 0 .. n - 1, row by row."""
+        """Return (x, y) of cores 0 .. n - 1, row by row; NeurochipError if they are more than the mesh has."""
         if n > self.n_cores:
             raise NeurochipError(
                 f"mesh: {n} cores wanted, {self.width} x {self.height} has {self.n_cores};"
@@ -66,7 +66,7 @@ class Mesh:
 
 
 class TickResult(NamedTuple):
-    """What became of one tick's packets. Columns of `load` and `peak` are `Port`s."""
+    """The outcome of one tick's packets. Columns of `load` and `peak` are `Port`s."""
 
     injected: np.ndarray  # int64 (n,) cycle in which a packet was written into its core's FIFO
     ejected: np.ndarray  # int64 (n,) cycle in which it left the network
@@ -80,7 +80,7 @@ class TickResult(NamedTuple):
 
 
 def build_noc(mesh: Mesh) -> Noc:
-    """The registers of an empty mesh."""
+    """Build the registers of an empty mesh."""
     n, slot_bits = mesh.n_cores, (mesh.fifo_depth - 1).bit_length()
     link = np.zeros((n, PORTS), np.uint32)
     for core, (x, y) in enumerate(mesh.place(n)):
@@ -118,7 +118,7 @@ def build_noc(mesh: Mesh) -> Noc:
 
 
 def empty_totals(mesh: Mesh) -> NocTotals:
-    """Totals of no ticks."""
+    """Return the totals of no ticks."""
     load, peak, bounds = (np.zeros(mesh.n_cores * PORTS, np.int64) for _ in range(3))
     return NocTotals(load, peak, np.zeros(mesh.n_cores, np.int64), np.zeros(LATENCIES, np.int64), bounds, np.zeros(len(NocTotal), np.int64))
 

@@ -16,7 +16,7 @@ SUMS = (NocTotal.TICKS, NocTotal.PACKETS, NocTotal.HOPS, NocTotal.NETWORK_CYCLES
 
 
 class Verdict(NamedTuple):
-    """How long ticks were, and why."""
+    """The length of ticks in cycles, and its reasons."""
 
     ticks: int
     cycles: int
@@ -27,31 +27,31 @@ class Verdict(NamedTuple):
 
 
 def name_of(mesh: Mesh, number: int) -> str:
-    """`(x,y) east` for router * 8 + output, and likewise inject, eject, and the bounds distance and work of a core."""
+    """Name an output: `(x,y) east` for router * 8 + output, and likewise inject, eject, and the bounds distance and work of a core."""
     core, port = divmod(int(number), PORTS)
     return f"({core % mesh.width},{core // mesh.width}) {OUTPUTS[port]}"
 
 
 def fifo_name(mesh: Mesh, number: int) -> str:
-    """`(x,y) from west` for router * 8 + input."""
+    """Name a FIFO: `(x,y) from west` for router * 8 + input."""
     core, port = divmod(int(number), PORTS)
     return f"({core % mesh.width},{core // mesh.width}) {INPUTS[port]}"
 
 
 def largest(values: np.ndarray, top: int) -> list[tuple[int, int]]:
-    """(index, value) of the `top` largest values above zero, largest first, of equal ones the lowest index first."""
+    """Return (index, value) of the `top` largest values above zero, largest first, of equal ones the lowest index first."""
     order = np.argsort(-values, kind="stable")[:top]
     return [(int(k), int(values[k])) for k in order if values[k] > 0]
 
 
 def percentile(histogram: np.ndarray, percent: int) -> int:
-    """The smallest bin such that at least `percent` of all counts are in it or below; 0 if there are none."""
+    """Return the smallest bin such that at least `percent` of all counts are in it or below; 0 if there are none."""
     total = int(histogram.sum())
     return int(np.searchsorted(np.cumsum(histogram), -(-total * percent // 100))) if total else 0
 
 
 def summary(mesh: Mesh, totals: NocTotals, top: int = 10) -> dict[str, Any]:
-    """The totals, ready for JSON and tables. A latency above the histogram's last bin counts as that bin; the maximum is exact."""
+    """Return the totals, ready for JSON and tables. A latency above the histogram's last bin counts as that bin; the maximum is exact."""
     sums, cycles = totals.sums, max(int(totals.sums[NocTotal.NETWORK_CYCLES]), 1)
     latency = {f"p{percent}": percentile(totals.latency, percent) for percent in (50, 99)} | {"max": int(sums[NocTotal.MAX_LATENCY])}
     return {
@@ -66,7 +66,7 @@ def summary(mesh: Mesh, totals: NocTotals, top: int = 10) -> dict[str, Any]:
 
 
 def tick_budget(tick_us: float, clock_mhz: float) -> int:
-    """Whole cycles in a tick of that length: 0.29 us at 100 MHz are 29, as written in decimal."""
+    """Return the whole cycles in a tick of that length: 0.29 us at 100 MHz are 29, as written in decimal."""
     cycles = int(Fraction(str(tick_us)) * Fraction(str(clock_mhz)))
     if cycles < 1:
         raise NeurochipError(f"tick_us = {tick_us}: shorter than one cycle at {clock_mhz} MHz, which is {1 / clock_mhz} us")
@@ -74,7 +74,7 @@ def tick_budget(tick_us: float, clock_mhz: float) -> int:
 
 
 def verdict(mesh: Mesh, totals: NocTotals, clock_mhz: float, budget: int = 0) -> Verdict:
-    """The timing of all ticks; `budget` as it was when they ran."""
+    """Return the timing of all ticks; `budget` as it was when they ran."""
     sums = totals.sums.tolist()
     longest = sums[NocTotal.LONGEST_TICK]
     return Verdict(

@@ -24,7 +24,7 @@ class Samples(NamedTuple):
 
 
 def load_samples(setup: Setup, say: Callable[[str], None]) -> Samples:
-    """The samples of an experiment. Raises NeurochipError, with the experiment's file for a wrong key in it."""
+    """Load the samples of an experiment. Raises NeurochipError, with the experiment's file for a wrong key in it."""
     try:
         return _load(setup, say)
     except NeurochipError as error:
@@ -64,7 +64,10 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
 
 
 def handed_shape(spec: DataModel, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Shape of one image as the chip is handed it: with more planes if signed, or in `intensity_planes` (docs/learning_systems.md)."""
+    """Return the shape of one image as the chip is handed it: with more planes if signed, or in `intensity_planes`.
+
+    See docs/learning_systems.md.
+    """
     more = 2 if spec.signed else spec.intensity_planes
     if more == 1:
         return shape

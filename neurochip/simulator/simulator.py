@@ -57,7 +57,7 @@ class Evaluation(NamedTuple):
 
 
 def joined(parts: Sequence[Evaluation]) -> Evaluation:
-    """One evaluation of the samples of several, one after another."""
+    """Join evaluations of several sets of samples, one after another, into one."""
     counts, cycles = (np.sum([getattr(part.cost, name) for part in parts], axis=0) for name in ("counts", "cycles"))
     cost = Counts(counts, cycles, sum(part.cost.samples for part in parts), join(part.cost.packets for part in parts))
     votes, answers = (np.concatenate([getattr(part, name) for part in parts]) for name in ("votes", "answers"))
@@ -77,7 +77,7 @@ class Simulator:
         self._seeded: dict[str, ChipState] = {}
 
     def order(self, epoch: int, n: int) -> np.ndarray:
-        """The order in which an epoch presents the n training samples."""
+        """Draw the order in which an epoch presents the n training samples."""
         return host_random.permutation(host_random.stream(self.setup.experiment.seed, "order", epoch), n)
 
     def train(
@@ -100,7 +100,7 @@ class Simulator:
             yield start, int((votes.argmax(axis=1) == labels[chosen]).sum())
 
     def take_counts(self, samples: int) -> Counts:
-        """Counters, cycles and packets since the last call, which are then cleared."""
+        """Return counters, cycles and packets since the last call, and clear them."""
         shape = (len(self.placements), N_PHASES, N_EVENTS)
         cost = Counts(self.state.counts.reshape(shape).copy(), self.state.cycles.copy(), samples, take_totals(self.traffic))
         self.state.counts[:] = 0
@@ -120,7 +120,7 @@ class Simulator:
     def evaluate_parts(
         self, samples: Stimulus | np.ndarray, labels: np.ndarray, threads: int, start: int = 0
     ) -> Generator[Evaluation, None, None]:
-        """The evaluation of samples `start` on (a multiple of TEST_CHUNK), TEST_CHUNK by TEST_CHUNK; what is not asked for is not begun."""
+        """Evaluate samples `start` on (a multiple of TEST_CHUNK), TEST_CHUNK by TEST_CHUNK; what is not asked for is not begun."""
         stimulus = as_stimulus(samples)
         return self._in_parallel(
             lambda s: self._evaluate_chunk(stimulus, labels, s), range(start, len(labels), TEST_CHUNK), "test", threads
@@ -189,7 +189,7 @@ class Simulator:
         return votes, traffic.totals
 
     def test_chip(self, sample: int, stream: str = "test", ticks: int | None = None) -> ChipState:
-        """A fork of the chip as it stands at the start of that sample of a stream: generators free-run, so their state can be jumped to.
+        """Fork the chip as it stands at the start of that sample of a stream: generators free-run, so their state can be jumped to.
 
         ticks: of a sample; default: test_ticks.
         """
@@ -209,7 +209,7 @@ class Simulator:
         return self._seeded[stream]
 
     def run_vector(self, ticks: int, learn_from: int, read_from: int, learns: bool) -> np.ndarray:
-        """The int64 vector of Run: the teacher comes when the output core has input from every layer, packets travel if there is a mesh.
+        """Return the int64 vector of Run: the teacher comes when the output core has input from every layer, packets travel on a mesh.
 
         learns: with a teacher, if the rule does not learn from spikes.
         """
@@ -218,7 +218,7 @@ class Simulator:
         return run_vector(ticks, learn_from, read_from, learns, deepest, has_mesh, from_spikes, input_ticks)
 
     def shows_errors(self) -> bool:
-        """Is there a teacher when a sample is shown that nothing is learned from?"""
+        """Return True if there is a teacher when a sample is shown that nothing is learned from."""
         return self.mapping.carries_errors and self.rule.learns_from != "spikes"
 
     def raster(self, one: Stimulus, label: int) -> np.ndarray:
@@ -238,7 +238,7 @@ def run_vector(
     ticks: int, learn_from: int, read_from: int, learns: bool, teach_from: int, has_mesh: bool = False, from_spikes: bool = False,
     input_ticks: int | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """The int64 vector of Run. from_spikes: learns without a teacher, by a rule that learns from spikes; input_ticks: default all."""
+    """Return the int64 vector of Run. from_spikes: learns without teacher, by a rule that learns from spikes; input_ticks: None for all."""
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM]] = ticks, learn_from, read_from
     run[[Run.TEACH, Run.FROM_SPIKES]] = learns and not from_spikes, learns and from_spikes
@@ -247,5 +247,5 @@ def run_vector(
 
 
 def default_threads() -> int:
-    """Processors this process may use."""
+    """Return how many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

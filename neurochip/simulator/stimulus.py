@@ -18,7 +18,7 @@ class Stimulus(NamedTuple):
 
     @property
     def is_events(self) -> bool:
-        """Are there events, not images?"""
+        """True if the stimulus holds events, not images."""
         return len(self.row_offsets) > 1
 
     @property
@@ -27,7 +27,7 @@ class Stimulus(NamedTuple):
         return (len(self.row_offsets) - 1) // len(self.pixels) if self.is_events else 0
 
     def take(self, chosen: np.ndarray | slice) -> Self:
-        """The samples `chosen`, in that order."""
+        """Return the samples `chosen`, in that order."""
         if not self.is_events:
             return self._replace(pixels=self.pixels[chosen])
         indices = np.arange(len(self.pixels))[chosen]
@@ -39,12 +39,12 @@ class Stimulus(NamedTuple):
 
 
 def of_images(pixels: np.ndarray) -> Stimulus:
-    """Images uint8 (samples, axons)."""
+    """Return images uint8 (samples, axons) as a stimulus."""
     return Stimulus(pixels, np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32))
 
 
 def of_events(binned: Binned, n_axons: int, ticks: int) -> Stimulus:
-    """Binned events of `ticks` ticks per sample; `pixels` are spikes per tick in 1/256, at most 255."""
+    """Return binned events of `ticks` ticks per sample as a stimulus; `pixels` are spikes per tick in 1/256, at most 255."""
     samples = (len(binned.row_offsets) - 1) // ticks
     sample_of = np.repeat(np.arange(samples), np.diff(binned.row_offsets[::ticks]))
     counts = np.bincount(sample_of * n_axons + binned.axons, minlength=samples * n_axons).reshape(samples, n_axons)
@@ -53,5 +53,5 @@ def of_events(binned: Binned, n_axons: int, ticks: int) -> Stimulus:
 
 
 def as_stimulus(samples: "Stimulus | np.ndarray") -> Stimulus:
-    """A stimulus as it is; an array is one of images."""
+    """Return a stimulus as it is, and an array as one of images."""
     return samples if isinstance(samples, Stimulus) else of_images(samples)

@@ -15,12 +15,12 @@ MAXIMA = (NocTotal.MAX_LATENCY, NocTotal.LONGEST_TICK)  # of parts of a run the 
 
 
 def mesh_of(model: MeshModel | None) -> Mesh:
-    """The mesh of a chip; a chip without one has a single place that nothing uses."""
+    """Return the mesh of a chip; a chip without one has a single place that nothing uses."""
     return Mesh(**model.model_dump()) if model else Mesh(1, 1)
 
 
 def build_traffic(chip: Chip, state: ChipState) -> Traffic:
-    """An empty network with room for every packet that a tick can have."""
+    """Build an empty network with room for every packet that a tick can have."""
     mesh, room = mesh_of(chip.mesh), most_packets(state) if chip.mesh else 0
     budget = tick_budget(chip.tick_us, chip.clock_mhz) if chip.tick_us is not None else 0
     return Traffic(
@@ -39,12 +39,12 @@ def build_traffic(chip: Chip, state: ChipState) -> Traffic:
 
 
 def most_packets(state: ChipState) -> int:
-    """Packets of a tick in which a spike or event comes to every axon and an error spike goes from it; and winner and teacher."""
+    """Count the packets of a tick in which a spike or event comes to every axon and an error spike goes from it; and winner and teacher."""
     return 2 * int(state.param[:, P.N_AXONS].sum()) + 2
 
 
 def join(parts: Iterable[NocTotals]) -> NocTotals:
-    """Totals of all parts together."""
+    """Return the totals of all parts together; of peaks and other maxima the largest."""
     parts = list(parts)
     added = NocTotals(*(np.sum([getattr(part, name) for part in parts], axis=0) for name in NocTotals._fields))
     added.peak[:] = np.max([part.peak for part in parts], axis=0)
@@ -54,7 +54,7 @@ def join(parts: Iterable[NocTotals]) -> NocTotals:
 
 
 def take_totals(traffic: Traffic) -> NocTotals:
-    """Copies of the totals, which are then cleared."""
+    """Return copies of the totals, and clear them."""
     copies = NocTotals(*(array.copy() for array in traffic.totals))
     for array in traffic.totals:
         array[:] = 0
