@@ -18,13 +18,13 @@ class Toggles:
     n_cycles: int
 
     def energy_pj(self, toggle_pj: dict[int, float], only: set[int] | None = None) -> np.ndarray:
-        """(cycles,) energy of each cycle; with `only`, of those nets alone."""
+        """Return the energy of each cycle in pJ, (cycles,); with `only`, of those nets alone."""
         price = np.array([toggle_pj.get(net, 0.0) if only is None or net in only else 0.0 for net in self.names])
         return np.bincount(self.cycles, weights=price[self.nets], minlength=self.n_cycles)[: self.n_cycles]
 
 
 def read_toggles(vcd: Path, netlist: Netlist, period_ps: int, n_cycles: int) -> Toggles:
-    """All toggles of the netlist's own nets (`n123` in the dump). Time 0 is the start of cycle 0.
+    """Read all toggles of the netlist's own nets (`n123` in the dump). Time 0 is the start of cycle 0.
 
     A flip-flop's output moves after the edge that ends the cycle in which its new value was worked out: it counts to that cycle. So does
     a gated clock, which an enable of that cycle let through.

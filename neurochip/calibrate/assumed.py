@@ -22,7 +22,7 @@ class Assumed(NamedTuple):
     derivation: str
 
     def lines(self, section: str) -> list[str]:
-        """The section of the table."""
+        """Return the section of the table that holds this price, line by line."""
         said = [f"from = {quote(self.source)}", f"derivation = {quote(self.derivation)}"]
         return [f"[{section}]", *self.price, 'kind = "assumed"', *said, ""]
 
@@ -34,7 +34,7 @@ def _of_macro(ratio: float, spread: Spread) -> list[str]:
 
 
 def assumed_prices(draw_pj: float, source: str, macros: Sequence[Macro], vdd_v: float) -> dict[Event, Assumed]:
-    """By event. draw_pj: of an inner core, `source` says where from; vdd_v: to which macros are scaled."""
+    """Return the assumed prices by event. draw_pj: of an inner core, `source` says where from; vdd_v: to which macros are scaled."""
     hop_pj = float(number(draw_pj))
     address = (
         f"{ADDRESS_PJ} pJ there, an adder and 36 flip-flops, times the ratio of the hops: of this table, and {ADDRESS_HOP_PJ} pJ in the "

@@ -34,12 +34,12 @@ class Pin:
     setup: list[Table] = field(default_factory=list)
 
     def toggle_pj(self, load_pf: float) -> float:
-        """Internal energy of one toggle: mean of rise and fall, over all arcs and conditions."""
+        """Return the internal energy of one toggle in pJ: mean of rise and fall, over all arcs and conditions."""
         pairs = [[t.at(SLEW_NS, load_pf) for t in pair if t is not None] for pair in self.power]
         return math.fsum(sum(pair) / len(pair) for pair in pairs) / len(pairs) if pairs else 0.0
 
     def delay_ns(self, load_pf: float) -> float:
-        """Mean over all arcs, rise and fall: what one `assign #d` can stand for."""
+        """Return the mean delay over all arcs, rise and fall, in ns: what one `assign #d` can stand for."""
         found = [table.at(SLEW_NS, load_pf) for tables in self.delays.values() for table in tables]
         return max(math.fsum(found) / len(found), 0.0) if found else 0.0
 
@@ -101,19 +101,19 @@ class Library:
     source: str = field(repr=False)  # the text itself
 
     def clock_gate(self) -> Cell | None:
-        """The smallest cell that gates a clock; None without one."""
+        """Return the smallest cell that gates a clock; None without one."""
         return min((cell for cell in self.cells.values() if cell.clock_gate), key=lambda cell: cell.area_um2, default=None)
 
     def usable(self) -> set[str]:
-        """Names of the cells that synthesis may use."""
+        """Return the names of the cells that synthesis may use."""
         return {name for name, cell in self.cells.items() if cell.usable}
 
     def text(self) -> str:
-        """The file again with nothing but usable cells: what the mapper of a synthesiser may see."""
+        """Return the file again with nothing but usable cells: what the mapper of a synthesiser may see."""
         return only_cells(self.source, self.usable())
 
     def tie(self, value: str) -> tuple[str, str]:
-        """(cell, pin) that drives a constant "0" or "1"; ("", "") without one."""
+        """Return (cell, pin) that drives a constant "0" or "1"; ("", "") without one."""
         found = ((cell.name, pin.name) for cell in self.cells.values() for pin in cell.outputs if pin.function.strip("() ") == value)
         return next(found, ("", ""))
 

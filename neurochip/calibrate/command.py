@@ -28,7 +28,7 @@ def run(
     liberty: str, sram: Sequence[str], chip: str, out: str | None, name: str | None, node_nm: float | None, dont_use: Sequence[str],
     keep: str | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """The command."""
+    """Run `neurochip calibrate`: measure the netlists and write the energy table."""
     console = Console(quiet=quiet, soft_wrap=True)
     _check_tools()
     library = read_cells(Path(liberty), (*DONT_USE, *dont_use))

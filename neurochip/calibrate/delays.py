@@ -12,19 +12,19 @@ WIRE_PF = 0.002  # per pin on a net
 
 
 def net(bit: Bit) -> str:
-    """A net's name in the written netlist."""
+    """Return a net's name in the written netlist; a constant bit as its value."""
     return f"n{bit}" if isinstance(bit, int) else f"1'b{bit if bit in '01' else '0'}"
 
 
 def delay_ps(netlist: Netlist, instance: Instance, pin: str, wire_pf: float) -> int:
-    """Of the driver of one pin at its load, at least 1 ps. A load beyond what the cell may drive counts as split by buffers."""
+    """Return the delay of one pin's driver at its load, at least 1 ps. A load beyond what the cell may drive counts as split by buffers."""
     bit, output = instance.nets[pin], instance.cell.pins[pin]
     load = netlist.load_pf(bit, wire_pf) if isinstance(bit, int) else 0.0
     return max(1, round(1000 * output.delay_ns(min(load, output.max_load_pf))))
 
 
 def to_verilog_text(netlist: Netlist, module: str, delayed: bool = True, wire_pf: float = WIRE_PF) -> str:
-    """The module, with the ports of the netlist's top; with `delayed` false all gates are instantaneous. Flip-flops start at 0."""
+    """Return the module, with the ports of the netlist's top; with `delayed` false all gates are instantaneous. Flip-flops start at 0."""
     lines = ["`timescale 1ps / 1ps", f"module {module} ("]
     lines.append(",\n".join(f"  {port.direction} wire {_range(len(port.bits))}{port.name}" for port in netlist.ports.values()))
     lines.append(");")

@@ -35,7 +35,7 @@ class Network(NamedTuple):
 
     @property
     def title(self) -> str:
-        """`16-8-16-4`."""
+        """Sizes from the inputs to the last layer, as `16-8-16-4`."""
         return "-".join(str(n) for n in (self.inputs, *self.neurons))
 
 
@@ -86,15 +86,15 @@ class Design:
 
     @property
     def placements(self) -> list[Placement]:
-        """A placement per core."""
+        """The placements of the network's layers, one per core."""
         return self.simulator.placements
 
     def cores(self) -> Iterator[Core]:
-        """Size and roles of each core."""
+        """Yield size and roles of each core."""
         return (Core(place.axons, place.neurons, self.simulator.mapping.roles(i)) for i, place in enumerate(self.placements))
 
     def parameters(self, i: int) -> dict[str, int]:
-        """Parameters of nc_core for core i, without what only observes: trace and counters."""
+        """Return the parameters of nc_core for core i, without what only observes: trace and counters."""
         place = self.placements[i]
         return {
             "N_AXONS": place.axons, "N_NEURONS": place.neurons, "WEIGHT_BITS": place.weight_bits, "FRAC_BITS": place.frac_bits,
@@ -110,7 +110,7 @@ class Design:
         return path
 
     def samples(self) -> tuple[np.ndarray, np.ndarray]:
-        """(intensities uint8 (samples, inputs), labels int32)."""
+        """Draw the samples of the stimulus: (intensities uint8 (samples, inputs), labels int32)."""
         stimulus, rng = self.stimulus, np.random.default_rng(self.stimulus.seed)
         shape = stimulus.samples, self.network.inputs
         density = np.resize(stimulus.densities, stimulus.samples)[:, None]
@@ -118,12 +118,12 @@ class Design:
         return pixels, rng.integers(0, self.network.neurons[-1], stimulus.samples).astype(np.int32)
 
     def run(self) -> np.ndarray:
-        """The run vector: ticks, learning from the fourth on, or inference without a teacher."""
+        """Return the run vector: ticks, learning from the fourth on, or inference without a teacher."""
         ticks = self.stimulus.ticks
         return self.simulator.run_vector(ticks, 3 if self.stimulus.learning else ticks, 3, self.stimulus.learning)
 
     def configuration(self) -> np.ndarray:
-        """Every configuration write in order, uint64 (writes,) as `port_words` has them."""
+        """Return every configuration write in order, uint64 (writes,) as `port_words` has them."""
         state = self.simulator.state
         set_rule(state, self.simulator.setup.experiment, 0)
         writes = Writes()

@@ -48,7 +48,7 @@ class Terms:
     per_neuron: float = 0.0
 
     def at(self, core: Core) -> float:
-        """The price for a core."""
+        """Return the price for a core of its size."""
         return self.base + self.per_axon * core.axons + self.per_neuron * core.neurons
 
 
@@ -56,7 +56,7 @@ Prices = dict[Event, Terms]
 
 
 def fit_prices(activities: Sequence[Activity]) -> Prices:
-    """Prices of all events that happened in `activities`."""
+    """Fit prices of all events that happened in `activities`."""
     prices: Prices = {}
     for grows, energies in ((GROWS, [a.logic_pj["value"] for a in activities]), (GROWS_RANDOM, [a.random_pj["value"] for a in activities])):
         for (event, name), pj in _solve(activities, energies, grows).items():
@@ -85,31 +85,31 @@ def _solve(
 
 
 def fit_by_role(activities: Sequence[Activity]) -> dict[str, Prices]:
-    """Prices for each place in the chain: a last core's soma is another circuit than a first one's, though the event has one name."""
+    """Fit prices for each place in the chain: a last core's soma is another circuit than a first one's, though the event has one name."""
     return {role: fit_prices([a for a in activities if role in a.core.roles]) for role in ROLES}
 
 
 def predict_pj(activity: Activity, prices: dict[str, Prices]) -> float:
-    """What the table says of a core's work, without the clock."""
+    """Return what the table says of a core's work in pJ, without the clock."""
     of_role = prices[activity.core.roles[0]]
     return sum(int(activity.counts[:, event].sum()) * terms.at(activity.core) for event, terms in of_role.items())
 
 
 def error(activities: Sequence[Activity], prices: dict[str, Prices]) -> float:
-    """Relative error of the predicted energy of all `activities` together, without the clock."""
+    """Return the relative error of the predicted energy of all `activities` together, without the clock."""
     measured = sum(activity.total_pj() for activity in activities)
     return sum(predict_pj(activity, prices) for activity in activities) / measured - 1
 
 
 def fit_sizes(cores: Sequence[Core], values: Sequence[float]) -> Terms:
-    """A quantity of a netlist at rest (clock, area, leakage) as terms >= 0."""
+    """Fit a quantity of netlists at rest (clock, area, leakage) as terms >= 0."""
     matrix = np.array([[1.0, core.axons, core.neurons] for core in cores])
     solution, _ = nnls(matrix, np.array(values))
     return Terms(*solution.tolist())
 
 
 def fit_path(cores: Sequence[Core], values_ns: Sequence[float]) -> tuple[float, float, float]:
-    """(base, per log2 axons, per log2 neurons) of a longest path, all >= 0."""
+    """Fit a longest path as (base, per log2 axons, per log2 neurons) in ns, all >= 0."""
     matrix = np.array([[1.0, np.log2(core.axons), np.log2(core.neurons)] for core in cores])
     solution, _ = nnls(matrix, np.array(values_ns))
     return float(solution[0]), float(solution[1]), float(solution[2])

@@ -20,25 +20,25 @@ class Fitted:
         self.spread = {kind: _spread(measured.fitted, kind) for kind in ("logic_pj", "random_pj")}
 
     def errors(self) -> dict[str, tuple[float, float]]:
-        """Of each hold-out: relative error of the events' energy alone, and of all energy, the clock's included."""
+        """Return for each hold-out the relative error of the events' energy alone, and of all energy, the clock's included."""
         return {name: (fit.error(activities, self.prices), self.error_with_clock(activities)) for name, activities in self._held_out()}
 
     def _held_out(self) -> list[tuple[str, list[Activity]]]:
         return [("fitted", self.measured.fitted), *self.measured.held_out.items()]
 
     def error_with_clock(self, activities: Sequence[Activity]) -> float:
-        """Relative error of events and clock together."""
+        """Return the relative error of events and clock together."""
         predicted = sum(fit.predict_pj(a, self.prices) + self.clock_pj(a.core) * (a.busy_cycles + a.idle_cycles) for a in activities)
         return predicted / sum(self.netlist_pj(a) for a in activities) - 1
 
     def netlist_pj(self, activity: Activity) -> float:
-        """Energy of a netlist with its clock."""
+        """Return the energy of a netlist with its clock, in pJ."""
         sizes = (*self.measured.figures, *self.measured.other_size)
         clock = next(figures.clock_pj["value"] for core, figures in sizes if core == activity.core)
         return activity.total_pj() + clock * (activity.busy_cycles + activity.idle_cycles)
 
     def clock_pj(self, core: Core) -> float:
-        """Clock of a core by the fitted terms."""
+        """Return the clock energy of a core in pJ per cycle, by the fitted terms."""
         return self._sized(core.roles[0], lambda figures: figures.clock_pj["value"]).at(core)
 
     def _sized(self, role: str, value: Callable[[Figures], float]) -> fit.Terms:
@@ -46,7 +46,7 @@ class Fitted:
         return fit.fit_sizes([core for core, _ in chosen], [value(figures) for _, figures in chosen])
 
     def size_errors(self) -> dict[str, float]:
-        """Largest relative error of clock, area and longest path at the size that was held out."""
+        """Return the largest relative error of clock, area and longest path at the size that was held out."""
         found: dict[str, float] = {}
         for core, figures in self.measured.other_size:
             role = core.roles[0]

@@ -9,12 +9,12 @@ _WORD = re.compile(r"\s*([A-Za-z_][\w\[\]]*|[01]|[!'&*|+^()])")
 
 
 def variables(function: str) -> list[str]:
-    """The pins a function reads, each once, in order of appearance."""
+    """Return the pins a function reads, each once, in order of appearance."""
     return list(dict.fromkeys(re.findall(r"[A-Za-z_][\w\[\]]*", function)))
 
 
 def to_verilog(function: str, name: Callable[[str], str], where: str) -> str:
-    """`function` with every pin replaced by `name(pin)`. Binds as Liberty does: ' and ! first, then ^, and, or."""
+    """Replace every pin of `function` by `name(pin)`. Binds as Liberty does: ' and ! first, then ^, and, or."""
     words, position = [], 0
     function = function.strip()
     while position < len(function):

@@ -36,21 +36,21 @@ class Group:
     groups: list["Group"] = field(default_factory=list)
 
     def all(self, *kinds: str) -> Iterator["Group"]:
-        """The groups directly within that are of one of `kinds`."""
+        """Yield the groups directly within that are of one of `kinds`."""
         return (group for group in self.groups if group.kind in kinds)
 
     def number(self, key: str) -> float | None:
-        """A simple attribute as a number; None if it is not there or no number."""
+        """Return a simple attribute as a number; None if it is not there or no number."""
         match = _FLOAT.match(self.attributes.get(key, ""))
         return float(match[0]) if match else None
 
     def numbers(self, key: str) -> list[float]:
-        """All numbers of `key(...)`, in order; a single `key : 1.0` counts too."""
+        """Return all numbers of `key(...)`, in order; a single `key : 1.0` counts too."""
         return [float(text) for text in _FLOAT.findall(self.calls.get(key, self.attributes.get(key, "")))]
 
 
 def read_text(path: Path) -> str:
-    """The text of a Liberty file, gunzipped if it is compressed."""
+    """Return the text of a Liberty file, gunzipped if it is compressed."""
     try:
         data = path.read_bytes()
         return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("latin-1")
@@ -61,7 +61,7 @@ def read_text(path: Path) -> str:
 
 
 def without_comments(text: str) -> str:
-    """`text` with comments and line continuations blanked; line numbers and quoted text stay."""
+    """Blank the comments and line continuations of `text`; line numbers and quoted text stay."""
 
     def blank(match: re.Match[str]) -> str:
         return match[0] if match[0].startswith('"') else "\n" * match[0].count("\n") or " "
@@ -70,7 +70,7 @@ def without_comments(text: str) -> str:
 
 
 def parse(text: str, where: str) -> Group:
-    """The `library` group of a Liberty text. Raises NeurochipError, naming `where` and the line, if it is none."""
+    """Return the `library` group of a Liberty text. Raises NeurochipError, naming `where` and the line, if it is none."""
     text = without_comments(text)
     top = Group("", "")
     stack, position = [top], 0
@@ -103,7 +103,7 @@ def parse(text: str, where: str) -> Group:
 
 
 def only_cells(text: str, names: set[str]) -> str:
-    """`text` without the cells that are not in `names`, and without comments."""
+    """Return `text` without the cells that are not in `names`, and without comments."""
     text = without_comments(text)
     kept, position = [], 0
     for match in re.finditer(r"\bcell\s*\(\s*\"?([^\"()]+?)\"?\s*\)\s*\{", text):

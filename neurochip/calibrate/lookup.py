@@ -14,7 +14,7 @@ class Table:
     values: np.ndarray  # (slews, loads)
 
     def at(self, slew_ns: float, load_pf: float) -> float:
-        """Bilinear; beyond its ends a table goes on as it ends, as timing tools do."""
+        """Interpolate between four entries (bilinear); beyond its ends a table goes on as it ends, as timing tools do."""
         (i, a), (j, b) = _place(self.slews, slew_ns), _place(self.loads, load_pf)
         v = self.values
         low = v[i, j] + (v[i, j + 1] - v[i, j]) * b if len(self.loads) > 1 else v[i, 0]

@@ -27,7 +27,7 @@ MARGIN = 1.3  # of the simulated clock period over the longest path: simulated d
 
 @dataclass(frozen=True)
 class Figures:
-    """A netlist at rest."""
+    """Figures of a netlist at rest: size, leakage, clock and longest path."""
 
     flip_flops: int
     cells: int
@@ -52,12 +52,12 @@ class Activity:
     idle_cycles: int
 
     def total_pj(self, variant: str = "value") -> float:
-        """Without the clock."""
+        """Return the energy of logic and generators in pJ, without the clock."""
         return float(self.logic_pj[variant].sum() + self.random_pj[variant].sum())
 
 
 def elaborate_core(sources: Sequence[Path], package: Path, parameters: dict[str, int], folder: Path) -> Path:
-    """nc_core with `parameters` as folder/elaborated.il."""
+    """Elaborate nc_core with `parameters` as folder/elaborated.il."""
     settings = " ".join(f"-set {name} {value}" for name, value in parameters.items())
     files = " ".join(str(path.resolve()) for path in (package, *sources) if path.stem not in ("nc_engine", "nc_barrier"))
     script = [
@@ -74,13 +74,13 @@ def elaborate_core(sources: Sequence[Path], package: Path, parameters: dict[str,
 
 
 def port_widths(folder: Path) -> dict[str, int]:
-    """Ports of the elaborated core but its clock."""
+    """Return the widths of the elaborated core's ports but its clock, by name."""
     ports = json.loads((folder / "elaborated.json").read_text(encoding="utf-8"))["modules"]["nc_core"]["ports"]
     return {name: len(port["bits"]) for name, port in ports.items() if name != "clk"}
 
 
 def figures_of(netlist: Netlist, memory_access_ns: float) -> Figures:
-    """Area, leakage, clock and longest path; read data arrive `memory_access_ns` after the clock."""
+    """Return area, leakage, clock and longest path; read data arrive `memory_access_ns` after the clock."""
     path = longest_path(netlist, WIRE_PF, {"row_rdata": memory_access_ns, "column_rdata": memory_access_ns})
     clock = {name: netlist.clock_pj(wire) for name, wire in WIRES_PF.items()}
     size = len(netlist.flip_flops), len(netlist.instances), netlist.area_um2, netlist.leakage_nw

@@ -55,7 +55,7 @@ class Netlist:
                         self.sinks.setdefault(net, []).append((instance, pin))
 
     def load_pf(self, net: int, wire_pf: float) -> float:
-        """Input pins on a net plus `wire_pf` for each."""
+        """Return the load of a net in pF: its input pins plus `wire_pf` for each."""
         return sum(pin.capacitance_pf + wire_pf for _, pin in self.sinks.get(net, ()))
 
     @cached_property
@@ -81,22 +81,22 @@ class Netlist:
 
     @property
     def area_um2(self) -> float:
-        """Of all cells, before layout."""
+        """Area of all cells in um2, before layout."""
         return sum(instance.cell.area_um2 for instance in self.instances)
 
     @property
     def leakage_nw(self) -> float:
-        """Of all cells."""
+        """Leakage of all cells in nW."""
         return sum(instance.cell.leakage_nw for instance in self.instances)
 
     def clock_pj(self, wire_pf: float) -> float:
-        """Energy of one clock cycle: both edges of every clock pin that is not gated, inside its cell and on its capacitance."""
+        """Return the energy of one clock cycle in pJ: both edges of every clock pin not gated, inside its cell and on its capacitance."""
         clocked = (i for i in (*self.flip_flops, *self.clock_gates) if i.cell.clock_pin)
         pins = [i.cell.clock_pin for i in clocked if i.cell.clock_pin and i.nets[i.cell.clock_pin.name] in self.clock_nets]
         return math.fsum(2 * p.toggle_pj(0.0) + (p.capacitance_pf + wire_pf) * self.library.vdd_v**2 for p in pins if p)
 
     def toggle_pj(self, wire_pf: float) -> dict[int, float]:
-        """Energy of one toggle of every net but the clock: its driver inside, its load, and the pins it moves inside."""
+        """Return the energy in pJ of one toggle of every net but the clock: its driver inside, its load, and the pins it moves inside."""
         square = self.library.vdd_v**2
         energies: dict[int, float] = {}
         for net in self.drivers.keys() | self.sinks.keys() - self.clock_nets:
@@ -107,22 +107,22 @@ class Netlist:
         return {net: pj for net, pj in energies.items() if net not in self.clock_nets}
 
     def block_of(self, net: int) -> str:
-        """The block whose cell drives `net`; that of the first reader for an input of the top."""
+        """Return the block whose cell drives `net`; that of the first reader for an input of the top."""
         if net in self.drivers:
             return self.drivers[net][0].block
         return next((instance.block for instance, _ in self.sinks.get(net, ())), "")
 
     def inputs(self) -> Iterator[Port]:
-        """Input ports."""
+        """Yield the input ports."""
         return (port for port in self.ports.values() if port.direction == "input")
 
     def outputs(self) -> Iterator[Port]:
-        """Output ports."""
+        """Yield the output ports."""
         return (port for port in self.ports.values() if port.direction == "output")
 
 
 def read_netlist(path: Path, library: Library) -> Netlist:
-    """The only module of a yosys JSON file. Raises NeurochipError if a cell in it is not of `library`."""
+    """Read the only module of a yosys JSON file. Raises NeurochipError if a cell in it is not of `library`."""
     modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
     tops = [name for name, module in modules.items() if int(str(module["attributes"].get("top", "0")), 2)] or list(modules)
     module = modules[tops[0]]

@@ -41,7 +41,7 @@ class Table(Fitted):
     # ---- text
 
     def text(self) -> str:
-        """The TOML file."""
+        """Return the TOML file's text."""
         parts = [self._head(), self._events(), self._logic(), self._clock(), self._leakage(), self._area_and_timing(), self._macros()]
         return "\n".join([*parts, self._checks()])
 

@@ -24,7 +24,7 @@ class Path:
 
 
 def longest_path(netlist: Netlist, wire_pf: float, input_ns: dict[str, float]) -> Path:
-    """The slowest path. `input_ns`: when an input port is stable after the clock edge, by name; others as a flip-flop's output."""
+    """Find the slowest path. `input_ns`: when an input port is stable after the clock edge, by name; others as a flip-flop's output."""
     arrivals = _Arrivals(netlist, wire_pf, input_ns)
     worst, end = 0.0, 0
     for instance in (*netlist.flip_flops, *netlist.clock_gates):

@@ -9,7 +9,7 @@ _PREFIX = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15}
 
 
 def scale_of(library: Group, key: str, unit: str, where: str) -> float:
-    """A declared unit such as leakage_power_unit : "1nW" in SI; NeurochipError if it is not there or not of `unit`."""
+    """Return a declared unit such as leakage_power_unit : "1nW" in SI; NeurochipError if it is not there or not of `unit`."""
     text = library.attributes.get(key, "")
     match = re.fullmatch(rf"([\d.eE+-]+)\s*([munpf]?){unit}", text, re.IGNORECASE)
     if match is None:
@@ -18,7 +18,7 @@ def scale_of(library: Group, key: str, unit: str, where: str) -> float:
 
 
 def capacitance_scale_pf(library: Group, where: str) -> float:
-    """One unit of capacitance in pF."""
+    """Return one unit of capacitance of the file in pF; NeurochipError if it declares none."""
     match = re.fullmatch(r'\s*([\d.eE+-]+)\s*,\s*"?\s*([munpf]?)f\s*"?\s*', library.calls.get("capacitive_load_unit", ""), re.IGNORECASE)
     if match is None:
         raise NeurochipError(f"{where}: no capacitive_load_unit, as capacitive_load_unit(1, pf): no energy has a size; add it")
@@ -26,7 +26,7 @@ def capacitance_scale_pf(library: Group, where: str) -> float:
 
 
 def supply_v(library: Group, where: str) -> float:
-    """The supply of the file's conditions."""
+    """Return the supply voltage of the file's conditions in V; NeurochipError if it has none."""
     conditions = {group.name: group for group in library.all("operating_conditions")}
     chosen = conditions.get(library.attributes.get("default_operating_conditions", ""), next(iter(conditions.values()), None))
     voltage = library.number("nom_voltage") or (chosen.number("voltage") if chosen else None)

@@ -15,10 +15,10 @@ class Dense:
         self.graph = graph
 
     def begin(self) -> None:
-        """Nothing to prepare."""
+        """Prepare nothing: the engine of events does."""
 
     def release(self, used: torch.Tensor) -> None:
-        """Nothing to do: torch keeps its memory."""
+        """Do nothing: torch keeps its memory."""
 
     def _numbers(self, i: int, spikes: Outputs, masks: Outputs, ticks: int) -> Outputs:
         dtype = next(self.graph.parameters()).dtype
@@ -26,13 +26,13 @@ class Dense:
         return {j: masked(spikes[j].to(dtype, memory_format=LAST), masks.get(j), ticks) for j in sources}
 
     def current(self, i: int, spikes: Outputs, masks: Outputs, ticks: int) -> torch.Tensor:
-        """Weighted input of layer i, (ticks * images, channels, height, width)."""
+        """Compute the weighted input of layer i, (ticks * images, channels, height, width)."""
         return self.graph.current(i, self._numbers(i, spikes, masks, ticks)).contiguous(memory_format=LAST)
 
     def backward(
         self, i: int, flow: torch.Tensor, spikes: Outputs, masks: Outputs, ticks: int, grads: dict[int, torch.Tensor | None]
     ) -> None:
-        """From the gradient of layer i's current: add to those of its weights, and of its sources' spikes."""
+        """Add to the gradients of layer i's weights and of its sources' spikes, from the gradient of its current."""
         layer = self.graph.layers[i]
         numbers = {} if layer.model.kind == "pool" else self._numbers(i, spikes, masks, ticks)
         found: dict[int, torch.Tensor | None] = {s.layer: None for s in layer.sources if s.layer in grads and s.layer != INPUT}

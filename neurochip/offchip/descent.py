@@ -13,7 +13,7 @@ from neurochip.offchip.graph import Graph
 
 
 def make_optimizer(graph: Graph, model: DescentModel) -> torch.optim.Optimizer:
-    """For all weights of `graph`; `set_rate` gives it the rate of each update."""
+    """Make the optimizer of all weights of `graph`; `set_rate` gives it the rate of each update."""
     options: dict[str, Any] = {"lr": model.learn_rate, "weight_decay": model.weight_decay}
     if model.optimizer == "adam":
         return torch.optim.Adam(graph.parameters(), **options)
@@ -21,7 +21,7 @@ def make_optimizer(graph: Graph, model: DescentModel) -> torch.optim.Optimizer:
 
 
 def rate_at(model: DescentModel, epoch: int, k: int, updates: int) -> float:
-    """The learning rate of the k-th update (from 0) of an epoch (from 1) that has so many `updates`."""
+    """Return the learning rate of the k-th update (from 0) of an epoch (from 1) that has so many `updates`."""
     done = (epoch - 1) * updates + k
     if model.learn_rate_schedule == "cosine":
         share = 0.5 * (1.0 + math.cos(math.pi * done / (updates * model.epochs)))
@@ -31,19 +31,19 @@ def rate_at(model: DescentModel, epoch: int, k: int, updates: int) -> float:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Of all weights."""
+    """Set the learning rate of all weights."""
     for group in optimizer.param_groups:
         group["lr"] = rate
 
 
 def snapshot(graph: Graph) -> dict[str, torch.Tensor]:
-    """The weights as they are now, by name; a later update does not change them."""
+    """Copy the weights as they are now, by name; a later update does not change them."""
     return {name: weight.detach().clone() for name, weight in graph.state_dict().items()}
 
 
 @contextlib.contextmanager
 def reading(path: Path, way_out: str) -> Iterator[None]:
-    """What goes wrong while a checkpoint is read (torch raises what its unpickler does, any kind) becomes a NeurochipError."""
+    """Turn what goes wrong while a checkpoint is read (torch raises what its unpickler does, any kind) into a NeurochipError."""
     try:
         yield
     except NeurochipError:
@@ -53,11 +53,11 @@ def reading(path: Path, way_out: str) -> Iterator[None]:
 
 
 def load(path: Path) -> Any:
-    """The content of a checkpoint, on the CPU. Raises anything if it is none: use it within `reading`."""
+    """Read the content of a checkpoint, on the CPU. Raises anything if it is none: use it within `reading`."""
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def check_identity(content: dict[str, Any], identity: str, path: Path) -> None:
-    """Raises NeurochipError if a checkpoint is another training's."""
+    """Raise NeurochipError if a checkpoint is another training's."""
     if content["identity"] != identity:
         raise NeurochipError(f"{path}: is of another experiment, seed, override or data; choose another --out")

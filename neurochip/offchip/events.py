@@ -15,8 +15,11 @@ Grads = dict[int, torch.Tensor | None]
 
 
 class Fan(NamedTuple):
-    """Where spikes of a source go. Unit location * channels + c reaches, for each entry (output location, first row, n) of its location:
-    n output locations in a row, by the rows first + c * step, ... of the packed weights."""
+    """The places that spikes of a source reach.
+
+    Unit location * channels + c reaches, for each entry (output location, first row, n) of its location, n output locations in a
+    row, by the rows first + c * step, ... of the packed weights.
+    """
 
     channels: int
     first: np.ndarray  # int64 (locations + 1,)
@@ -26,7 +29,7 @@ class Fan(NamedTuple):
 
 
 def fan_of(layer: Layer, source: Source, channels: int, is_same: bool) -> Fan:
-    """The fan of a source of a conv or dense layer; `is_same`: unweighted, channel by channel."""
+    """Return the fan of a source of a conv or dense layer; `is_same`: unweighted, channel by channel."""
     locations = source.shape.height * source.shape.width
     if not layer.is_conv:
         unit = np.arange(locations * channels)
@@ -64,14 +67,14 @@ class Room:
         self.free: dict[int, list[torch.Tensor]] = {}
 
     def take(self, shape: tuple[int, ...]) -> torch.Tensor:
-        """A float32 tensor (images, channels, height, width), channels_last, of any content."""
+        """Return a float32 tensor (images, channels, height, width), channels_last, of any content."""
         n, c, h, w = shape
         free = self.free.get(n * c * h * w)
         flat = free.pop() if free else torch.empty(n * c * h * w)
         return flat.view(n, h, w, c).permute(0, 3, 1, 2)
 
     def give(self, used: torch.Tensor) -> None:
-        """Nobody looks at it any more."""
+        """Take a tensor back that nobody looks at any more."""
         self.free.setdefault(used.numel(), []).append(used.permute(0, 2, 3, 1).reshape(-1))
 
 
@@ -99,11 +102,11 @@ class Events:
             self.packed[i, k] = rows.contiguous().view(-1).numpy()
 
     def release(self, used: torch.Tensor) -> None:
-        """A current, or the gradient of one, is no longer looked at."""
+        """Take back a current, or the gradient of one, that is no longer looked at."""
         self.room.give(used)
 
     def current(self, i: int, spikes: Outputs, masks: Outputs, ticks: int) -> torch.Tensor:
-        """Weighted input of layer i, (ticks * images, channels, height, width)."""
+        """Compute the weighted input of layer i, (ticks * images, channels, height, width)."""
         layer, n = self.graph.layers[i], len(spikes[INPUT])
         current = self.room.take((n, layer.shape.channels, *layer.shape[:2]))
         for k, source in enumerate(layer.sources):
@@ -114,7 +117,7 @@ class Events:
         return current
 
     def backward(self, i: int, flow: torch.Tensor, spikes: Outputs, masks: Outputs, ticks: int, grads: Grads) -> None:
-        """From the gradient of layer i's current: add to those of its weights, and of its sources' spikes (only where there are any)."""
+        """Add to the gradients of layer i's weights and of its sources' spikes (only where there are any), from its current's."""
         layer = self.graph.layers[i]
         for k, source in enumerate(layer.sources):
             j = source.layer

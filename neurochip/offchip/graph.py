@@ -43,7 +43,7 @@ class Graph(torch.nn.Module):
         return (layer.shape.channels, channels * source.shape.height * source.shape.width)
 
     def channels_of(self, source: Source) -> int:
-        """Planes or channels that the graph sees of a source: half of the chip's planes if the input is signed."""
+        """Return how many planes or channels the graph sees of a source: half of the chip's planes if the input is signed."""
         return source.shape.channels // 2 if self.signed and source.layer == INPUT else source.shape.channels
 
     @property
@@ -53,11 +53,11 @@ class Graph(torch.nn.Module):
         return self.channels_of(source), source.shape.height, source.shape.width
 
     def weight(self, i: int, k: int = 0) -> torch.Tensor | None:
-        """Weight of layer i from its k-th source; None of a pool and of an identity."""
+        """Return the weight of layer i from its k-th source; None of a pool and of an identity."""
         return self.weights.get(_key(i, k))
 
     def initialise(self, seed: int, gain: float) -> None:
-        """Weights from N(0, gain / fan-in), each source by its own fan-in; a layer's numbers depend on the seed and its name alone."""
+        """Draw weights from N(0, gain / fan-in), each source by its own fan-in; a layer's depend on the seed and its name alone."""
         with torch.no_grad():
             for layer in self.layers:
                 for k in range(len(layer.sources)):
@@ -67,7 +67,10 @@ class Graph(torch.nn.Module):
                         weight.copy_(torch.randn(weight.shape, generator=generator) * std)
 
     def current(self, i: int, outputs: Outputs) -> torch.Tensor:
-        """Weighted input of layer i from the outputs (spikes or activations) of its sources, (images, channels, height, width)."""
+        """Compute the weighted input of layer i from the outputs (spikes or activations) of its sources.
+
+        Shape (images, channels, height, width).
+        """
         layer = self.layers[i]
         total = None
         for k, source in enumerate(layer.sources):
@@ -121,28 +124,31 @@ def _format(shape: tuple[int, ...]) -> torch.memory_format:
 
 
 def is_identity(layer: Layer, k: int) -> bool:
-    """Does the k-th source of a layer arrive unweighted, channel by channel?"""
+    """Return True if the k-th source of a layer arrives unweighted, channel by channel."""
     return k > 0 and layer.model.skip_identity
 
 
 def seeded(seed: int, *names: str | int) -> torch.Generator:
-    """A generator on the CPU for that stream of a seed; any stream can be had again alone."""
+    """Return a generator on the CPU for that stream of a seed; any stream can be had again alone."""
     return torch.Generator().manual_seed(host_random.stream(seed, *names) >> 1)
 
 
 def flat(x: torch.Tensor, source: Source) -> torch.Tensor:
-    """(images, units) in the source's own numbering: planes of the input, locations of a layer (no copy if x is channels_last)."""
+    """Return (images, units) in the source's own numbering: planes of the input, locations of a layer.
+
+    Nothing is copied if x is channels_last.
+    """
     return x.flatten(1) if source.layer == INPUT else x.permute(0, 2, 3, 1).flatten(1)
 
 
 def unflat(grad: torch.Tensor, source: Source, like: torch.Tensor) -> torch.Tensor:
-    """The inverse of `flat`: in the shape of `like`."""
+    """Undo `flat`: return the numbers in the shape of `like`."""
     n, c, h, w = like.shape
     return grad.view(n, c, h, w) if source.layer == INPUT else grad.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
 def add_grad(weight: torch.Tensor, grad: torch.Tensor) -> None:
-    """Add to `.grad`."""
+    """Add a gradient to a parameter's `.grad`."""
     weight.grad = grad if weight.grad is None else weight.grad.add_(grad)
 
 

@@ -19,19 +19,19 @@ class Images(NamedTuple):
     labels: torch.Tensor
 
     def take(self, chosen: torch.Tensor | slice) -> "Images":
-        """These images alone."""
+        """Return the images `chosen` alone, with their labels."""
         return Images(self.pixels[chosen], self.labels[chosen])
 
 
 def images_of(pixels: np.ndarray, labels: np.ndarray, shape: tuple[int, ...], device: str = "cpu") -> Images:
-    """From uint8 (n, pixels) and int (n,); `shape`: (height, width) or (planes, height, width), (n,) for a plain list."""
+    """Make images from uint8 (n, pixels) and int (n,); `shape`: (height, width), (planes, height, width), or (n,) for a plain list."""
     planes, height, width = (1,) * (3 - len(shape)) + tuple(shape)
     grid = torch.from_numpy(np.ascontiguousarray(pixels)).view(-1, planes, height, width)
     return Images(grid.to(device), torch.from_numpy(labels.astype(np.int64)).to(device))
 
 
 def split(images: Images, share: float, seed: int) -> tuple[Images, Images | None]:
-    """Training and validation images, drawn by the seed, each in ascending order; None if nothing is held out."""
+    """Split into training and validation images, drawn by the seed, each in ascending order; None if nothing is held out."""
     n_out = round(share * len(images.labels))
     if not n_out:
         return images, None
@@ -40,7 +40,7 @@ def split(images: Images, share: float, seed: int) -> tuple[Images, Images | Non
 
 
 def intensities(pixels: torch.Tensor, signed: bool) -> torch.Tensor:
-    """Probability of a spike per tick, with its sign, float32 (n, planes, height, width)."""
+    """Return the probability of a spike per tick, with its sign, float32 (n, planes, height, width)."""
     return (_difference(pixels) if signed else pixels).to(torch.float32) / RATE_ONE
 
 
@@ -50,7 +50,7 @@ def _difference(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def encoded(pixels: torch.Tensor, ticks: int, signed: bool, seed: int, *names: str | int) -> torch.Tensor:
-    """Spike trains int8 (ticks, n, planes, height, width): in every tick a fresh draw, a spike with probability intensity / 256."""
+    """Draw spike trains int8 (ticks, n, planes, height, width): in every tick a spike with probability intensity / 256."""
     value = _difference(pixels) if signed else pixels.to(torch.int16)
     generator = seeded(seed, "offchip", "encoder", *names)
     draws = torch.randint(0, RATE_ONE, (ticks, *value.shape), generator=generator, dtype=torch.uint8).to(value.device)
@@ -59,7 +59,7 @@ def encoded(pixels: torch.Tensor, ticks: int, signed: bool, seed: int, *names: s
 
 
 def augmented(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Each image padded by 4 empty pixels, cut at a random place to its size, and mirrored with probability 1/2."""
+    """Pad each image by 4 empty pixels, cut it at a random place to its size, and mirror it with probability 1/2."""
     n, _, height, width = batch.shape
     padded = torch.nn.functional.pad(batch, [PADDING] * 4)
     places = torch.randint(0, 2 * PADDING + 1, (n, 2), generator=generator).tolist()

@@ -17,7 +17,7 @@ summing = numba.njit(cache=True, parallel=True, error_model="numpy", fastmath={"
 
 @summing
 def add_currents(spikes, channels, first, fan, step, wide, mask, weight, is_added, current):
-    """current (images, units) = what the spikes int8 (images, source's units) bring through their fans; or, with `is_added`, +=."""
+    """Set current (images, units) to what the spikes int8 (images, source's units) bring through their fans; with `is_added`, add it."""
     images, units = spikes.shape
     for n in numba.prange(images):
         fired, into = spikes[n], current[n]
@@ -42,7 +42,7 @@ def add_currents(spikes, channels, first, fan, step, wide, mask, weight, is_adde
 
 @summing
 def add_weight_grads(grad, spikes, channels, first, fan, step, wide, mask, sums):
-    """sums (PARTS, weights) += what each spike saw: the gradient of the currents it went into."""
+    """Add to sums (PARTS, weights) what each spike saw: the gradient of the currents it went into."""
     images, units = spikes.shape
     for part in numba.prange(PARTS):
         mine = sums[part]
@@ -67,7 +67,7 @@ def add_weight_grads(grad, spikes, channels, first, fan, step, wide, mask, sums)
 
 @summing
 def spike_grads(grad, spikes, channels, first, fan, step, wide, mask, weight, is_added, found):
-    """found (images, source's units): the gradient of each spike (elsewhere 0), set or, with `is_added`, added."""
+    """Set, or with `is_added` add to, found (images, source's units): the gradient of each spike, elsewhere 0."""
     images, units = spikes.shape
     for n in numba.prange(images):
         fired, seen, out = spikes[n], grad[n], found[n]
@@ -90,7 +90,7 @@ def spike_grads(grad, spikes, channels, first, fan, step, wide, mask, weight, is
 
 @exact
 def fire(current, u, threshold, leak, is_hard, spikes):
-    """Membranes `u` float32 (units,) through the ticks of `current` float32 (ticks, units); spikes int8 (ticks, units) are set."""
+    """Run membranes `u` float32 (units,) through the ticks of `current` float32 (ticks, units); set spikes int8 (ticks, units)."""
     ticks, units = current.shape
     for block in numba.prange((units + BLOCK - 1) // BLOCK):
         first, last = block * BLOCK, min(units, (block + 1) * BLOCK)
@@ -113,7 +113,7 @@ def fire(current, u, threshold, leak, is_hard, spikes):
 
 @exact
 def blame(grad, spikes, gain, leak, log_leak):
-    """Gradient of spikes (ticks, units) -> of currents, in place: of every tick that of the next spike, times `gain` and NG."""
+    """Turn the gradient of spikes (ticks, units) into that of currents, in place: each tick's is the next spike's, times `gain` and NG."""
     ticks, units = grad.shape
     for block in numba.prange((units + BLOCK - 1) // BLOCK):
         first, last = block * BLOCK, min(units, (block + 1) * BLOCK)
@@ -145,7 +145,10 @@ def blame(grad, spikes, gain, leak, log_leak):
 
 @exact
 def pool_fire(source, side, weight, mask, u, threshold, leak, is_hard, spikes):
-    """Pooling neurons from their sources' spikes int8 (ticks, images, height, width, channels), side x side each; the mask has no ticks."""
+    """Fire pooling neurons from their sources' spikes int8 (ticks, images, height, width, channels), side x side each.
+
+    The mask has no ticks.
+    """
     ticks, images, height, width, channels = spikes.shape
     for row in numba.prange(images * height):
         image, y = row // height, row % height

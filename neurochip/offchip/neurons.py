@@ -22,7 +22,7 @@ LAST = torch.channels_last
 
 
 class Neuron(NamedTuple):
-    """How a layer fires. A pooling neuron hands gradients back whole (no NG, no threshold), as the published program does."""
+    """The firing of a layer. A pooling neuron hands gradients back whole (no NG, no threshold), as the published program does."""
 
     threshold: float
     leak: float  # factor on the potential after every tick
@@ -30,42 +30,42 @@ class Neuron(NamedTuple):
     is_pool: bool = False
 
     def log_leak(self, is_corrected: bool) -> float:
-        """ln(leak), which is -1 / tau; 0 without the correction of the pseudo-derivative."""
+        """Return ln(leak), which is -1 / tau; 0 without the correction of the pseudo-derivative."""
         return math.log(self.leak) if is_corrected and not self.is_pool else 0.0
 
     @property
     def gain(self) -> float:
-        """1 / threshold; 1 of a pooling neuron."""
+        """Factor 1 / threshold of the gradient; 1 of a pooling neuron."""
         return 1.0 if self.is_pool else 1.0 / self.threshold
 
 
 def neuron_of(model: NeuronModel, threshold: float | None = None, is_pool: bool = False) -> Neuron:
-    """The neuron of an experiment's table, with another threshold if one is given."""
+    """Return the neuron of an experiment's table, with another threshold if one is given."""
     return Neuron(model.threshold if threshold is None else threshold, model.leak, model.reset == "zero", is_pool)
 
 
 def by_tick(x: torch.Tensor, ticks: int) -> torch.Tensor:
-    """The same memory as (ticks, units of all images)."""
+    """View the same memory as (ticks, units of all images)."""
     return x.permute(0, 2, 3, 1).view(ticks, -1)
 
 
 def by_image(x: torch.Tensor) -> torch.Tensor:
-    """The same memory as (ticks * images, units)."""
+    """View the same memory as (ticks * images, units)."""
     return x.permute(0, 2, 3, 1).flatten(1)
 
 
 def by_place(x: torch.Tensor, ticks: int) -> torch.Tensor:
-    """The same memory as (ticks, images, height, width, channels)."""
+    """View the same memory as (ticks, images, height, width, channels)."""
     return x.permute(0, 2, 3, 1).unflatten(0, (ticks, -1))
 
 
 def is_compiled(device: torch.device, dtype: torch.dtype) -> bool:
-    """Do the kernels take such tensors?"""
+    """Return True if the kernels take such tensors."""
     return device.type == "cpu" and dtype == torch.float32
 
 
 def fire_all(neuron: Neuron, current: torch.Tensor, ticks: int, u: torch.Tensor | None = None) -> torch.Tensor:
-    """Spikes int8 of all ticks of `current`. `u` (units,) holds the potentials before, then those after; default: 0 before."""
+    """Compute spikes int8 of all ticks of `current`. `u` (units,) holds the potentials before, then those after; default: 0 before."""
     spikes = torch.empty_like(current, dtype=torch.int8, memory_format=LAST)
     flows, fired = by_tick(current, ticks), by_tick(spikes, ticks)
     u = torch.zeros_like(flows[0]) if u is None else u
@@ -85,7 +85,7 @@ def fire_all(neuron: Neuron, current: torch.Tensor, ticks: int, u: torch.Tensor 
 
 
 def pool_all(neuron: Neuron, side: int, source: torch.Tensor, mask: torch.Tensor | None, ticks: int, dtype: torch.dtype) -> torch.Tensor:
-    """Spikes int8 of pooling neurons over side x side units each, from their sources' spikes and dropout mask (images, ...)."""
+    """Compute spikes int8 of pooling neurons over side x side units each, from their sources' spikes and dropout mask (images, ...)."""
     n, c, h, w = source.shape
     if not is_compiled(source.device, dtype):
         numbers = masked(source.to(dtype, memory_format=LAST), mask, ticks)
@@ -100,19 +100,19 @@ def pool_all(neuron: Neuron, side: int, source: torch.Tensor, mask: torch.Tensor
 
 
 def mask_places(mask: torch.Tensor | None) -> np.ndarray:
-    """A dropout mask as the kernels take it, (images, height, width, channels)."""
+    """Return a dropout mask as the kernels take it, (images, height, width, channels)."""
     return np.zeros((0, 0, 0, 0), np.float32) if mask is None else mask.permute(0, 2, 3, 1).numpy()
 
 
 def masked(numbers: torch.Tensor, mask: torch.Tensor | None, ticks: int) -> torch.Tensor:
-    """The same mask in every tick, in place."""
+    """Apply the same mask in every tick, in place."""
     if mask is not None:
         by_place(numbers, ticks).mul_(mask.permute(0, 2, 3, 1))
     return numbers
 
 
 def blame_all(neuron: Neuron, grad: torch.Tensor, spikes: torch.Tensor, ticks: int, is_corrected: bool) -> torch.Tensor:
-    """Gradient of a layer's spikes -> of its currents, in place of `grad`."""
+    """Turn the gradient of a layer's spikes into that of its currents, in place of `grad`."""
     grads, fired, log_leak = by_tick(grad, ticks), by_tick(spikes, ticks), neuron.log_leak(is_corrected)
     if is_compiled(grad.device, grad.dtype):
         blame(grads.numpy(), fired.numpy(), np.float32(neuron.gain), np.float32(neuron.leak), np.float32(log_leak))
@@ -128,7 +128,7 @@ def blame_all(neuron: Neuron, grad: torch.Tensor, spikes: torch.Tensor, ticks: i
 
 
 def pseudo_derivative(spikes: torch.Tensor, leak: float, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """NG of trains (ticks, units): 1 + ln(leak) * filtered spikes at the last tick / number of spikes; 0 where none is.
+    """Return NG of trains (ticks, units): 1 + ln(leak) * filtered spikes at the last tick / number of spikes; 0 where none is.
 
     "Has fired" is told by the number of spikes: the published guard on the filtered value forgets spikes long ago.
     """

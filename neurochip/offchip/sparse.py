@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def keeps_threads(function: Function) -> Function:
-    """Compiled kernels use as many threads as torch does. Numba's OpenMP would else change torch's number, and with it torch's bits."""
+    """Let compiled kernels use as many threads as torch does. Numba's OpenMP would else change torch's number, and with it its bits."""
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
@@ -38,7 +38,10 @@ def keeps_threads(function: Function) -> Function:
 @keeps_threads
 @torch.no_grad()
 def current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
-    """Weighted input of layer i from int8 or uint8 spikes (n, channels, height, width) of its sources; channels_last, its own memory."""
+    """Compute the weighted input of layer i from int8 or uint8 spikes (n, channels, height, width) of its sources.
+
+    The result is channels_last, in its own memory.
+    """
     layer, parameter = graph.layers[i], next(graph.parameters())
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
         found = graph.current(i, {s.layer: spikes[s.layer].to(parameter.dtype) for s in layer.sources})
@@ -128,7 +131,7 @@ def _add_identity(spikes, stride, total):
 
 @compiled
 def fire(current, u, threshold, leak, kept, spikes):
-    """Potentials `u` (units,) through the ticks of `current` (ticks, units), in its type; spikes uint8 (ticks, units) are set.
+    """Run potentials `u` (units,) through the ticks of `current` (ticks, units), in its type; set spikes uint8 (ticks, units).
 
     `kept` of what is above the threshold at a spike stays: 0 resets to zero, 1 by the threshold.
     """
@@ -146,7 +149,7 @@ def fire(current, u, threshold, leak, kept, spikes):
 
 @compiled
 def count_bits(current, dropped_bits, counts):
-    """Histogram of float32 numbers by their leading bits, all that are not positive in bin 0; `counts` int64 (threads, bins) grow."""
+    """Count float32 numbers by their leading bits, all that are not positive in bin 0; `counts` int64 (threads, bins) grow."""
     threads = counts.shape[0]
     bits = current.view(np.int32)
     for k in numba.prange(threads):

@@ -15,7 +15,7 @@ from neurochip.offchip.graph import Graph, Outputs
 
 
 class SpikingRun(NamedTuple):
-    """What a run leaves, by number of the layer."""
+    """Spikes and potentials that a run leaves, by number of the layer."""
 
     spikes: Outputs  # uint8 (ticks * images, channels, height, width), tick by tick; of the input int8
     potentials: Outputs  # after the last tick, (images, channels, height, width)
@@ -33,7 +33,7 @@ class Spiking:
     @sparse.keeps_threads
     @torch.no_grad()
     def run(self, spikes: torch.Tensor) -> SpikingRun:
-        """`spikes`: int8 (ticks, images, planes, height, width), -1, 0 or 1. Potentials start at 0."""
+        """Run `spikes`, int8 (ticks, images, planes, height, width) of -1, 0 or 1, through the net. Potentials start at 0."""
         ticks, n = spikes.shape[:2]
         before = torch.zeros((self.early, *spikes.shape[1:]), dtype=spikes.dtype, device=spikes.device)
         trains: Outputs = {INPUT: torch.cat([before, spikes]).flatten(0, 1)}
@@ -83,7 +83,7 @@ class Spiking:
 
 @sparse.keeps_threads
 def histogram(current: torch.Tensor, dropped_bits: int, bins: int) -> np.ndarray:
-    """How many numbers have which leading float32 bits, int64 (bins,); those that are not positive count in bin 0."""
+    """Count how many numbers have which leading float32 bits, int64 (bins,); those that are not positive count in bin 0."""
     numbers = current.to(torch.float32)
     if numbers.device.type == "cpu":
         import numba

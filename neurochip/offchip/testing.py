@@ -78,7 +78,7 @@ def _file(source: Path) -> Path:
 
 
 def load_net(setup: Setup, samples: Samples, path: Path, device: str) -> tuple[SpikingNet, int | None]:
-    """The net of an experiment with weights and thresholds from a file; the epoch they are of, if the file says so."""
+    """Load the net of an experiment with weights and thresholds from a file, and the epoch they are of, if the file says so."""
     net = net_of(setup, samples, device)
     if path.suffix == ".h5":
         thresholds, _ = read_trained(path, net.graph)

@@ -19,7 +19,7 @@ NAME = "trained.h5"
 
 
 def rows_of(graph: Graph, layer: Layer) -> np.ndarray | None:
-    """The weights of a layer as the chip numbers them, float32 (rows, channels); None of a pool."""
+    """Return the weights of a layer as the chip numbers them, float32 (rows, channels); None of a pool."""
     if layer.model.kind == "pool":
         return None
     parts = []
@@ -38,7 +38,7 @@ def rows_of(graph: Graph, layer: Layer) -> np.ndarray | None:
 
 
 def put_rows(graph: Graph, layer: Layer, rows: np.ndarray) -> None:
-    """The inverse of `rows_of`: set a layer's weights from rows (rows, channels) of the right shape."""
+    """Set a layer's weights from rows (rows, channels) of the right shape: the inverse of `rows_of`."""
     for k, source in enumerate(layer.sources):
         weight = graph.weight(layer.index, k)
         if weight is None:

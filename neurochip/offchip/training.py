@@ -46,14 +46,14 @@ def train_into(setup: Setup, folder: Path, console: Console, quiet: bool, resume
 
 
 def device_of(train: TrainModel, where: str) -> str:
-    """'cpu' or 'cuda'. Raises NeurochipError if the one asked for is not there."""
+    """Return 'cpu' or 'cuda'. Raises NeurochipError if the one asked for is not there."""
     if train.device == "cuda" and not torch.cuda.is_available():
         raise NeurochipError(f"{where}: [train] device = 'cuda': PyTorch finds no CUDA device; use 'auto' or 'cpu'")
     return "cuda" if train.device != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def identity_of(setup: Setup, samples: Samples) -> str:
-    """What a checkpoint belongs to: the experiment with all its settings, and how many samples there are."""
+    """Return what a checkpoint belongs to: the experiment with all its settings, and how many samples there are."""
     return f"{setup.sha256()}/{len(samples.data.y_train)}"
 
 
@@ -65,7 +65,7 @@ def _convert_only(setup: Setup, samples: Samples, folder: Path, device: str, pro
 
 
 def net_of(setup: Setup, samples: Samples, device: str, thresholds: dict[str, float] | None = None) -> SpikingNet:
-    """The net of an experiment, its weights 0. Raises NeurochipError for what cannot be trained."""
+    """Build the net of an experiment, its weights 0. Raises NeurochipError for what cannot be trained."""
     layers = build_network(setup, samples.data.image_shape, samples.data.n_classes)
     check_trainable(layers, setup.where)
     graph = Graph(layers, setup.experiment.data.signed).to(device)
@@ -150,13 +150,13 @@ def _converted(
 
 
 def tested(net: SpikingNet, parts: Parts, train: TrainModel, progress: Progress) -> Evaluation:
-    """The test set, once per encoder seed (recordings once: they are what they are)."""
+    """Evaluate on the test set, once per encoder seed (recordings once: they are what they are)."""
     seeds = 1 if parts.test.events is not None else train.encoder_seeds
     progress.start("test", parts.test.n * seeds, 0)
     return evaluate(net, parts.test, train.ticks, seeds, "test", progress.at)
 
 
 def device_text(device: str) -> str:
-    """For the record."""
+    """Name the device for the record: the GPU, or the CPU and its threads."""
     threads = torch.get_num_threads()
     return torch.cuda.get_device_name(0) if device == "cuda" else f"cpu, {threads} thread{'s' * (threads > 1)}"

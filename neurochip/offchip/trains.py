@@ -24,20 +24,20 @@ class Trains(NamedTuple):
 
     @property
     def n(self) -> int:
-        """Samples."""
+        """Number of samples."""
         return len(self.images.labels)
 
     def take(self, chosen: torch.Tensor) -> Self:
-        """These samples alone."""
+        """Return the samples `chosen` alone."""
         events = self.events.take(chosen.numpy()) if self.events is not None else None
         return self._replace(images=self.images.take(chosen), events=events)
 
     def labels(self, chosen: torch.Tensor) -> torch.Tensor:
-        """int64 (n,), on the device."""
+        """Return the labels of the samples `chosen`, int64 (n,), on the device."""
         return self.images.labels[chosen].to(self.device)
 
     def draw(self, chosen: torch.Tensor, ticks: int, *names: str | int, augment: bool = False) -> torch.Tensor:
-        """Spikes int8 (ticks * n, planes, height, width) of the samples `chosen`, tick by tick; `names` of the stream they are drawn from.
+        """Draw spikes int8 (ticks * n, planes, height, width) of the samples `chosen`, tick by tick, from the stream `names`.
 
         With `augment`, images are cropped and mirrored at random first.
         """
@@ -71,7 +71,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(setup: Setup, samples: Samples, device: str) -> Parts:
-    """The samples of an experiment; what is held out is drawn by its seed. Raises NeurochipError if recordings are too short."""
+    """Return the samples of an experiment; what is held out is drawn by its seed. NeurochipError if recordings are too short."""
     train, data, seed = setup.experiment.train, samples.data, setup.experiment.seed
     assert train is not None
     made: list[Trains] = []

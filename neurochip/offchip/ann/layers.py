@@ -19,7 +19,7 @@ class AnnLayer(NamedTuple):
 
 
 def weight_shape(layer: Layer, source: Source, input_planes: int) -> tuple[int, int, int, int]:
-    """(out, in, height, width) of the weights between a source and a layer; of the input, signs are not counted."""
+    """Return the shape (out, in, height, width) of the weights between a source and a layer; of the input, signs are not counted."""
     planes = input_planes if source.layer == INPUT else source.shape.channels
     height, width = (source.kernel, source.kernel) if layer.is_conv else source.shape[:2]
     return layer.shape.channels, planes, height, width

@@ -15,7 +15,7 @@ Drop = Callable[[int, torch.Tensor], torch.Tensor]
 
 
 def activations(graph: Graph, images: torch.Tensor, drop: Drop | None = None) -> Outputs:
-    """Outputs of all layers for images (n, planes, height, width), by number of the layer; the last are class scores."""
+    """Compute the outputs of all layers for images (n, planes, height, width), by number of the layer; the last are class scores."""
     outputs, last = {INPUT: images}, len(graph.layers) - 1
     for layer in graph.layers:
         current = graph.current(layer.index, outputs)
@@ -27,12 +27,12 @@ def activations(graph: Graph, images: torch.Tensor, drop: Drop | None = None) ->
 
 
 def scores(graph: Graph, images: torch.Tensor, drop: Drop | None = None) -> torch.Tensor:
-    """Class scores (n, classes)."""
+    """Compute class scores (n, classes) of images (n, planes, height, width)."""
     return activations(graph, images, drop)[len(graph.layers) - 1].flatten(1)
 
 
 def dropout(share: float, seed: int, update: int) -> Drop | None:
-    """Masks of one update, by seed, number of the update, and layer; kept units are scaled by 1 / (1 - share)."""
+    """Return masks of one update, by seed, number of the update, and layer; kept units are scaled by 1 / (1 - share)."""
     if share == 0:
         return None
 

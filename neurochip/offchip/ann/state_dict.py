@@ -35,7 +35,7 @@ def read_layers(path: Path, layers: list[Layer], input_planes: int, about: str, 
 
 
 def read_state_dict(path: Path, about: str) -> dict[str, np.ndarray]:
-    """The arrays of a state dict, in its order. Only tensors are loaded (weights_only), never code."""
+    """Read the arrays of a state dict, in its order. Only tensors are loaded (weights_only), never code."""
     import torch
 
     try:
@@ -57,7 +57,7 @@ def read_state_dict(path: Path, about: str) -> dict[str, np.ndarray]:
 
 
 def fold_batch_norms(arrays: dict[str, np.ndarray], about: str, say: Callable[[str], None]) -> list[Entry]:
-    """Convolutions and linear layers in order, each with the batch norm that follows it folded in. Anything else is refused by name."""
+    """Fold each batch norm into the convolution or linear layer before it; these in order. Anything else is refused by name."""
     modules: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         module, _, part = name.rpartition(".")

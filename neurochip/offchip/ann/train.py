@@ -43,7 +43,7 @@ class AnnTrainer:
         self.optimizer = descent.make_optimizer(graph, model)
 
     def train(self, train: Images, held_out: Images | None, progress: Progress) -> AnnRecord:
-        """All epochs, from the checkpoint on if there is one. The weights of the best validation accuracy are kept, else the last.
+        """Train all epochs, from the checkpoint on if there is one. The weights of the best validation accuracy are kept, else the last.
 
         Raises NeurochipError if the loss is no longer a number; the checkpoint of the epoch before stays.
         """
@@ -117,7 +117,7 @@ class AnnTrainer:
 
 
 def accuracy_of(graph: Graph, images: Images, tick: Callable[[int], None] = lambda done: None) -> float:
-    """Share of images that the ANN answers right."""
+    """Return the share of images that the ANN answers right."""
     right = 0
     with torch.no_grad():
         for at in range(0, len(images.labels), EVALUATED):

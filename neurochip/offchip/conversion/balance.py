@@ -38,7 +38,7 @@ class Currents:
         self.counts += histogram(current.detach(), DROPPED_BITS, BINS)
 
     def percentile(self, percent: float) -> float:
-        """The smallest bin edge below which `percent` of all currents lie; of 100 the largest itself, exactly."""
+        """Return the smallest bin edge below which `percent` of all currents lie; of 100 the largest itself, exactly."""
         if percent >= 100 or self.largest <= 0:
             return self.largest
         wanted = int(np.ceil(percent / 100 * self.counts.sum()))
@@ -47,7 +47,7 @@ class Currents:
 
 
 def edges() -> np.ndarray:
-    """Edges of the bins, float32 (BINS + 1,); the last is infinite or not a number."""
+    """Return the edges of the bins, float32 (BINS + 1,); the last is infinite or not a number."""
     return (np.arange(BINS + 1, dtype=np.int64) << DROPPED_BITS).astype(np.int32).view(np.float32)
 
 

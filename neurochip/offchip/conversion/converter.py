@@ -40,7 +40,7 @@ class Conversion(NamedTuple):
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """By name of the layer."""
+        """Thresholds by name of the layer."""
         return {self.graph.layers[i].name: value for i, value in self.balance.thresholds.items()}
 
 
@@ -68,12 +68,12 @@ class Converter:
         self.notes: list[str] = []
 
     def say(self, text: str) -> None:
-        """A line that stays on screen and in the results."""
+        """Add a line that stays on screen and in the results."""
         self.notes.append(text)
         self.progress.note(text)
 
     def convert(self) -> Conversion:
-        """The ANN, then its thresholds."""
+        """Train or read the ANN, then find its thresholds."""
         ann = Graph(self.layers, self.signed).to(self.device)
         record = None
         if self.model.ann is None:
@@ -89,7 +89,7 @@ class Converter:
         return Conversion(graph, ann, found, record, held, self.notes)
 
     def balance(self, graph: Graph) -> Balance:
-        """Balanced thresholds; `graph` may be rescaled."""
+        """Find balanced thresholds; `graph` may be rescaled."""
         batches = [
             encoded(self.training.pixels[part], self.model.balance_ticks, self.signed, self.seed, "balance", k)
             for k, part in enumerate(self._balancing_images().split(BATCH))
@@ -108,7 +108,7 @@ class Converter:
         return found
 
     def for_training(self, conversion: Conversion) -> tuple[Graph, dict[str, float]]:
-        """A copy of the converted net at the scale that spike-based backprop wants, and its thresholds by name of the layer.
+        """Copy the converted net at the scale that spike-based backprop wants, with its thresholds by name of the layer.
 
         Thresholds of 1 where weights can take them in; the output such that the right class gathers 1 per tick, the target of the loss, on
         the mean of images that balanced the net. Neither changes a spike or an answer.
@@ -133,7 +133,7 @@ class Converter:
         return order[: self.model.balance_images].to(self.training.pixels.device)
 
     def evaluate(self, conversion: Conversion) -> list[Fidelity]:
-        """Both nets on the test set, once per encoder seed; the layers' statistics are of the first."""
+        """Evaluate both nets on the test set, once per encoder seed; the layers' statistics are of the first."""
         graph, n, results = conversion.graph, len(self.test.labels), list[Fidelity]()
         for k in range(self.train.encoder_seeds):
             total = new_fidelity(graph, self.train.ticks, has_layers=k == 0)

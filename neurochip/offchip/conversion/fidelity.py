@@ -42,7 +42,7 @@ class LayerStats:
         self.sums += np.array([float(x.sum()) for x in (a, e, a * a, e * e, a * e)])
 
     def add_spikes(self, counts: torch.Tensor, ticks: int) -> None:
-        """Spikes of each unit of a batch in `ticks` ticks."""
+        """Add the spikes of each unit of a batch in `ticks` ticks."""
         self.images += len(counts)
         self.spikes += float(counts.sum(dtype=torch.float64))
         self.silent += int((counts == 0).sum())
@@ -50,7 +50,7 @@ class LayerStats:
 
     @property
     def correlation(self) -> float | None:
-        """Of activations and estimates; None if one of them does not vary."""
+        """Correlation of activations and estimates; None if one of them does not vary."""
         a, e, aa, ee, ae = self.sums / max(1, self.n)
         spread = (aa - a * a) * (ee - e * e)
         return float((ae - a * e) / np.sqrt(spread)) if spread > 0 else None
@@ -62,7 +62,7 @@ class LayerStats:
         return float(np.sqrt(max(0.0, aa - 2 * ae + ee) / aa)) if aa > 0 else None
 
     def facts(self) -> dict[str, Any]:
-        """For the record: shares of all (image, unit) pairs, spikes per image."""
+        """Return the statistics for the record: shares of all (image, unit) pairs, spikes per image."""
         pairs = max(1, self.n)
         return {
             "name": self.name,
@@ -88,16 +88,16 @@ class Fidelity:
 
     @property
     def accuracy_by_tick(self) -> np.ndarray:
-        """Shares, float64 (ticks,)."""
+        """Share of right answers after each tick, float64 (ticks,)."""
         return self.right / max(1, self.images)
 
     @property
     def ann_accuracy(self) -> float:
-        """A share."""
+        """Share of the images that the ANN answers right."""
         return self.ann_right / max(1, self.images)
 
     def warnings(self) -> list[str]:
-        """A line for each layer that is silent or saturated."""
+        """Return a line for each layer that is silent or saturated."""
         lines = []
         for stats in self.layers.values():
             if stats.images and stats.spikes == 0:
@@ -111,7 +111,7 @@ class Fidelity:
 
 
 def new_fidelity(graph: Graph, ticks: int, has_layers: bool = True) -> Fidelity:
-    """Nothing counted yet; without `has_layers` only accuracies will be."""
+    """Return a record with nothing counted yet; without `has_layers` only accuracies will be."""
     return Fidelity(np.zeros(ticks, np.int64), 0, 0, {layer.index: LayerStats(layer.name) for layer in graph.layers if has_layers})
 
 
@@ -136,6 +136,6 @@ def add_batch(
 
 
 def residuals(potential: torch.Tensor, threshold: float) -> np.ndarray:
-    """Histogram of potentials in thresholds, int64 (bins of RESIDUAL_EDGES)."""
+    """Count potentials in thresholds, int64 (bins of RESIDUAL_EDGES); those beyond the ends count in the last bins."""
     inside = np.clip(potential.cpu().numpy().ravel() / threshold, RESIDUAL_EDGES[0], RESIDUAL_EDGES[-1])
     return np.histogram(inside, RESIDUAL_EDGES)[0]

@@ -90,7 +90,7 @@ def _facts(converter: Converter, conversion: Conversion, results: list[Fidelity]
 
 
 def report_lines(facts: dict[str, Any]) -> list[str]:
-    """What the screen says of a conversion."""
+    """Return what the screen says of a conversion, line by line."""
     curve, ann = facts["accuracy_by_tick"], facts["ann"]["test_accuracy"]
     ticks = len(curve)
     shown = [*(t for t in SHOWN if t < ticks), ticks]

@@ -27,7 +27,7 @@ class Node(NamedTuple):
 
 
 def read_graph(path: Path, about: str) -> tuple[dict[str, Node], list[tuple[str, str]]]:
-    """Nodes by name and edges of a NIR file. Raises NeurochipError for a damaged file and for nodes of a type that no layer can be."""
+    """Read nodes by name and edges of a NIR file. Raises NeurochipError if it is damaged or a node is of a type that no layer can be."""
     import h5py
 
     try:
@@ -55,7 +55,7 @@ def _node(name: str, group) -> Node:
 
 
 def text_of(value: Any) -> str:
-    """A string of the file, which holds bytes."""
+    """Return a string of the file, which holds bytes, as text."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 

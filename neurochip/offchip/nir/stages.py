@@ -53,7 +53,7 @@ class Reader:
         self.signals: dict[str, Signal] = {}
 
     def stages(self) -> list[Stage]:
-        """All stages, each after those it takes spikes from."""
+        """Return all stages, each after those it takes spikes from."""
         for name in self._order():
             node, arriving = self.nodes[name], [self.signals[other] for other in self.before[name]]
             if node.type != "Input" and not arriving:

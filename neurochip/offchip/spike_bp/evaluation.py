@@ -29,28 +29,28 @@ class Evaluation:
 
     @property
     def accuracy(self) -> np.ndarray:
-        """After each tick, of each encoder seed (encoder seeds, ticks)."""
+        """Accuracy after each tick, of each encoder seed: (encoder seeds, ticks)."""
         return self.right / max(1, self.samples)
 
     @property
     def shown(self) -> int:
-        """Samples, each as often as it was encoded."""
+        """Number of samples, each as often as it was encoded."""
         return self.samples * len(self.right)
 
     def spikes_per_image(self, i: int) -> float:
-        """Of layer i."""
+        """Return the spikes per image of layer i."""
         return float(self.spikes[i].sum()) / max(1, self.shown)
 
     def silent(self, i: int) -> int:
-        """Units of layer i that never fired."""
+        """Count the units of layer i that never fired."""
         return int((self.spikes[i] == 0).sum())
 
     def saturated(self, i: int) -> int:
-        """Units of layer i that fired in nearly every tick."""
+        """Count the units of layer i that fired in nearly every tick."""
         return int((self.spikes[i] >= SATURATED_RATE * self.ticks * self.shown).sum())
 
     def summary(self, layers: list[dict[str, Any]]) -> dict[str, Any]:
-        """What docs/learning_systems.md lists of an evaluation; `layers` are those of `layer_facts`."""
+        """Return what docs/learning_systems.md lists of an evaluation; `layers` are those of `layer_facts`."""
         return {
             "ticks": self.ticks,
             "accuracy_by_tick": self.accuracy.mean(axis=0).tolist(),
@@ -61,11 +61,11 @@ class Evaluation:
         }
 
     def facts(self, layers: list[dict[str, Any]]) -> dict[str, Any]:
-        """The same with all that is known of the layers."""
+        """Return `summary` with all that is known of the layers."""
         return self.summary(layers) | {"layers": layers}
 
     def layer_facts(self, net: SpikingNet) -> list[dict[str, Any]]:
-        """Per layer that fires, the input first: spikes per image, units silent or saturated."""
+        """Return for each layer that fires, the input first: spikes per image, units silent or saturated."""
         names = {INPUT: "input"} | {layer.index: layer.name for layer in net.graph.layers[: net.last]}
         return [
             {
@@ -81,7 +81,7 @@ class Evaluation:
 
 
 def warnings_of(layers: list[dict[str, Any]]) -> list[str]:
-    """Layers, by name, that are silent or saturated in so many units that they carry little."""
+    """Name the layers that are silent or saturated in so many units that they carry little, a line each."""
     found = []
     for facts in layers:
         name, units = facts["name"], facts["units"]
@@ -98,7 +98,7 @@ def warnings_of(layers: list[dict[str, Any]]) -> list[str]:
 
 
 def batch_of(net: SpikingNet, ticks: int) -> int:
-    """Samples that are shown at once."""
+    """Return how many samples are shown at once."""
     units = max(layer.shape.units for layer in net.graph.layers)
     return max(1, min(256, ROOM // (units * ticks)))
 

@@ -38,7 +38,7 @@ class Drive(NamedTuple):
     rest: torch.Tensor | None
 
     def times(self, factor: float) -> torch.Tensor:
-        """With the weights times that factor."""
+        """Return the drive with the weights times that factor."""
         return self.scaled * factor if self.rest is None else torch.add(self.rest, self.scaled, alpha=factor)
 
 
@@ -150,7 +150,7 @@ class Keeper:
 
     @property
     def state(self) -> dict[str, Any]:
-        """For a checkpoint; `restore` takes it."""
+        """Lengths and means for a checkpoint; `restore` takes them."""
         return {"lengths": self.lengths, "first": self.first, "means": self.means}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -166,11 +166,11 @@ class Keeper:
                     yield f"{layer.index}_{k}", layer.index, source, weight.detach(), is_centred
 
     def note(self) -> None:
-        """Once before every update: from where it starts."""
+        """Note where an update starts from; once before every update."""
         self.before = {name: weight.clone() for name, *_, weight, _ in self._kept()}
 
     def follow(self, spikes: Outputs) -> None:
-        """Lengths and means, after the spikes of a batch: counted in whole numbers, so the same with any number of threads."""
+        """Follow lengths and means, after the spikes of a batch: counted in whole numbers, so the same with any number of threads."""
         for name, i, source, weight, is_centred in self._kept():
             ratio = self.rate / max(_rate(spikes[i]), self.rate / MOST)
             self.lengths[name] *= max(ratio, 1.0 / MOST) ** PULL
@@ -181,7 +181,7 @@ class Keeper:
 
     @torch.no_grad()
     def project(self) -> None:
-        """Once after every update. Before the first batch there are no means: weights are brought to sum 0."""
+        """Bring weights back to their lengths and means; once after every update. Before the first batch there are no means: sums of 0."""
         for name, _, _, weight, is_centred in self._kept():
             if (before := self.before.get(name)) is not None:
                 weight.sub_(before).mul_(self.lengths[name] / self.first[name]).add_(before)

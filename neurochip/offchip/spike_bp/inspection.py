@@ -32,7 +32,10 @@ class Trace(NamedTuple):
 
 
 def potentials(neuron: Neuron, current: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(before, after, fired) of currents (ticks,): the same order of operations as neurons.py, written out; `after` includes the leak."""
+    """Compute (before, after, fired) of currents (ticks,): the same order of operations as neurons.py, written out.
+
+    `after` includes the leak.
+    """
     before, after = np.zeros(len(current), np.float32), np.zeros(len(current), np.float32)
     fired, u = np.zeros(len(current), bool), np.float32(0)
     for t, flow in enumerate(current):
@@ -46,7 +49,7 @@ def potentials(neuron: Neuron, current: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 def traces_of(net: SpikingNet, sweep: Sweep, units: dict[int, list[int]]) -> list[Trace]:
-    """Traces of units, by layer, of the one image of a sweep."""
+    """Return traces of units, by layer, of the one image of a sweep."""
     found = []
     for i, chosen in units.items():
         current = _current(net, i, sweep)
@@ -107,7 +110,7 @@ def _units(names: tuple[str, ...], net: SpikingNet, sweep: Sweep) -> dict[int, l
 
 
 def leak_gradients(net: SpikingNet, sweep: Sweep, labels: torch.Tensor) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Gradient of each layer's weights (from its first source) by the pseudo-derivative that knows of the leak, and without it."""
+    """Compute the gradient of each layer's weights (from its first source) with the leak in the pseudo-derivative, and without it."""
     both = []
     for is_corrected in (True, False):
         other = SpikingNet(net.graph, net.thresholds, is_corrected)

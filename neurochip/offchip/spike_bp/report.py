@@ -11,7 +11,7 @@ SHOWN = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500, 1000)  # ticks on
 
 
 def evaluation_lines(facts: dict[str, Any], warnings: list[str]) -> list[str]:
-    """Accuracy by tick, then a table of layers, then warnings."""
+    """Return accuracy by tick, then a table of layers, then warnings, line by line."""
     mean, spread, ticks = facts["accuracy_by_tick"], facts["accuracy_by_tick_std"], facts["ticks"]
     chosen = [t for t in SHOWN if t < ticks] + [ticks]
     lines = [
@@ -29,7 +29,7 @@ def evaluation_lines(facts: dict[str, Any], warnings: list[str]) -> list[str]:
 
 
 def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
-    """Loss and accuracy by epoch, accuracy by tick, rates by layer: a PNG."""
+    """Draw loss and accuracy by epoch, accuracy by tick, rates by layer: a PNG."""
     epochs = facts["epochs"]
     with styled():
         figure = new_figure(12.5, 8.5, f"{name}: spike-based backprop")
@@ -56,7 +56,7 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
 
 
 def draw_evaluation(path: Path, name: str, facts: dict[str, Any]) -> None:
-    """Accuracy by tick and rates by layer: a PNG."""
+    """Draw accuracy by tick and rates by layer: a PNG."""
     with styled():
         figure = new_figure(12.5, 4.6, f"{name}: float spiking net on the test set")
         by_tick, rates = figure.subplots(1, 2)

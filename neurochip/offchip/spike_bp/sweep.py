@@ -41,11 +41,11 @@ class SpikingNet:
 
     @property
     def thresholds(self) -> dict[str, float]:
-        """By name of the layer, of those that fire."""
+        """Thresholds of the layers that fire, by name."""
         return {layer.name: self.neurons[layer.index].threshold for layer in self.graph.layers[: self.last]}
 
     def masks(self, dropout: float, images: int, generator: torch.Generator) -> Outputs:
-        """One mask per image and hidden unit that has weights, for all ticks: units that stay are scaled by 1 / (1 - dropout)."""
+        """Draw one mask per image and hidden unit that has weights, for all ticks: units that stay are scaled by 1 / (1 - dropout)."""
         found: Outputs = {}
         for layer in self.graph.layers[: self.last]:
             if dropout and layer.model.kind != "pool":
@@ -55,7 +55,7 @@ class SpikingNet:
         return found
 
     def forward(self, inputs: torch.Tensor, ticks: int, masks: Outputs | None = None) -> Sweep:
-        """`inputs` int8 (ticks * images, planes, height, width), tick by tick; all potentials start at 0."""
+        """Run `inputs` int8 (ticks * images, planes, height, width), tick by tick, through the net; all potentials start at 0."""
         spikes, masks = {INPUT: inputs}, masks or {}
         self.engine.begin()
         with torch.no_grad():
@@ -73,6 +73,7 @@ class SpikingNet:
         return Sweep(ticks, spikes, potentials, masks)
 
     def read_out(self, current: torch.Tensor, ticks: int) -> torch.Tensor:
+        """Add up the output's currents with its leak, which never fires: potentials (ticks, images, classes) after each tick."""
         leak, flows = self.neurons[self.last].leak, current[:, :, 0, 0].unflatten(0, (ticks, -1))
         potentials, u = torch.empty_like(flows), torch.zeros_like(flows[0])
         for t in range(ticks):
@@ -81,7 +82,7 @@ class SpikingNet:
         return potentials
 
     def loss(self, sweep: Sweep, labels: torch.Tensor) -> tuple[float, torch.Tensor]:
-        """(sum loss, its gradient by the output's current in any tick: (images, classes))."""
+        """Compute (sum loss, its gradient by the output's current in any tick: (images, classes))."""
         out = sweep.potentials[-1] / sweep.ticks
         off = out - torch.nn.functional.one_hot(labels, out.shape[1])
         return float((off * off).sum(dtype=torch.float64)), 2.0 * off / sweep.ticks
@@ -104,5 +105,5 @@ class SpikingNet:
 
 
 def count_spikes(spikes: torch.Tensor, ticks: int) -> torch.Tensor:
-    """Spikes of each unit of each image, of either sign, int64 (images, units)."""
+    """Count the spikes of each unit of each image, of either sign, int64 (images, units)."""
     return by_tick(spikes, ticks).view(ticks, len(spikes) // ticks, -1).abs().sum(0, dtype=torch.int64)

@@ -63,11 +63,11 @@ class Trainer:
 
     @property
     def selected_by(self) -> str:
-        """How the weights that are kept are chosen."""
+        """The choice of the weights that are kept: by "validation" accuracy, or the "last"."""
         return "validation" if self.parts.validation is not None else "last"
 
     def train(self, progress: Progress, checkpoint_s: float) -> None:
-        """All epochs that are left, then the best weights. KeyboardInterrupt after a checkpoint if a signal asks to stop."""
+        """Train all epochs that are left, then take the best weights. KeyboardInterrupt after a checkpoint if a signal asks to stop."""
         with _stop_asked() as is_stopped:
             while len(self.epochs) < self.model.epochs:
                 self._epoch(progress, checkpoint_s, is_stopped)
@@ -157,7 +157,7 @@ class Trainer:
         progress.note(f"epoch {epoch}: loss {facts['loss']:.4f}, training {100 * accuracy:.2f} %{held}, {facts['wall_s']:.0f} s")
 
     def save(self) -> None:
-        """The checkpoint, in one step."""
+        """Write the checkpoint, in one step."""
         content = {
             "format": FORMAT,
             "identity": self.identity,
@@ -187,7 +187,7 @@ class Trainer:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint's content. Raises NeurochipError if it is none."""
+    """Read a checkpoint's content. Raises NeurochipError if it is none."""
     with descent.reading(path, "give another one"):
         content = descent.load(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
