@@ -44,6 +44,6 @@ class Progress:
         self.bars.update(self.task, completed=done, facts=facts + (f"  {speed:,.0f} samples/s" if speed else ""))
 
     def note(self, text: str) -> None:
-        """A line that stays."""
+        """Show a line that stays."""
         if not self.quiet:
             show(self.console, text)

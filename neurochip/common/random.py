@@ -12,13 +12,13 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
 def stream(seed: int, *names: str | int) -> int:
-    """The 64-bit key of a named stream of a seed, for example stream(1, "weights", "hidden")."""
+    """Return the 64-bit key of a named stream of a seed, for example stream(1, "weights", "hidden")."""
     text = "/".join(str(name) for name in (seed, *names))
     return int.from_bytes(sha256(text.encode()).digest()[:8], "little")
 
 
 def words(key: int, n: int, start: int = 0) -> np.ndarray:
-    """Words start .. start + n - 1 of a stream, uint64."""
+    """Return words start .. start + n - 1 of a stream, uint64."""
     with np.errstate(over="ignore"):
         z = np.uint64(key) + np.arange(start + 1, start + n + 1, dtype=np.uint64) * _GOLDEN
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -27,12 +27,12 @@ def words(key: int, n: int, start: int = 0) -> np.ndarray:
 
 
 def permutation(key: int, n: int) -> np.ndarray:
-    """A random order of 0 .. n - 1, int64: sorted by the stream's words (equal words keep their order)."""
+    """Draw a random order of 0 .. n - 1, int64: sorted by the stream's words (equal words keep their order)."""
     return np.argsort(words(key, n), kind="stable").astype(np.int64)
 
 
 def normal_lsb(key: int, n: int, std: float, frac_bits: int) -> np.ndarray:
-    """n integers, nearly normal with standard deviation `std` in units of 2**-frac_bits, int64, rounded half up.
+    """Draw n integers, nearly normal with standard deviation `std` in units of 2**-frac_bits, int64, rounded half up.
 
     The sum of twelve uniform 16-bit words has standard deviation 2**16 and is cut at 6 standard deviations (Irwin-Hall).
     """
@@ -47,7 +47,7 @@ def normal_lsb(key: int, n: int, std: float, frac_bits: int) -> np.ndarray:
 
 
 def generator_seeds(key: int, n: int, bits: int) -> np.ndarray:
-    """n different non-zero generator states, uint32."""
+    """Draw n different non-zero generator states, uint32."""
     if bits == 16:
         return (permutation(key, 2**16 - 1)[:n] + 1).astype(np.uint32)
     candidates = (words(key, 2 * n + 16) >> np.uint64(64 - bits)).astype(np.uint32)

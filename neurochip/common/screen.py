@@ -6,7 +6,7 @@ WIDTH = 100  # of a pipe or a file, which have none; rich would assume 80
 
 
 def new_console() -> Console:
-    """The screen; where it is a pipe or a file, lines may be as long as reports are wide."""
+    """Return the screen; where it is a pipe or a file, lines may be as long as reports are wide."""
     console = Console()
     return console if console.is_terminal else Console(width=max(console.width, WIDTH))
 

@@ -17,7 +17,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The content of a TOML file; a missing or broken one is a NeurochipError that names file and line."""
+    """Read the content of a TOML file; a missing or broken one is a NeurochipError that names file and line."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def _index(place: list[Any], part: str, setting: str) -> int:
 
 
 def find(name: str, folder: str, what: str, asked_by: str) -> Path:
-    """The shipped file of that name, or the file at that path if `name` ends in .toml, holds a path separator or is there."""
+    """Find the shipped file of that name, or the file at that path if `name` ends in .toml, holds a path separator or is there."""
     known = shipped(folder)
     if name in known:
         return known[name]

@@ -53,7 +53,7 @@ def check(events: Events, sensor_shape: tuple[int, int, int], where: str, way_ou
 
 
 def check_all(part: Recordings, name_of: Callable[[int], str], way_out: str) -> None:
-    """Like `check` for many recordings at once; the error begins with name_of(recording)."""
+    """Check many recordings at once, as `check` does one; the error begins with name_of(recording)."""
     problem = _problem(Events(part.x, part.y, part.p, part.t), part.offsets[:-1], part.sensor_shape)
     if problem:
         raise NeurochipError(f"{name_of(problem[0])}: {problem[1]}; {way_out}")

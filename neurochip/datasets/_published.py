@@ -70,7 +70,7 @@ def _is_cut(published: Published) -> bool:
 
 
 def refuse(name: str, path: Path | None, announce: Announce) -> NoReturn:
-    """Stand in for `load` of a set of events."""
+    """Stand in for `load` of a set of events: refuse it where images are wanted. Raises NeurochipError."""
     raise NeurochipError(f"data.name = '{name}' holds events, where images are wanted; choose a set of images (`neurochip data list`)")
 
 

@@ -117,32 +117,32 @@ class Chip(BaseModel):
         return GENERATORS[self.rng.kind]
 
     def rng_param(self) -> np.ndarray:
-        """The int64 vector of RngParam."""
+        """Return the int64 vector of RngParam."""
         sharing = Sharing[self.rng.sharing.upper()]
         return np.array([self.generator.kind, self.generator.bits, self.rng.steps_per_draw, sharing], dtype=np.int64)
 
     def cycle_vector(self) -> np.ndarray:
-        """Cycles per event, int64 (phases * events,), the same in every phase; observed losses take none."""
+        """Return cycles per event, int64 (phases * events,), the same in every phase; observed losses take none."""
         one_phase = np.zeros(N_EVENTS, dtype=np.int64)
         for name, cycles in self.cycles_per_event.items():
             one_phase[Event[name.upper()]] = cycles
         return np.tile(one_phase, N_PHASES)
 
     def row_words(self, n_neurons: int, weight_bits: int) -> int:
-        """Words of a row of n_neurons weights; a field never straddles two words."""
+        """Return the words of a row of n_neurons weights; a field never straddles two words."""
         return math.ceil(n_neurons / (self.core.word_bits // weight_bits))
 
     def leaking_bits(self, memory_words: int, state_bits: int = 0) -> int:
-        """Bits of a core that leak: banks that hold weights (the others are switched off), and the states of neurons with a memory."""
+        """Return the bits of a core that leak: banks that hold weights (others are switched off), and states of neurons with a memory."""
         return math.ceil(memory_words / self.core.bank_words) * self.core.bank_words * self.core.word_bits + state_bits
 
     def microseconds(self, cycles: int) -> float:
-        """The time of `cycles` at the chip's clock."""
+        """Return the time of `cycles` at the chip's clock, in us."""
         return cycles / self.clock_mhz
 
 
 def load_chip(preset: str, overrides: dict[str, Any], asked_by: str) -> Chip:
-    """The preset (a shipped name or a path) with single keys overridden, as an experiment's [chip] table does."""
+    """Load the preset (a shipped name or a path) with single keys overridden, as an experiment's [chip] table does."""
     path = find(preset, "chips", "chip", f"{asked_by} preset: ")
     data = read_toml(path)
     if not overrides:

@@ -10,7 +10,7 @@ Place = Annotated[tuple[int, int], Strict(False)]  # TOML has no tuples
 
 
 def given_keys(model: BaseModel) -> list[str]:
-    """Names of the keys that differ from their defaults."""
+    """Return the names of the keys that differ from their defaults."""
     return [
         name for name, field in type(model).model_fields.items() if getattr(model, name) != field.get_default(call_default_factory=True)
     ]
@@ -92,7 +92,7 @@ class LayerModel(BaseModel):
 
     @property
     def can_learn(self) -> bool:
-        """Has it weights, and neurons that fire, so that a rule can learn in it?"""
+        """True if the layer has weights, and neurons that fire, so that a rule can learn in it."""
         return self.kind != "pool" and self.neuron.model != "accumulate"
 
     @model_validator(mode="after")

@@ -10,7 +10,7 @@ from neurochip.experiment.setup import Experiment
 
 
 def experiment_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of an experiment file."""
+    """Return the JSON Schema (2020-12) of an experiment file."""
     schema = Experiment.model_json_schema()
     definitions = schema["$defs"]
     rule = definitions["RuleModel"]

@@ -101,7 +101,7 @@ class Experiment(BaseModel):
         return self.run.read_from_tick if self.run.read_from_tick is not None else self.warmup_ticks
 
     def layer_settings(self, i: int) -> dict[str, float]:
-        """The rule's settings in layer i."""
+        """Return the rule's settings in layer i."""
         return self.rule_settings | self.network.layers[i].rule
 
     @property
@@ -125,7 +125,7 @@ class Setup(BaseModel):
     """By kind ("data", ...): what is not wholly in the models above. Their hashes are part of the identity, their sources of run.h5."""
 
     def resolved(self) -> dict[str, Any]:
-        """The experiment with every default filled in."""
+        """Return the experiment with every default filled in."""
         content = self.experiment.model_dump()
         content["rule"] |= self.experiment.rule_settings
         content["run"] |= {key: getattr(self.experiment, key) for key in ("test_ticks", "warmup_ticks", "read_from_tick")}

@@ -10,7 +10,7 @@ OPEN = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False) 
 
 
 class DataModel(BaseModel):
-    """[data]: which images."""
+    """[data]: the data set, which of its samples, and how they become spikes."""
 
     model_config = STRICT
 
@@ -37,7 +37,7 @@ class DataModel(BaseModel):
 
 
 class RunModel(BaseModel):
-    """[run]: epochs and ticks."""
+    """[run]: epochs, ticks, the read-out and checkpoints."""
 
     model_config = STRICT
 
