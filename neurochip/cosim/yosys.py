@@ -28,7 +28,7 @@ os._exit(code)
 
 
 def find_yosys() -> list[str] | None:
-    """The command that runs a yosys script, without the script's name; None if there is no yosys."""
+    """Return the command that runs a yosys script, without the script's name; None if there is no yosys."""
     if importlib.util.find_spec("pyosys"):
         return [sys.executable, "-P", "-c", _DRIVER]  # -P: nothing in the folder of a run is taken for a module
     program = shutil.which("yosys")

@@ -10,7 +10,7 @@ _POINTER = ctypes.c_void_p
 
 
 class Job(ctypes.Structure):
-    """struct Job of wrap.cpp."""
+    """The `struct Job` of wrap.cpp, field by field."""
 
     _fields_: ClassVar[Any] = (
         [(name, ctypes.c_int64) for name in ("n_ticks", "n_cores", "n_axons", "quiet")]
@@ -43,7 +43,7 @@ class Rtl:
             self._chip = _POINTER()
 
     def reset(self) -> None:
-        """Two cycles of reset: states, queues and counters; not memories and generators."""
+        """Apply two cycles of reset: to states, queues and counters; not to memories and generators."""
         self._lib.nc_reset(self._chip)
 
     def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
@@ -74,8 +74,9 @@ def make_job(
     n_axons: int, quiet: int, start: np.ndarray, length: np.ndarray, records: np.ndarray, label: np.ndarray, intensity: np.ndarray,
     stall: int, stall_threshold: int,
 ) -> Job:  # fmt: skip
-    """A job over arrays that must stay alive until it has run: start, length int64 (ticks, cores), records int64 (n, 4), label int32
-    (ticks,), intensity uint8 (samples, n_axons).
+    """Make a job over arrays that must stay alive until it has run.
+
+    start, length int64 (ticks, cores), records int64 (n, 4), label int32 (ticks,), intensity uint8 (samples, n_axons).
     """
     job = Job()
     job.n_ticks, job.n_cores, job.n_axons, job.quiet = len(start), start.shape[1], n_axons, quiet

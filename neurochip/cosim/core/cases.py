@@ -56,7 +56,7 @@ PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
 
 @functools.cache
 def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
-    """The experiment behind a case, and its layers on cores."""
+    """Return the experiment behind a case, and its layers on cores."""
     overrides = {"core": dict(case.core), "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True))}
     layers = [{"neurons": n, "weight_bits": bits, "frac_bits": frac} for n, bits, frac in case.layers]
     experiment = Experiment.model_validate({
@@ -74,7 +74,7 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
 
 
 def case_library(case: Case, rtl: Path = verilator.RTL) -> Path:
-    """The case's verilated chip, built from the modules in `rtl`."""
+    """Build the case's verilated chip from the modules in `rtl`."""
     setup, mapping = case_setup(case)
     return verilator.build(package.package_text(setup.chip, mapping, f"case {case.name}"), rtl)
 
@@ -92,7 +92,7 @@ class Program(NamedTuple):
 
 
 def program(case: Case, seed: int, samples: int = 3) -> Program:
-    """The program of that seed: every choice is drawn from it, extremes oftener than chance would."""
+    """Draw the program of that seed: every choice is drawn from it, extremes oftener than chance would."""
     draw = np.random.default_rng([seed, *case.name.encode()])
     depth = len(case.layers)
     ticks = int(draw.integers(depth + 2, 14))

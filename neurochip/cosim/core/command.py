@@ -14,7 +14,7 @@ def cosim(
     file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, stalls: int, icarus: bool, rtl: str | None,
     vcd: str, quiet: bool,
 ) -> None:  # fmt: skip
-    """Lock-step of an experiment with its RTL; exit code 1 at a difference."""
+    """Run an experiment in lock-step with its RTL; exit code 1 at a difference."""
     console = new_console()
 
     def say(text: str) -> None:
@@ -38,7 +38,7 @@ def cosim(
 
 
 def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None) -> None:
-    """The golden export."""
+    """Export the golden files of an experiment into `folder`."""
     console = new_console()
     job = cosim_job(file, settings, seed, samples, ticks, lambda text: show(console, text))
     files = export(job, Path(folder))

@@ -52,7 +52,7 @@ def expected_cycles(
 
 
 def most_records(state: ChipState) -> int:
-    """Records that the longest tick of all cores can need."""
+    """Count the records that the longest tick of all cores can need."""
     p = state.param
     words = p[:, P.N_AXONS] * p[:, P.ROW_WORDS]
     return int((1 + 2 * p[:, P.N_AXONS] + 3 * words + p[:, P.N_NEURONS] * (3 + p[:, P.COLUMN_ACCESSES])).sum())

@@ -67,7 +67,7 @@ def export(job: CosimJob, folder: Path, rtl: Path = RTL) -> list[Path]:
 
 
 def write_vectors(golden: Golden, folder: Path) -> None:
-    """What the test bench reads: configuration, stimulus, expected records and registers."""
+    """Write what the test bench reads: configuration, stimulus, expected records and registers."""
     port = Writes()
     load(port, golden.before, golden.wiring, golden.run)
     writes = port.words()
@@ -93,7 +93,7 @@ def write_vectors(golden: Golden, folder: Path) -> None:
 
 
 def write_images(golden: Golden, folder: Path) -> None:
-    """Memory words, biases and generator states before and after, one file each, for $readmemh into a core of one's own."""
+    """Write memory words, biases and generator states before and after, one file each, for $readmemh into a core of one's own."""
     for name, state in (("initial", golden.before), ("final", golden.after)):
         for c, place in enumerate(golden.wiring.placements):
             weight, bias = core_weights(state, c)
@@ -109,7 +109,7 @@ def write_images(golden: Golden, folder: Path) -> None:
 
 
 def write_packets(golden: Golden, path: Path) -> None:
-    """Every packet as a line of text: sample, tick, core that sends it, kind, address, sign. Core -1 is the encoder."""
+    """Write every packet as a line of text: sample, tick, core that sends it, kind, address, sign. Core -1 is the encoder."""
     with path.open("w", encoding="ascii") as file:
         file.write("# sample tick core kind address sign\n")
         sample = tick = -1

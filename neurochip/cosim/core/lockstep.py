@@ -54,7 +54,7 @@ class Outcome:
     divergence: Divergence | None = None
 
     def add(self, other: "Outcome") -> None:
-        """Sum up runs."""
+        """Add another run's outcome to this one."""
         for name in ("compared_cycles", "chip_cycles", "busy_cycles", "samples", "ticks", "events", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name, n in other.cover.items():
@@ -162,12 +162,12 @@ def _explain(code: int, job: Job, chunk: Chunk) -> Divergence:
 
 
 def copy_of(state: ChipState) -> ChipState:
-    """Every array of its own."""
+    """Copy a chip, every array of it."""
     return ChipState(*(aligned(value.shape, value.dtype.type, value) for value in state))
 
 
 def states_differ(one: ChipState, other: ChipState) -> list[str]:
-    """Names of the arrays in which two chips that ran the same samples differ: memories, generators, counters, cycles."""
+    """Name the arrays in which two chips that ran the same samples differ: memories, generators, counters, cycles."""
     names = ("bias", "rng_axon", "rng_learn", "rng_neuron", "counts", "cycles")
     wrong = [name for name in names if not np.array_equal(getattr(one, name), getattr(other, name))]
     return wrong + [
@@ -176,7 +176,7 @@ def states_differ(one: ChipState, other: ChipState) -> list[str]:
 
 
 def wraps(wiring: Wiring, state: ChipState, counted: np.ndarray) -> dict[str, int]:
-    """How often the free-running generators of the first core went through a full period, in case their period is within reach."""
+    """Count how often the free-running generators of the first core went through a full period."""
     bits = int(state.rng_param[RngParam.BITS])
     draws = int(counted[0, Phase.FORWARD * N_EVENTS + Event.RNG_DRAW])
     units = 2 if wiring.shared else wiring.placements[0].neurons + wiring.placements[0].axons

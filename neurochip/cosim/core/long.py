@@ -22,7 +22,7 @@ PERIOD_TICKS = 66000
 
 
 def programs_of(case: cases.Case, wanted: int) -> Outcome:
-    """Programs 0, 1, 2, ... of a case until `wanted` core cycles are compared."""
+    """Run programs 0, 1, 2, ... of a case until `wanted` core cycles are compared."""
     total = Outcome()
     library = cases.case_library(case)
     for seed, outcome in cases.run_programs(case, library, range(10**9), samples=12):
@@ -35,7 +35,7 @@ def programs_of(case: cases.Case, wanted: int) -> Outcome:
 
 
 def whole_period(case: cases.Case) -> Outcome:
-    """One program of so many ticks that the free-running generators go through their whole period."""
+    """Run one program of so many ticks that the free-running generators go through their whole period."""
     setup, mapping = cases.case_setup(case)
     made = cases.program(case, 1, samples=PERIOD_TICKS // 1000 + 1)
     wiring, run = Wiring(made.state, mapping.cores, setup.chip), run_vector(1000, 0, 0, True, len(mapping.layers) - 1)
@@ -44,12 +44,12 @@ def whole_period(case: cases.Case) -> Outcome:
 
 
 def first_samples(name: str, samples: int, console: Console) -> Outcome:
-    """The first samples of a shipped experiment."""
+    """Run the first samples of a shipped experiment."""
     return run_verilator(cosim_job(name, (), None, samples, None, lambda text: None), Options(), console, True)
 
 
 def report(console: Console, name: str, outcome: Outcome, started: float) -> None:
-    """One line per case."""
+    """Print one line per case."""
     speed = outcome.chip_cycles / max(outcome.seconds, 1e-9) / 1e6
     end = "no difference" if outcome.divergence is None else "DIFFERS"
     console.print(

@@ -47,7 +47,7 @@ class Verdict(NamedTuple):
 
 
 def load_mutants(rtl: Path = RTL) -> list[Mutant]:
-    """The list in `rtl`, every text found exactly once in its file. Raises NeurochipError at the first mistake."""
+    """Load the list in `rtl`, every text found exactly once in its file. Raises NeurochipError at the first mistake."""
     path = rtl / LIST
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["mutant"]
@@ -80,7 +80,7 @@ def _changed(mutant: Mutant, rtl: Path) -> str:
 
 
 def apply(mutant: Mutant, folder: Path, rtl: Path = RTL) -> None:
-    """A copy of the modules in `folder`, with the fault."""
+    """Copy the modules to `folder`, with the fault."""
     for path in [*rtl.glob("*.sv"), *rtl.glob("*.svh")]:
         shutil.copy(path, folder)
     (folder / mutant.file).write_text(_changed(mutant, rtl), encoding="utf-8")
@@ -111,7 +111,7 @@ def judge(mutant: Mutant, programs: int = PROGRAMS, all_cases: bool = True) -> V
 
 
 def judge_apart(mutant: Mutant) -> Verdict:
-    """The same in a process of its own."""
+    """Judge a mutant in a process of its own, within LIMIT_S seconds."""
     begun = time.monotonic()
     command = [sys.executable, "-m", "neurochip.cosim.core.mutate", "--judge", mutant.name]
     try:
@@ -141,7 +141,7 @@ def judge_all(mutants: Sequence[Mutant], jobs: int) -> list[Verdict]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command of `make mutants`. Returns 0 if every mutant was killed."""
+    """Run the command of `make mutants`. Returns 0 if every mutant was killed."""
     parser = argparse.ArgumentParser(prog="python -m neurochip.cosim.core.mutate", description=__doc__.splitlines()[0])
     parser.add_argument("--only", metavar="TEXT", help="mutants whose name or file contains TEXT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants judged at a time")

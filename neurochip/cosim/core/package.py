@@ -117,7 +117,7 @@ def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
 
 
 def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
-    """The text of neurochip_pkg.sv for this chip and network; `made_from` says in its first line how it is made."""
+    """Return the text of neurochip_pkg.sv for this chip and network; `made_from` says in its first line how it is made."""
     refuse_if_not_rtl(chip, mapping)
     placements = mapping.cores
     table = gumbel_table(chip.core.gumbel_address_bits, placements[-1].frac_bits)
@@ -196,7 +196,7 @@ COMMITTED_EXPERIMENT = "mnist_local_bp"
 
 
 def committed_package() -> str:
-    """The text of the committed rtl_models/neurochip_pkg.sv: the main job's chip and network."""
+    """Return the text of the committed rtl_models/neurochip_pkg.sv: the main job's chip and network."""
     setup = load_setup(COMMITTED_EXPERIMENT)
     mapping = place(setup, 784, 10)
     source = f"chips/{setup.experiment.chip.preset}.toml and experiments/{COMMITTED_EXPERIMENT}.toml by `make rtl-package`"

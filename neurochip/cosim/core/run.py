@@ -24,7 +24,7 @@ ICARUS = "install Icarus Verilog (Debian package iverilog)"
 
 @dataclass
 class Options:
-    """How to compare."""
+    """Options of a comparison: the RTL's folder, stalls, and where a waveform goes."""
 
     rtl: Path = verilator.RTL
     stalls_of_256: int = 0
@@ -32,7 +32,7 @@ class Options:
 
 
 def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool) -> Outcome:
-    """Lock-step on the verilated RTL. At a difference the run is repeated with a waveform of the cycles around it."""
+    """Run in lock-step on the verilated RTL. At a difference the run is repeated with a waveform of the cycles around it."""
     if not quiet:
         console.print("building the RTL (or loading an earlier build)", highlight=False)
     library = verilator.build(job.package, options.rtl)
@@ -67,7 +67,7 @@ def _waveform(job: CosimJob, options: Options, before: ChipState, rule: str, see
 
 
 def run_icarus(job: CosimJob, console: Console, quiet: bool, rtl: Path = verilator.RTL) -> str:
-    """The golden export in a temporary folder, run by Icarus Verilog. Return its last line; NeurochipError without Icarus."""
+    """Run the golden export in a temporary folder by Icarus Verilog. Return its last line; NeurochipError without Icarus."""
     if shutil.which("iverilog") is None:
         raise NeurochipError(f"no iverilog on this machine; {ICARUS}")
     with tempfile.TemporaryDirectory() as work:
@@ -84,7 +84,7 @@ def run_icarus(job: CosimJob, console: Console, quiet: bool, rtl: Path = verilat
 
 
 def print_outcome(outcome: Outcome, job: CosimJob, console: Console) -> None:
-    """What was compared, and which cases the comparison has met."""
+    """Print what was compared, and which cases the comparison has met."""
     table = Table(title="lock-step with the RTL", title_style="bold", title_justify="left", box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")
@@ -106,7 +106,7 @@ def print_outcome(outcome: Outcome, job: CosimJob, console: Console) -> None:
 
 
 def print_coverage(outcome: Outcome, console: Console) -> None:
-    """Coverage points with how often they were met; what was not met is named."""
+    """Print coverage points with how often they were met; what was not met is named."""
     seen = {name: n for name, n in outcome.cover.items() if n}
     table = Table(title="met in this run", title_style="bold", title_justify="left", box=None, show_header=False, pad_edge=False)
     for _ in range(3):

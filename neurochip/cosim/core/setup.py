@@ -23,7 +23,7 @@ MOST_GENERATORS = 4096
 
 
 class CosimJob(NamedTuple):
-    """What to run on both."""
+    """A network with its samples, to be run by the simulator and the RTL."""
 
     setup: Setup
     placements: list[Placement]
@@ -39,7 +39,7 @@ class CosimJob(NamedTuple):
 def cosim_job(
     file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, say: Callable[[str], None]
 ) -> CosimJob:
-    """The first `samples` training samples of experiment `file`, in the order of its first epoch; with fewer `ticks` if asked for.
+    """Prepare the first `samples` training samples of experiment `file`, in the order of its first epoch; with `ticks` if asked for.
 
     Raises NeurochipError if the RTL is not the experiment's chip, or the network is too large for a build.
     """

@@ -31,7 +31,7 @@ class Wiring:
 
 
 def pack(weight: np.ndarray, weight_bits: int, word_bits: int) -> np.ndarray:
-    """Weights (axons, neurons) -> memory words as slices of 32 bits, uint32 (axons, row_words, slices)."""
+    """Pack weights (axons, neurons) into memory words as slices of 32 bits, uint32 (axons, row_words, slices)."""
     axons, neurons = weight.shape
     fields = word_bits // weight_bits
     rows, slices = -(-neurons // fields), -(-word_bits // 32)
@@ -52,7 +52,7 @@ class Port(Protocol):
 
 
 def port_words(core: int, address: int, values: np.ndarray, increment: int) -> np.ndarray:
-    """Accesses to the port as uint64 (values,): core in the upper 8 bits, address in the next 24, data in the lower 32."""
+    """Return accesses to the port as uint64 (values,): core in the upper 8 bits, address in the next 24, data in the lower 32."""
     addresses = np.uint64(address) + np.arange(len(values), dtype=np.uint64) * np.uint64(increment)
     return np.uint64(core) << np.uint64(56) | addresses << np.uint64(32) | values.astype(np.int64).astype(np.uint64) & np.uint64(0xFFFFFFFF)
 
@@ -64,11 +64,11 @@ class Writes:
         self._parts: list[np.ndarray] = []
 
     def write(self, core: int, address: int, values: np.ndarray, increment: int = 1) -> None:
-        """Note the writes."""
+        """Note writes of values to successive addresses."""
         self._parts.append(port_words(core, address, np.asarray(values), increment))
 
     def words(self) -> np.ndarray:
-        """All writes in order, as port_words."""
+        """Return all writes in order, as port_words."""
         return np.concatenate(self._parts)
 
 
@@ -87,13 +87,13 @@ def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
 
 
 def registers(state: ChipState, c: int) -> np.ndarray:
-    """Core c's configuration registers from p_learn on."""
+    """Return core c's configuration registers from p_learn on."""
     param, p_learn, bits = state.param[c], int(state.rule_param[c, 0]), int(state.rng_param[RngParam.BITS])
     return np.array([p_learn & (1 << bits) - 1, param[P.BETA], param[P.ERROR_GAIN], param[P.READOUT], p_learn >> bits])
 
 
 def generators(state: ChipState, wiring: Wiring, c: int) -> tuple[np.ndarray, np.ndarray]:
-    """States of core c's soma and axon generators, as many as there are."""
+    """Return the states of core c's soma and axon generators, as many as there are."""
     place, param = wiring.placements[c], state.param[c]
     neurons, axons = (1, 1) if wiring.shared else (place.neurons, place.axons)
     at, from_axon = param[P.NEURON_AT], param[P.AXON_AT]
@@ -111,7 +111,7 @@ class Readable(NamedTuple):
 
 
 def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarray) -> Iterator[Readable]:
-    """Everything that the configuration port shows, with the simulator's values; `votes` are those of the last sample."""
+    """Yield everything that the configuration port shows, with the simulator's values; `votes` are those of the last sample."""
     for c, place in enumerate(wiring.placements):
         neurons, axons = generators(state, wiring, c)
         weight, bias = core_weights(state, c)

@@ -25,7 +25,7 @@ LEAKS = ({}, *({"leak_shift": n} for n in (1, 2, 5, 15)), *({"leak_factor": n} f
 
 
 def choices(bank: Bank) -> Iterator[dict[str, Any]]:
-    """Keys of a NeuronModel: every leak with every reset, refractory times up to the most, thresholds from one LSB up to the highest."""
+    """Yield keys of a NeuronModel: every leak with every reset, refractory times up to the most, thresholds from one LSB to the highest."""
     most, one = (1 << bank.rest_bits) - 1, 1 << bank.frac_bits
     rests = sorted({0, 1, min(3, most), most})
     thresholds = sorted({1, min(one, (1 << bank.state_bits - 1) - 1), min(4096 * one, (1 << bank.state_bits - 1) - 1)})
@@ -34,7 +34,7 @@ def choices(bank: Bank) -> Iterator[dict[str, Any]]:
 
 
 def random_drive(bank: Bank, threshold: int, ticks: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Accumulators int32 (ticks, neurons) around 0 and the threshold, at the rails, and anything; and in which ticks samples begin."""
+    """Draw accumulators int32 (ticks, neurons) around 0 and the threshold, at the rails, and anything; and where samples begin."""
     shape, high = (ticks, bank.neurons), (1 << bank.acc_bits - 1) - 1
     step = max(1, threshold // 3)
     kinds = np.stack([
@@ -57,7 +57,7 @@ def random_drive(bank: Bank, threshold: int, ticks: int, draw: np.random.Generat
 
 @dataclass
 class Compared:
-    """What some ticks came to, summed over choices of options; but for `choices` and `cycles` in neurons."""
+    """Sums over choices of options that were compared, but for `choices` and `cycles` in neurons; and the first difference."""
 
     choices: int = 0
     updates: int = 0
@@ -70,7 +70,7 @@ class Compared:
     where: str = ""  # options of the difference
 
     def add(self, told: Told, cycles: int) -> None:
-        """One choice more."""
+        """Add one choice more to the sums."""
         self.choices += 1
         self.updates += told.fired.size
         self.spikes += int(told.fired.sum())
@@ -81,7 +81,7 @@ class Compared:
 
 
 def run_choices(bank: Bank, library: Path, ticks: int, options: Sequence[dict[str, Any]]) -> Compared:
-    """`ticks` drawn ticks of each choice, one after the other on the same RTL; every second one with pauses and samples broken off."""
+    """Run `ticks` drawn ticks of each choice, one after the other on the same RTL; every second one with pauses and samples broken off."""
     sums = Compared()
     with BankRtl(bank, library) as rtl:
         for number, neuron in enumerate(options):
@@ -97,7 +97,7 @@ def run_choices(bank: Bank, library: Path, ticks: int, options: Sequence[dict[st
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command: drawn ticks of every choice on all of BANKS. Returns 0 without a difference, 1 with one, 2 if a tool is missing."""
+    """Compare drawn ticks of every choice on all of BANKS. Returns 0 without a difference, 1 with one, 2 if a tool is missing."""
     parser = argparse.ArgumentParser(prog="python -m neurochip.cosim.leaky.lockstep", description=__doc__.splitlines()[0])
     parser.add_argument("--ticks", type=int, default=200, metavar="N", help="drawn ticks of every choice of options of each bank")
     ticks = parser.parse_args(arguments).ticks

@@ -49,7 +49,7 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """As a line."""
+        """The difference as a line."""
         return f"tick {self.tick}, neuron {self.neuron}, {self.field}: expected {self.expected}, got {self.got}"
 
 
@@ -75,7 +75,7 @@ class _Run(ctypes.Structure):
 
 
 def bank_library(bank: Bank, rtl: Path = NEURON_RTL, lenient: bool = False) -> Path:
-    """The verilated bank, from the cache if it was built before. lenient: warnings are no errors, for faults put in on purpose."""
+    """Build the verilated bank, or take an earlier build. lenient: warnings are no errors, for faults put in on purpose."""
     parameters = (("N_NEURONS", bank.neurons), ("STATE_BITS", bank.state_bits), ("ACC_BITS", bank.acc_bits), ("REST_BITS", bank.rest_bits))
     sources = (RTL / "nc_saturating_add.sv", *sorted(rtl.glob("nc_*.sv")))
     return build_design(Design(TOP, sources, WRAPPER, parameters, lenient))
@@ -88,7 +88,7 @@ def _presets() -> tuple[Chip, EnergyTable]:
 
 
 def chip_of(bank: Bank, neuron: dict[str, Any]) -> ChipState:
-    """A chip, as every experiment has it built, whose core ALL has as many such neurons as the bank, and its core ONE has one."""
+    """Build a chip, as every experiment has it built, whose core ALL has as many such neurons as the bank, and its core ONE has one."""
     layer = {"neuron": {**neuron, "state_bits": bank.state_bits}, "frac_bits": bank.frac_bits, "weight_bits": min(bank.acc_bits, 16)}
     experiment = Experiment.model_validate({
         "name": "leaky",
@@ -130,7 +130,7 @@ def _tell(chip, drive, first, fired, gate, clamped, membrane, resting):  # type:
 
 
 def told_by_kernel(chip: ChipState, drive: np.ndarray, first: np.ndarray) -> Told:
-    """drive int32 (ticks, neurons): the accumulators; first uint8 (ticks,): a sample begins."""
+    """Run the kernel on drive int32 (ticks, neurons), the accumulators; first uint8 (ticks,): a sample begins."""
     told = Told(*(np.zeros(drive.shape, np.int32 if name == "membrane" else np.uint8) for name in Told._fields))
     if (tick := _tell(chip, drive, first, *told)) >= 0:
         raise NeurochipError(f"leaky: tick {tick}: the kernel makes something else of one neuron alone than of the same among all")
@@ -155,7 +155,7 @@ class BankRtl:
     def run(
         self, param: np.ndarray, drive: np.ndarray, first: np.ndarray, told: Told, pauses: int, seed: int
     ) -> tuple[int, Difference | None]:
-        """Cycles, and the first difference, after which the bank is of no more use. param: the core's.
+        """Run the bank; return cycles, and the first difference, after which the bank is of no more use. param: the core's.
 
         pauses: how many of 256 cycles pass without an update, and samples are broken off before others; 0: neither.
         """

@@ -52,7 +52,7 @@ class _Tick(ctypes.Structure):
 
 
 def mesh_library(mesh: Mesh, rtl: Path = NOC_RTL, lenient: bool = False) -> Path:
-    """The verilated mesh, from the cache if it was built before. lenient: warnings are no errors, for faults put in on purpose.
+    """Build the verilated mesh, or take an earlier build. lenient: warnings are no errors, for faults put in on purpose.
 
     Raises NeurochipError: a tool is missing or refuses the sources; a packet or mesh is too large for the wrapper.
     """
@@ -64,7 +64,7 @@ def mesh_library(mesh: Mesh, rtl: Path = NOC_RTL, lenient: bool = False) -> Path
 
 
 def packet_words(mesh: Mesh, dest: np.ndarray) -> np.ndarray:
-    """uint64 (n,): X, Y, and above them a payload that names the packet (n up to 2 ** payload_bits) and turns over all its bits."""
+    """Return uint64 (n,): X, Y, and above them a payload that names the packet (n up to 2 ** payload_bits) and turns over all its bits."""
     x_bits, n = (mesh.width - 1).bit_length(), len(dest)
     if n > 1 << mesh.payload_bits:
         raise NeurochipError(f"mesh: {n} packets; {mesh.payload_bits} bits of payload tell {1 << mesh.payload_bits} apart")
@@ -94,13 +94,13 @@ class MeshRtl:
         self._lib.mesh_free(self._rtl)
 
     def reset(self) -> None:
-        """Two cycles of reset, whatever the network holds."""
+        """Apply two cycles of reset, whatever the network holds."""
         self._lib.mesh_reset(self._rtl)
 
     def run(
         self, packets: Sequence[Numbers], lead: int = 1, limit: int = -1, sent: np.ndarray | None = None
     ) -> tuple[TickResult, Difference | None]:
-        """One tick in both: what the simulator says, and the first difference, or None. packets: ready, source, dest as for `Network.run`.
+        """Run one tick in both; return what the simulator says, and the first difference, or None. packets: as for `Network.run`.
 
         lead: cycles from `start` to cycle 0; 0: in the same cycle. limit: leave the tick in that cycle, for a reset in its middle.
         sent: uint8 (cycles of the tick + 1, cores, 5), where a 1 is written for each packet that goes over a router's output in a cycle.

@@ -25,7 +25,7 @@ KINDS = ("light", "uniform", "saturated", "hot spot", "one core", "rows", "gaps"
 
 
 def random_traffic(mesh: Mesh, seed: int) -> tuple[str, list[np.ndarray]]:
-    """One tick: its kind (of KINDS) and [ready, source, dest] int64 (n,), n up to 40 per core, and to what a payload tells apart."""
+    """Draw one tick: its kind (of KINDS) and [ready, source, dest] int64 (n,), n up to 40 per core, and to what a payload tells apart."""
     rng, n_cores = np.random.default_rng(seed), mesh.n_cores
     kind = KINDS[seed % len(KINDS)]
     most = {"light": n_cores, "empty": 0, "saturated": 40 * n_cores}.get(kind, 12 * n_cores)
@@ -47,7 +47,7 @@ def random_traffic(mesh: Mesh, seed: int) -> tuple[str, list[np.ndarray]]:
 
 @dataclass
 class Compared:
-    """What some ticks came to."""
+    """Sums over the ticks that were compared, and the first difference."""
 
     ticks: int = 0
     packets: int = 0
@@ -60,7 +60,7 @@ class Compared:
     seed: int = -1  # of the tick in which it is
 
     def add(self, told: TickResult) -> None:
-        """One tick more."""
+        """Add one tick more to the sums."""
         self.ticks += 1
         self.packets += len(told.injected)
         self.hops += told.hops
@@ -71,7 +71,7 @@ class Compared:
 
 
 def run_random(mesh: Mesh, library: Path, seeds: Sequence[int]) -> Compared:
-    """Random ticks, one after the other on the same RTL, in both modes of `core_stalls`; some are left in their middle by a reset."""
+    """Run random ticks, one after the other on the same RTL, in both modes of `core_stalls`; a reset ends some in their middle."""
     sums = Compared()
     for stalls in (False, True):
         with MeshRtl(replace(mesh, core_stalls=stalls), library) as rtl:
@@ -91,7 +91,7 @@ def run_random(mesh: Mesh, library: Path, seeds: Sequence[int]) -> Compared:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command: random ticks on all of MESHES. Returns 0 without a difference, 1 with one, 2 if a tool is missing."""
+    """Compare random ticks on all of MESHES. Returns 0 without a difference, 1 with one, 2 if a tool is missing."""
     parser = argparse.ArgumentParser(prog="python -m neurochip.cosim.mesh.ticks", description=__doc__.splitlines()[0])
     parser.add_argument("--ticks", type=int, default=40, metavar="N", help="random ticks per mesh, each in both modes of core_stalls")
     chosen = parser.parse_args(arguments)
