@@ -54,7 +54,7 @@ class NetworkTwin(NamedTuple):
 
 @outlined
 def add_rows(sums, x, weight):
-    """sums += x W; sums (stride,), x (rows,), weight (rows * stride,). Four rows at a time: fewer loads and stores of the sums."""
+    """Add x W to sums (stride,); x (rows,), weight (rows * stride,). Four rows at a time: fewer loads and stores of the sums."""
     stride, n, i = sums.shape[0], x.shape[0], 0
     while i + 4 <= n:
         x0, x1, x2, x3 = x[i], x[i + 1], x[i + 2], x[i + 3]
@@ -71,7 +71,7 @@ def add_rows(sums, x, weight):
 
 @outlined
 def add_outer(weight, x, delta):
-    """W += x delta; x (rows,), delta (stride,), weight (rows * stride,)."""
+    """Add the outer product x delta to W; x (rows,), delta (stride,), weight (rows * stride,)."""
     for i in range(x.shape[0]):
         if x[i] != 0:
             add_scaled(borrow(weight, i * delta.shape[0], (delta.shape[0],)), x[i], delta)
@@ -79,7 +79,7 @@ def add_outer(weight, x, delta):
 
 @outlined
 def add_scaled(target, factor, x):
-    """target += factor x."""
+    """Add factor x to `target`, of the same length as x."""
     for i in range(target.shape[0]):
         target[i] += factor * x[i]
 
@@ -159,7 +159,7 @@ def send_back(twin, layer):
 
 @outlined
 def receive(twin, layer, zero, one):
-    """`delta` of a layer from the errors of its units, which are complete."""
+    """Set `delta` of a layer from the errors of its units, which are complete."""
     param, slope, share = twin.layers[layer], twin.per_threshold[layer], twin.share[layer]
     stride, channels, candidates = param[L.STRIDE], param[L.CHANNELS], param[L.CANDIDATES]
     for at in range(param[L.POSITIONS]):
@@ -171,8 +171,10 @@ def receive(twin, layer, zero, one):
 
 @outlined
 def add_gradient(twin, layer, weight, bias):
-    """Add minus the gradient of a layer, position by position, to `bias` (copies * stride,) and to `weight`: of the first layer
-    (copies * rows * stride,), of others transposed, (copies * channels * rows,)."""
+    """Add minus the gradient of a layer, position by position, to `bias` (copies * stride,) and to `weight`.
+
+    weight: of the first layer (copies * rows * stride,), of others transposed, (copies * channels * rows,).
+    """
     param = twin.layers[layer]
     stride, rows, channels = param[L.STRIDE], param[L.ROWS], param[L.CHANNELS]
     for at in range(param[L.POSITIONS]):
@@ -190,7 +192,7 @@ def add_gradient(twin, layer, weight, bias):
 
 @outlined
 def add_columns(transposed, start, rows, x, delta, channels):
-    """W += x delta, transposed: a column of `rows` weights after the other, of which x meets those from `start` on."""
+    """Add x delta to W, transposed: a column of `rows` weights after the other, of which x meets those from `start` on."""
     for j in range(channels):
         if delta[j] != 0:
             add_scaled(borrow(transposed, start + j * rows, (x.shape[0],)), delta[j], x)
@@ -198,7 +200,7 @@ def add_columns(transposed, start, rows, x, delta, channels):
 
 @outlined
 def update(twin, learn_rate):
-    """W and b move by learn_rate x minus the gradient; learn_rate (layers,), of the twin's dtype."""
+    """Move W and b by learn_rate x minus the gradient; learn_rate (layers,), of the twin's dtype."""
     for layer in range(twin.layers.shape[0]):
         param, rate = twin.layers[layer], learn_rate[layer]
         stride, rows, channels, copies = param[L.STRIDE], param[L.ROWS], param[L.CHANNELS], param[L.COPIES]
@@ -226,7 +228,7 @@ def update(twin, learn_rate):
 
 @outlined
 def update_once(twin, layer, rate, weight, transposed, bias):
-    """A layer with one position needs no sum first: both matrices in place."""
+    """Move both matrices of a layer with one position in place: it needs no sum first."""
     param = twin.layers[layer]
     stride, start = param[L.STRIDE], param[L.POTENTIAL_AT]
     moved = twin.delta[start : start + stride] * rate
@@ -241,7 +243,7 @@ def update_once(twin, layer, rate, weight, transposed, bias):
 
 @njit(cache=True, nogil=True)
 def train_network(twin, pixels, labels, learn_rate, beta):
-    """One update per sample, in order."""
+    """Train with one update per sample, in order."""
     for s in range(labels.shape[0]):
         forward(twin, pixels[s])
         backward(twin, labels[s], beta)
@@ -250,7 +252,7 @@ def train_network(twin, pixels, labels, learn_rate, beta):
 
 @njit(cache=True, nogil=True)
 def count_correct_network(twin, pixels, labels, beta):
-    """Number of images classified right."""
+    """Count the images classified right."""
     correct = 0
     for s in range(labels.shape[0]):
         correct += forward(twin, pixels[s]) == labels[s]

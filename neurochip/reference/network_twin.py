@@ -52,7 +52,10 @@ def check(mapping: Mapping) -> None:
 def make_network_twin(
     mapping: Mapping, weights: Weights, gains: Sequence[int] = (), is_tied: bool = True, dtype: type = np.float32
 ) -> NetworkTwin:
-    """The twin of integer weights. gains: per layer, a factor on the errors that it sends down. is_tied: one kernel, the mean of copies."""
+    """Make the twin of integer weights. gains: per layer, a factor on the errors that it sends down.
+
+    is_tied: one kernel, the mean of copies.
+    """
     check(mapping)
     layers, (value_at, n_values) = mapping.layers, _values(mapping.layers)
     real = [_real(mapping, layer, weight, bias, dtype) for layer, (weight, bias) in zip(layers, weights, strict=True)]
@@ -160,7 +163,7 @@ def _runs(layer: Layer, value_at: dict[int, int]) -> tuple[np.ndarray, np.ndarra
 
 
 def exact_gradient(twin: NetworkTwin, pixels: np.ndarray, labels: np.ndarray, beta: float) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Minus the gradient of the mean loss per layer, float64: weights (copies, rows, channels), biases (copies, channels)."""
+    """Return minus the gradient of the mean loss per layer, float64: weights (copies, rows, channels), biases (copies, channels)."""
     sizes = [tuple(int(param[name]) for name in (L.COPIES, L.ROWS, L.CHANNELS, L.STRIDE)) for param in twin.layers]
     shapes = [(copies, channels, rows) if layer else (copies, rows, stride) for layer, (copies, rows, channels, stride) in enumerate(sizes)]
     weight_sum, bias_sum = np.zeros(sum(map(math.prod, shapes))), np.zeros(len(twin.bias))

@@ -31,7 +31,7 @@ from neurochip.simulator.traffic import build_traffic
 
 
 class Probe(NamedTuple):
-    """ticks int64 (n,), cosine and bias float64 (layers, n), number of samples."""
+    """Agreement of the chip's steps with the gradient: cosine and bias float64 (layers, n) after ticks int64 (n,), on so many samples."""
 
     ticks: np.ndarray
     cosine: np.ndarray
@@ -40,7 +40,7 @@ class Probe(NamedTuple):
 
 
 def measure(simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: np.ndarray) -> Probe:
-    """Compare on the given batch at the given weights; the simulator's own chip is left as it is."""
+    """Compare the chip's mean changes with the exact gradient on the given batch at the given weights; the simulator's chip stays."""
     experiment = simulator.setup.experiment
     ticks = np.array(sorted(set(experiment.reference.probe_ticks)), dtype=np.int64)
     gains = [1 << int(simulator.state.param[simulator.mapping.cores_of(i)[0], P.ERROR_GAIN]) for i in range(len(simulator.mapping.layers))]

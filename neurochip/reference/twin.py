@@ -37,7 +37,7 @@ class Twin(NamedTuple):
 
 
 def make_twin(weights: Sequence[tuple[np.ndarray, np.ndarray]], frac_bits: Sequence[int]) -> Twin:
-    """The twin of integer weights (axons, neurons) and biases in LSB of 2**-frac_bits."""
+    """Make the twin of integer weights (axons, neurons) and biases in LSB of 2**-frac_bits."""
     real = [
         (w.astype(np.float32) / np.float32(1 << f), b.astype(np.float32) / np.float32(1 << f))
         for (w, b), f in zip(weights, frac_bits, strict=True)
@@ -118,7 +118,7 @@ def backward(twin, label, beta):
 
 @njit(cache=True)
 def update(twin, learn_rate):
-    """W += learn_rate x delta, b += learn_rate delta; learn_rate float32 (layers,)."""
+    """Add learn_rate x delta to W and learn_rate delta to b; learn_rate float32 (layers,)."""
     w_at, in_at, out_at = 0, 0, 0
     for layer in range(twin.sizes.shape[0] - 1):
         n_in, n_out = twin.sizes[layer], twin.sizes[layer + 1]
@@ -145,7 +145,7 @@ def update(twin, learn_rate):
 
 @njit(cache=True, nogil=True)
 def train_samples(twin, pixels, labels, learn_rate, beta):
-    """One update per sample, in order."""
+    """Train with one update per sample, in order."""
     for s in range(labels.shape[0]):
         forward(twin, pixels[s], beta)
         backward(twin, labels[s], beta)
@@ -154,7 +154,7 @@ def train_samples(twin, pixels, labels, learn_rate, beta):
 
 @njit(cache=True, nogil=True)
 def count_correct(twin, pixels, labels, beta):
-    """Number of images classified right."""
+    """Count the images classified right."""
     correct = 0
     for s in range(labels.shape[0]):
         correct += forward(twin, pixels[s], beta) == labels[s]
@@ -162,7 +162,7 @@ def count_correct(twin, pixels, labels, beta):
 
 
 def learn_rates(experiment: Experiment, mapping: Mapping, epoch: int) -> np.ndarray:
-    """Per layer, float32: [reference] learn_rate with the rule's decay, else what the rule makes of its rate there over a sample's ticks.
+    """Return per layer, float32: [reference] learn_rate with the rule's decay, else what the rule makes of its rate in a sample.
 
     A coincidence moves a weight by one LSB at most, so the rule's rate per tick is min(learn_rate, LSB). Of coincidences at several
     locations each has its own step, so nothing is divided by their number.
@@ -177,7 +177,7 @@ def learn_rates(experiment: Experiment, mapping: Mapping, epoch: int) -> np.ndar
 
 
 def is_dense_chain(layers: Sequence[Layer]) -> bool:
-    """Is every layer dense, memoryless, and fed by the one before alone?"""
+    """Return True if every layer is dense, memoryless, and fed by the one before alone."""
     return all(not layer.is_conv and len(layer.sources) == 1 and layer.model.neuron.model == "stochastic" for layer in layers)
 
 
@@ -204,11 +204,11 @@ class Reference:
             self.twin = make_network_twin(mapping, weights)
 
     def train(self, pixels: np.ndarray, labels: np.ndarray, epoch: int) -> None:
-        """One epoch over samples already in the epoch's order; pixels uint8 (samples, inputs), numbered as the data set does."""
+        """Train one epoch over samples already in its order; pixels uint8 (samples, inputs), numbered as the data set does."""
         run = train_samples if isinstance(self.twin, Twin) else train_network
         run(self.twin, pixels, labels, learn_rates(self.experiment, self.mapping, epoch), self.beta)
 
     def accuracy(self, pixels: np.ndarray, labels: np.ndarray) -> float:
-        """Share of images classified right."""
+        """Return the share of images classified right."""
         count = count_correct if isinstance(self.twin, Twin) else count_correct_network
         return count(self.twin, pixels, labels, self.beta) / len(labels)

@@ -37,7 +37,7 @@ class Recording:
 
 
 def copy_of(mapping: Mapping, c: int) -> int:
-    """Which copy of its layer's weights core c holds: one per tile."""
+    """Return which copy of its layer's weights core c holds: one per tile."""
     layer = mapping.cores[c].layer
     return list(dict.fromkeys(mapping.cores[k].part[:4] for k in mapping.cores_of(layer))).index(mapping.cores[c].part[:4])
 
@@ -209,7 +209,7 @@ class Observer:
 
 
 def with_tick(tick: Tick, *columns: np.ndarray) -> np.ndarray:
-    """Rows int32: the tick, then the columns."""
+    """Return rows int32: the tick, then the columns."""
     return np.column_stack([np.full(len(columns[0]), tick.tick), *columns]).astype(np.int32)
 
 

@@ -31,15 +31,15 @@ class Timeline:
         self.flows = 0
 
     def ns(self, cycle: float) -> int:
-        """The time of a cycle: rounded once, so that what touches in cycles touches in time."""
+        """Return the time of a cycle in ns: rounded once, so that what touches in cycles touches in time."""
         return round(cycle * 1000.0 / self.clock_mhz)
 
     def pid(self, core: int) -> int:
-        """The process of a core, or of the host."""
+        """Return the process of a core, or of the host."""
         return len(self.cores) + 1 if core == HOST else core + 1
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """All events: names first, then sample by sample."""
+        """Yield all events: names first, then sample by sample."""
         yield from self._names()
         start = 0
         for recording in self.recordings:

@@ -70,11 +70,11 @@ class Recorder:
         return sorted(self.samples) if self.model.epoch == epoch + 1 else []
 
     def stops(self, epoch: int) -> list[int]:
-        """Positions at which training of an epoch (the first is 0) must pause: before and after each recorded sample."""
+        """Return the positions at which training of an epoch (the first is 0) must pause: before and after each recorded sample."""
         return [stop for position in self._watched(epoch) for stop in (position, position + 1)]
 
     def at(self, epoch: int, position: int) -> None:
-        """Training pauses before that position: check the sample just learned, record the one that comes."""
+        """Check the sample just learned and record the one that comes, as training pauses before that position."""
         if self.pending and self.pending[0] == position - 1:
             if not self.pending[1].agrees(self.simulator.state):
                 raise RuntimeError(f"recorded sample {position - 1}: its replay and the run differ; this is a fault of the simulator")
@@ -95,7 +95,7 @@ class Recorder:
         return replay
 
     def finish(self, epochs: int) -> list[Recording]:
-        """All recordings, in the order of `samples`; those of the trained chip are made now."""
+        """Return all recordings, in the order of `samples`; those of the trained chip are made now."""
         if self.model.epoch == "final":
             for number, sample in enumerate(self.samples):
                 facts = {"epoch": "final", "position": sample, "sample": sample}
@@ -103,13 +103,13 @@ class Recorder:
         return [self.recordings[number] for number in sorted(self.recordings)]
 
     def clean(self) -> None:
-        """The run is complete and its recordings are in run.h5."""
+        """Remove the kept recordings of a run that is complete, with its recordings in run.h5."""
         for number in range(len(self.samples) if self.folder else 0):
             (self.folder / NAME.format(number)).unlink(missing_ok=True)  # type: ignore[operator]
 
 
 def write(path: Path, identity: str, recording: Recording) -> None:
-    """Keep one recording."""
+    """Keep one recording in a file of the run's folder."""
     content = json.dumps({"identity": identity, "facts": recording.facts})
     arrays: dict[str, Any] = recording.arrays
 
@@ -121,7 +121,7 @@ def write(path: Path, identity: str, recording: Recording) -> None:
 
 
 def read(path: Path, identity: str) -> Recording:
-    """A recording that was kept."""
+    """Read a recording that was kept. Raises one of UNREADABLE if it is not there, damaged or of another run."""
     if not zipfile.is_zipfile(path):  # np.load would leave it open
         raise ValueError("not there, not an .npz file, or cut off")
     with np.load(path, allow_pickle=False) as file:
@@ -132,7 +132,7 @@ def read(path: Path, identity: str) -> Recording:
 
 
 def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
-    """(attributes of run.h5, recordings) of a run directory. Raises NeurochipError, also if nothing was recorded."""
+    """Load (attributes of run.h5, recordings) of a run directory. Raises NeurochipError, also if nothing was recorded."""
     import h5py
 
     path = run / "run.h5"
@@ -160,7 +160,7 @@ def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
 
 
 def chosen(run: Path, recordings: list[Recording], sample: int | None) -> list[Recording]:
-    """All recordings, or the one of that number in record.samples."""
+    """Return all recordings, or the one of that number in record.samples."""
     known = [recording.facts["position"] for recording in recordings]
     if sample is None:
         return recordings
@@ -171,5 +171,5 @@ def chosen(run: Path, recordings: list[Recording], sample: int | None) -> list[R
 
 
 def plain(value: Any) -> Any:
-    """A value of an attribute as Python has it."""
+    """Return a value of an attribute as Python has it."""
     return value.item() if hasattr(value, "item") else value

@@ -76,7 +76,7 @@ class Replay:
             run_samples(self.chip, self.traffic, run, self.hook, self.jump, *self.one, labels, self.votes)
 
     def each(self, first: int, last: int) -> Iterator[Tick]:
-        """Ticks first .. last, one after another."""
+        """Run ticks first .. last and yield each, one after another."""
         chip, sums = self.chip, self.traffic.totals.sums
         self.run(first)
         for tick in range(first, last + 1):
@@ -100,6 +100,6 @@ class Replay:
             )
 
     def agrees(self, state: ChipState) -> bool:
-        """After a replay to the last tick: does the chip that really learned the sample have the same memories and generators?"""
+        """Return True if, replayed to the last tick, the chip has the memories and generators of the one that really learned the sample."""
         self.run(self.ticks)
         return all(np.array_equal(getattr(self.chip, name), getattr(state, name)) for name in ("weight", "bias", *BANKS))

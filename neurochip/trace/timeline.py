@@ -56,7 +56,7 @@ class Column(IntEnum):
 
 
 def stage_cycles(tick: Tick, has_events: bool, has_mesh: bool) -> np.ndarray:
-    """Cycles of every core's stages, int64 (cores, Stage)."""
+    """Return the cycles of every core's stages, int64 (cores, Stage)."""
     chip, param = tick.chip, tick.chip.param
     cycles = tick.counts * chip.cycles_per_event.reshape(1, *tick.counts.shape[1:])
     forward, error = cycles[:, Phase.FORWARD], cycles[:, Phase.ERROR]
@@ -86,7 +86,7 @@ def stage_cycles(tick: Tick, has_events: bool, has_mesh: bool) -> np.ndarray:
 
 
 def error_words(chip: ChipState, c: int) -> np.ndarray:
-    """The words that core c's error somas drew, int64 (axons,)."""
+    """Return the words that core c's error somas drew, int64 (axons,)."""
     at, n, bits = int(chip.param[c, P.AXON_AT]), int(chip.param[c, P.N_AXONS]), int(chip.rng_param[RngParam.BITS])
     sharing = chip.rng_param[RngParam.SHARING]
     if sharing == Sharing.PER_UNIT:
@@ -97,7 +97,7 @@ def error_words(chip: ChipState, c: int) -> np.ndarray:
 
 
 def errors_sent(tick: Tick, c: int) -> tuple[np.ndarray, np.ndarray]:
-    """Axons of core c whose error soma fired, ascending, and error somas evaluated up to each, int64."""
+    """Return the axons of core c whose error soma fired, ascending, and error somas evaluated up to each, int64."""
     chip, param = tick.chip, tick.chip.param[c]
     at, n = int(param[P.AXON_AT]), int(param[P.N_AXONS])
     if not tick.counts[c, Phase.ERROR, Event.RNG_DRAW]:
@@ -125,7 +125,7 @@ class Packets:
         self.error_update = int(chip.cycles_per_event.reshape(len(Phase), -1)[Phase.ERROR, Event.ERROR_UPDATE])
 
     def of(self, tick: Tick, stages: np.ndarray, label: int, teaches: bool) -> np.ndarray:
-        """Rows int64 (packets, Column) in the order in which they are offered."""
+        """Return rows int64 (packets, Column) in the order in which they are offered."""
         rows: list[tuple[int, ...]] = []
         last = len(self.mapping.cores) - 1
         for c, place in enumerate(self.mapping.cores):
@@ -147,7 +147,7 @@ class Packets:
         return found
 
     def errors(self, tick: Tick, c: int, begun: int) -> list[tuple[int, ...]]:
-        """Kind, source, dest, unit, sign, ready of every error spike that core c sends."""
+        """Return kind, source, dest, unit, sign, ready of every error spike that core c sends."""
         chip, at = tick.chip, int(tick.chip.param[c, P.AXON_AT])
         result: list[tuple[int, ...]] = []
         for axon, evaluated in zip(*errors_sent(tick, c), strict=True):
@@ -158,7 +158,7 @@ class Packets:
         return result
 
     def spikes(self, tick: Tick, c: int, begun: int) -> list[tuple[int, ...]]:
-        """The same of every spike, once for each core that wants it."""
+        """Return kind, source, dest, unit, sign, ready of every spike of core c, once for each core that wants it."""
         return [
             (Kind.SPIKE, c, there, int(self.names[c][unit]), 0, begun + (int(unit) + 1) * self.update)
             for unit in sent(tick, c)
@@ -177,13 +177,13 @@ class Packets:
 
 
 def sent(tick: Tick, c: int) -> np.ndarray:
-    """Units of core c that spiked, ascending; of the output core the winner, or the answer in the last tick."""
+    """Return the units of core c that spiked, ascending; of the output core the winner, or the answer in the last tick."""
     at = int(tick.chip.param[c, P.NEURON_AT])
     return tick.chip.sent[at : at + int(tick.chip.queue[c, Queue.SENT])]
 
 
 def arrived(tick: Tick, c: int) -> np.ndarray:
-    """Axons of core c on which a spike arrived for this tick, in the order of the queue."""
+    """Return the axons of core c on which a spike arrived for this tick, in the order of the queue."""
     room = int(tick.chip.param[c, P.QUEUE_ROOM])
     at = int(tick.chip.param[c, P.QUEUE_AT]) + (tick.tick & 1) * room
     return tick.chip.axons[at : at + int(tick.chip.queue[c, Queue.SPIKES])]

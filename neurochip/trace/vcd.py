@@ -29,15 +29,15 @@ class Signals:
         self.changes: list[tuple[int, str, int]] = []
 
     def scope(self, name: str) -> None:
-        """Open a scope."""
+        """Open a scope for the variables that follow."""
         self.header.append(f"$scope module {identifier(name)} $end")
 
     def end(self) -> None:
-        """Close it."""
+        """Close the scope that was opened last."""
         self.header.append("$upscope $end")
 
     def variable(self, name: str, width: int) -> str:
-        """A new variable; return its code."""
+        """Add a variable; return its code."""
         n, code = len(self.widths), ""
         while not code or n:
             n, digit = divmod(n, 94)
@@ -47,11 +47,11 @@ class Signals:
         return code
 
     def set(self, time: int, code: str, value: int) -> None:
-        """The variable has that value from then on; the later of two calls counts."""
+        """Set a variable to that value from then on; the later of two calls counts."""
         self.changes.append((time, code, value))
 
     def lines(self, comment: str) -> Iterator[str]:
-        """The file."""
+        """Yield the lines of the file."""
         yield "$version neurochip $end"
         yield f"$comment {comment} $end"
         yield "$timescale 1 ps $end"
@@ -76,7 +76,7 @@ class Signals:
 
 
 def identifier(name: str) -> str:
-    """A name that every viewer takes."""
+    """Turn a name into one that every viewer takes."""
     return re.sub(r"\W", "_", name)
 
 
@@ -131,7 +131,7 @@ def write_vcd(path: Path, recordings: list[Recording], clock_mhz: float) -> int:
 
 
 def ps(cycle: int, clock_mhz: float) -> int:
-    """The time of a cycle."""
+    """Return the time of a cycle in ps."""
     return round(cycle * 1e6 / clock_mhz)
 
 

@@ -42,18 +42,18 @@ class Step(NamedTuple):
 
 
 def setup_of(facts: dict[str, Any]) -> Setup:
-    """The experiment and chip that a run.h5 tells of."""
+    """Return the experiment and chip that a run.h5 tells of."""
     experiment = Experiment.model_validate_json(facts["experiment"])
     return Setup.model_construct(experiment=experiment, chip=Chip.model_validate_json(facts["chip"]), where="run.h5")
 
 
 def mapping_of(setup: Setup, recording: Recording) -> Mapping:
-    """The network on its cores."""
+    """Place the network of a recording on its cores."""
     return place(setup, tuple(json.loads(recording.facts["inputs"])), int(recording.facts["classes"]))
 
 
 def core_of(mapping: Mapping, weight: Weight) -> int:
-    """The core whose memory the weight is in."""
+    """Return the core whose memory the weight is in."""
     (core,) = (
         c
         for c in mapping.cores_of(weight.layer)
@@ -73,7 +73,7 @@ class Where(NamedTuple):
 
 
 def where_of(setup: Setup, mapping: Mapping, weight: Weight) -> Where:
-    """Find it."""
+    """Find a weight: its core, the row there, and the core's tables and names."""
     c, layer = core_of(mapping, weight), mapping.layers[weight.layer]
     core = mapping.cores[c]
     local = {int(number): k for k, number in enumerate(core.part.location_numbers(layer.shape.width))}
@@ -82,7 +82,7 @@ def where_of(setup: Setup, mapping: Mapping, weight: Weight) -> Where:
 
 
 def steps_of(recording: Recording, where: Where, mapping: Mapping, weight: Weight) -> Iterator[Step]:
-    """Every coincidence on a weight, in the order in which the rule met them."""
+    """Yield every coincidence on a weight, in the order in which the rule met them."""
     arrays, layer, at = recording.arrays, mapping.layers[weight.layer], f"layers/{weight.layer}/"
     c, row, fields, names, local = where
     core, low = mapping.cores[c], -(1 << (mapping.cores[c].weight_bits - 1))
@@ -105,14 +105,14 @@ def steps_of(recording: Recording, where: Where, mapping: Mapping, weight: Weigh
 
 
 def recorded_changes(recording: Recording, weight: Weight) -> list[tuple[int, int, int]]:
-    """(tick, old, new) of every tick that changed the weight, by the memories themselves."""
+    """Return (tick, old, new) of every tick that changed the weight, by the memories themselves."""
     rows = recording.arrays[f"layers/{weight.layer}/changes"]
     mine = (rows[:, 1] == weight.copy) & (rows[:, 2] == weight.row) & (rows[:, 3] == weight.channel)
     return [(int(row[0]), int(row[4]), int(row[5])) for row in rows[mine]]
 
 
 def unit_text(layer: Layer, mapping: Mapping, unit: int) -> str:
-    """A unit of a layer's sources in words."""
+    """Name a unit of a layer's sources in words."""
     for source in layer.sources:
         if unit < source.shape.units:
             break
@@ -129,7 +129,7 @@ def unit_text(layer: Layer, mapping: Mapping, unit: int) -> str:
 
 
 def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]:
-    """Lines about one weight in the recorded samples, or in one of them."""
+    """Yield lines about one weight in the recorded samples, or in one of them."""
     facts, recordings = load_recordings(run)
     setup = setup_of(facts)
     if rules.load(setup.experiment.rule.name).learns_from == "spikes":
@@ -147,7 +147,7 @@ def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]
 
 
 def parse(mapping: Mapping, shapes: list[tuple[int, int, int]], layer: str, text: str) -> Weight:
-    """The weight that a user named; shapes: (copies, rows, channels) of every layer."""
+    """Return the weight that a user named; shapes: (copies, rows, channels) of every layer."""
     names = [one.name for one in mapping.layers]
     if layer not in names:
         raise NeurochipError(f"--layer {layer}: no layer of that name{did_you_mean(layer, names)}")
@@ -172,7 +172,7 @@ def _check_recorded(run: Path, recording: Recording, layer: str) -> None:
 
 
 def lines(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) -> Iterator[str]:
-    """One sample's lines; the last is the sum, which is the change that the memory shows."""
+    """Yield one sample's lines; the last is the sum, which is the change that the memory shows."""
     facts, layer, arrays = recording.facts, mapping.layers[weight.layer], recording.arrays
     at = f"layers/{weight.layer}/"
     if facts["epoch"] == "final":
@@ -220,7 +220,7 @@ def _origins(arrays: dict[str, np.ndarray], mapping: Mapping, weight: Weight, st
 
 
 def step_text(layer: Layer, mapping: Mapping, weight: Weight, step: Step, errors: str) -> str:
-    """A step in words."""
+    """Tell in words a step that spike and error made on a weight."""
     place = f" at ({step.location // layer.shape.width},{step.location % layer.shape.width})" if layer.is_conv else ""
     if step.learned == UNKNOWN:
         verdict = "word " + hex(step.word) if step.word != CERTAIN else "no draw"

@@ -55,11 +55,11 @@ class Watch:
         self.run_path = run
 
     def value(self) -> int:
-        """The weight as it stands."""
+        """Return the weight as it stands, in LSB."""
         return int(self.cell[0])
 
     def steps(self, on_sample: Callable[[int], None]) -> Iterator[tuple[int, int, list[Step]]]:
-        """(epoch, position, steps) of every sample in which spike and error met. RuntimeError if it is not the run that it was."""
+        """Yield (epoch, position, steps) of every sample in which spike and error met. RuntimeError if it is not the run that it was."""
         experiment, state = self.setup.experiment, self.simulator.state
         ticks, labels, stimulus = experiment.run.ticks, self.samples.data.y_train, self.samples.train
         most = sum(place.axons + place.neurons for place in self.simulator.placements) + int(state.param[:, P.OWN_ROOM].sum())
@@ -89,11 +89,11 @@ class Watch:
                 raise NeurochipError(f"{self.run_path}: trained again, the weights differ: other data, or made by another version; {AGAIN}")
 
     def at(self, name: str) -> str:
-        """The path of the layer's data set in a recording."""
+        """Return the path of the layer's data set in a recording."""
         return f"layers/{self.weight.layer}/{name}"
 
     def recording(self, trace: np.ndarray, before: int, pool: np.ndarray, learn: np.ndarray) -> Recording:
-        """What `steps_of` wants of a sample, from its trace and the generators' states before it."""
+        """Return what `steps_of` wants of a sample, from its trace and the generators' states before it."""
         layer, c = self.mapping.layers[self.weight.layer], self.core
         own = trace[(trace[:, Trace.CORE] == c) & (trace[:, Trace.SIGN] != 0)]
         own = own[(own[:, Trace.TICK] >= self.setup.experiment.warmup_ticks) & (self.simulator.state.param[c, P.LEARNS] != 0)]
@@ -149,7 +149,7 @@ class Watch:
 
 
 def why_all(run: Path, layer: str, weight: str, say: Callable[[str], None], on_sample: Callable[[int, int], None]) -> Iterator[str]:
-    """Lines about one weight in all of the training; the last is the sum, which is the change that the run's weights show."""
+    """Yield lines about one weight in all of the training; the last is the sum, which is the change that the run's weights show."""
     watch = Watch(run, layer, weight, say)
     total, first = sum(watch.presented), watch.value()
     ticks, layers = watch.setup.experiment.run.ticks, watch.mapping.layers
