@@ -16,7 +16,7 @@ KEPT = 16  # folders of other digests that stay, newest first: of other checkout
 
 
 def source_digest(package: Path) -> str:
-    """16 hex digits over path and content of every file of kernels, and what else changes code that Numba's key leaves out."""
+    """Return 16 hex digits over path and content of every file of kernels, and what else changes code that Numba's key leaves out."""
     digest = sha256(f"boundscheck={os.environ.get('NUMBA_BOUNDSCHECK', '')}".encode())
     for path in sorted(
         [*(package / "core").rglob("*.py"), *(package / "cosim" / "core").glob("cycle*.py"), package / "cosim" / "core" / "record.py"]
@@ -26,7 +26,7 @@ def source_digest(package: Path) -> str:
 
 
 def user_cache() -> Path:
-    """NEUROCHIP_CACHE, else the user's cache folder."""
+    """Return NEUROCHIP_CACHE, else the user's cache folder."""
     if folder := os.environ.get("NEUROCHIP_CACHE"):
         return Path(folder).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "neurochip"

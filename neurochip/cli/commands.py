@@ -97,7 +97,7 @@ def evaluate(
     file: str, trained: str, out: str | None, inspect: str | None, image: int, units: tuple[str, ...], settings: tuple[str, ...],
     seed: int | None, quiet: bool,
 ) -> None:  # fmt: skip
-    """A trained net on the test set."""
+    """Evaluate a trained net on the test set."""
     from neurochip.experiment.setup import load_setup
     from neurochip.offchip.testing import Look, evaluate_from
 
@@ -142,7 +142,7 @@ def report(folder: str, accelergy: str | None) -> None:
 
 
 def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> None:
-    """Several runs in one table, and at one accuracy."""
+    """Compare several runs in one table, and at one accuracy."""
     from neurochip.report.compare import compare_runs
     from neurochip.report.html import write_compare_html
     from neurochip.report.tables import compare_table
@@ -155,7 +155,7 @@ def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> Non
 
 
 def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
-    """Where the layers of an experiment go, before anything runs."""
+    """Show where the layers of an experiment go, before anything runs."""
     from neurochip.experiment.setup import load_setup
     from neurochip.placement.show import show_map as show_placement
 
@@ -163,7 +163,7 @@ def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
 
 
 def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None) -> None:
-    """Recorded samples for a viewer."""
+    """Write recorded samples for a viewer."""
     import json
 
     from neurochip.trace.perfetto import write_trace
@@ -186,7 +186,7 @@ def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None
 
 
 def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) -> None:
-    """The history of one weight."""
+    """Tell the history of one weight."""
     console, told, begun = new_console(), Console(stderr=True), 0.0
 
     def say(text: str) -> None:

@@ -13,7 +13,7 @@ from neurochip.common.screen import new_console, show
 
 
 def data_list() -> None:
-    """Names, descriptions and places of the data sets."""
+    """List names, descriptions and places of the data sets."""
     from neurochip import datasets
 
     rows = []
@@ -33,7 +33,7 @@ def data_fetch(name: str) -> None:
 
 
 def data_path() -> None:
-    """Folders searched for data sets."""
+    """Print the folders searched for data sets."""
     from neurochip import datasets
 
     for folder in datasets.data_folders():
@@ -41,7 +41,7 @@ def data_path() -> None:
 
 
 def schema(out: str | None) -> None:
-    """JSON Schema of experiment files; [rule] lists the settings of every rule, [chip] the keys that can be overridden."""
+    """Print or write the JSON Schema of experiment files; [rule] lists the settings of every rule, [chip] the keys to override."""
     from neurochip.experiment.schema import experiment_schema
 
     text = json.dumps(experiment_schema(), indent=1)
@@ -52,7 +52,7 @@ def schema(out: str | None) -> None:
 
 
 def info() -> None:
-    """What can be named in an experiment."""
+    """List what can be named in an experiment."""
     from neurochip.common.toml import read_toml, shipped
     from neurochip.core import rules
     from neurochip.core.rng import GENERATORS

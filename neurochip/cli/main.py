@@ -145,7 +145,7 @@ def data() -> None:
 
 @data.command("list")
 def data_list() -> None:
-    """The data sets that can be named, and which are on this machine."""
+    """List the data sets that can be named, and which are on this machine."""
     from neurochip.cli import listing
 
     listing.data_list()
@@ -162,7 +162,7 @@ def data_fetch(name: str) -> None:
 
 @data.command("path")
 def data_path() -> None:
-    """The folders that are searched, in order."""
+    """Print the folders that are searched, in order."""
     from neurochip.cli import listing
 
     listing.data_path()
@@ -171,7 +171,7 @@ def data_path() -> None:
 @main.command()
 @click.option("--out", metavar="FILE", help="Write there instead of to the screen.")
 def schema(out: str | None) -> None:
-    """The JSON Schema of experiment files, for completion in an editor."""
+    """Print the JSON Schema of experiment files, for completion in an editor."""
     from neurochip.cli import listing
 
     listing.schema(out)
@@ -285,7 +285,7 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 
 @main.command()
 def info() -> None:
-    """The chips, energy tables, learning rules and experiments found."""
+    """List the chips, energy tables, learning rules and experiments found."""
     from neurochip.cli import listing
 
     listing.info()

@@ -18,7 +18,7 @@ OTHER_COLOURS = ("#661100", "#44AA99", "#999933", "#882255")
 
 
 def draw_spikes(run: Run):
-    """Spikes per tick of every layer in training and inference, and error spikes in training."""
+    """Draw spikes per tick of every layer in training and inference, and error spikes in training."""
     layers = run.summary["layers"]
     sets = shown_sets(run.summary)
     figure = new_figure(10, 2.6 + 0.42 * len(layers) * 2, named(run, "spikes per tick"))
@@ -64,7 +64,7 @@ def _rows(axes, names: list[str]) -> None:
 
 
 def draw_energy(run: Run):
-    """Energy per sample of every layer and in all, by component and by phase."""
+    """Draw the energy per sample of every layer and in all, by component and by phase."""
     from matplotlib.ticker import MaxNLocator
 
     layers, totals = run.summary["layers"], run.summary["totals"]

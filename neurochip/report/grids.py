@@ -24,7 +24,7 @@ class Column:
 
     @property
     def width(self) -> int:
-        """Characters of its widest line."""
+        """Number of characters of the column's widest line."""
         return max(len(line) for text in (self.heading, self.total, *self.cells) for line in text.split("\n"))
 
 

@@ -64,7 +64,7 @@ def _switching(layers: list[dict[str, Any]]) -> Grid:
 
 
 def draw_images(run: Run):
-    """Accuracy of the read-out against training samples of the rule; None without such a curve."""
+    """Draw the accuracy of the read-out against training samples of the rule; None without such a curve."""
     found = run.summary.get("readout")
     if not found or len(found["samples"]) < 2:
         return None
@@ -85,7 +85,7 @@ def draw_images(run: Run):
 
 
 def draw_kernels(run: Run):
-    """Kernels of conv layers that the rule changed, before and after; None if there are none."""
+    """Draw the kernels of conv layers that the rule changed, before and after; None if there are none."""
     layers = [
         (i, layer)
         for i, layer in enumerate(run.summary["layers"])

@@ -18,17 +18,17 @@ class Cell(NamedTuple):
 
 
 def without_mesh(n_cores: int) -> tuple[int, int]:
-    """Width and height of rows of cores."""
+    """Return width and height of rows of cores, where there is no mesh."""
     return min(n_cores, ROW), -(-n_cores // ROW)
 
 
 def in_row(c: int) -> tuple[int, int]:
-    """Place of core c in rows of cores."""
+    """Return the place of core c in rows of cores."""
     return c % ROW, c // ROW
 
 
 def inches(width: int, height: int, widest: float, tallest: float) -> float:
-    """Side of a place, so that all of them stay within `widest` x `tallest` inches."""
+    """Return the side of a place in inches, so that all of them stay within `widest` x `tallest` inches."""
     return min(widest / width, tallest / height, 1.15)
 
 
@@ -59,14 +59,14 @@ def draw_cores(axes, width: int, height: int, cells: Sequence[Cell], places: int
 
 
 def number_places(axes, width: int, height: int) -> None:
-    """Columns and rows of a mesh, as many numbers as are readable."""
+    """Number columns and rows of a mesh, with as many numbers as are readable."""
     for axis, n, label in ((axes.xaxis, width, "x"), (axes.yaxis, height, "y")):
         axis.set_ticks(range(0, n, -(-n // 32)))
         axis.set_label_text(label)
 
 
 def layer_legend(figure, names: Sequence[str], cells: Sequence[Cell]) -> None:
-    """One patch for each layer, below everything."""
+    """Add a legend with one patch for each layer, below everything."""
     from matplotlib.patches import Patch
 
     cores = [sum(cell.layer == i for cell in cells) for i in range(len(names))]

@@ -18,7 +18,7 @@ LATENCY_COLOURS = {"train": ("#E69F00", "--"), "test": ("#0072B2", "-")}
 
 
 def draw_links(run: Run):
-    """The mesh with its links coloured by packets per network cycle, a panel for each set; None without a mesh."""
+    """Draw the mesh with its links coloured by packets per network cycle, a panel for each set; None without a mesh."""
     summary = run.summary
     sets = {which: network for which in SETS if (network := ran(summary, which))}
     if not sets:
@@ -82,7 +82,7 @@ def _arrows(axes, rate: np.ndarray, width: int, height: int, highest: float):
 
 
 def draw_latency(run: Run):
-    """Packets by latency, a line for each set; None without a mesh or without packets."""
+    """Draw packets by latency, a line for each set; None without a mesh or without packets."""
     from matplotlib.ticker import MaxNLocator
 
     sets = {which: network for which in SETS if (network := ran(run.summary, which)) and network["packets"]}

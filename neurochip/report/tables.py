@@ -121,7 +121,7 @@ def _substitute_panel(dataset: dict[str, Any], width: int) -> Panel:
 
 
 def warnings_panel(warnings: list[str], width: int) -> Panel:
-    """Return warnings in a frame."""
+    """Return a run's warnings in a frame."""
     lines = Table.grid(padding=(0, 1))
     for warning in warnings:
         lines.add_row("!", Text(warning, overflow="fold"))

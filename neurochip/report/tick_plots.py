@@ -17,7 +17,7 @@ LOWEST = 12.0  # points below the final accuracy that a comparison shows
 
 
 def draw_ticks(run: Run):
-    """Accuracy after every tick of the test, whole and near the final one, of the chip and of the float net it is from.
+    """Draw the accuracy after every tick of the test, whole and near the final one, of the chip and of the float net it is from.
 
     None of a run that did not keep it.
     """
@@ -73,7 +73,7 @@ def _limits(axes, curves: list[np.ndarray], lowest: float) -> None:
 
 
 def draw_comparison(runs: Sequence[Run], names: Sequence[str], common: float):
-    """Accuracy of all runs against ticks and against energy, near their final ones; the line at `common`, a share."""
+    """Draw the accuracy of all runs against ticks and against energy, near their final ones; the line at `common`, a share."""
     figure = new_figure(12, 5.6, "Test accuracy against ticks and against energy of an inference")
     panels = figure.subplots(1, 2, sharey=True)
     finals = []

@@ -6,7 +6,7 @@ from neurochip.mapping.place import Mapping
 
 
 def layer_facts(mapping: Mapping, i: int) -> dict[str, Any]:
-    """What summary.json and run.h5 say of a layer's shape; words are those of all its cores."""
+    """Return what summary.json and run.h5 say of a layer's shape; words are those of all its cores."""
     layer, cores = mapping.layers[i], [mapping.cores[c] for c in mapping.cores_of(i)]
     return {
         "name": layer.name,

@@ -13,7 +13,7 @@ StoredCore = tuple[str, PricedTable, np.ndarray, float, int, float]
 
 
 def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
-    """From a run.h5 alone, for `part` train (all epochs) or test (the last evaluation): what each core cost, and a cycle in us.
+    """Read from a run.h5 alone, for `part` train (all epochs) or test (the last evaluation), what each core cost, and a cycle in us.
 
     Per core (name, prices, counts (phases, events), leakage in pJ, cycles of the chip, clock in pJ); no cores if there were no samples.
     """

@@ -11,7 +11,7 @@ from neurochip.runfile.facts import layer_facts
 
 
 def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
-    """Per layer the weights and biases of a run.h5 (or the folder it is in), which must have the same shapes and bit widths.
+    """Read per layer the weights and biases of a run.h5 (or its folder), which must have the same shapes and bit widths.
 
     One copy of a layer's weights serves all its tiles.
     """
@@ -50,7 +50,7 @@ def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
 
 
 def read_thresholds(path: Path) -> list[int | None]:
-    """Per layer the threshold in LSB that a run.h5 (or the folder it is in) keeps because a training chose it, else None."""
+    """Read per layer the threshold in LSB that a run.h5 (or its folder) keeps because a training chose it, else None."""
     import h5py
 
     with h5py.File(path / "run.h5" if path.is_dir() else path, "r") as file:

@@ -16,12 +16,12 @@ PROXY = Path(__file__).with_name("ann_twin.toml")
 
 
 def constants() -> dict[str, Any]:
-    """`mac_pj`, `ac_pj` and where they are from."""
+    """Return `mac_pj`, `ac_pj` and where they are from."""
     return read_toml(PROXY)
 
 
 def macs(layer: Layer) -> int:
-    """MACs of one image: taps inside the picture times channels in and out. Identity skips and pools multiply nothing."""
+    """Count the MACs of one image: taps inside the picture times channels in and out. Identity skips and pools multiply nothing."""
     if layer.model.kind == "pool":
         return 0
     trained = [source for k, source in enumerate(layer.sources) if k == 0 or not layer.model.skip_identity]
@@ -32,12 +32,12 @@ def macs(layer: Layer) -> int:
 
 
 def break_even(mac_pj: float, ac_pj: float) -> float:
-    """Spikes per presynaptic neuron and image at which both nets spend the same."""
+    """Return the spikes per presynaptic neuron and image at which both nets spend the same."""
     return mac_pj / ac_pj
 
 
 def twin_facts(mapping: Mapping, sops: list[float]) -> dict[str, Any]:
-    """summary.json's `ann_twin`. sops: synaptic operations per image of each layer, of which those of layers with MACs count."""
+    """Return summary.json's `ann_twin`. sops: synaptic operations per image of each layer; those of layers with MACs count."""
     found = constants()
     of_layers = [macs(layer) for layer in mapping.layers]
     adds = sum(n for n, of_layer in zip(sops, of_layers, strict=True) if of_layer)

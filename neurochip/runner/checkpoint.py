@@ -24,7 +24,7 @@ SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_
 
 
 class Position(NamedTuple):
-    """Where a run stands: samples of the current epoch already presented, and how many of them were answered right."""
+    """The place where a run stands: samples of the current epoch already presented, and how many of them were answered right."""
 
     epoch: int = 0
     sample: int = 0
@@ -32,7 +32,7 @@ class Position(NamedTuple):
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:
-    """CRC-32 over images, labels and initial weights: a run is not resumed on others."""
+    """Return a CRC-32 over images, labels and initial weights: a run is not resumed on others."""
     value = 0
     for array in arrays:
         value = zlib.crc32(np.ascontiguousarray(array).data, value)
@@ -40,7 +40,7 @@ def fingerprint(arrays: Iterable[np.ndarray]) -> str:
 
 
 def twin_arrays(reference: Reference | None) -> dict[str, np.ndarray]:
-    """Copies of what the float twin has learned, to be saved while its next epoch is under way."""
+    """Copy what the float twin has learned, to be saved while its next epoch is under way."""
     return {name: getattr(reference.twin, name).copy() for name in LEARNED} if reference else {}
 
 

@@ -16,7 +16,7 @@ from neurochip.simulator.stimulus import Stimulus
 
 
 def raster(simulator: Simulator, stimulus: Stimulus, labels: np.ndarray, sample: int) -> dict[str, Any]:
-    """Spikes and error spikes of all layers while the chip is shown that training sample, by the names of units in their layers."""
+    """Record spikes and error spikes of all layers while the chip is shown that training sample, by units' names in their layers."""
     rows = simulator.raster(stimulus.take(slice(sample, sample + 1)), int(labels[sample]))
     events = {"input/spikes": rows[rows[:, Trace.CORE] == -1][:, [0, 2]]}
     mapping = simulator.mapping
@@ -34,7 +34,7 @@ def raster(simulator: Simulator, stimulus: Stimulus, labels: np.ndarray, sample:
 
 
 def simulation(record: Record, started: float, threads: int, jit_s: float) -> dict[str, float | int]:
-    """How long the computer took, and how fast it was; `started` is time.monotonic() then."""
+    """Return how long the computer took, and how fast it was; `started` is time.monotonic() then."""
     sops = sum(int(cost.counts[:, 0, Event.ACCUMULATE].sum()) for cost in record.train + record.test)
     samples = sum(cost.samples for cost in record.train + record.test)
     busy_s = record.train_wall_s + record.test_wall_s
@@ -51,7 +51,7 @@ def simulation(record: Record, started: float, threads: int, jit_s: float) -> di
 
 
 def generators(state: ChipState, c: int) -> dict[str, np.ndarray]:
-    """States of core c's generators, uint32 (n,) each, without the padding."""
+    """Return the states of core c's generators, uint32 (n,) each, without the padding."""
     axons, stride, channels = (int(state.param[c, p]) for p in (P.N_AXONS, P.STRIDE, P.CHANNELS))
     slots = int(state.param[c, P.LOCATIONS]) * stride
     axon_at, neuron_at = int(state.param[c, P.AXON_AT]), int(state.param[c, P.NEURON_AT])

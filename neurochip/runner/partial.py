@@ -34,7 +34,7 @@ def save(folder: Path, identity: str, part: Evaluation) -> None:
 
 
 def load(folder: Path, identity: str) -> Evaluation | None:
-    """The unfinished evaluation of that identity; None if there is none, or only a damaged one or of something else: it is made anew."""
+    """Load the unfinished evaluation of that identity; None if there is none, or only a damaged one or of something else."""
     path = folder / NAME
     try:
         if not path.exists() or not zipfile.is_zipfile(path):

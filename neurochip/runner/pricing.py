@@ -12,7 +12,7 @@ from neurochip.simulator.simulator import Counts
 
 
 def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds: dict[str, float]) -> list[dict[str, Any]]:
-    """One set of figures per core; pJ over all samples are added to `kinds` by kind of price."""
+    """Price each core: one set of figures per core; pJ over all samples are added to `kinds` by kind of price."""
     core, chip = setup.chip.core, setup.chip
     chip_cycles = int(cost.cycles[:, 0].sum())
     chip_us = chip.microseconds(chip_cycles)
@@ -55,7 +55,7 @@ def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds
 
 
 def add_sets(sets: list[dict[str, Any]]) -> dict[str, Any]:
-    """Figures of several cores together: samples and ticks are theirs in common, everything else adds up."""
+    """Add the figures of several cores: samples and ticks are theirs in common, everything else adds up."""
 
     def add(values: list[Any]) -> Any:
         if isinstance(values[0], dict):

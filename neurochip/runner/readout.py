@@ -20,7 +20,7 @@ class Linear(NamedTuple):
     bias: np.ndarray
 
     def answers(self, counts: np.ndarray) -> np.ndarray:
-        """Class per row of counts (n, axons), the lowest on a tie."""
+        """Return the class per row of counts (n, axons), the lowest on a tie."""
         return (counts @ self.weight + self.bias).argmax(axis=1)
 
 
@@ -35,15 +35,15 @@ class Quantised(NamedTuple):
     rounding: float  # root-mean-square error of the sums, relative to their spread
 
     def potentials(self, counts: np.ndarray) -> np.ndarray:
-        """What the core's potentials are after `ticks` ticks that brought these counts, int64 (n, classes)."""
+        """Return what the core's potentials are after `ticks` ticks that brought these counts, int64 (n, classes)."""
         return counts.astype(np.int64) @ self.weight.astype(np.int64) + self.ticks * self.bias.astype(np.int64)
 
     def answers(self, counts: np.ndarray) -> np.ndarray:
-        """Class per row of counts, the lowest on a tie."""
+        """Return the class per row of counts, the lowest on a tie."""
         return self.potentials(counts).argmax(axis=1)
 
     def largest(self, counts: np.ndarray) -> int:
-        """A bound of what any potential can reach on its way through these counts, whatever their order."""
+        """Return a bound of what any potential can reach on its way through these counts, whatever their order."""
         reach = counts.astype(np.int64) @ np.abs(self.weight.astype(np.int64)) + self.ticks * np.abs(self.bias.astype(np.int64))
         return int(reach.max(initial=0))
 
@@ -73,7 +73,7 @@ def fit(counts: np.ndarray, labels: np.ndarray, classes: int, l2: float) -> Line
 def loss_and_gradient(
     standard: np.ndarray, target: np.ndarray, weight: np.ndarray, bias: np.ndarray, l2: float
 ) -> tuple[float, np.ndarray]:
-    """The cost of `fit` and its gradient (biases, then weights), float64. target (n, classes): one-hot."""
+    """Return the cost of `fit` and its gradient (biases, then weights), float64. target (n, classes): one-hot."""
     sums = standard @ weight + bias
     sums -= sums.max(axis=1, keepdims=True)
     logs = sums - np.log(np.exp(sums).sum(axis=1, keepdims=True))
@@ -83,7 +83,7 @@ def loss_and_gradient(
 
 
 def quantise(linear: Linear, counts: np.ndarray, ticks: int, weight_bits: int) -> Quantised:
-    """The best of several scales: the one with the smallest error of the sums, on counts like these (n, axons).
+    """Quantise at the best of several scales: the one with the smallest error of the sums, on counts like these (n, axons).
 
     Weights and biases per tick are rounded half up and clipped to weight_bits, sign included.
     """

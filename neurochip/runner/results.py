@@ -37,7 +37,7 @@ class Record:
 
 @dataclass
 class Final:
-    """What is known once, at the end."""
+    """Results of a run that are known once, at its end."""
 
     weights: Weights
     initial: Weights
@@ -55,7 +55,7 @@ class Final:
 
 
 def git_revision() -> str:
-    """Revision of the sources, if git is at hand and they are a checkout of their own; else 'unknown'."""
+    """Return the revision of the sources, if git is at hand and they are a checkout of their own; else 'unknown'."""
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)  # an installed copy may lie in a checkout of something else
         return _git("describe", "--always", "--dirty", "--abbrev=12")
@@ -69,7 +69,7 @@ def _git(*arguments: str) -> str:
 
 
 def identity(setup: Setup, data: Dataset) -> dict[str, Any]:
-    """The attributes that say which run this is."""
+    """Return the attributes that say which run this is."""
     return {
         "format": FORMAT,
         "name": setup.experiment.name,
@@ -87,7 +87,7 @@ def identity(setup: Setup, data: Dataset) -> dict[str, Any]:
 
 
 def dataset_facts(data: Dataset) -> dict[str, Any]:
-    """summary.json's `dataset`."""
+    """Return summary.json's `dataset`: the set's name, source and sizes."""
     return {
         "name": data.name,
         "source": data.source,
@@ -176,6 +176,6 @@ def _write_raster(group, raster: dict[str, Any]) -> None:
 
 
 def at_rail(weight: np.ndarray, weight_bits: int) -> int:
-    """How many weights are the lowest or highest that `weight_bits` can hold."""
+    """Count the weights that are the lowest or highest that `weight_bits` can hold."""
     highest = (1 << (weight_bits - 1)) - 1
     return int(((weight == highest) | (weight == -highest - 1)).sum())

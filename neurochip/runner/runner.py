@@ -71,7 +71,7 @@ class Runner:
         self.evaluation: Evaluation | None = None
 
     def say(self, text: str) -> None:
-        """A line for the person at the screen."""
+        """Show a line to the person at the screen."""
         if not self.quiet:
             show(self.console, text)
 

@@ -9,7 +9,9 @@ from neurochip.mapping.place import Mapping
 
 
 def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> dict[str, Any] | None:
-    """summary.json's `silicon`: um2 of the cores in use as the chip builds them (all axons, neurons and banks), before layout; else None.
+    """Return summary.json's `silicon`: um2 of the cores in use as the chip builds them (all axons, neurons, banks), before layout.
+
+    None if the energy table has no area or no timing.
 
     Cores that hold nothing are not counted; the largest clock is that of the slowest core in use.
     """

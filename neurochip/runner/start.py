@@ -17,13 +17,13 @@ Say = Callable[[str], None]
 
 
 class Start(NamedTuple):
-    """What came with the weights that are on the chip now."""
+    """Facts that came with the weights that are on the chip now."""
 
     thresholds: list[int | None]  # in LSB, per layer; None: as the experiment says
     training: dict[str, Any] | None  # summary.json's `training`
 
     def arrays(self) -> list[np.ndarray]:
-        """Beside the weights, what a run must not be resumed on other ones of."""
+        """Return what, beside the weights, a run must not be resumed on other ones of."""
         known = [-1 if threshold is None else threshold for threshold in self.thresholds]
         return [np.array(known)] if any(threshold is not None for threshold in self.thresholds) else []
 

@@ -38,7 +38,7 @@ def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, record: R
 
 
 def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> dict[str, Any]:
-    """The content of summary.json."""
+    """Return the content of summary.json, from what a run was given, recorded and found at its end."""
     experiment, chip = setup.experiment, setup.chip
     test = record.test_accuracy[-1]
     reference = record.reference_accuracy[-1] if record.reference_accuracy else None
@@ -119,7 +119,7 @@ def _total(costs: list[Counts], like: Counts) -> Counts:
 
 
 def core_facts(setup: Setup, mapping: Mapping, c: int) -> dict[str, Any]:
-    """What a core holds of what it has."""
+    """Return what a core holds of what it has."""
     place, core = mapping.cores[c], setup.chip.core
     return {
         "name": place.name,

@@ -54,13 +54,13 @@ class Quantised(NamedTuple):
     rms_relative: float  # the same over their root mean square
 
     def facts(self) -> dict[str, Any]:
-        """summary.json's `training.layers[]`."""
+        """Return summary.json's `training.layers[]`: all fields but the arrays."""
         arrays = ("weight", "bias")
         return {key: value for key, value in self._asdict().items() if key not in arrays}
 
 
 def is_trained(path: Path) -> bool:
-    """Is this a file of trained weights (and not, say, a run.h5)?"""
+    """Return True if this is a file of trained weights (and not, say, a run.h5)."""
     import h5py
 
     try:
@@ -128,7 +128,7 @@ def _flaw(layer: Layer, found: TrainedLayer) -> str:
 
 
 def quantise(net: TrainedNet, mapping: Mapping, where: str) -> list[Quantised]:
-    """Every layer in LSB of its `weight_bits`. Raises NeurochipError for a potential that `state_bits` cannot hold."""
+    """Quantise every layer to LSB of its `weight_bits`. Raises NeurochipError for a potential that `state_bits` cannot hold."""
     result = []
     for layer, trained in zip(mapping.layers, net.layers, strict=True):
         place = mapping.cores[mapping.cores_of(layer.index)[0]]
@@ -168,7 +168,7 @@ def _quantise_pool(layer: Layer, place: Placement, trained: TrainedLayer) -> Qua
 
 
 def threshold_lsb(layer: Layer, threshold: float | None, scale: float) -> int | None:
-    """A unit of the chip fires at or above this many LSB; one of the float net above `threshold`.
+    """Return the threshold in LSB: a unit of the chip fires at or above it, one of the float net above `threshold`.
 
     One more than the largest whole number that is not above it. Where the threshold is subtracted, rates hang on its size and hardly on
     which of two neighbouring potentials fires: there it is rounded. Not so in a pool, whose potentials are few and often the threshold
@@ -183,12 +183,12 @@ def threshold_lsb(layer: Layer, threshold: float | None, scale: float) -> int | 
 
 
 def to_lsb(values: np.ndarray, scale: float, highest: int) -> np.ndarray:
-    """Rounded to whole LSB, half to even, and clipped to -highest .. highest: odd, so negatives stay negatives."""
+    """Round to whole LSB, half to even, and clip to -highest .. highest: odd, so negatives stay negatives."""
     return np.clip(np.rint(values * scale), -highest, highest)
 
 
 def choose_scale(values: np.ndarray, highest: int) -> float:
-    """LSB per unit with the least squared error, of scales at which the largest value, or a share of it, is `highest`."""
+    """Return LSB per unit with the least squared error, of scales at which the largest value, or a share of it, is `highest`."""
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0.0:
         return float(highest)
@@ -212,7 +212,7 @@ def _check_potential(layer: Layer, found: Quantised, where: str) -> None:
 
 
 def loss_lines(layers: list[Quantised], mapping: Mapping) -> list[str]:
-    """What quantising did to each layer with weights, for a person."""
+    """Tell what quantising did to each layer with weights, a line each."""
     lines = []
     for i, layer in enumerate(layers):
         if layer.weight is not None:
@@ -239,5 +239,5 @@ def put_on_chip(state: ChipState, mapping: Mapping, layers: list[Quantised]) -> 
 
 
 def set_threshold(state: ChipState, mapping: Mapping, layer: int, threshold: int) -> None:
-    """The threshold of a layer's neurons, in LSB."""
+    """Set the threshold of a layer's neurons, in LSB."""
     state.param[mapping.cores_of(layer), P.THRESHOLD] = threshold

@@ -21,13 +21,13 @@ class Activity(NamedTuple):
     saturated: np.ndarray
 
     def facts(self) -> dict[str, int | None]:
-        """Of summary.json's `layers[]`."""
+        """Return the counts of silent and saturated units for summary.json's `layers[]`."""
         if not len(self.silent):
             return {"silent_units": None, "saturated_units": None}
         return {"silent_units": int(self.silent.sum()), "saturated_units": int(self.saturated.sum())}
 
     def warnings(self) -> list[str]:
-        """A line for silent, and one for saturated, neurons of a dense layer or whole feature maps of another."""
+        """Return a line for silent, and one for saturated, neurons of a dense layer or whole feature maps of another."""
         lines = []
         for marked, what in (
             (self.silent, "never fired in the test"),
@@ -45,7 +45,10 @@ class Activity(NamedTuple):
 
 
 def activity_of(mapping: Mapping, unit_spikes: Sequence[np.ndarray], samples: int, ticks: int) -> list[Activity]:
-    """unit_spikes int64 (units,) per layer: spikes in `samples` test samples of `ticks` ticks; none can come before the input does."""
+    """Return the activity of each layer from its spikes, int64 (units,), in `samples` test samples of `ticks` ticks.
+
+    No spike can come before the input does.
+    """
     found = []
     for layer, spikes, lag in zip(mapping.layers, unit_spikes, depths(mapping.layers), strict=True):
         watched = spikes[:0] if layer.model.neuron.model == "accumulate" else spikes

@@ -38,7 +38,7 @@ class Readout:
         self.train_accuracy = self.float_train_accuracy = 0.0
 
     def stops(self, epoch: int) -> list[int]:
-        """Positions within an epoch at which the read-out is fitted, beside its end; 0 before the first sample of all."""
+        """Return the positions within an epoch at which the read-out is fitted, beside its end; 0 before the first sample of all."""
         positions = [at - epoch * self.samples for at in self.at_samples]
         return [at for at in positions if (0 if epoch == 0 else 1) <= at < self.samples]
 
@@ -58,13 +58,13 @@ class Readout:
         return fitted
 
     def test_accuracy(self, on_chunk: OnChunk = lambda n: None) -> float:
-        """Share of right answers of the fitted read-out on the test samples' counts: what the chip answers, without running it."""
+        """Return the share of right answers of the fitted read-out on the test samples' counts: the chip's answers, without a run of it."""
         assert self.fitted is not None
         counts = self.simulator.tally(self.test.stimulus, self.test.labels, self.threads, "test", on_chunk)
         return float((self.fitted.answers(counts) == self.test.labels).mean())
 
     def facts(self, curve: list[list[float]]) -> dict[str, Any]:
-        """summary.json's `readout`; curve: [training samples of the rule, test accuracy]."""
+        """Return summary.json's `readout`; curve: [training samples of the rule, test accuracy]."""
         assert self.fitted is not None
         return {
             "train_samples": len(self.train.labels),
