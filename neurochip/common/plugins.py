@@ -51,7 +51,7 @@ class Plugin:
 
     @property
     def source(self) -> str:
-        """Its own text."""
+        """Text of the plug-in's own file."""
         return next(iter(self.sources.values()))
 
     @property

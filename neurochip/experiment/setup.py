@@ -132,7 +132,7 @@ class Setup(BaseModel):
         return content
 
     def sha256(self) -> str:
-        """Hash of everything that decides the results: experiment, chip, energy table, all defaults filled in, and sources of plugins."""
+        """Hash everything that decides the results: experiment, chip, energy table, all defaults filled in, and sources of plugins."""
         content = {
             "experiment": self.resolved(),
             "chip": self.chip.model_dump(),
