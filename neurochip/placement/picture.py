@@ -18,12 +18,17 @@ def draw_placement(setup: Setup, mapping: Mapping, path: Path) -> Path:
     """Draw the placement into the file and return it. NeurochipError for a kind of file it cannot be, or one that cannot be written."""
     if path.suffix.lower() not in KINDS:
         raise NeurochipError(f"--out {path}: a picture of kind {', '.join(KINDS)}; give it one of these endings")
-    with styled():
-        figure = _figure(setup, mapping)
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=DPI, facecolor="white")
+    figure = placement_figure(setup, mapping)
+    with writing(path), styled():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=DPI, facecolor="white")
     return path
+
+
+def placement_figure(setup: Setup, mapping: Mapping):
+    """Return the picture as a figure: cores at their places above, how much of each is used below."""
+    with styled():
+        return _figure(setup, mapping)
 
 
 def _figure(setup: Setup, mapping: Mapping):

@@ -1,13 +1,13 @@
 """Which core holds what, where it sits and how full it is, as tables."""
 
-from pathlib import Path
+from collections.abc import Callable
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.text import Text
 
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
-from neurochip.common.screen import show
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import INPUT, Layer
@@ -18,29 +18,42 @@ from neurochip.report.tables import facts_panel, print_grids, warnings_panel
 from neurochip.simulator.samples import handed_shape
 
 
-def show_map(setup: Setup, console: Console, out: str | None) -> None:
-    """Place the experiment and print where; with `out`, draw it too. Raises NeurochipError for what does not fit."""
+class Plan(NamedTuple):
+    """An experiment on its chip, before anything runs."""
+
+    setup: Setup
+    form: datasets.SampleForm  # of samples as the chip is handed them
+    mapping: Mapping
+    remarks: list[str]  # on what the integers of the chip make of the experiment's numbers
+
+    def facts(self) -> list[tuple[str, str]]:
+        """What is placed on what, as (label, text)."""
+        return placement_facts(self.setup, self.mapping, self.form)
+
+    def grids(self) -> list[Grid]:
+        """A table of layers and one of cores."""
+        return [layer_grid(self.mapping), core_grid(self.setup.chip, self.mapping)]
+
+
+def make_plan(setup: Setup, say: Callable[[str], None]) -> Plan:
+    """Place the experiment. Raises NeurochipError for what does not fit."""
     spec = setup.experiment.data
-
-    def say(text: str) -> None:
-        show(console, text)
-
     try:
         form = datasets.form_of(spec.name, spec.path, say)
     except NeurochipError as error:
         raise (NeurochipError(f"{setup.where}: {error}") if str(error).startswith("data.") else error) from None
     form = form._replace(shape=handed_shape(spec, form.shape))
     mapping = place(setup, form.shape, form.n_classes)
-    console.print(facts_panel(setup.experiment.name, placement_facts(setup, mapping, form), console.width))
-    announced = training_remarks(setup.experiment, mapping)
-    if announced:
-        console.print(warnings_panel(announced, console.width))
-    print_grids(console, [layer_grid(mapping), core_grid(setup.chip, mapping)])
-    console.print(Text(NOTE_MESH if setup.chip.mesh else f"{NOTE}."), width=console.width)
-    if out:
-        from neurochip.placement.picture import draw_placement
+    return Plan(setup, form, mapping, training_remarks(setup.experiment, mapping))
 
-        say(f"picture: {draw_placement(setup, mapping, Path(out))}")
+
+def print_plan(plan: Plan, console: Console) -> None:
+    """Print what is placed where."""
+    console.print(facts_panel(plan.setup.experiment.name, plan.facts(), console.width))
+    if plan.remarks:
+        console.print(warnings_panel(plan.remarks, console.width))
+    print_grids(console, plan.grids())
+    console.print(Text(NOTE_MESH if plan.setup.chip.mesh else f"{NOTE}."), width=console.width)
 
 
 NOTE = "Percent are of what the core has; memory is its synapse memory. Feeds: cores that its spikes go to"

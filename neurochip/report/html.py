@@ -1,7 +1,6 @@
 """A run, or a comparison of runs, as one self-contained page: plots embedded, no scripts, nothing loaded from anywhere."""
 
 import base64
-import io
 import json
 import re
 from collections.abc import Iterable
@@ -25,7 +24,7 @@ from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
 from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
-from neurochip.report.style import DPI, styled
+from neurochip.report.style import styled
 from neurochip.report.tick_plots import draw_comparison
 from neurochip.runfile.load import Run
 
@@ -100,7 +99,7 @@ class Plot:
 def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
     """Write `report.html` into the run's folder and return its path; the plots are drawn first unless their files are given."""
     summary = run.summary
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     text = page.render(
         title=summary["name"],
         headline=headline(summary),
@@ -131,23 +130,22 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
 
 def write_compare_html(comparison: Comparison, path: str | Path) -> Path:
     """Write a page that puts the runs side by side to `path`, with the figure in it, and return it."""
-    page = _environment().get_template("report.html.j2")
+    page = environment().get_template("report.html.j2")
     with styled():
         figure = draw_comparison(comparison.runs, comparison.names, comparison.common)
-        image = io.BytesIO()
-        figure.savefig(image, dpi=DPI, facecolor="white", format="png")
     text = page.render(
         title=f"Comparison: {', '.join(run.summary['name'] for run in comparison.runs)}",
         compare=comparison.grids,
         lines=comparison.lines,
         differences=comparison.warnings,
-        plots=[_plot(image.getvalue(), "comparison")],
+        plots=[plot_of(figure.png(), "comparison")],
         terms=TERMS | COMPARE_TERMS,
     )
     return _write(Path(path), text)
 
 
-def _environment():
+def environment():
+    """Return the templates, in which every text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -170,10 +168,11 @@ def _energy(summary: dict[str, Any], which: str) -> dict[str, Any]:
 
 
 def _embed(path: Path) -> Plot:
-    return _plot(path.read_bytes(), path.stem)
+    return plot_of(path.read_bytes(), path.stem)
 
 
-def _plot(image: bytes, name: str) -> Plot:
+def plot_of(image: bytes, name: str) -> Plot:
+    """Return a PNG with the sentence below it."""
     return Plot(f"data:image/png;base64,{base64.b64encode(image).decode('ascii')}", name, CAPTIONS[name])
 
 

@@ -34,26 +34,20 @@ def make_plots(run: Run) -> list[Path]:
 
     `links.png` and `latency.png` need a mesh, `gradient.png` a probe.
     """
-    plots = {
-        "accuracy": _accuracy,
-        "images": draw_images,
-        "ticks": draw_ticks,
-        "kernels": draw_kernels,
-        "spikes": draw_spikes,
-        "energy": draw_energy,
-        "links": draw_links,
-        "latency": draw_latency,
-    }
-    plots |= {"raster": _raster, "weights": _weights, "gradient": _gradient}
     paths = []
-    with styled():
-        for name, draw in plots.items():
-            figure = draw(run)
-            if figure is not None:
-                paths.append(run.folder / f"{name}.png")
-                with writing(paths[-1]):
-                    figure.savefig(paths[-1], dpi=DPI, facecolor="white")
+    for name in PLOTS:
+        figure = draw(run, name)
+        if figure is not None:
+            paths.append(run.folder / f"{name}.png")
+            with writing(paths[-1]), styled():
+                figure.savefig(paths[-1], dpi=DPI, facecolor="white")
     return paths
+
+
+def draw(run: Run, name: str):
+    """Draw the plot of that name, one of PLOTS, as a figure; None if the run has no data for it."""
+    with styled():
+        return PLOTS[name](run)
 
 
 def _accuracy(run: Run):
@@ -184,3 +178,19 @@ def _doubling(axes, ticks: Iterable[float]) -> None:
     axes.set_xticks(list(ticks), [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
     axes.set_xlabel("ticks per sample")
+
+
+PLOTS = {
+    "accuracy": _accuracy,
+    "images": draw_images,
+    "ticks": draw_ticks,
+    "kernels": draw_kernels,
+    "spikes": draw_spikes,
+    "energy": draw_energy,
+    "links": draw_links,
+    "latency": draw_latency,
+    "raster": _raster,
+    "weights": _weights,
+    "gradient": _gradient,
+}
+"""Of all plots, in reading order, what draws them: a run -> a figure, or None without data."""

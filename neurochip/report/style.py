@@ -63,9 +63,9 @@ def ink_on(colour: str) -> str:
 
 def new_figure(width: float, height: float, title: str):
     """Return a figure of that size in inches, which places its panels itself."""
-    from matplotlib.figure import Figure
+    from neurochip.report.figure import ShownFigure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
     figure.suptitle(title, fontweight="bold")
     figure.get_layout_engine().set(hspace=0.06, wspace=0.04, h_pad=0.08, w_pad=0.08)
     return figure

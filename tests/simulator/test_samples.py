@@ -7,7 +7,7 @@ from support.tiny import write_experiment
 from neurochip.common.errors import NeurochipError
 from neurochip.core.state import Trace
 from neurochip.experiment.setup import load_setup
-from neurochip.placement.show import show_map
+from neurochip.placement.show import make_plan, print_plan
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 
@@ -78,7 +78,7 @@ def test_the_network_and_the_map_see_twice_as_many_planes(tmp_path, capsys):
     assert Simulator(setup, samples.data.image_shape, 3).mapping.layers[0].source_units == 128
     from rich.console import Console
 
-    show_map(setup, Console(width=120), None)
+    print_plan(make_plan(setup, print), Console(width=120))
     assert "2 x 8 x 8 inputs" in capsys.readouterr().out
 
 

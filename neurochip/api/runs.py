@@ -1,0 +1,100 @@
+"""One run from experiment to results, in a directory that `neurochip run` could have made."""
+
+import os
+import time
+from pathlib import Path
+
+from neurochip.api.results import Run
+from neurochip.api.screen import Shown, console_of
+from neurochip.common.errors import NeurochipError
+from neurochip.common.screen import show
+from neurochip.experiment.setup import Setup
+from neurochip.runfile.load import load_run
+
+CHECKPOINT = "checkpoint.npz"
+SUMMARY = "summary.json"
+TRAINED = "trained.h5"
+MOST_THREADS = 256
+
+
+def run(
+    exp: Setup,
+    out: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    progress: Shown = False,
+    resume: bool = False,
+    plots: bool = True,
+) -> Run:
+    """Train and evaluate an experiment, and leave a complete run directory.
+
+    out: the directory, new or empty; default: runs/NAME below the working directory.
+    threads: 1 .. 256, of evaluation; results do not depend on it. Default: all processors.
+    progress: True prints lines, and bars on a terminal; a rich Console is written to. Else nothing is printed.
+    resume: go on with what was interrupted there, if anything was; a run that is complete is opened.
+    plots: leave the plots and report.html too, which takes some seconds; `Run.write_report` makes them later.
+    Raises NeurochipError for a mistake, and KeyboardInterrupt, which says how to go on, after Ctrl-C.
+    """
+    started = time.monotonic()
+    console, quiet = console_of(progress)
+    if threads is not None and not 1 <= threads <= MOST_THREADS:
+        raise NeurochipError(f"threads = {threads}: must be from 1 to {MOST_THREADS}; leave it out for all processors")
+    folder = folder_of(exp, out)
+    _check_folder(folder, resume, exp.experiment.train is not None)
+    if (folder / SUMMARY).exists():
+        if load_run(folder).summary["experiment_sha256"] != exp.sha256():
+            raise NeurochipError(f"{folder}: holds a complete run of another experiment, seed, chip or energy table; choose another --out")
+        if not quiet:
+            show(console, f"{folder}: this run is already complete")
+        return finished(folder, plots)
+    if not quiet:
+        show(console, f"{exp.where} -> {folder}  (loading or compiling the kernels)")
+    begun = time.monotonic()
+    from neurochip.core import engine  # noqa: F401  the import compiles, or loads what an earlier process compiled
+    from neurochip.runner.runner import Interrupted, Runner
+    from neurochip.simulator.simulator import default_threads
+
+    jit_s = time.monotonic() - begun
+    try:
+        Runner(exp, folder, threads or default_threads(), console, quiet, started, jit_s).go()
+    except (Interrupted, KeyboardInterrupt):  # the second: in a training off the chip, or a second signal
+        if not folder.exists():
+            raise KeyboardInterrupt from None  # nothing to go on with
+        raise KeyboardInterrupt(f"interrupted; go on with: run(exp, out={str(folder)!r}, resume=True)") from None
+    return finished(folder, plots)
+
+
+def folder_of(exp: Setup, out: str | os.PathLike[str] | None) -> Path:
+    """Return the run directory that is asked for, or that of the experiment's name."""
+    return Path(out) if out else Path("runs") / exp.experiment.name
+
+
+def open_run(folder: str | os.PathLike[str]) -> Run:
+    """Open a complete run directory, and check its files against the format. Raises NeurochipError with the file and the way out."""
+    return Run(load_run(Path(folder)))
+
+
+def finished(folder: Path, plots: bool) -> Run:
+    """Open a run that has just ended, with its report if asked for; its checkpoint is no longer needed."""
+    done = open_run(folder)
+    if plots:
+        done.write_report()
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+    return done
+
+
+def _check_folder(folder: Path, resume: bool, has_training: bool) -> None:
+    """Refuse a run directory that would be overwritten: only a new or empty folder starts a run, only a run can be resumed.
+
+    With [train] a run begins in the folder of its training, and goes on with an unfinished one.
+    """
+    if not os.path.lexists(folder):
+        return
+    if not folder.is_dir():
+        raise NeurochipError(f"{folder}: is not a folder; choose another --out")
+    found = {path.name for path in folder.iterdir()}
+    if has_training and not found & {CHECKPOINT, SUMMARY} and (resume or TRAINED in found):
+        return
+    if found and not resume:
+        raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted run with --resume")
+    if found - {f".{CHECKPOINT}.part"} and not found & {CHECKPOINT, SUMMARY}:
+        raise NeurochipError(f"{folder}: holds no run to go on with (no {CHECKPOINT}, no {SUMMARY}); choose another --out")
