@@ -103,7 +103,7 @@ class Simulator:
 
     @property
     def mapping(self) -> Mapping:
-        """Where the layers are: `layers`, and `cores` in their order."""
+        """Layers on the cores of the chip: `layers`, and `cores` in their order."""
         return self._chip.mapping
 
     @property

@@ -27,11 +27,11 @@ class Plan(NamedTuple):
     remarks: list[str]  # on what the integers of the chip make of the experiment's numbers
 
     def facts(self) -> list[tuple[str, str]]:
-        """What is placed on what, as (label, text)."""
+        """Return what is placed on what, as (label, text)."""
         return placement_facts(self.setup, self.mapping, self.form)
 
     def grids(self) -> list[Grid]:
-        """A table of layers and one of cores."""
+        """Return a table of layers and one of cores."""
         return [layer_grid(self.mapping), core_grid(self.setup.chip, self.mapping)]
 
 
