@@ -1,17 +1,49 @@
 """Files that are whole or not there."""
 
 import contextlib
+import functools
+import hashlib
 import json
 import os
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from neurochip.common.errors import NeurochipError
 
 # ways out: of what can go on where it stopped, and of what is made at once
 RESUME = "free space or choose another --out, then --resume"
 ELSEWHERE = "free space or write it elsewhere"
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file, or of the .h5 files in a folder and their names; "" if there is none."""
+    files = sorted(path.glob("*.h5")) if path.is_dir() else [path]
+    digest, found = sha256(), False
+    for file in files:
+        with contextlib.suppress(OSError):
+            status = file.stat()
+            digest.update(f"{file.name if path.is_dir() else ''}\0{_sha256(file, status.st_size, status.st_mtime_ns)}".encode())
+            found = True
+    return digest.hexdigest() if found else ""
+
+
+@functools.cache
+def _sha256(path: Path, size: int, changed_ns: int) -> str:
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def fingerprint(arrays: Iterable[np.ndarray]) -> str:
+    """Return the CRC-32 over arrays, as 8 hex digits: a run is not resumed on other data or initial weights."""
+    value = 0
+    for array in arrays:
+        value = zlib.crc32(np.ascontiguousarray(array).data, value)
+    return f"{value:08x}"
 
 
 def write_atomically(path: Path, write: Callable[[Path], object], way_out: str = RESUME) -> None:

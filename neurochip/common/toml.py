@@ -2,7 +2,7 @@
 
 import reprlib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.common.plugins import Base
+from neurochip.common.plugins import Base, entries, entry_toml, is_path
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
 Model = TypeVar("Model", bound=BaseModel)
@@ -73,25 +73,32 @@ def _index(place: list[Any], part: str, setting: str) -> int:
     return int(part)
 
 
-def find(name: str, folder: str, what: str, asked_by: str) -> Path:
-    """Find the shipped file of that name, or the file at that path if `name` ends in .toml, holds a path separator or is there."""
-    known = shipped(folder)
+def find(name: str, folder: str, what: str, asked_by: str, start: Path = Path()) -> Path:
+    """Return the file behind a name: a shipped one's, that of a path, which starts from `start`, or that of an entry point."""
+    known, group = shipped(folder), f"neurochip.{folder}"
     if name in known:
         return known[name]
-    if name.endswith(".toml") or "/" in name or "\\" in name or Path(name).exists():
-        return Path(name).expanduser()
-    raise NeurochipError(f"{asked_by}unknown {what} '{name}'{did_you_mean(name, known)} (your own file needs a path or .toml in its name)")
+    if is_path(name, ".toml"):
+        return start / Path(name).expanduser()
+    installed = entries(group)
+    if name in installed:
+        return entry_toml(group, name).file
+    near = did_you_mean(name, {*known, *installed})
+    raise NeurochipError(f"{asked_by}unknown {what} '{name}'{near} (your own file needs a path or .toml in its name)")
 
 
-def validate(model: type[Model], data: dict[str, Any], where: str, base: Base | None = None) -> Model:
+def validate(
+    model: type[Model], data: dict[str, Any], where: str | Callable[[Sequence[str | int]], str], base: Base | None = None
+) -> Model:
     """Check `data`; the first mistake becomes `where: [table] key = value: what is wrong`, with the nearest known key if it is unknown.
 
-    base: what relative paths start from; validators find it in their context.
+    where: a text, or what makes one from the mistake's location. base: what relative paths start from; validators find it in their context.
     """
     try:
         return model.model_validate(data, context=base)
     except ValidationError as error:
-        raise NeurochipError(f"{where}: {_explain(error, model)}") from None
+        place = where if isinstance(where, str) else where(error.errors()[0]["loc"])
+        raise NeurochipError(f"{place}: {_explain(error, model)}") from None
 
 
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -1,6 +1,6 @@
-"""Data sets: one file of this package each, found by name.
+"""Data sets: one file of this package each, found by name; those of users by path or entry point.
 
-To add one, add a module that exports `DATASET` (a `SetFile`); nothing else changes. Images and labels come out as a
+To add one, write a module that exports `DATASET` (a `SetFile`); nothing else changes. Images and labels come out as a
 `Dataset`, event recordings as an `EventDataset`, whatever the files look like.
 """
 
@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from neurochip.common.errors import NeurochipError
+from neurochip.common.plugins import SHIPPED
 from neurochip.datasets import _holdout
 from neurochip.datasets._binning import Binned, bin_events
 from neurochip.datasets._folders import data_folders
 from neurochip.datasets._holdout import Holdout
-from neurochip.datasets._registry import all_sets, find_set
+from neurochip.datasets._registry import all_sets, find_set, installed_sets, plugin_of
 from neurochip.datasets._types import Available, Dataset, EventDataset, Recordings, SampleForm, SetFile
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "holds_events",
     "load",
     "load_events",
+    "plugin_of",
 ]
 
 
@@ -129,8 +131,9 @@ def _count(key: str, wanted: int | None, limit: int, dataset: Dataset | EventDat
 
 
 def available() -> list[Available]:
-    """Return every set in order of name, and where its files lie; a NeurochipError if NEUROCHIP_DATA is wrong."""
-    return [Available(s.name, s.description, s.needs_path, s.local(), s.is_cut()) for s in all_sets().values()]
+    """Return every set by name, those of entry points last, and where its files lie; a NeurochipError if NEUROCHIP_DATA is wrong."""
+    known = [(one, SHIPPED) for one in all_sets().values()] + list(installed_sets())
+    return [Available(s.name, s.description, s.needs_path, s.local(), s.is_cut(), origin) for s, origin in known]
 
 
 def fetch(name: str, announce: Callable[[str], None] = _say_nothing) -> Path:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,7 +108,7 @@ class SampleForm(NamedTuple):
 
 
 class SetFile(NamedTuple):
-    """What a file of this package exports as `DATASET` (or several of as `DATASETS`).
+    """What a file of this package, or of a user's own, exports as `DATASET` (or several of as `DATASETS`).
 
     `load(path, announce)` returns the whole set; `path` is never None if `needs_path` (so such a `load` may demand one).
     A set of events has `load_events(path, announce, keep)` as well, and a `load` that says why it cannot serve. `is_cut()` says
@@ -122,9 +123,9 @@ class SetFile(NamedTuple):
     description: str
     needs_path: bool
     load: Callable[[Any, Announce], Dataset]
-    local: Callable[[], Path | None]
-    fetch: Callable[[Announce], Path] | None
-    checksums: Mapping[str, str]
+    local: Callable[[], Path | None] = lambda: None
+    fetch: Callable[[Announce], Path] | None = None
+    checksums: Mapping[str, str] = MappingProxyType({})
     load_events: Callable[[Any, Announce, Keep], EventDataset] | None = None
     is_cut: Callable[[], bool] = lambda: False
     form: SampleForm | None = None
@@ -141,6 +142,7 @@ class Available(NamedTuple):
     needs_path: bool
     where: Path | None
     is_cut: bool = False
+    origin: str = "shipped"
 
 
 class StepFailed(Exception):

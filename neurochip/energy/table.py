@@ -4,16 +4,15 @@ A table prices every event of the vocabulary (pJ), gives its leakage (nW), says 
 that reproduce figures of its own source. Its SRAM macros price the synapse memory by size: `EnergyTable.for_memory`.
 """
 
-import os
-import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, PrivateAttr, Tag, ValidationError, field_validator, model_validator
 
-from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.errors import NeurochipError
+from neurochip.common.layers import Kind, read_layered
+from neurochip.common.toml import find, shipped
 from neurochip.core.events import N_EVENTS, N_PHASES, Phase
 from neurochip.energy.checks import EVENTS, Check, CheckedCore, Size, refuse_unknown_events
 from neurochip.energy.explain import explain
@@ -22,6 +21,7 @@ from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Core, Logic
 
 __all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]
 
+KIND = Kind("energy_tables", "energy table", whole_tables=True)
 _BY_MACRO = ("word_read", "word_write")
 _ACCESSES = (*_BY_MACRO, "column_read")
 
@@ -187,12 +187,7 @@ def _sized(core: Core | None) -> Core:
 
 def available_tables() -> list[tuple[str, str]]:
     """Return (name, title) of every shipped table, by name."""
-    return [(name, load_table(name).title) for name in _shipped()]
-
-
-def _shipped() -> dict[str, Any]:
-    folder = resources.files("neurochip") / "energy_tables"
-    return {entry.name[:-5]: entry for entry in sorted(folder.iterdir(), key=lambda e: e.name) if entry.name.endswith(".toml")}
+    return [(name, load_table(name).title) for name in shipped(KIND.folder)]
 
 
 def load_table(name_or_path: str | Path) -> EnergyTable:
@@ -200,20 +195,12 @@ def load_table(name_or_path: str | Path) -> EnergyTable:
 
     Raises NeurochipError on one line: unknown name, unreadable file, no TOML, or the first mistake found in the table.
     """
-    name = str(name_or_path)
-    is_file = isinstance(name_or_path, Path) or name.endswith(".toml") or any(sep in name for sep in {"/", os.sep})
-    shipped = _shipped()
-    if not is_file and name not in shipped:
-        raise NeurochipError(f"no energy table '{name}'{did_you_mean(name, shipped)}; your own file needs a path or .toml in its name")
-    where = name if is_file else f"energy_tables/{name}.toml"
+    path = name_or_path if isinstance(name_or_path, Path) else find(name_or_path, KIND.folder, KIND.what, "")
+    layers = read_layered(path, KIND)
+    where = f"{KIND.folder}/{path.name}" if path == shipped(KIND.folder).get(path.stem) else str(path)
     try:
-        text = (Path(name) if is_file else shipped[name]).read_text(encoding="utf-8")
-        table = EnergyTable.model_validate(tomllib.loads(text))
-    except OSError as error:
-        raise NeurochipError(f"{where}: {error.strerror}; shipped tables: {', '.join(shipped)}") from None
+        table = EnergyTable.model_validate(layers.data)
     except ValidationError as error:
-        raise NeurochipError(f"{where}: {explain(error, EnergyTable)}") from None
-    except ValueError as error:  # tomllib's and the decoder's
-        raise NeurochipError(f"{where}: no valid TOML: {error}") from None
+        raise NeurochipError(f"{layers.where(where)(error.errors()[0]['loc'])}: {explain(error, EnergyTable)}") from None
     table._where = where
     return table

@@ -7,7 +7,8 @@ import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.common.toml import STRICT, find, read_toml, validate
+from neurochip.common.layers import Kind, read_layered
+from neurochip.common.toml import STRICT, find, validate
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
 from neurochip.core.rng import GENERATORS, Generator, Sharing
 
@@ -141,15 +142,19 @@ class Chip(BaseModel):
         return cycles / self.clock_mhz
 
 
+KIND = Kind("chips", "chip", names=("rng.kind",))
+
+
 def load_chip(preset: str, overrides: dict[str, Any], asked_by: str) -> Chip:
     """Load the preset (a shipped name or a path) with single keys overridden, as an experiment's [chip] table does."""
-    path = find(preset, "chips", "chip", f"{asked_by} preset: ")
-    data = read_toml(path)
+    path = find(preset, KIND.folder, KIND.what, f"{asked_by} preset: ")
+    layers = read_layered(path, KIND)
+    chip = validate(Chip, layers.data, layers.where(str(path)))
     if not overrides:
-        return validate(Chip, data, str(path))
-    chip = validate(Chip, data, str(path)).model_dump()
-    _merge(chip, overrides, asked_by, "chip")
-    return validate(Chip, chip, f"{asked_by} over {path.name}")
+        return chip
+    data = chip.model_dump()
+    _merge(data, overrides, asked_by, "chip")
+    return validate(Chip, data, f"{asked_by} over {path.name}")
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any], where: str, table: str) -> None:

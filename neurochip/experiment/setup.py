@@ -1,17 +1,21 @@
 """The experiment file: TOML -> checked models. Unknown keys are refused with the nearest known one; `--set table.key=value` overrides."""
 
+import contextlib
 import copy
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_validator, model_validator
 
+from neurochip import datasets
 from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.files import digest_of
+from neurochip.common.layers import Kind, Layered, Location, path_keys, read_layered
 from neurochip.common.plugins import Base, Plugin
-from neurochip.common.toml import STRICT, find, override, read_toml, shipped, validate
+from neurochip.common.toml import STRICT, find, override, read_toml, validate
 from neurochip.core import rules
 from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable, load_table
@@ -19,6 +23,18 @@ from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
 from neurochip.experiment.tables import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
 from neurochip.experiment.training import ReadoutModel, TrainModel
+
+KIND = Kind(
+    "experiments",
+    "experiment",
+    names=("data.name", "chip.preset", "chip.rng.kind", "energy.table", "network.preset", "rule.name"),
+    files=("data.path", "network.weights", "train.conversion.ann"),
+    choices=(
+        *("data.name", "chip.preset", "rule.name"),
+        *(f"network.{neuron}.model" for neuron in ("neuron", "pool_neuron", "output_neuron")),
+    ),
+    either=(("network.preset", "network.layers"),),
+)
 
 
 class Experiment(BaseModel):
@@ -120,34 +136,55 @@ class Setup(BaseModel):
     chip: Chip
     energy_table: EnergyTable
     where: str
+    folder: Path = Path()
+    """That of the experiment's file, absolute: paths below it are told as seen from there, so that it can be moved."""
+    starts: Mapping[str, str] = {}
+    """SHA-256 of the files that it starts from, as they were when it was loaded: `weights` of the network, `ann` of the conversion."""
     base: Base = Base()
+    """What relative paths in `experiment` start from: the working folder."""
     plugins: Mapping[str, InstanceOf[Plugin]] = {}
     """By kind ("data", ...): what is not wholly in the models above. Their hashes are part of the identity, their sources of run.h5."""
 
     def resolved(self) -> dict[str, Any]:
-        """Return the experiment with every default filled in."""
+        """Return the experiment with every default filled in, its paths as seen from its folder."""
         content = self.experiment.model_dump()
         content["rule"] |= self.experiment.rule_settings
         content["run"] |= {key: getattr(self.experiment, key) for key in ("test_ticks", "warmup_ticks", "read_from_tick")}
+        for table, key in path_keys(KIND, content):
+            path = Path(table[key]).absolute()
+            table[key] = f"./{path.relative_to(self.folder).as_posix()}" if path.is_relative_to(self.folder) else str(path)
         return content
 
     def sha256(self) -> str:
-        """Hash everything that decides the results: experiment, chip, energy table, all defaults filled in, and sources of plugins."""
+        """Hash everything that decides the results: experiment, chip, energy table, all defaults filled in.
+
+        Of files and plugins what is in them counts, not where they lie; the data themselves are not in it.
+        """
+        experiment = self.resolved()
+        del experiment["chip"], experiment["energy"], experiment["network"]["preset"], experiment["data"]["path"]
+        del experiment["run"]["checkpoint_s"]
+        for table, key in (("data", "name"), ("rule", "name")):
+            experiment[table][key] = Path(experiment[table][key]).name  # of a plugin, whose hash counts, the file's name
+        experiment["network"]["weights"] = self.starts.get("weights")
+        if experiment["train"] and experiment["train"]["conversion"]:
+            experiment["train"]["conversion"]["ann"] = self.starts.get("ann")
         content = {
-            "experiment": self.resolved(),
+            "experiment": experiment,
             "chip": self.chip.model_dump(),
             "energy_table": self.energy_table.model_dump(by_alias=True),
             "plugins": {kind: plugin.sha256 for kind, plugin in self.plugins.items()},
         }
-        content["experiment"]["run"].pop("checkpoint_s")
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = None) -> Setup:
-    """Load an experiment (a path, or the name of a shipped one) with `table.key=value` overrides, and the chip and prices it names."""
-    path = Path(file) if Path(file).is_file() else find(file, "experiments", "experiment", "")
-    data = read_toml(path)
-    where = str(path) + (" with --set" if settings else "")
+    """Load an experiment (a path, or the name of a shipped one) with `table.key=value` overrides, and the chip and prices it names.
+
+    Relative paths start from the folder of the file that names them; those in `settings` from the working folder.
+    """
+    path = Path(file) if Path(file).is_file() else find(file, KIND.folder, KIND.what, "")
+    layers = read_layered(path, KIND)
+    data, where = layers.data, str(path) + (" with --set" if settings else "")
     if isinstance(data.get("network"), dict) and {"preset", "layers"} <= set(data["network"]):
         raise NeurochipError(f"{where}: [network] preset and layers: both say what the layers are; leave one out")
     for setting in sorted(settings, key=lambda text: not text.startswith("network.preset=")):
@@ -157,14 +194,31 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     _expand_preset(data, where)
     if seed is not None:
         data["seed"] = seed
-    base = Base(path.parent, frozenset(setting.partition("=")[0] for setting in settings))
-    experiment = validate(Experiment, data, where, base)
+    experiment = validate(Experiment, data, _place(layers, settings, where), Base())
     chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
-    prices = find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: ")
-    table = load_table(experiment.energy.table if experiment.energy.table in shipped("energy_tables") else prices)
+    table = load_table(find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: "))
     largest = Core(chip.core.n_axons, chip.core.n_neurons)
     table.for_memory(chip.core.word_bits, chip.core.bank_words, largest)  # refused now, not after hours of training
-    return Setup(experiment=experiment, chip=chip, energy_table=table, where=where, base=base)
+    brought = {"data": plugin} if (plugin := datasets.plugin_of(experiment.data.name)) else {}
+    return Setup(
+        experiment=experiment, chip=chip, energy_table=table, where=where, folder=path.parent.absolute(),
+        starts=_starts(experiment), plugins=brought,
+    )  # fmt: skip
+
+
+def _starts(experiment: Experiment) -> dict[str, str]:
+    conversion = experiment.train.conversion if experiment.train else None
+    given = {"weights": experiment.network.weights, "ann": conversion.ann if conversion else None}
+    return {key: digest_of(Path(path)) for key, path in given.items() if path}
+
+
+def _place(layers: Layered, settings: tuple[str, ...], where: str) -> Callable[[Location], str]:
+    """What begins a message: the base that says what is wrong, unless --set says it."""
+    typed: dict[str, Any] = {}
+    for setting in settings:
+        with contextlib.suppress(NeurochipError):  # into a list, which is told as the file's
+            override(typed, setting)
+    return Layered(layers.data, ((where, typed), (where, layers.parts[0][1]), *layers.parts[1:])).where(where)
 
 
 def _expand_preset(data: dict[str, Any], where: str) -> None:

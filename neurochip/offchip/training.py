@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from neurochip.common.errors import NeurochipError
-from neurochip.common.files import write_json
+from neurochip.common.files import fingerprint, write_json
 from neurochip.common.progress import Progress
 from neurochip.experiment.setup import Setup
 from neurochip.experiment.training import TrainModel
@@ -53,8 +53,8 @@ def device_of(train: TrainModel, where: str) -> str:
 
 
 def identity_of(setup: Setup, samples: Samples) -> str:
-    """Return what a checkpoint belongs to: the experiment with all its settings, and how many samples there are."""
-    return f"{setup.sha256()}/{len(samples.data.y_train)}"
+    """Return what a checkpoint belongs to: the experiment with all its settings, and its training samples."""
+    return f"{setup.sha256()}/{fingerprint([samples.data.y_train, *samples.train])}"
 
 
 def _convert_only(setup: Setup, samples: Samples, folder: Path, device: str, progress: Progress, started: float) -> None:

@@ -3,7 +3,6 @@
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,14 +28,6 @@ class Position(NamedTuple):
     epoch: int = 0
     sample: int = 0
     correct: int = 0
-
-
-def fingerprint(arrays: Iterable[np.ndarray]) -> str:
-    """Return a CRC-32 over images, labels and initial weights: a run is not resumed on others."""
-    value = 0
-    for array in arrays:
-        value = zlib.crc32(np.ascontiguousarray(array).data, value)
-    return f"{value:08x}"
 
 
 def twin_arrays(reference: Reference | None) -> dict[str, np.ndarray]:

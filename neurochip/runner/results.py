@@ -131,6 +131,7 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
             for name, states in banks.items():
                 file[f"generators/{i}/{name}"] = states
         file.create_group("simulation").attrs.update(final.simulation)
+        file["simulation"].attrs["folder"] = str(setup.folder)
         file.flush()
         image = file.id.get_file_image()
     write_atomically(path, lambda part: part.write_bytes(image))

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from neurochip.common.errors import NeurochipError
+from neurochip.common.files import fingerprint
 from neurochip.common.progress import Progress
 from neurochip.common.screen import show
 from neurochip.experiment.setup import Setup
@@ -67,7 +68,7 @@ class Runner:
         arrays = [data.x_train, data.y_train, data.x_test, data.y_test, *initial, *self.start.arrays()]
         if self.train_stimulus.is_events:
             arrays += [*self.train_stimulus[1:], *self.test_stimulus[1:]]
-        self.identity = f"{setup.sha256()}/{checkpoint.fingerprint(arrays)}"
+        self.identity = f"{setup.sha256()}/{fingerprint(arrays)}"
         self.evaluation: Evaluation | None = None
 
     def say(self, text: str) -> None:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.layers import anchor
 from neurochip.core import rules
 from neurochip.experiment.chip import Chip
-from neurochip.experiment.setup import Experiment, Setup
+from neurochip.experiment.setup import KIND, Experiment, Setup
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, place
 from neurochip.simulator.address_tables import Fields, axon_names, fields_of, weight_rows
@@ -41,10 +42,12 @@ class Step(NamedTuple):
     new: int
 
 
-def setup_of(facts: dict[str, Any]) -> Setup:
-    """Return the experiment and chip that a run.h5 tells of."""
-    experiment = Experiment.model_validate_json(facts["experiment"])
-    return Setup.model_construct(experiment=experiment, chip=Chip.model_validate_json(facts["chip"]), where="run.h5")
+def setup_of(facts: dict[str, Any], folder: Path = Path()) -> Setup:
+    """Return the experiment and chip that a run.h5 tells of; its relative paths start from `folder`."""
+    told = json.loads(facts["experiment"])
+    anchor(told, KIND, folder)
+    experiment = Experiment.model_validate_json(json.dumps(told))
+    return Setup.model_construct(experiment=experiment, chip=Chip.model_validate_json(facts["chip"]), where="run.h5", folder=folder)
 
 
 def mapping_of(setup: Setup, recording: Recording) -> Mapping:

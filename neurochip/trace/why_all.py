@@ -37,7 +37,8 @@ class Watch:
         with h5py.File(run / "run.h5", "r") as file:
             self.facts, self.final = dict(file.attrs), [file[f"layers/{i}/weight"][()] for i in range(len(file["layers"]))]
             self.presented = file["samples/train"][()].tolist()
-        self.setup = setup_of(self.facts)
+            folder = Path(file["simulation"].attrs.get("folder", ""))
+        self.setup = setup_of(self.facts, folder)
         if self.setup.experiment.rule.name != "spike_backprop":
             raise NeurochipError(f"{run}: --all knows the decisions of rule spike_backprop only; {AGAIN}")
         self.samples = load_samples(self.setup, say)

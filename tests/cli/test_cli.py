@@ -120,7 +120,7 @@ ELSEWHERE = {
         "energy.table=sg13",
         r".*tiny\.toml with --set: \[energy\] table: unknown energy table 'sg13'; known: loihi_sanafe, sg13g2_1v2, .* \(your own .*",
     ),
-    "energy file": ("--set", "energy.table=no.toml", r"no\.toml: No such file or directory; shipped tables: .*"),
+    "energy file": ("--set", "energy.table=no.toml", r"no\.toml: no such file; give the path of a TOML file"),
     "macro": (
         "--set",
         "chip.core.bank_words=999",
