@@ -20,8 +20,9 @@ def data_list() -> None:
     for entry in datasets.available():
         here = f"{entry.where}{' (a cut)' if entry.is_cut else ''}"
         place = "give data.path" if entry.needs_path else here if entry.where else f"not here; neurochip data fetch {entry.name}"
-        rows.append((entry.name, entry.description, place))
-    new_console().print(_table("data sets", ("name", "what", "where"), rows))
+        place = place if entry.where or entry.needs_path or entry.can_fetch else "as its file says"
+        rows.append((entry.name, entry.description, place, entry.origin))
+    new_console().print(_table("data sets", ("name", "what", "where", "from"), rows))
 
 
 def data_fetch(name: str) -> None:

@@ -133,7 +133,7 @@ def _count(key: str, wanted: int | None, limit: int, dataset: Dataset | EventDat
 def available() -> list[Available]:
     """Return every set by name, those of entry points last, and where its files lie; a NeurochipError if NEUROCHIP_DATA is wrong."""
     known = [(one, SHIPPED) for one in all_sets().values()] + list(installed_sets())
-    return [Available(s.name, s.description, s.needs_path, s.local(), s.is_cut(), origin) for s, origin in known]
+    return [Available(s.name, s.description, s.needs_path, s.local(), s.is_cut(), origin, s.fetch is not None) for s, origin in known]
 
 
 def fetch(name: str, announce: Callable[[str], None] = _say_nothing) -> Path:

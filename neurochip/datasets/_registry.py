@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path
+from neurochip.common.plugins import Plugin, entries, is_path, load_entry, load_path
 from neurochip.datasets import _brought
 from neurochip.datasets._types import SetFile
 
@@ -66,15 +66,14 @@ def _set_of(plugin: Plugin, name: str) -> SetFile:
 
 def installed_sets() -> Iterator[tuple[SetFile, str]]:
     """Yield every set of an entry point with its origin; of one that cannot be used, what is wrong with it."""
-    for name in entries(GROUP):
-        if name in all_sets():
-            yield _brought.unusable(name, "a shipped set has this name; the package must call its own something else"), SHIPPED
-            continue
+    for name, found in entries(GROUP).items():
+        origin = found[0][1]
         try:
-            plugin = load_entry(GROUP, name, EXPORTS, WHAT)
-            yield _set_of(plugin, name)._replace(name=name), plugin.origin
+            if name in all_sets():
+                raise NeurochipError("a shipped set has this name; the package must call its own something else")
+            yield _set_of(load_entry(GROUP, name, EXPORTS, WHAT), name)._replace(name=name), origin
         except NeurochipError as error:
-            yield _brought.unusable(name, str(error)), "entry point"
+            yield _brought.unusable(name, str(error)), origin
 
 
 def owner_of(digest: str) -> str | None:

@@ -143,6 +143,7 @@ class Available(NamedTuple):
     where: Path | None
     is_cut: bool = False
     origin: str = "shipped"
+    can_fetch: bool = True
 
 
 class StepFailed(Exception):
