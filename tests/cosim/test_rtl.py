@@ -217,7 +217,7 @@ REFUSED = {
     "too many samples": (("--samples", "99"), r"--samples 99: the experiment has 6 training samples"),
     "no RTL there": (("--rtl", "nowhere"), r"--rtl nowhere: holds no nc_\*\.sv"),
     "a mesh": (("--set", "chip.mesh={width=2,height=1}", "--set", "chip.n_cores=2", "--set", "chip.cycles_per_tick.network=0"),
-               r"chip reference: \[mesh\]: the RTL wires each core to the next and has no routers; .*neurochip\.cosim\.mesh_ticks"),
+               r"chip reference: \[mesh\]: the RTL wires each core to the next and has no routers; .*neurochip\.cosim\.mesh\.ticks"),
     "a layer in parts": (("--set", "mapping.hidden.cores=2"), r"\[network\.layers\[0\]\] layer 'hidden': cut over 2 cores: the RTL"),
     "too large for a core": (("--set", "chip.core.n_neurons=5"), r"layer 'hidden': cut over 2 cores: the RTL has a core for each layer; "),
     "a kernel": (("--set", "network.layers=[{kind='conv',filters=2,kernel=3},{neurons=3}]"),

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from support.offchip_nets import CONV, RESIDUAL, TEXT, setup_of, weights_in
+from support.offchip_nets import CONV, RESIDUAL, TRAINED_TEXT, setup_of, weights_in
 from support.tiny import neurochip as command
 from support.tiny import write_data
 
@@ -183,7 +183,7 @@ def test_weights_of_a_signed_input_keep_their_sum(tmp_path):
 @pytest.fixture
 def experiment(tmp_path):
     path = tmp_path / "tiny.toml"
-    text = TEXT.format(data=write_data(tmp_path / "tiny.npz", 120, 30))
+    text = TRAINED_TEXT.format(data=write_data(tmp_path / "tiny.npz", 120, 30))
     path.write_text(text.replace("init_gain = 6.0", "initial_rate = 0.2\nkeep_balance = true"), encoding="utf-8")
     return path
 

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from support.offchip_nets import TEXT, weights_in
+from support.offchip_nets import TRAINED_TEXT, weights_in
 from support.tiny import neurochip as command
 from support.tiny import write_data
 
@@ -36,7 +36,7 @@ def no_plots(monkeypatch):
 @pytest.fixture
 def experiment(tmp_path):
     path = tmp_path / "tiny.toml"
-    path.write_text(TEXT.format(data=write_data(tmp_path / "tiny.npz", 120, 30)), encoding="utf-8")
+    path.write_text(TRAINED_TEXT.format(data=write_data(tmp_path / "tiny.npz", 120, 30)), encoding="utf-8")
     return path
 
 

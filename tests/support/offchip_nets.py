@@ -87,7 +87,7 @@ def as_units(output: np.ndarray, layer: int) -> np.ndarray:
     return (output if layer == INPUT else output.transpose(1, 2, 0)).ravel()
 
 
-TEXT = """
+TRAINED_TEXT = """
 name = "tiny"
 [data]
 name = "npz"
