@@ -9,7 +9,7 @@ export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-nojit bounds tools rtl-package cosim-long lint bench mutants figures release-check clean
+.PHONY: help run test test-fast test-nojit bounds tools rtl-package cosim-long lint bench mutants figures docs release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,11 +62,15 @@ bench: $(VENV)/installed ## measure synaptic operations per second
 mutants: $(VENV)/installed ## put faults into the RTL and see that lock-step finds each
 	$(BIN)/python -m neurochip.cosim.core.mutate
 
-# every row of the README's table of results; resumes what was interrupted
+# every row of the first table of docs/results.md; resumes what was interrupted
 figures: $(VENV)/installed ## run every row of the table of results
 	for name in mnist_local_bp mnist_local_bp_8bit mnist_deep_local_bp fashion_mnist_local_bp; do \
 	  $(BIN)/neurochip run $$name --out runs/$$name --resume || exit 1; done
 	$(BIN)/neurochip compare runs/mnist_local_bp runs/mnist_local_bp_8bit runs/mnist_deep_local_bp runs/fashion_mnist_local_bp
+
+# the site into build/site, every link checked; the variable silences an announcement of the theme that has nothing to do with this project
+docs: $(VENV)/installed ## build the documentation into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # sdist and wheel into dist/, both checked; the wheel alone runs an experiment in an empty environment (some minutes: it compiles anew)
 release-check: $(VENV)/installed ## build sdist and wheel, check them, use the wheel in an empty environment

@@ -107,7 +107,7 @@ def test_the_container_builds_its_wheel_from_enough(wheel, tmp_path):
 def test_tests_pass_from_the_sdist(sdist):
     """A quick selection, in a tree that is no checkout of git."""
     tests = [
-        "tests/house/test_readme.py",
+        "tests/house/test_commands_shown.py",
         "tests/house/test_papers.py",
         "tests/common",
         "tests/house/test_distribution.py::test_the_sdist_holds_what_git_tracks",

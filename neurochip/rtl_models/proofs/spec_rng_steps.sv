@@ -1,5 +1,5 @@
 // What nc_rng_next must do in several steps: the same as that many generators of one step in a row. That one step is the simulator's is
-// proven against a matrix made from its function (tests/test_rtl_proofs.py).
+// proven against a matrix made from its function (tests/cosim/test_proofs.py).
 `default_nettype none
 module spec_rng_steps #(
     parameter int KIND = neurochip_pkg::XORSHIFT16,
