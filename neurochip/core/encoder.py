@@ -8,8 +8,8 @@ from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import draws_per_step, top_bits
-from neurochip.core.state import P, Queue
 from neurochip.core.vector import LANES, compress
+from neurochip.core.vectors import P, Queue
 
 PIXEL_BITS = 8
 FORWARD = Phase.FORWARD * N_EVENTS
@@ -17,7 +17,7 @@ FORWARD = Phase.FORWARD * N_EVENTS
 
 @kernel
 def lit(chip, core):
-    """Views of the core's lists of a sample's lit axons: axons, intensities, words, flags."""
+    """Return views of the core's lists of a sample's lit axons: axons, intensities, words, flags."""
     at, room = core.param[P.QUEUE_AT] // 2, core.param[P.QUEUE_ROOM]
     return (
         borrow(chip.lit_axons, at, (room,)),
@@ -48,7 +48,7 @@ def load_input(chip, core, pixels):
 
 @kernel
 def encode(chip, core, n_lit):
-    """Axon i spikes if r < pixel, so with probability pixel / 256.
+    """Fire axon i if r < pixel, so with probability pixel / 256.
 
     All axon generators step every tick; those of dark axons, whose word cannot matter, are advanced at the end of the sample.
     """
@@ -70,7 +70,7 @@ def encode(chip, core, n_lit):
 
 @kernel
 def take_events(chip, core, n_inputs, event_rows, event_axons, row):
-    """Without an encoder: the spikes of this tick, which came over the network from a sensor."""
+    """Take the spikes of this tick, which came over the network from a sensor: without an encoder."""
     axon_of = borrow(chip.input_axon, core.param[P.INPUT_AT], (n_inputs,))
     n = 0
     for k in range(event_rows[row], event_rows[row + 1]):

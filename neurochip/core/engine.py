@@ -30,9 +30,10 @@ from neurochip.core.packets import (
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
-from neurochip.core.state import N_COUNTS, Layout, Model, P, Queue, core_view
+from neurochip.core.state import core_view
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
 from neurochip.core.tracing import record_tick
+from neurochip.core.vectors import N_COUNTS, Layout, Model, P, Queue
 
 RUN_SAMPLES = types.void(
     CHIP_STATE,
@@ -64,7 +65,7 @@ class Run(IntEnum):
 
 @kernel
 def begin_sample(chip, pixels, has_events, has_traces, n_lit):
-    """Empty queues, neurons at rest; the input loaded. n_lit int64 (cores,): non-zero pixels of each first core."""
+    """Empty queues, bring neurons to rest, load the input. n_lit int64 (cores,): non-zero pixels of each first core."""
     chip.queue[:] = 0
     for c in range(chip.param.shape[0]):
         if chip.param[c, P.MODEL] != Model.STOCHASTIC:
@@ -79,7 +80,7 @@ def begin_sample(chip, pixels, has_events, has_traces, n_lit):
 
 @kernel
 def forward_sums(core):
-    """Phase 1, by what the weights are."""
+    """Run phase 1, by what the weights are."""
     if core.param[P.LAYOUT] == Layout.OWN:
         integrate(core)
     elif core.param[P.LAYOUT] == Layout.SHARED:
@@ -91,7 +92,7 @@ def forward_sums(core):
 
 @kernel
 def sum_errors_back(core):
-    """Phase 2, by how rows are found."""
+    """Run phase 2, by how rows are found."""
     if core.param[P.LAYOUT] == Layout.SHARED:
         back_integrate_shared(core)
     else:
@@ -100,7 +101,7 @@ def sum_errors_back(core):
 
 @kernel
 def fire_by_model(core):
-    """Phase 4 of a layer that is not the output."""
+    """Run phase 4 of a layer that is not the output."""
     if core.param[P.MODEL] == Model.STOCHASTIC:
         fire(core)
     else:
@@ -159,6 +160,58 @@ def time_tick(chip, traffic, busy):
     return traffic.totals.sums[NocTotal.CYCLES] - before - slowest
 
 
+@kernel
+def take_input(chip, traffic, core, run, n_lit, n_inputs, event_rows, event_axons, row):
+    """Let a tick's input come to a first core: the events of that row if there are any, else spikes of its n_lit lit pixels."""
+    if event_rows.shape[0] > 1:
+        take_events(chip, core, n_inputs, event_rows, event_axons, row)
+        if run[Run.MESH] != 0:
+            offer_events(traffic, core)
+    else:
+        encode(chip, core, n_lit)
+
+
+@kernel
+def answer(chip, traffic, core, run, tick, begun, label, votes):
+    """Run phases 4 and 5 of the output core: read out, send the winner to the host, compare it with the teacher's `label`."""
+    if core.param[P.MODEL] == Model.ACCUMULATE:
+        is_last = tick == run[Run.LAST]
+        accumulate(core.param, core.counts, core.queue, core.acc, core.membrane, core.sent, votes, is_last)
+        if run[Run.MESH] != 0 and is_last:
+            offer_winner(chip, traffic, core, begun, False)
+    else:
+        winner = fire_winner(core, chip.gumbel)
+        if run[Run.MESH] != 0:
+            offer_winner(chip, traffic, core, begun, tick == 0 and run[Run.TEACH] != 0)
+        if tick >= run[Run.READ_FROM]:
+            read_out(core, winner, votes)
+        if run[Run.TEACH] and tick >= run[Run.TEACH_FROM]:
+            teach(core, winner, label)
+
+
+@kernel
+def learn(chip, core, c, run, tick, hook):
+    """Run phase 6 of core c: traces, and the rule from LEARN_FROM on, by spikes or by error spikes."""
+    rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
+    from_spikes = run[Run.FROM_SPIKES] != 0
+    learning = (run[Run.TEACH] or from_spikes) and tick >= run[Run.LEARN_FROM]
+    if from_spikes and core.param[P.LEARNS]:
+        trace_spikes(core.param, core.counts, core.queue, core.axons, core.axon_trace)
+        if learning:
+            learn_from_spikes(core, chip.units, rule_param, hook)
+    elif learning:
+        learn_from_errors(core, rule_param, hook)
+
+
+@kernel
+def advance_encoders(chip, jump):
+    """Bring the generators of the first cores' encoders to where they are after a sample; shared ones step in every tick instead."""
+    if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
+        for c in range(chip.param.shape[0]):
+            if chip.param[c, P.IS_FIRST]:
+                rng.advance(core_view(chip, c, 0).rng_axon, jump)
+
+
 @njit(RUN_SAMPLES, cache=True, nogil=True)
 def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons, labels, votes):
     """Run samples one after another; add to counters, cycles and votes, and (if the rule learns) change the weights.
@@ -179,19 +232,13 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     for s in range(pixels.shape[0]):
         begin_sample(chip, pixels[s], has_events, from_spikes, n_lit)
         for tick in range(run[Run.TICKS]):
-            teaching = run[Run.TEACH] and tick >= run[Run.TEACH_FROM]
-            learning = (run[Run.TEACH] or from_spikes) and tick >= run[Run.LEARN_FROM]
             parity = tick & 1
             for c in range(n_cores):
                 core = core_view(chip, c, parity)
                 take_spikes(core, parity)
                 if core.param[P.IS_FIRST]:
-                    if has_events:
-                        take_events(chip, core, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
-                        if has_mesh:
-                            offer_events(traffic, core)
-                    else:
-                        encode(chip, core, n_lit[c] if tick < run[Run.INPUT_TICKS] else 0)
+                    n = n_lit[c] if tick < run[Run.INPUT_TICKS] else 0
+                    take_input(chip, traffic, core, run, n, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
                 forward_sums(core)
                 if core.queue[Queue.OWN_ERRORS] > 0 and not core.param[P.IS_FIRST]:
                     sum_errors_back(core)
@@ -204,19 +251,7 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
                 if c == n_cores - 1:
                     if has_tally and tick >= run[Run.READ_FROM]:
                         keep_tally(core.param, core.queue, core.axons, chip.tally, s)
-                    if core.param[P.MODEL] == Model.ACCUMULATE:
-                        is_last = tick == run[Run.LAST]
-                        accumulate(core.param, core.counts, core.queue, core.acc, core.membrane, core.sent, votes[s], is_last)
-                        if has_mesh and is_last:
-                            offer_winner(chip, traffic, core, begun, False)
-                    else:
-                        winner = fire_winner(core, chip.gumbel)
-                        if has_mesh:
-                            offer_winner(chip, traffic, core, begun, tick == 0 and run[Run.TEACH] != 0)
-                        if tick >= run[Run.READ_FROM]:
-                            read_out(core, winner, votes[s])
-                        if teaching:
-                            teach(core, winner, labels[s])
+                    answer(chip, traffic, core, run, tick, begun, labels[s], votes[s])
                     if has_answers:
                         keep_answer(chip.answers, s * run[Run.TICKS] + tick, votes[s], tick >= run[Run.READ_FROM])
                 else:
@@ -227,18 +262,10 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
                     receive_errors(core, parity)
                 if has_spiked:
                     keep_spikes(core.param, core.queue, core.sent, chip.spiked)
-                rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
-                if from_spikes and core.param[P.LEARNS]:
-                    trace_spikes(core.param, core.counts, core.queue, core.axons, core.axon_trace)
-                    if learning:
-                        learn_from_spikes(core, chip.units, rule_param, hook)
-                elif learning:
-                    learn_from_errors(core, rule_param, hook)
+                learn(chip, core, c, run, tick, hook)
                 finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
             share_cycles(chip.cycles, busy, time_tick(chip, traffic, busy) if has_mesh else chip.cycles_per_tick[0])
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, n_inputs)
-        if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT and not has_events:
-            for c in range(n_cores):
-                if chip.param[c, P.IS_FIRST]:
-                    rng.advance(core_view(chip, c, 0).rng_axon, jump)
+        if not has_events:
+            advance_encoders(chip, jump)

@@ -8,7 +8,7 @@ import numpy as np
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.soma import list_spikes
-from neurochip.core.state import P, Queue
+from neurochip.core.vectors import P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS
 LEAK_FACTOR_BITS = 8
@@ -33,14 +33,14 @@ def fire_with_memory(core):
 
 @kernel
 def leaked(v, param):
-    """A potential after its leak; a factor of one, 1 << LEAK_FACTOR_BITS, is none."""
+    """Return a potential after its leak; a factor of one, 1 << LEAK_FACTOR_BITS, is none."""
     shift = param[P.LEAK_SHIFT]
     return v - (v >> shift) if shift > 0 else (v * param[P.LEAK_FACTOR]) >> LEAK_FACTOR_BITS
 
 
 @kernel
 def moved(v, drive, param, low, high):
-    """A potential after its leak and its drive, clamped to low .. high, and whether it had to be."""
+    """Return a potential after its leak and its drive, clamped to low .. high, and whether it had to be."""
     total = leaked(v, param) + drive
     kept = min(max(total, low), high)
     return kept, kept != total
@@ -48,7 +48,7 @@ def moved(v, drive, param, low, high):
 
 @outlined
 def update_narrow(param, acc, membrane, fired, gate):
-    """All neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps."""
+    """Update all neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps."""
     threshold, low, high = np.int32(param[P.THRESHOLD]), np.int32(param[P.STATE_MIN]), np.int32(param[P.STATE_MAX])
     shift, factor, by_shift = np.int32(param[P.LEAK_SHIFT]), np.int32(param[P.LEAK_FACTOR]), param[P.LEAK_SHIFT] > 0
     kept_bits = np.int32(-1 if param[P.SUBTRACTS] else 0)  # of what is left above the threshold
@@ -68,7 +68,7 @@ def update_narrow(param, acc, membrane, fired, gate):
 
 @outlined
 def update_any(param, acc, membrane, resting, fired, gate):
-    """The same for any width, with neurons at rest: no spike, gate closed, what arrived is lost."""
+    """Update all neurons at any width; those at rest have no spike, their gate is closed, and what arrived is lost. Return the clamps."""
     clamped = 0
     threshold, low, high = param[P.THRESHOLD], param[P.STATE_MIN], param[P.STATE_MAX]
     for j in range(acc.shape[0]):
@@ -89,7 +89,7 @@ def update_any(param, acc, membrane, resting, fired, gate):
 
 @outlined
 def update_with_inhibition(param, acc, membrane, resting, fired, gate):
-    """The same, but of a location only the first neuron with the largest potential fires, if it reaches the threshold, and empties all."""
+    """Update all neurons; of a location only the first with the largest potential fires, if at the threshold, and empties all."""
     clamped = 0
     threshold, low, high, stride = param[P.THRESHOLD], param[P.STATE_MIN], param[P.STATE_MAX], param[P.STRIDE]
     for first in range(0, acc.shape[0], stride):
@@ -114,7 +114,7 @@ def update_with_inhibition(param, acc, membrane, resting, fired, gate):
 
 @outlined
 def accumulate(param, counts, queue, acc, membrane, sent, votes, is_last_tick):
-    """Phase 4 of an output that adds up: the read-out registers are its potentials, and with the last tick the largest is the answer."""
+    """Run phase 4 of an output that adds up: the read-out registers are its potentials; with the last tick the largest is the answer."""
     n, clamped, winner = param[P.N_NEURONS], 0, 0
     for k in range(n):
         kept, is_clamped = moved(int(membrane[k]), int(acc[k]), param, param[P.STATE_MIN], param[P.STATE_MAX])

@@ -9,7 +9,8 @@ import numpy as np
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.state import Layout, P, Queue, Synapses
+from neurochip.core.state import Synapses
+from neurochip.core.vectors import Layout, P, Queue
 
 LEARN = Phase.LEARN * N_EVENTS
 TRACE_FACTOR_BITS = 8
@@ -17,7 +18,7 @@ TRACE_FACTOR_BITS = 8
 
 @kernel
 def learn_from_errors(core, rule_param, hook):
-    """Phase 6 with own error spikes: every one takes one decision, whatever the rule makes of it."""
+    """Run phase 6 with own error spikes: every one takes one decision, whatever the rule makes of it."""
     n = core.queue[Queue.OWN_ERRORS]
     if n > 0 and core.param[P.LEARNS]:
         core.counts[LEARN + Event.LEARN_DECISION] += n
@@ -36,7 +37,7 @@ def learn_from_errors(core, rule_param, hook):
 
 @kernel
 def synapses(core, first, n):
-    """What a rule is handed, with scratch for n own errors."""
+    """Return what a rule is handed, with scratch for n own errors."""
     return Synapses(
         core.param,
         core.rng_param,
@@ -51,7 +52,7 @@ def synapses(core, first, n):
 
 @kernel
 def learn_by_location(core, rule_param, hook, n):
-    """Shared rows: location by location, with the rows that were added there in this tick."""
+    """Learn shared rows location by location, with the rows that were added there in this tick."""
     first, stride, room = 0, core.param[P.STRIDE], core.row_list.shape[1]
     while first < n:
         at, end = core.own_neurons[first] // stride, first
@@ -71,7 +72,7 @@ def learn_by_location(core, rule_param, hook, n):
 
 @outlined
 def trace_spikes(param, counts, queue, axons, trace):
-    """Every axon's trace fades, and is set to its peak if a spike arrived in this tick."""
+    """Let every axon's trace fade, and set it to its peak if a spike arrived in this tick."""
     peak, factor = param[P.TRACE_PEAK], param[P.TRACE_FACTOR]
     for i in range(trace.shape[0]):
         trace[i] = np.int32((int(trace[i]) * factor) >> TRACE_FACTOR_BITS)
@@ -83,7 +84,7 @@ def trace_spikes(param, counts, queue, axons, trace):
 
 @outlined
 def learn_from_spikes(core, units, rule_param, hook):
-    """Phase 6 with spikes: for every location where units fired, all rows under its taps, ascending, with their axons' traces.
+    """Run phase 6 with spikes: for every location where units fired, all rows under its taps, ascending, with their axons' traces.
 
     units: int32 0, 1, 2, ... The lists of own errors, of which there are none, are scratch.
     """

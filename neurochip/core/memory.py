@@ -8,14 +8,14 @@ import numpy as np
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 
 LEARN = Phase.LEARN * N_EVENTS
 
 
 @kernel
 def add_rows_saturating(acc, weight, axons, n, low, high):
-    """acc[j] += weight[i, j] for the first n of `axons`, sums clamped to [low, high] after every addition, in list order.
+    """Add acc[j] += weight[i, j] for the first n of `axons`, sums clamped to [low, high] after every addition, in list order.
 
     Return the number of clamped additions.
     """
@@ -32,7 +32,7 @@ def add_rows_saturating(acc, weight, axons, n, low, high):
 
 @kernel
 def add_columns(back, weight, neurons, signs, n):
-    """back[i] = sum over the first n errors e of signs[e] * weight[i, neurons[e]]: column by column into sums that cannot overflow."""
+    """Set back[i] = sum over the first n errors e of signs[e] * weight[i, neurons[e]]: by columns, into sums that cannot overflow."""
     for i in range(back.shape[0]):
         back[i] = 0
     e = 0
@@ -49,7 +49,7 @@ def add_columns(back, weight, neurons, signs, n):
 
 @kernel
 def add_columns_saturating(back, weight, neurons, signs, n, low, high):
-    """The same with sums clamped to [low, high] after every addition, in list order. Return the number of clamped additions."""
+    """Set `back` as `add_columns` does, with sums clamped to [low, high] after every addition, in list order. Return the clamps."""
     back[:] = 0
     clamped = 0
     for e in range(n):
@@ -64,7 +64,7 @@ def add_columns_saturating(back, weight, neurons, signs, n, low, high):
 
 @kernel
 def words_touched(neurons, n, fields_per_word):
-    """Number of different words of a row that hold the fields of the first n of `neurons` (any order)."""
+    """Count the different words of a row that hold the fields of the first n of `neurons` (any order)."""
     count = 0
     for a in range(n):
         word = neurons[a] // fields_per_word
@@ -79,7 +79,7 @@ def words_touched(neurons, n, fields_per_word):
 
 @kernel
 def step_fields(synapses, axons, neurons, steps, n):
-    """weight[i, j] = saturate(weight[i, j] + step) for every listed axon i and the first n (neuron j, step +1 or -1), in list order.
+    """Set weight[i, j] = saturate(weight[i, j] + step) for every listed axon i and the first n (neuron j, step +1 or -1), in order.
 
     Read-modify-write of exactly the touched words of each row; a step that meets a rail is counted as lost.
     """
@@ -118,7 +118,7 @@ def count_updates(counts, n, lost):
 
 @kernel
 def change_field(synapses, row, neuron, change):
-    """weight[row, neuron] = saturate(weight[row, neuron] + change). Return 1 if it was at the rail already, so that nothing changed."""
+    """Set weight[row, neuron] = saturate(weight[row, neuron] + change). Return 1 if it was at the rail, so that nothing changed."""
     weight = borrow(synapses.weight, 0, (synapses.weight.size,))
     at = np.uint64(row) * np.uint64(synapses.param[P.STRIDE]) + np.uint64(neuron)
     value = int(weight[at])
@@ -129,7 +129,7 @@ def change_field(synapses, row, neuron, change):
 
 @kernel
 def step_biases(synapses, neurons, steps, n):
-    """bias[j] = saturate(bias[j] + step) for the first n (neuron j, step) pairs; a bias is as wide as a weight."""
+    """Set bias[j] = saturate(bias[j] + step) for the first n (neuron j, step) pairs; a bias is as wide as a weight."""
     low, high = synapses.param[P.WEIGHT_MIN], synapses.param[P.WEIGHT_MAX]
     lost = 0
     for k in range(n):

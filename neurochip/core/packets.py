@@ -13,7 +13,7 @@ from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.noc.state import NOC, Noc
 from neurochip.core.noc.totals import NOC_TOTALS, NocTotals
-from neurochip.core.state import N_WAYS, P, Queue, Route
+from neurochip.core.vectors import N_WAYS, P, Queue, Route
 
 FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
@@ -41,7 +41,7 @@ TRAFFIC = types.NamedTuple([NOC, NOC_TOTALS, _I8, _I8, _I4, _I4, _I4, _I8, _I8, 
 
 @kernel
 def take_spikes(core, parity):
-    """What arrived for this tick is its queue of spikes."""
+    """Take what arrived for this tick as its queue of spikes."""
     core.queue[Queue.SPIKES] = core.queue[Queue.ARRIVED_EVEN + parity]
     core.queue[Queue.ARRIVED_EVEN + parity] = 0
 
@@ -65,7 +65,7 @@ def deliver_spikes(chip, core, parity):
 
 @kernel
 def targets_of(chip, core):
-    """Views of the core's targets: first one of each unit, and all of them."""
+    """Return views of the core's targets: first one of each unit, and all of them."""
     units, at = core.param[P.N_NEURONS], core.param[P.UNIT_AT]
     first = borrow(chip.target_first, at, (units + 1,))
     return first, borrow(chip.target, core.param[P.TARGET_AT], (int(chip.target_first[at + units]), N_WAYS))
@@ -73,7 +73,7 @@ def targets_of(chip, core):
 
 @kernel
 def deliver_by_unit(chip, core, later):
-    """The same where not every unit goes everywhere: unit by unit to its own targets. Return the hops."""
+    """Deliver spikes where not every unit goes everywhere: unit by unit to its own targets. Return the hops."""
     first, target = targets_of(chip, core)
     packet_hops = 0
     for k in range(core.queue[Queue.SENT]):
@@ -139,7 +139,10 @@ def offer_errors(chip, traffic, core, begun):
 
 @kernel
 def offer_events(traffic, core):
-    """Events come from the host, at router 0, one per cycle and core in the order of axons; the hops are those of the core they go to."""
+    """Offer events, which come from the host, at router 0, one per cycle and core in the order of axons.
+
+    The hops are those of the core they go to.
+    """
     n = core.queue[Queue.SPIKES]
     for k in range(n):
         offer(traffic, k, 0, core.param[P.ROUTER])
@@ -148,7 +151,7 @@ def offer_events(traffic, core):
 
 @kernel
 def offer_winner(chip, traffic, core, begun, has_teacher):
-    """The winner goes to the host, when all potentials have been compared; the teacher's label comes from there, once per sample."""
+    """Offer the winner to the host, when all potentials have been compared; the teacher's label comes from there, once per sample."""
     compared = begun + core.param[P.N_NEURONS] * chip.cycles_per_event[FORWARD + Event.NEURON_UPDATE]
     offer(traffic, compared, core.param[P.ROUTER], 0)
     if has_teacher:

@@ -14,7 +14,7 @@ from numba import njit
 
 
 class Kind(IntEnum):
-    """Generator circuits."""
+    """Kinds of generator circuits."""
 
     LFSR16 = 0
     XORSHIFT16 = 1
@@ -22,7 +22,7 @@ class Kind(IntEnum):
 
 
 class Sharing(IntEnum):
-    """How the units of a bank share generators."""
+    """Ways in which the units of a bank share generators."""
 
     PER_UNIT = 0
     ROTATED = 1
@@ -115,7 +115,9 @@ def draw(state, rng_param):
 
 
 def jump_table(rng_param: np.ndarray, n_draws: int) -> np.ndarray:
-    """Table (4, 256) uint32 that advances a state by n_draws: jump(x) = XOR over bytes b of table[b, byte b of x]. Not to be changed.
+    """Return a table (4, 256) uint32 that advances a state by n_draws: jump(x) = XOR over bytes b of table[b, byte b of x].
+
+    The table is not to be changed.
 
     A transition matrix over GF(2) is kept as such a table too: its powers by repeated squaring are look-ups.
     """

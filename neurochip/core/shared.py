@@ -12,8 +12,8 @@ from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_rows_saturating
 from neurochip.core.rng import RngParam
 from neurochip.core.soma import draws_per_step, fresh_words
-from neurochip.core.state import P, Queue
 from neurochip.core.vector import add_rows
+from neurochip.core.vectors import P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
@@ -21,7 +21,7 @@ ERROR = Phase.ERROR * N_EVENTS
 
 @kernel
 def draw_positions(core):
-    """Phase 0: draw the position that each location computes, and copies, in this tick."""
+    """Draw in phase 0 the position that each location computes, and copies, in this tick."""
     candidates, locations = core.param[P.CANDIDATES], core.param[P.LOCATIONS]
     if candidates > 1:
         words, bits = fresh_words(core, core.rng_pool, core.location_name, locations), core.rng_param[RngParam.BITS]
@@ -32,7 +32,7 @@ def draw_positions(core):
 
 @kernel
 def list_rows(core):
-    """For every location the rows under the taps of its drawn position whose axon spiked, in the order of axons. Return the look-ups."""
+    """List for every location the rows under the taps of its drawn position whose axon spiked, by axons. Return the look-ups."""
     fan, rows = borrow(core.fan, 0, (core.fan.size,)), borrow(core.row_list, 0, (core.row_list.size,))
     count, drawn, looked = core.row_count, core.drawn, 0
     width, room = np.uint64(1 + core.param[P.CANDIDATES]), np.uint64(core.row_list.shape[1])  # unsigned: no test for an index from the end
@@ -52,7 +52,7 @@ def list_rows(core):
 
 @kernel
 def integrate_shared(core):
-    """Phase 1: the sums of every location = bias + its listed rows."""
+    """Run phase 1: the sums of every location = bias + its listed rows."""
     param, counts, stride = core.param, core.counts, core.param[P.STRIDE]
     looked, added, clamped = list_rows(core), 0, 0
     for at in range(param[P.LOCATIONS]):
@@ -74,7 +74,7 @@ def integrate_shared(core):
 
 @outlined
 def integrate_pooled(param, counts, queue, axons, fan, acc):
-    """Phase 1 of pooled units: each spike adds the constant to the one unit it is pooled into."""
+    """Run phase 1 of pooled units: each spike adds the constant to the one unit it is pooled into."""
     n, weight, clamped = queue[Queue.SPIKES], param[P.POOL_WEIGHT], 0
     for j in range(acc.shape[0]):
         acc[j] = 0
@@ -92,7 +92,7 @@ def integrate_pooled(param, counts, queue, axons, fan, acc):
 
 @kernel
 def back_integrate_shared(core):
-    """Phase 2: every own error of the previous tick goes back under the taps of the place where it was received, by the same rows."""
+    """Run phase 2: every own error of the previous tick goes back under the taps of its place, by the same rows."""
     param, counts = core.param, core.counts
     channels_apart, clamped, added, reads = param[P.STRIDE], 0, 0, 0
     for i in range(core.back.shape[0]):
@@ -113,7 +113,7 @@ def back_integrate_shared(core):
 
 @kernel
 def add_field(core, first, end, channel, sign):
-    """back[axon] += sign * weight[row, channel] for a field's (row, axon): sums that cannot overflow."""
+    """Add back[axon] += sign * weight[row, channel] for a field's (row, axon): sums that cannot overflow."""
     weight, field, back = borrow(core.weight, 0, (core.weight.size,)), borrow(core.field, 0, (core.field.size,)), core.back
     stride, column, two = np.uint64(core.weight.shape[1]), np.uint64(channel), np.uint64(2)
     for entry in range(np.uint64(first) * two, np.uint64(end) * two, two):
@@ -123,7 +123,7 @@ def add_field(core, first, end, channel, sign):
 
 @kernel
 def add_field_saturating(core, first, end, channel, sign):
-    """The same with sums clamped after every addition. Return the number of clamped additions."""
+    """Add a field as `add_field` does, with sums clamped after every addition. Return the number of clamped additions."""
     low, high, clamped = core.param[P.BACK_MIN], core.param[P.BACK_MAX], 0
     for entry in range(first, end):
         axon = core.field[entry, 1]

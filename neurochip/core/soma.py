@@ -11,8 +11,8 @@ from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.state import BETA_FRAC_BITS, Layout, P, Queue
 from neurochip.core.vector import LANES, add_rows, compress
+from neurochip.core.vectors import BETA_FRAC_BITS, Layout, P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
@@ -31,19 +31,19 @@ def fresh_words(core, state, names, units):
 
 @kernel
 def top_bits(word, dropped):
-    """The word without its lowest `dropped` (uint32, at least 1) bits, as a signed number: compared in 32-bit lanes."""
+    """Return the word without its lowest `dropped` (uint32, at least 1) bits, as a signed number: compared in 32-bit lanes."""
     return np.int32(word >> dropped)
 
 
 @kernel
 def draws_per_step(core, units):
-    """Generators stepped when a bank that serves `units` units makes its words."""
+    """Return the generators stepped when a bank that serves `units` units makes its words."""
     return units if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else 1
 
 
 @kernel
 def integrate(core):
-    """Phase 1 of a core whose rows are its axons': acc = bias + the rows of the axons that spiked."""
+    """Run phase 1 of a core whose rows are its axons': acc = bias + the rows of the axons that spiked."""
     param, counts = core.param, core.counts
     n = core.queue[Queue.SPIKES]
     for j in range(param[P.STRIDE]):  # slice assignment would not vectorise
@@ -60,7 +60,7 @@ def integrate(core):
 
 @kernel
 def back_integrate(core):
-    """Phase 2 of such a core: back = the signed sum of the columns of the error spikes this core learned from in the previous tick."""
+    """Run phase 2 of a core whose rows are its axons': back = the signed sum of the columns of its own errors of the previous tick."""
     param, counts = core.param, core.counts
     n = core.queue[Queue.OWN_ERRORS]
     if param[P.BACK_NARROW]:
@@ -77,7 +77,7 @@ def back_integrate(core):
 
 @kernel
 def error_fire(core, units):
-    """Phase 3: each axon with a non-zero sum draws; if r < |back| << gain it sends an error spike with that sign to its source neuron.
+    """Run phase 3: each axon with a sum draws; if r < |back| << gain it sends an error spike of that sign to its source neuron.
 
     The error bank steps only in ticks in which something was back-integrated. List the axons that sent one in `returned`.
     """
@@ -104,7 +104,7 @@ def error_fire(core, units):
 
 @kernel
 def fire(core):
-    """Phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. List the units that spike, ascending, in `sent`."""
+    """Run phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. List the units that spike, ascending, in `sent`."""
     n_slots, one = core.acc.shape[0], 1 << core.param[P.FRAC_BITS]
     words = fresh_words(core, core.rng_neuron, core.slot_name, n_slots)
     dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
@@ -128,7 +128,7 @@ def list_spikes(core):
 
 @kernel
 def fire_winner(core, gumbel):
-    """Phase 4 of an output core: argmax of beta * v[k] + gumbel[r_k], lowest k on a tie: one winner, softmax probability."""
+    """Run phase 4 of an output core: argmax of beta * v[k] + gumbel[r_k], lowest k on a tie: one winner, softmax probability."""
     n_neurons, beta = core.param[P.N_NEURONS], core.param[P.BETA]
     words = fresh_words(core, core.rng_neuron, core.slot_name, n_neurons)
     bits = core.rng_param[RngParam.BITS]
@@ -163,7 +163,7 @@ def read_out(core, winner, votes):
 
 @kernel
 def receive_errors(core, parity):
-    """Phase 5: error spikes that arrived for this tick count if their neuron's gate is open; they become the core's own errors."""
+    """Run phase 5: error spikes that arrived for this tick count if their neuron's gate is open; they become own errors."""
     box = Queue.ERRORS_EVEN + parity
     n = core.queue[box]
     if core.param[P.ERROR_SOURCES] > 1:
@@ -188,7 +188,7 @@ def receive_errors(core, parity):
 
 @outlined
 def add_up_errors(core, parity, n):
-    """Several cores sent errors: a neuron's sum s makes |s| own errors, in ascending order. Return how many met an open gate."""
+    """Add up errors of several cores: a neuron's sum s makes |s| own errors, in ascending order. Return how many met an open gate."""
     passed, n_slots = 0, core.acc.shape[0]
     core.fired[:n_slots] = 0
     for e in range(n):
@@ -211,7 +211,7 @@ def add_up_errors(core, parity, n):
 
 @kernel
 def teach(core, winner, teacher):
-    """Phase 5 of an output core: the teacher that did not win gets a + error, the winner that is not the teacher a - error."""
+    """Run phase 5 of an output core: the teacher that did not win gets a + error, the winner that is not the teacher a - error."""
     core.queue[Queue.OWN_ERRORS] = 0
     if winner != teacher:
         core.own_neurons[0], core.own_signs[0] = teacher, 1

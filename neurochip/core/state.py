@@ -1,4 +1,4 @@
-"""State of a chip and of one core, as the kernels see it: integer arrays and the order of parameter vectors.
+"""State of a chip and of one core, as the kernels see it: integer arrays. The order of their entries is in `vectors`.
 
 `ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` cuts one core out of
 it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them
@@ -8,138 +8,13 @@ A core has locations with `channels` units each (a dense core has one location).
 index into them is a *slot*, location * STRIDE + channel; the unit's own number is location * channels + channel (docs/network.md).
 """
 
-from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
-from neurochip.core.events import N_EVENTS, N_PHASES
-
-
-class P(IntEnum):
-    """Order of a core's int64 parameter vector. Widths and flags come from `Chip`, sizes from the network."""
-
-    N_AXONS = 0
-    N_NEURONS = 1  # units: locations * channels
-    STRIDE = 2  # channels rounded up for vector loads; the padding is zero and never counted
-    FRAC_BITS = 3
-    WEIGHT_MIN = 4
-    WEIGHT_MAX = 5
-    FIELDS_PER_WORD = 6
-    ROW_WORDS = 7  # words of one row
-    COLUMN_ACCESSES = 8  # to read one column: words on the column port, or one row access per axon
-    TRANSPOSABLE = 9
-    ACC_MIN = 10
-    ACC_MAX = 11
-    ACC_NARROW = 12  # 1: a sum can leave acc_bits, so every addition saturates
-    BACK_MIN = 13
-    BACK_MAX = 14
-    BACK_NARROW = 15
-    ERROR_GAIN = 16  # left shift of an error sum
-    BETA = 17  # gain of the winner-take-all, in 1 / 2**BETA_FRAC_BITS
-    READOUT = 18  # of the output core; 0: winners are counted, 1: potentials are summed
-    LAYOUT = 19  # of its weights: Layout
-    ROWS = 20  # of the synapse memory; as many as axons unless they are shared
-    LOCATIONS = 21
-    CHANNELS = 22
-    CANDIDATES = 23  # positions of which a location draws one per tick
-    MOST_ROWS = 24  # that one position can have under its taps
-    IS_FIRST = 25  # takes the input
-    ERROR_SOURCES = 26  # cores that can send errors here
-    MODEL = 27  # of the neurons
-    THRESHOLD = 28
-    LEAK_SHIFT = 29  # 0: none
-    LEAK_FACTOR = 30  # of 256
-    SUBTRACTS = 31  # 1: a spike lowers the potential by the threshold, 0: to zero
-    REFRACTORY = 32  # ticks
-    STATE_MIN = 33
-    STATE_MAX = 34
-    LAYER = 35
-    ROUTER = 36  # of the mesh
-    POOL_WEIGHT = 37  # of pooled units
-    INHIBITS = 38  # 1: one neuron of a location silences the others
-    LEARNS = 39  # 1: its rule is at work in this epoch
-    TRACE_PEAK = 40  # of a rule that learns from spikes: what a spike sets an axon's trace to,
-    TRACE_FACTOR = 41  # and what is left of it after a tick, of 256
-    # where this core's arrays start in ChipState
-    WEIGHT_AT = 42
-    BIAS_AT = 43
-    NEURON_AT = 44  # slots
-    AXON_AT = 45
-    QUEUE_AT = 46
-    QUEUE_ROOM = 47
-    LOCATION_AT = 48
-    FAN_AT = 49
-    PLACE_AT = 50
-    FIELD_AT = 51
-    OWN_AT = 52
-    OWN_ROOM = 53
-    INBOX_AT = 54
-    INBOX_ROOM = 55
-    ROUTE_AT = 56
-    ROUTES = 57  # 0: every unit has targets of its own
-    INPUT_AT = 58  # of a first core: where the input's numbers become axons
-    HOST_HOPS = 59  # to where the read-out is
-    UNIT_AT = 60
-    TARGET_AT = 61
-
-
-BETA_FRAC_BITS = 4
-
-
-class Model(IntEnum):
-    """How neurons fire."""
-
-    STOCHASTIC = 0
-    IF = 1
-    LIF = 2
-    ACCUMULATE = 3  # an output that adds up and never fires
-
-
-class Layout(IntEnum):
-    """What a core's weights are."""
-
-    OWN = 0  # a row for each axon
-    SHARED = 1  # rows are shared by locations, addresses come from the fan and field tables
-    POOLED = 2  # one constant, no memory: each axon goes to one unit, which the fan names
-
-
-class Queue(IntEnum):
-    """Order of a core's queue lengths."""
-
-    SPIKES = 0  # spikes that arrived for this tick
-    OWN_ERRORS = 1  # error spikes that passed the gate: learned from in this tick, sent back in the next
-    ERRORS_EVEN = 2  # error spikes that arrived for an even tick, and for an odd one
-    ERRORS_ODD = 3
-    ARRIVED_EVEN = 4  # spikes that arrived for an even tick, and for an odd one
-    ARRIVED_ODD = 5
-    SENT = 6  # units that spiked in this tick
-    RETURNED = 7  # axons whose error soma fired in this tick
-
-
-N_PARAMS, N_QUEUES, N_COUNTS = len(P), len(Queue), N_PHASES * N_EVENTS
-
-
-class Route(IntEnum):
-    """Columns of ChipState.route, from one core to one other that wants all its units; and of ChipState.target, from one unit."""
-
-    DEST = 0
-    AXON = 1  # there: of unit 0, those of the others follow; of this unit
-    HOPS = 2
-
-
-N_WAYS = len(Route)
-
-
-class Trace(IntEnum):
-    """Columns of a row of ChipState.trace."""
-
-    TICK = 0
-    CORE = 1  # of the unit; -1 for the inputs, which the encoders drive
-    UNIT = 2
-    SIGN = 3  # 0: a spike; +1, -1: an error spike that the unit learns from
+from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_QUEUES, P
 
 
 class CoreState(NamedTuple):

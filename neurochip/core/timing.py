@@ -37,7 +37,7 @@ def add_share(cycles, busy, above, amount, n, slowest):
 
 @kernel
 def cycles_of(cycles_per_event, counts, begin, end):
-    """Cycles of the counters begin .. end - 1: counts x cycles per event."""
+    """Return the cycles of the counters begin .. end - 1: counts x cycles per event."""
     total = 0
     for e in range(begin, end):
         total += counts[e] * cycles_per_event[e]
@@ -46,7 +46,7 @@ def cycles_of(cycles_per_event, counts, begin, end):
 
 @kernel
 def worked(cycles_per_event, cycles, c, counts, n_live, settled):
-    """Cycles of core c so far in this tick: those of the first n_live counters, which can change, and of the others, which cannot."""
+    """Return the cycles of core c so far in this tick: of the first n_live counters, which can change, and of the others, which cannot."""
     return cycles_of(cycles_per_event, counts, 0, n_live) + settled[c] - cycles[c, 1]
 
 

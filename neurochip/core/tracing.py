@@ -3,7 +3,8 @@
 import numpy as np
 
 from neurochip.core.compiled import outlined
-from neurochip.core.state import P, Queue, Trace, core_view
+from neurochip.core.state import core_view
+from neurochip.core.vectors import P, Queue, Trace
 
 
 @outlined

@@ -20,7 +20,7 @@ from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules.spike_backprop import Param
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 from neurochip.mapping.place import Weights
 from neurochip.reference.network_twin import exact_gradient, make_network_twin
 from neurochip.simulator.memories import learning_fork, load_weights, weights_of

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from neurochip.core.events import Event
-from neurochip.core.state import ChipState, P, Trace
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P, Trace
 from neurochip.runner.results import Record
 from neurochip.simulator.address_tables import unit_names
 from neurochip.simulator.simulator import Simulator

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Placement
 from neurochip.mapping.widths import pool_weight_lsb

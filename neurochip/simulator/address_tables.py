@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.core.state import Route
+from neurochip.core.vectors import Route
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, Placement

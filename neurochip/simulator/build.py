@@ -12,8 +12,9 @@ from neurochip.common import random as host_random
 from neurochip.core import rules
 from neurochip.core.leaky import LEAK_FACTOR_BITS
 from neurochip.core.rng import RngParam
-from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, Layout, Model, P, Queue, Trace
+from neurochip.core.state import ChipState
 from neurochip.core.vector import LANES
+from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, Layout, Model, P, Queue, Trace
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Experiment
 from neurochip.mapping.network import Layer

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.mapping.place import Mapping, Weights
 from neurochip.simulator.address_tables import weight_rows
 

@@ -5,7 +5,8 @@ import numpy as np
 from neurochip.common import random as host_random
 from neurochip.common.errors import NeurochipError
 from neurochip.core.rng import RngParam, Sharing, advance, jump_table
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.mapping.place import Mapping
 from neurochip.simulator.address_tables import axon_names, slots_of, unit_names
 

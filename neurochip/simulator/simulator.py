@@ -13,7 +13,8 @@ from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc.totals import NocTotals
 from neurochip.core.rng import jump_table
-from neurochip.core.state import ChipState, P, Trace
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P, Trace
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import place
 from neurochip.simulator.address_tables import unit_names

@@ -6,7 +6,8 @@ import numpy as np
 
 from neurochip.core.noc.totals import NocTotal, NocTotals
 from neurochip.core.packets import Traffic
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.experiment.chip import Chip, MeshModel
 from neurochip.simulator.noc import Mesh, build_noc, empty_totals
 from neurochip.simulator.noc_verdict import tick_budget

@@ -9,7 +9,7 @@ import numpy as np
 from neurochip.core.events import Event, Phase
 from neurochip.core.rng import RngParam, advance, jump_table
 from neurochip.core.rules.spike_backprop import Param
-from neurochip.core.state import P, Queue
+from neurochip.core.vectors import P, Queue
 from neurochip.mapping.place import Mapping
 from neurochip.simulator.address_tables import axon_names, slots_of, unit_names, weight_rows
 from neurochip.simulator.memories import memory_of

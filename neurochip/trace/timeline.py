@@ -7,7 +7,8 @@ import numpy as np
 from neurochip.core.events import Event, Phase
 from neurochip.core.noc.state import NocParam
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.state import ChipState, Model, P, Queue
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import Model, P, Queue
 from neurochip.mapping.network import INPUT
 from neurochip.mapping.place import Mapping
 from neurochip.simulator.address_tables import axon_names, unit_names

@@ -13,7 +13,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, Sharing, advance, jump_table
 from neurochip.core.rules.spike_backprop import Param
-from neurochip.core.state import P, Trace
+from neurochip.core.vectors import P, Trace
 from neurochip.mapping.network import INPUT
 from neurochip.runfile.weights import read_weights
 from neurochip.simulator.address_tables import unit_names

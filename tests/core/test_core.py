@@ -16,9 +16,10 @@ from neurochip.core import encoder, memory, rng, soma
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import GENERATORS, Sharing
 from neurochip.core.rules import spike_backprop
-from neurochip.core.state import BETA_FRAC_BITS, N_COUNTS, ChipState, CoreState, P, Queue, Synapses
+from neurochip.core.state import ChipState, CoreState, Synapses
 from neurochip.core.timing import share_cycles
 from neurochip.core.vector import LANES, add_rows, compress
+from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, P, Queue
 from neurochip.simulator.build import gumbel_table
 from neurochip.simulator.memories import aligned
 

@@ -17,7 +17,7 @@ from support.chip_cases import Case, as_lists, build, kernel, random_case, state
 from support.chip_words import SHARINGS, check_common, events_in
 
 from neurochip.core.events import Event
-from neurochip.core.state import Queue, Trace
+from neurochip.core.vectors import Queue, Trace
 from neurochip.simulator.memories import core_weights, memory_of
 
 NOT_IN_A_CHAIN = {Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE, Event.ERROR_CANCELLED}  # simulator/test_chip_oracle.py meets them

@@ -19,7 +19,8 @@ from neurochip.core import rules
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import GENERATORS
 from neurochip.core.rules import stdp, stochastic_stdp, stochastic_stdp_hebbian
-from neurochip.core.state import N_COUNTS, P, Synapses
+from neurochip.core.state import Synapses
+from neurochip.core.vectors import N_COUNTS, P
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
 

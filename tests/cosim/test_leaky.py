@@ -14,7 +14,7 @@ from support.leaky_faults import MUTANTS, OWN, SMALL, SOURCES
 from support.rtl_tools import lint, mutated, needs_icarus, needs_yosys
 
 from neurochip.common.errors import NeurochipError
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 from neurochip.cosim import verilator
 from neurochip.cosim.leaky import lockstep as leaky
 from neurochip.cosim.leaky.lockstep import BANKS, choices, random_drive, run_choices

@@ -15,7 +15,7 @@ from neurochip.common.toml import shipped
 from neurochip.core import rules
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
 from neurochip.core.rng import GENERATORS
-from neurochip.core.state import N_COUNTS
+from neurochip.core.vectors import N_COUNTS
 from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import ROLES, Core
 from neurochip.energy.table import available_tables, load_table

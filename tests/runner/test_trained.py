@@ -10,7 +10,7 @@ from support.trained_nets import DENSE, LENET, random_events, random_net, simula
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import Event, Phase
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 from neurochip.mapping.widths import pool_weight_lsb
 from neurochip.runfile.load import load_run
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to, ticks_to_final

@@ -14,7 +14,7 @@ from support.digests import in_a_new_process
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import jump_table
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.memories import memory_of, weights_of
 

@@ -12,7 +12,7 @@ from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import jump_table
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 from neurochip.cosim.core.package import NotInRtl, refuse_if_not_rtl
 from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip

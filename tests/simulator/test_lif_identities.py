@@ -15,7 +15,7 @@ from support.chip_nets import Net, conv, dense, pool
 
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import jump_table
-from neurochip.core.state import Trace
+from neurochip.core.vectors import Trace
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import Simulator
 

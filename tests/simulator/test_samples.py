@@ -5,7 +5,7 @@ import pytest
 from support.tiny import write_experiment
 
 from neurochip.common.errors import NeurochipError
-from neurochip.core.state import Trace
+from neurochip.core.vectors import Trace
 from neurochip.experiment.setup import load_setup
 from neurochip.placement.show import make_plan, print_plan
 from neurochip.simulator.samples import load_samples

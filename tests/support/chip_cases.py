@@ -9,7 +9,7 @@ from oracles import core as oracle
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import jump_table
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 from neurochip.experiment.chip import load_chip
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place

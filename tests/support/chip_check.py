@@ -17,7 +17,7 @@ from neurochip.core.engine import run_samples
 from neurochip.core.events import Event, Phase
 from neurochip.core.noc.totals import NocTotal
 from neurochip.core.rng import jump_table
-from neurochip.core.state import P, Trace
+from neurochip.core.vectors import P, Trace
 from neurochip.experiment.setup import load_setup
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.memories import memory_of

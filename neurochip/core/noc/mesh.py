@@ -41,7 +41,7 @@ from neurochip.core.noc.state import (
 
 @kernel
 def output_to(here, there):
-    """The output of the router at position `here` for a packet to position `there`: first X, then Y."""
+    """Return the output of the router at position `here` for a packet to position `there`: first X, then Y."""
     x, y = there & ((1 << X_BITS) - 1), there >> X_BITS
     own_x, own_y = here & ((1 << X_BITS) - 1), here >> X_BITS
     column = Port.SOUTH if y > own_y else Port.NORTH
@@ -52,7 +52,7 @@ def output_to(here, there):
 
 @kernel
 def round_robin(asking, pointer):
-    """The first input from `pointer` on, around, whose bit is set in `asking`."""
+    """Return the first input from `pointer` on, around, whose bit is set in `asking`."""
     port = pointer + lowest_bit((asking | asking << N_PORTS) >> pointer)
     return port - N_PORTS if port >= N_PORTS else port
 
@@ -79,7 +79,7 @@ def push(noc, fifo, packet, n_active):
 
 @kernel
 def forward(noc, n_active, cycle, ejected):
-    """Every output of every active router sends at most one packet.
+    """Send at most one packet from every output of every active router.
 
     Return how many routers are still active, how many packets moved, how many FIFOs are full no more, how many packets were ejected.
     """
@@ -139,7 +139,7 @@ def schedule(noc, soon, n_later, core, due, cycle):
 
 @kernel
 def next_due(noc, soon, n_later, cycle):
-    """The first cycle from `cycle` on in which a core is to be woken; there is one."""
+    """Return the first cycle from `cycle` on in which a core is to be woken; there is one."""
     turn = cycle & (SPOKES - 1)
     by_wheel = cycle + lowest_bit((soon | soon << SPOKES) >> turn) if soon else int(noc.later[0]) >> CORE_BITS
     return min(by_wheel, int(noc.later[0]) >> CORE_BITS) if n_later > 0 else by_wheel
@@ -164,7 +164,7 @@ def wake(noc, n_offering, soon, n_later, cycle):
 
 @kernel
 def inject(noc, n_active, n_offering, soon, n_later, cycle, ready, dest, following, injected):
-    """Every core with a packet due offers it. Return how many routers are active, cores offer in the next cycle, and will do so later."""
+    """Offer the packets that are due, one per core. Return how many routers are active, cores offer in the next cycle, and later."""
     kept = 0
     for k in range(n_offering):
         core = np.int64(noc.offering[k])

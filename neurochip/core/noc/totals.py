@@ -49,7 +49,7 @@ ROUTE_TICK = types.void(NOC, NOC_TOTALS, types.int64, _I8, _I4, _I4, _I4, _I8, _
 
 @kernel
 def held_up_by(noc, here, there, late):
-    """Which link held up a packet from router `here` to `there` that was `late` cycles behind a free way: the busiest on its way.
+    """Find the link that held up a packet from `here` to `there`, `late` cycles behind a free way: the busiest on its way.
 
     Of several the first. Injection and ejection are links too: they also carry one packet per cycle.
     """
@@ -127,7 +127,7 @@ def add_tick(totals, noc, n, injected, ejected):
 
 @njit(ROUTE_TICK, cache=True, nogil=True, error_model="numpy")
 def route_tick(noc, totals, n, ready, source, dest, following, injected, ejected, busy, overhead, budget):
-    """One tick of the chip's network: carry its packets (see `run_tick`), add them to the totals, and time the tick (see `judge_tick`)."""
+    """Carry a tick's packets (see `run_tick`), add them to the totals, and time the tick (see `judge_tick`)."""
     run_tick(noc, n, ready, source, dest, following, injected, ejected)
     sum_up(noc, n, ready, source, dest, ejected)
     add_tick(totals, noc, n, injected, ejected)

@@ -35,15 +35,15 @@ class Rule(NamedTuple):
 
     @property
     def learns(self) -> bool:
-        """Does it ever change a weight?"""
+        """True if the rule ever changes a weight."""
         return self.learns_from is not None
 
 
 def names() -> list[str]:
-    """Names of all rules, sorted."""
+    """Return the names of all rules, sorted."""
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
 def load(name: str) -> Rule:
-    """The rule of that name, which must be one of `names()`."""
+    """Load the rule of that name, which must be one of `names()`."""
     return importlib.import_module(f"{__name__}.{name}").RULE

@@ -11,7 +11,7 @@ from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rules import Setting
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 
 LEARN = Phase.LEARN * N_EVENTS
 PEAK = 255  # of a trace: 8 bits
@@ -27,33 +27,33 @@ SETTINGS = {
 
 
 def traces(settings):
-    """(peak, factor of 256 per tick) of the axons' traces."""
+    """Return (peak, factor of 256 per tick) of the axons' traces."""
     return PEAK, min(255, math.floor(256 * math.exp(-1.0 / settings["tau_ticks"]) + 0.5))
 
 
 def quantise_lsb(value, frac_bits):
-    """A real number in units of 2**-frac_bits, rounded half up."""
+    """Return a real number in units of 2**-frac_bits, rounded half up."""
     return math.floor(value * (1 << frac_bits) + 0.5)
 
 
 def quantise_conscience(settings, frac_bits):
-    """(step, lowest bias) of the conscience, in units of 2**-frac_bits, rounded half up; with a step of 0 there is none."""
+    """Return (step, lowest bias) of the conscience, in units of 2**-frac_bits, rounded half up; with a step of 0 there is none."""
     return quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)
 
 
 def quantise_share(value):
-    """A share 0 .. 1 in units of 2**-SHARE_BITS, rounded half up."""
+    """Return a share 0 .. 1 in units of 2**-SHARE_BITS, rounded half up."""
     return math.floor(value * (1 << SHARE_BITS) + 0.5)
 
 
 def quantise_probability(value, rng_bits):
-    """A probability in units of 2**-rng_bits, rounded half up."""
+    """Return a probability in units of 2**-rng_bits, rounded half up."""
     return math.floor(value * (1 << rng_bits) + 0.5)
 
 
 @kernel
 def stale_level(traces, mean_share):
-    """The trace that counts as stale because the field as a whole was busy: mean_share / 256 of the mean trace, rounded down."""
+    """Return the trace that counts as stale as the field as a whole was busy: mean_share / 256 of the mean trace, rounded down."""
     total = 0
     for k in range(traces.shape[0]):
         total += int(traces[k])
@@ -62,7 +62,7 @@ def stale_level(traces, mean_share):
 
 @kernel
 def end_update(synapses, n_rows, neurons, unchanged, bias_step, bias_min):
-    """What follows the weights of n_rows rows of each of `neurons`, of which `unchanged` stayed: counts, and the conscience."""
+    """Follow the weights of n_rows rows of each of `neurons`, of which `unchanged` stayed, with counts and the conscience."""
     n = neurons.shape[0]
     count_touched(synapses.param, synapses.counts, n_rows, neurons, n)
     count_updates(synapses.counts, n_rows * n, unchanged)
@@ -71,7 +71,7 @@ def end_update(synapses, n_rows, neurons, unchanged, bias_step, bias_min):
 
 @kernel
 def conscience(synapses, neurons, step, lowest):
-    """For every unit that fired, in order: its bias falls, those of the other channels rise, up to 0. Counts biases that changed."""
+    """Lower the bias of every unit that fired, in order, and raise those of the other channels, up to 0. Counts changed biases."""
     if step == 0:
         return
     bias, channels, changed = synapses.bias, synapses.param[P.CHANNELS], 0

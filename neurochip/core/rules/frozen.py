@@ -6,7 +6,7 @@ from neurochip.core.rules import Rule
 
 @rule_hook
 def on_error(synapses, rule_param, rows, traces, neurons, signs):
-    """Never called: a rule that does not learn is not asked."""
+    """Do nothing, and never called: a rule that does not learn is not asked."""
 
 
 RULE = Rule(

@@ -41,13 +41,16 @@ def on_error(synapses, rule_param, rows, traces, neurons, signs):
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
-    """p_learn in units of 2**-rng_bits, rounded half up."""
+    """Return p_learn in units of 2**-rng_bits, rounded half up."""
     p_learn = settings["learn_rate"] * settings["learn_rate_decay"] ** epoch * (1 << frac_bits)
     return [int(min(p_learn, 1.0) * (1 << rng_bits) + 0.5)]
 
 
 def remark(settings, epochs, frac_bits):
-    """Is more than half of what is asked for cut away? A rate somewhat above one LSB in the first epochs is how training starts."""
+    """Warn if more than half of what is asked for is cut away.
+
+    A rate somewhat above one LSB in the first epochs is how training starts.
+    """
     rates, lsb = [settings["learn_rate"] * settings["learn_rate_decay"] ** epoch for epoch in range(epochs)], 0.5**frac_bits
     if sum(min(rate, lsb) for rate in rates) >= 0.5 * sum(rates):
         return None

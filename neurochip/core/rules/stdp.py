@@ -18,7 +18,7 @@ from neurochip.core.borrow import borrow
 from neurochip.core.hooks import rule_hook
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_lsb, quantise_share, stale_level, traces
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 
 ETA_BITS = 15
 
@@ -56,7 +56,7 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
-    """Rate and bounds in LSB; eta and shift such that a weight in the middle moves by learn_rate when trace - level is the whole peak."""
+    """Return rate and bounds in LSB; eta and shift move a weight in the middle by learn_rate if trace - level is the whole peak."""
     low, high = quantise_lsb(settings["w_min"], frac_bits), quantise_lsb(settings["w_max"], frac_bits)
     step = settings["learn_rate"] * settings["rate_decay"] ** epoch * (1 << frac_bits)
     scale = 4.0 * step / (PEAK * max(1, high - low) ** 2)  # of (x - level) * (high - W) * (W - low), in LSB

@@ -28,7 +28,7 @@ from neurochip.core.rules._stdp import (
     stale_level,
     traces,
 )
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 
 
 class Param(IntEnum):
@@ -65,7 +65,7 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
-    """Probabilities in units of 2**-rng_bits, trace levels in those of the trace."""
+    """Return probabilities in units of 2**-rng_bits, trace levels in those of the trace."""
     decay = settings["rate_decay"] ** epoch
     p_hebb, p_anti = (quantise_probability(settings[key] * decay, rng_bits) for key in ("p_hebb", "p_anti"))
     recent = max(1, int(settings["recent"] * PEAK + 0.5))

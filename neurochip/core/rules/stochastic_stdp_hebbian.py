@@ -20,7 +20,7 @@ from neurochip.core.hooks import rule_hook
 from neurochip.core.rng import RngParam
 from neurochip.core.rules import Rule, Setting
 from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_probability, traces
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 
 
 class Param(IntEnum):
@@ -52,7 +52,7 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
-    """Probabilities in units of 2**-rng_bits, rounded half up."""
+    """Return probabilities in units of 2**-rng_bits, rounded half up."""
     decay = settings["rate_decay"] ** epoch
     probabilities = [quantise_probability(settings[key] * decay, rng_bits) for key in ("p_pot", "p_dep")]
     return [*probabilities, *quantise_conscience(settings, frac_bits)]

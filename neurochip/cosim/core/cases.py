@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from neurochip.core import rng
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.cosim import verilator
 from neurochip.cosim.core import lockstep, package
 from neurochip.cosim.core.wiring import Wiring

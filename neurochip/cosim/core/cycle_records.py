@@ -15,7 +15,7 @@ from neurochip.core.encoder import PIXEL_BITS
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import draws_per_step, fresh_words
-from neurochip.core.state import P, Queue
+from neurochip.core.vectors import P, Queue
 from neurochip.cosim.core.record import FIELDS, State
 
 MASK32 = 0xFFFFFFFF
@@ -63,14 +63,14 @@ class Cover(IntEnum):
 
 @kernel
 def turned(value, turn):
-    """A word of at most 32 bits moved up by `turn` in a ring of 64 bits; everything here is int64, so the bits that leave are masked."""
+    """Move a word of at most 32 bits up by `turn` in a ring of 64 bits; all is int64, so the bits that leave are masked."""
     by = turn & 63
     return value << by if by < 32 else (value << by) | ((value >> (64 - by)) & MASK32)
 
 
 @kernel
 def fold_fields(memory, at, apart, n, bits):
-    """n fields of a flat memory, `apart` from each other, packed from bit 0 up and XOR-folded to 64 bits."""
+    """Pack n fields of a flat memory, `apart` from each other, from bit 0 up, and XOR-fold them to 64 bits."""
     folded, mask = 0, (1 << bits) - 1
     for f in range(n):
         folded ^= turned(int(memory[at + f * apart]) & mask, f * bits)
@@ -89,19 +89,19 @@ def put(records, at, state, unit, number, data, word, value):
 
 @kernel
 def issue(records, at, bit, address):
-    """The cycle before record `at` issues its address."""
+    """Let the cycle before record `at` issue its address."""
     records[at - 1, 0] |= 1 << bit | (address & 0xFFFFF) << Head.ADDRESS
 
 
 @kernel
 def words_of(core, state):
-    """The array of the units' words after a bank has stepped."""
+    """Return the array of the units' words after a bank has stepped."""
     return state if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else core.words
 
 
 @kernel
 def encode_all(core, pixels):
-    """Phase 0 of the first core, axon by axon. Return the words."""
+    """Emit phase 0 of the first core, axon by axon. Return the words."""
     n_axons, dropped = core.param[P.N_AXONS], core.rng_param[RngParam.BITS] - PIXEL_BITS
     words, n = fresh_words(core, core.rng_axon, core.axon_name, n_axons), 0
     for i in range(n_axons):
@@ -131,7 +131,7 @@ def emit_start(core, c, tick, pixels, words, records, at, cover):
 
 @kernel
 def emit_integrate(core, bits, sums, records, at, cover):
-    """A cycle per spike and word; `sums` int64 (n_neurons,) ends as the potentials."""
+    """Emit a cycle per spike and word; `sums` int64 (n_neurons,) ends as the potentials."""
     param = core.param
     n_neurons, fields, row_words, stride = param[P.N_NEURONS], param[P.FIELDS_PER_WORD], param[P.ROW_WORDS], param[P.STRIDE]
     memory = borrow(core.weight, 0, (core.weight.size,))
@@ -161,7 +161,7 @@ def emit_integrate(core, bits, sums, records, at, cover):
 
 @kernel
 def emit_back(core, bits, sums, records, at, cover):
-    """A cycle per own error of the previous tick and access, by column or by row; `sums` int64 (n_axons,) ends as the error sums."""
+    """Emit a cycle per own error of the previous tick and access, by column or by row; `sums` int64 (n_axons,) ends as the error sums."""
     param = core.param
     n_axons, fields, stride, by_column = param[P.N_AXONS], param[P.FIELDS_PER_WORD], param[P.STRIDE], param[P.TRANSPOSABLE]
     memory = borrow(core.weight, 0, (core.weight.size,))
@@ -195,7 +195,7 @@ def emit_back(core, bits, sums, records, at, cover):
 
 @kernel
 def emit_error_fire(core, records, at, cover):
-    """A cycle per error sum that is not zero; after `error_fire` has listed the axons that sent an error spike."""
+    """Emit a cycle per error sum that is not zero; after `error_fire` has listed the axons that sent an error spike."""
     words, one, k = words_of(core, core.rng_axon), 1 << core.param[P.FRAC_BITS], 0
     for i in range(core.param[P.N_AXONS]):
         value = int(core.back[i])
@@ -216,7 +216,7 @@ def emit_error_fire(core, records, at, cover):
 
 @kernel
 def emit_fire(core, records, at):
-    """A cycle per hidden neuron; after `fire` has listed those that spiked."""
+    """Emit a cycle per hidden neuron; after `fire` has listed those that spiked."""
     words, k = words_of(core, core.rng_neuron), 0
     for j in range(core.param[P.N_NEURONS]):
         at = put(records, at, State.FIRE, j, 0, 0, words[j], core.acc[j])
@@ -232,7 +232,7 @@ def emit_fire(core, records, at):
 
 @kernel
 def emit_winner(core, winner, reading, records, at):
-    """A cycle per output neuron; the winner leaves in the last."""
+    """Emit a cycle per output neuron; the winner leaves in the last."""
     words, last = words_of(core, core.rng_neuron), core.param[P.N_NEURONS] - 1
     for k in range(last + 1):
         at = put(records, at, State.FIRE, k, 0, 0, words[k], core.acc[k])
@@ -248,7 +248,7 @@ def emit_winner(core, winner, reading, records, at):
 
 @kernel
 def emit_receive(core, parity, records, at, cover):
-    """A cycle per error spike that arrived; before `receive_errors` empties the queue."""
+    """Emit a cycle per error spike that arrived; before `receive_errors` empties the queue."""
     one = 1 << core.param[P.FRAC_BITS]
     for e in range(core.queue[Queue.ERRORS_EVEN + parity]):
         neuron = int(core.inbox_neurons[parity, e])
@@ -264,7 +264,7 @@ def emit_receive(core, parity, records, at, cover):
 
 @kernel
 def emit_decide(core, p_learn, direction, touched, records, at, cover):
-    """A cycle per own error: its draw and its bias. `direction` int64 (n_neurons,) gets the sign of each learner, `touched` its words."""
+    """Emit a cycle per own error: its draw and its bias. `direction` int64 (n_neurons,) gets each learner's sign, `touched` its words."""
     param = core.param
     is_certain, state = p_learn >> core.rng_param[RngParam.BITS], np.empty(1, np.uint32)
     state[0] = core.rng_learn[0]
@@ -295,7 +295,7 @@ def emit_decide(core, p_learn, direction, touched, records, at, cover):
 
 @kernel
 def emit_learn(core, bits, direction, touched, records, at, cover):
-    """Two cycles per spike and touched word: its address, and the word read and written; before the rule writes it."""
+    """Emit two cycles per spike and touched word: its address, and the word read and written; before the rule writes it."""
     param = core.param
     n_neurons, fields, stride = param[P.N_NEURONS], param[P.FIELDS_PER_WORD], param[P.STRIDE]
     memory, mask = borrow(core.weight, 0, (core.weight.size,)), (1 << bits) - 1

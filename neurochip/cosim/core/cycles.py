@@ -19,8 +19,9 @@ from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
-from neurochip.core.state import N_COUNTS, P, Queue, core_view
+from neurochip.core.state import core_view
 from neurochip.core.timing import finish_tick, share_cycles
+from neurochip.core.vectors import N_COUNTS, P, Queue
 from neurochip.cosim.core.cycle_records import (
     Cover,
     emit_back,
@@ -37,7 +38,7 @@ from neurochip.cosim.core.cycle_records import (
 
 
 class Status(IntEnum):
-    """How `emit` ended."""
+    """Ends that `emit` can come to."""
 
     DONE = 0
     FULL = 1  # call again: the records are full
@@ -47,7 +48,7 @@ class Status(IntEnum):
 
 @kernel
 def sums_differ(core, sums, made, n, is_narrow):
-    """Does a sum added word by word differ from what the phase made?"""
+    """Return 1 if a sum added word by word differs from what the phase made, else 0."""
     differs = 0
     for i in range(n if is_narrow else 0):
         differs |= sums[i] != made[i]
@@ -73,37 +74,72 @@ EMIT = types.UniTuple(_I8, 2)(
 )
 
 
+@kernel
+def begin(chip, cover):
+    """Begin a sample: empty all queues, load the input."""
+    chip.queue[:] = 0
+    chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
+    cover[Cover.SAMPLES] += 1
+
+
+@kernel
+def emit_answer(chip, core, run, tick, label, votes, records, at, cover):
+    """Run phases 4 and 5 of the output core, and write their cycles. Return where the next record goes."""
+    winner, reading = fire_winner(core, chip.gumbel), tick >= run[Run.READ_FROM]
+    at = emit_winner(core, winner, reading, records, at)
+    if reading:
+        read_out(core, winner, votes)
+    if run[Run.TEACH] and tick >= run[Run.TEACH_FROM]:
+        teach(core, winner, label)
+        cover[Cover.RIGHT if winner == label else Cover.WRONG] += 1
+    return at
+
+
+@kernel
+def emit_spikes(chip, core, parity, records, at, cover):
+    """Run phases 4 and 5 of a hidden core, and write their cycles. Return where the next record goes."""
+    fire(core)
+    deliver_spikes(chip, core, parity)
+    at = emit_fire(core, records, at)
+    at = emit_receive(core, parity, records, at, cover)
+    receive_errors(core, parity)
+    return at
+
+
+@kernel
+def emit_changes(core, bits, rule_param, direction, touched, records, at, cover):
+    """Write the cycles of phase 6, before the rule runs, if the core has errors of its own. Return where the next record goes."""
+    if core.queue[Queue.OWN_ERRORS] > 0:
+        at = emit_decide(core, rule_param[Param.P_LEARN], direction, touched, records, at, cover)
+        at = emit_learn(core, bits, direction, touched, records, at, cover)
+    return at
+
+
 @njit(EMIT, cache=True, nogil=True)
 def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
     """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
 
     room: records that the longest tick can need, and there must be as many. position int64 (3,): sample, tick to go on with (changed); the
     records written. records int64 (n, 4); start, length int64 (ticks, cores): where a core's tick lies; label int32 (ticks,): the label
-    where a tick begins a sample, else -1; cover int64 (Cover,).
-    Return (Status, ticks written).
+    where a tick begins a sample, else -1; cover int64 (Cover,). Return (Status, ticks written).
     """
     chip = borrow_all(chip)
     n_cores = chip.param.shape[0]
     busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     widest = chip.words.shape[0]
     sums, direction, touched = np.zeros(widest, np.int64), np.zeros(widest, np.int64), np.zeros(widest, np.int64)
-    winner, at, n_ticks = 0, 0, 0
+    at, n_ticks = 0, 0
     while position[0] < pixels.shape[0]:
         if at + room > records.shape[0] or n_ticks == start.shape[0]:
             position[2] = at
             return Status.FULL, n_ticks
         s, tick = position[0], position[1]
         if tick == 0:
-            chip.queue[:] = 0
-            chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
-            cover[Cover.SAMPLES] += 1
+            begin(chip, cover)
         label[n_ticks] = labels[s] if tick == 0 else -1
-        teaching = run[Run.TEACH] and tick >= run[Run.TEACH_FROM]
-        learning = run[Run.TEACH] and tick >= run[Run.LEARN_FROM]
         parity = tick & 1
         for c in range(n_cores - 1, -1, -1):
-            core, begun, bits = core_view(chip, c, parity), at, weight_bits[c]
-            start[n_ticks, c] = at
+            core, bits, start[n_ticks, c] = core_view(chip, c, parity), weight_bits[c], at
             take_spikes(core, parity)
             words = encode_all(core, pixels[s]) if c == 0 else core.words
             at = emit_start(core, c, tick, pixels[s], words, records, at, cover)
@@ -120,27 +156,16 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
                 deliver_errors(chip, core, parity)
                 at = emit_error_fire(core, records, at, cover)
             if c == n_cores - 1:
-                winner = fire_winner(core, chip.gumbel)
-                at = emit_winner(core, winner, tick >= run[Run.READ_FROM], records, at)
-                if tick >= run[Run.READ_FROM]:
-                    read_out(core, winner, votes[s])
-                if teaching:
-                    teach(core, winner, labels[s])
-                    cover[Cover.RIGHT if winner == labels[s] else Cover.WRONG] += 1
+                at = emit_answer(chip, core, run, tick, labels[s], votes[s], records, at, cover)
             else:
-                fire(core)
-                deliver_spikes(chip, core, parity)
-                at = emit_fire(core, records, at)
-                at = emit_receive(core, parity, records, at, cover)
-                receive_errors(core, parity)
-            if learning:
-                if core.queue[Queue.OWN_ERRORS] > 0:
-                    at = emit_decide(core, chip.rule_param[c, Param.P_LEARN], direction, touched, records, at, cover)
-                    at = emit_learn(core, bits, direction, touched, records, at, cover)
-                learn_from_errors(core, borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],)), hook)
+                at = emit_spikes(chip, core, parity, records, at, cover)
+            if run[Run.TEACH] and tick >= run[Run.LEARN_FROM]:
+                rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
+                at = emit_changes(core, bits, rule_param, direction, touched, records, at, cover)
+                learn_from_errors(core, rule_param, hook)
             finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
-            length[n_ticks, c] = at - begun
-            if busy[c] != at - begun:
+            length[n_ticks, c] = at - start[n_ticks, c]
+            if busy[c] != length[n_ticks, c]:
                 position[2] = at
                 return Status.CYCLES, n_ticks
         share_cycles(chip.cycles, busy, chip.cycles_per_tick[0])

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from neurochip.core import rules
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.cosim.core.cycles import Status, emit
 
 MOST_RECORDS = 1 << 20  # 32 MiB of records at a time, unless one tick needs more

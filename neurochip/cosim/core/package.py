@@ -11,7 +11,7 @@ import numpy as np
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import GENERATORS, LFSR16_MASK, Kind, Sharing
-from neurochip.core.state import BETA_FRAC_BITS
+from neurochip.core.vectors import BETA_FRAC_BITS
 from neurochip.cosim.core.record import State
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import load_setup

@@ -46,7 +46,7 @@ FIELDS = (
 
 
 def decode(record: Sequence[int]) -> dict[str, int]:
-    """Four 64-bit words -> value of every field."""
+    """Return the value of every field of a record of four 64-bit words."""
     whole = sum((int(word) & (1 << 64) - 1) << (64 * i) for i, word in enumerate(record))
     values = {}
     for field in FIELDS:
@@ -56,20 +56,20 @@ def decode(record: Sequence[int]) -> dict[str, int]:
 
 
 def differences(expected: Sequence[int], got: Sequence[int]) -> list[tuple[str, int, int]]:
-    """(field, expected, got) of every field in which two records differ."""
+    """Return (field, expected, got) of every field in which two records differ."""
     a, b = decode(expected), decode(got)
     return [(name, a[name], b[name]) for name in a if a[name] != b[name]]
 
 
 def show(name: str, value: int) -> str:
-    """A field's value as people read it: states by name, data and random words in hexadecimal."""
+    """Format a field's value as people read it: states by name, data and random words in hexadecimal."""
     if name == "state":
         return State(value).name if value in State._value2member_map_ else f"undefined state {value}"
     return f"0x{value:x}" if name in ("memory_data", "random_word", "address") else str(value)
 
 
 def line(record: Sequence[int]) -> str:
-    """A record in a line: its state, then every field that is not zero."""
+    """Format a record as a line: its state, then every field that is not zero."""
     values = decode(record)
     parts = [f"{name}={show(name, value)}" for name, value in values.items() if value and name != "state"]
     return f"{show('state', values['state']):<15}{' '.join(parts)}"

@@ -7,7 +7,8 @@ import numpy as np
 
 from neurochip.core.engine import Run
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.cosim.core.bridge import Rtl
 from neurochip.cosim.core.package import BARRIER_CYCLES
 from neurochip.experiment.chip import Chip

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from neurochip.common.errors import NeurochipError
-from neurochip.core.state import P
+from neurochip.core.vectors import P
 from neurochip.cosim.leaky.rtl import ALL, Bank, BankRtl, Difference, Told, bank_library, chip_of, told_by_kernel
 
 BANKS = (Bank(13, 16, 21, 8, 12), Bank(1, 4, 9, 1, 2), Bank(2, 8, 24, 3, 4), Bank(5, 32, 32, 8, 15), Bank(64, 12, 12, 2, 9))

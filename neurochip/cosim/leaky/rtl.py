@@ -12,7 +12,8 @@ from numba import njit
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import Event
 from neurochip.core.leaky import FORWARD, fire_with_memory
-from neurochip.core.state import ChipState, Model, P, core_view
+from neurochip.core.state import ChipState, core_view
+from neurochip.core.vectors import Model, P
 from neurochip.cosim.verilator import RTL, Design, build_design
 from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
