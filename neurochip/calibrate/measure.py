@@ -20,7 +20,7 @@ from neurochip.cosim.core.record import State
 from neurochip.cosim.yosys import run_yosys
 from neurochip.energy.sized import Core
 
-GENERATORS = ("neuron_bank", "axon_bank", "learn_generator")  # blocks of nc_core whose energy is that of random draws
+GENERATORS = ("generators.neuron_bank", "generators.axon_bank", "generators.learn_generator")  # blocks whose energy is that of random draws
 WIRES_PF = {"low": 0.0, "value": WIRE_PF, "high": 0.005}
 MARGIN = 1.3  # of the simulated clock period over the longest path: simulated delays are means, and one path may be a little longer
 
@@ -65,6 +65,10 @@ def elaborate_core(sources: Sequence[Path], package: Path, parameters: dict[str,
         f"chparam {settings} nc_core",
         "hierarchy -check -top nc_core",
         "rename -top nc_core",  # a module with parameters set has a made-up name
+        # sections of the core divide its text, not its netlist: they are opened before anything is optimised
+        "setattr -mod -set keep_hierarchy 1 * A:section %d",
+        "flatten nc_core",
+        "setattr -mod -unset keep_hierarchy *",
         "proc",
         "write_rtlil elaborated.il",
         "write_json elaborated.json",
@@ -98,7 +102,7 @@ def activity_of(
         vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), recording.pins, period, folder, {TRACE})
         toggles[delayed] = read_toggles(vcd, netlist, period, n)
         vcd.unlink()
-    random = {net for net in netlist.drivers if netlist.block_of(net).partition(".")[0] in GENERATORS}
+    random = {net for net in netlist.drivers if _is_within(netlist.block_of(net), GENERATORS)}
     rows, count = _rows(recording.states)
     counts = np.zeros((count, recording.events.shape[1]), dtype=np.int64)
     np.add.at(counts, rows[rows >= 0], recording.events[rows >= 0])
@@ -112,6 +116,11 @@ def activity_of(
         logic_pj[name], random_pj[name] = by_row
     busy = int(((recording.states != State.IDLE) & (rows >= 0)).sum())
     return Activity(core, title, counts, logic_pj, random_pj, busy, int((rows >= 0).sum()) - busy)
+
+
+def _is_within(block: str, blocks: Sequence[str]) -> bool:
+    """Is the block one of these, or inside one of them?"""
+    return any(f"{block}.".startswith(f"{outer}.") for outer in blocks)
 
 
 def _rows(states: np.ndarray) -> tuple[np.ndarray, int]:

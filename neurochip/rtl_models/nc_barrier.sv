@@ -21,12 +21,17 @@ module nc_barrier (
     output wire reading,
     output wire idle
 );
-    localparam [1:0] WAIT = 2'd0, SWAP = 2'd1, RUN = 2'd2, NETWORK = 2'd3;
+    typedef enum logic [1:0] {
+        WAIT,
+        SWAP,
+        RUN,
+        NETWORK
+    } state_t;
     localparam int QUIET = neurochip_pkg::NETWORK_CYCLES + neurochip_pkg::BARRIER_CYCLES - 2;  // from the last busy cycle to the step
 
     reg [31:0] ticks, learn_from, read_from;
     reg teach;
-    reg [1:0] state;
+    state_t state;
     reg [31:0] tick;
     reg [15:0] waited;
 
@@ -40,7 +45,8 @@ module nc_barrier (
     assign teaching = teach && tick + 32'd1 >= neurochip_pkg::N_CORES;
     assign reading = tick >= read_from;
     assign idle = state == WAIT;
-    assign config_value = config_address == 2'd0 ? ticks : config_address == 2'd1 ? learn_from : config_address == 2'd2 ? read_from : {31'b0, teach};
+    assign config_value = config_address == neurochip_pkg::BARRIER_TICKS ? ticks : config_address == neurochip_pkg::BARRIER_LEARN_FROM ? learn_from :
+        config_address == neurochip_pkg::BARRIER_READ_FROM ? read_from : {31'b0, teach};
 
     always_ff @(posedge clk) begin
         if (rst) state <= WAIT;
@@ -62,9 +68,9 @@ module nc_barrier (
 
         if (config_write)
             case (config_address)
-                2'd0: ticks <= config_data;
-                2'd1: learn_from <= config_data;
-                2'd2: read_from <= config_data;
+                neurochip_pkg::BARRIER_TICKS: ticks <= config_data;
+                neurochip_pkg::BARRIER_LEARN_FROM: learn_from <= config_data;
+                neurochip_pkg::BARRIER_READ_FROM: read_from <= config_data;
                 default: teach <= config_data[0];
             endcase
     end

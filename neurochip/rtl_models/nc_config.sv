@@ -1,5 +1,5 @@
 // Configuration of a core: the registers that are written, and everything that is read back, two cycles after config_read.
-// nc_core.sv has the address map.
+// docs/rtl.md has the address map. Counterpart: Region and Register in cosim/register_map.py.
 `default_nettype none
 module nc_config #(
     parameter int N_AXONS = 16,
@@ -28,20 +28,20 @@ module nc_config #(
     input wire [19:0] slice,
     input wire [WORD_BITS-1:0] row  // of the memory, a cycle later too
 );
-    localparam [31:0] IDENTITY = 32'h4E430001;
-
-    wire writes = config_write && region == 4'd0;
+    wire writes = config_write && region == neurochip_pkg::REGION_REGISTERS;
     always_ff @(posedge clk) begin
-        if (writes && index == 20'd3) p_learn[BITS-1:0] <= wdata[BITS-1:0];
-        if (writes && index == 20'd7) p_learn[BITS] <= wdata[0];
-        if (writes && index == 20'd4) beta <= wdata[10:0];
-        if (writes && index == 20'd5) gain <= wdata[3:0];
-        if (writes && index == 20'd6) reads_potentials <= wdata[0];
+        if (writes && index == neurochip_pkg::REGISTER_P_LEARN) p_learn[BITS-1:0] <= wdata[BITS-1:0];
+        if (writes && index == neurochip_pkg::REGISTER_P_LEARN_IS_ONE) p_learn[BITS] <= wdata[0];
+        if (writes && index == neurochip_pkg::REGISTER_BETA) beta <= wdata[10:0];
+        if (writes && index == neurochip_pkg::REGISTER_ERROR_GAIN) gain <= wdata[3:0];
+        if (writes && index == neurochip_pkg::REGISTER_READS_POTENTIALS) reads_potentials <= wdata[0];
     end
 
-    wire [31:0] register = index == 20'd0 ? IDENTITY : index == 20'd1 ? N_AXONS : index == 20'd2 ? N_NEURONS :
-        index == 20'd3 ? 32'(p_learn[BITS-1:0]) : index == 20'd4 ? 32'(beta) : index == 20'd5 ? 32'(gain) :
-        index == 20'd6 ? 32'(reads_potentials) : 32'(p_learn[BITS]);
+    wire [31:0] register = index == neurochip_pkg::REGISTER_IDENTITY ? neurochip_pkg::IDENTITY :
+        index == neurochip_pkg::REGISTER_AXONS ? N_AXONS : index == neurochip_pkg::REGISTER_NEURONS ? N_NEURONS :
+        index == neurochip_pkg::REGISTER_P_LEARN ? 32'(p_learn[BITS-1:0]) : index == neurochip_pkg::REGISTER_BETA ? 32'(beta) :
+        index == neurochip_pkg::REGISTER_ERROR_GAIN ? 32'(gain) :
+        index == neurochip_pkg::REGISTER_READS_POTENTIALS ? 32'(reads_potentials) : 32'(p_learn[BITS]);
     wire [SLICES*32-1:0] row_padded = (SLICES * 32)'(row);
     reg [31:0] value;
     reg [3:0] region_then;
@@ -52,15 +52,16 @@ module nc_config #(
             region_then <= region;
             slice_then <= slice;
             case (region)
-                4'd0: value <= register;
-                4'd1: value <= 32'(neuron_state);
-                4'd2: value <= 32'(axon_state);
-                4'd3: value <= 32'(learn_state);
-                4'd4: value <= bias;
+                neurochip_pkg::REGION_REGISTERS: value <= register;
+                neurochip_pkg::REGION_NEURON_RNG: value <= 32'(neuron_state);
+                neurochip_pkg::REGION_AXON_RNG: value <= 32'(axon_state);
+                neurochip_pkg::REGION_LEARN_RNG: value <= 32'(learn_state);
+                neurochip_pkg::REGION_BIASES: value <= bias;
                 default: value <= votes;
             endcase
         end
-        rdata <= region_then == 4'd5 ? counter : region_then == 4'd8 ? row_padded[32'(slice_then)*32+:32] : value;
+        rdata <= region_then == neurochip_pkg::REGION_COUNTERS ? counter :
+            region_then == neurochip_pkg::REGION_MEMORY ? row_padded[32'(slice_then)*32+:32] : value;
     end
 endmodule
 `default_nettype wire

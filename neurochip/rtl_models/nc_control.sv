@@ -36,7 +36,7 @@ module nc_control #(
     input wire sums_any_more,
     // learning
     input wire learns,
-    output reg [3:0] state,
+    output wire [3:0] state,
     output wire leaves_fire,
     output reg [15:0] axon,
     output reg [15:0] word,  // of the row; of an output or hidden soma's potential
@@ -58,15 +58,25 @@ module nc_control #(
     output wire [15:0] column_neuron,
     output wire [15:0] column_access
 );
-    localparam [3:0] IDLE = neurochip_pkg::IDLE, LOAD = neurochip_pkg::LOAD, START = neurochip_pkg::START;
-    localparam [3:0] INTEGRATE = neurochip_pkg::INTEGRATE, BACK_INTEGRATE = neurochip_pkg::BACK_INTEGRATE;
-    localparam [3:0] ERROR_FIRE = neurochip_pkg::ERROR_FIRE, FIRE = neurochip_pkg::FIRE;
-    localparam [3:0] RECEIVE_ERRORS = neurochip_pkg::RECEIVE_ERRORS, DECIDE = neurochip_pkg::DECIDE;
-    localparam [3:0] LEARN_READ = neurochip_pkg::LEARN_READ, LEARN_WRITE = neurochip_pkg::LEARN_WRITE;
+    typedef enum logic [3:0] {
+        IDLE = neurochip_pkg::IDLE,
+        LOAD = neurochip_pkg::LOAD,
+        START = neurochip_pkg::START,
+        INTEGRATE = neurochip_pkg::INTEGRATE,
+        BACK_INTEGRATE = neurochip_pkg::BACK_INTEGRATE,
+        ERROR_FIRE = neurochip_pkg::ERROR_FIRE,
+        FIRE = neurochip_pkg::FIRE,
+        RECEIVE_ERRORS = neurochip_pkg::RECEIVE_ERRORS,
+        DECIDE = neurochip_pkg::DECIDE,
+        LEARN_READ = neurochip_pkg::LEARN_READ,
+        LEARN_WRITE = neurochip_pkg::LEARN_WRITE
+    } state_t;
+    state_t now, next;
+    assign state = now;
 
     // ---- walks: spiking axons, words that hold a learner
     reg [N_AXONS-1:0] axons_left;
-    wire [N_AXONS-1:0] axons = state == START || state == DECIDE ? active : axons_left;
+    wire [N_AXONS-1:0] axons = now == START || now == DECIDE ? active : axons_left;
     wire [N_AXONS-1:0] axons_rest;
     wire axon_any;
     wire [15:0] axon_next;
@@ -99,53 +109,73 @@ module nc_control #(
     wire goes_back = !IS_FIRST && own_any;
     wire any_learner = |touched | learns;
 
-    reg [3:0] next;
     reg take_axon, take_error, go_back;
     always_comb begin
-        next = state;
+        next = now;
         take_axon = 1'b0;
         take_error = 1'b0;
         go_back = 1'b0;
-        case (state)
-            IDLE: if (start) next = IS_FIRST && new_sample ? LOAD : START;
+        case (now)
+            IDLE:
+            if (start) begin
+                if (IS_FIRST && new_sample) next = LOAD;
+                else next = START;
+            end
             LOAD: if (intensity_valid && 32'(axon) == N_AXONS - 1) next = START;
             START: begin
                 take_axon = axon_any;
                 go_back = !axon_any && goes_back;
-                next = axon_any ? INTEGRATE : goes_back ? BACK_INTEGRATE : FIRE;
+                if (axon_any) next = INTEGRATE;
+                else if (goes_back) next = BACK_INTEGRATE;
+                else next = FIRE;
             end
             INTEGRATE:
             if (last_word) begin
                 take_axon = axon_any;
                 go_back = !axon_any && goes_back;
-                next = axon_any ? INTEGRATE : goes_back ? BACK_INTEGRATE : FIRE;
+                if (axon_any) next = INTEGRATE;
+                else if (goes_back) next = BACK_INTEGRATE;
+                else next = FIRE;
             end
             BACK_INTEGRATE:
             if (last_access) begin
                 take_error = walk_any;
-                next = walk_any ? BACK_INTEGRATE : sums_any_after ? ERROR_FIRE : FIRE;
+                if (walk_any) next = BACK_INTEGRATE;
+                else if (sums_any_after) next = ERROR_FIRE;
+                else next = FIRE;
             end
             ERROR_FIRE: if (!stall && !sums_any_more) next = FIRE;
-            FIRE: if (!stall && last_neuron) next = inbox_any ? RECEIVE_ERRORS : learning && IS_LAST && own_after ? DECIDE : IDLE;
-            RECEIVE_ERRORS: if (!inbox_more) next = learning && own_after ? DECIDE : IDLE;
+            FIRE:
+            if (!stall && last_neuron) begin
+                if (inbox_any) next = RECEIVE_ERRORS;
+                else if (learning && IS_LAST && own_after) next = DECIDE;
+                else next = IDLE;
+            end
+            RECEIVE_ERRORS:
+            if (!inbox_more) begin
+                if (learning && own_after) next = DECIDE;
+                else next = IDLE;
+            end
             DECIDE:
             if (!walk_more) begin
                 take_axon = any_learner && axon_any;
-                next = any_learner && axon_any ? LEARN_READ : IDLE;
+                if (any_learner && axon_any) next = LEARN_READ;
+                else next = IDLE;
             end
             LEARN_READ: next = LEARN_WRITE;
             LEARN_WRITE: begin
                 take_axon = !word_any && axon_any;
-                next = word_any || axon_any ? LEARN_READ : IDLE;
+                if (word_any || axon_any) next = LEARN_READ;
+                else next = IDLE;
             end
             default: next = IDLE;
         endcase
     end
 
     reg decide_begun;
-    assign walk_restart = state == DECIDE ? ~decide_begun : state != BACK_INTEGRATE;
-    assign walk_take = go_back | take_error | state == DECIDE;
-    assign leaves_fire = state == FIRE && last_neuron && !stall;
+    assign walk_restart = now == DECIDE ? ~decide_begun : now != BACK_INTEGRATE;
+    assign walk_take = go_back | take_error | now == DECIDE;
+    assign leaves_fire = now == FIRE && last_neuron && !stall;
 
     // ---- addresses, of the next state; a read-modify-write addresses in its own two states
     wire [15:0] axon_ahead = take_axon ? axon_next : axon;
@@ -155,9 +185,9 @@ module nc_control #(
     wire integrates = next == INTEGRATE;
     wire backs = next == BACK_INTEGRATE;
     wire [15:0] row_axon = integrates ? axon_ahead : backs ? access_ahead : axon;
-    wire [15:0] row_word = integrates ? word_ahead : backs ? 16'(32'(neuron_ahead) / FIELDS) : state == LEARN_READ ? learn_word : word;
-    assign row_read = integrates | state == LEARN_READ | (backs && !TRANSPOSABLE);
-    assign row_write = state == LEARN_WRITE;
+    wire [15:0] row_word = integrates ? word_ahead : backs ? 16'(32'(neuron_ahead) / FIELDS) : now == LEARN_READ ? learn_word : word;
+    assign row_read = integrates | now == LEARN_READ | (backs && !TRANSPOSABLE);
+    assign row_write = now == LEARN_WRITE;
     assign row_address = 20'(32'(row_axon) * ROW_WORDS + 32'(row_word));
     assign column_read = backs && TRANSPOSABLE;
     assign column_neuron = neuron_ahead;
@@ -166,47 +196,47 @@ module nc_control #(
     // ---- registers
     wire [N_NEURONS-1:0] decided = N_NEURONS'(learns) << walk_neuron;
     wire [15:0] decided_word = 16'(32'(walk_neuron) / FIELDS);
-    wire enters_fire = next == FIRE && state != FIRE;
-    assign soma_moves = enters_fire || (state == FIRE && !stall);
+    wire enters_fire = next == FIRE && now != FIRE;
+    assign soma_moves = enters_fire || (now == FIRE && !stall);
     assign soma_ahead = enters_fire ? '0 : neuron + 16'd1;
     always_ff @(posedge clk) begin
-        if (rst) state <= IDLE;
-        else state <= next;
+        if (rst) now <= IDLE;
+        else now <= next;
 
-        if (state == IDLE) axon <= '0;
-        else if (state == LOAD) axon <= axon + 16'(intensity_valid);
+        if (now == IDLE) axon <= '0;
+        else if (now == LOAD) axon <= axon + 16'(intensity_valid);
         else if (take_axon) axon <= axon_next;
         if (take_axon) axons_left <= axons_rest;
 
         if (enters_fire || take_axon) word <= '0;
-        else if (state == INTEGRATE) word <= word + 16'd1;
-        else if (state == LEARN_READ) word <= learn_word;
-        else if (state == FIRE && !stall && 32'(field) == FIELDS - 1) word <= word + 16'd1;
+        else if (now == INTEGRATE) word <= word + 16'd1;
+        else if (now == LEARN_READ) word <= learn_word;
+        else if (now == FIRE && !stall && 32'(field) == FIELDS - 1) word <= word + 16'd1;
         if (enters_fire) field <= '0;
-        else if (state == FIRE && !stall) field <= 32'(field) == FIELDS - 1 ? '0 : field + 8'd1;
+        else if (now == FIRE && !stall) field <= 32'(field) == FIELDS - 1 ? '0 : field + 8'd1;
 
         if (enters_fire) neuron <= '0;
         else if (go_back || take_error) neuron <= walk_neuron;
-        else if (state == FIRE && !stall) neuron <= neuron + 16'd1;
+        else if (now == FIRE && !stall) neuron <= neuron + 16'd1;
         if (go_back || take_error) begin
             minus <= walk_minus;
             is_first_error <= go_back;
             access <= '0;
-        end else if (state == BACK_INTEGRATE) access <= access + 16'd1;
+        end else if (now == BACK_INTEGRATE) access <= access + 16'd1;
 
-        decide_begun <= state == DECIDE;
-        if (state == START) begin
+        decide_begun <= now == DECIDE;
+        if (now == START) begin
             touched <= '0;
             learners <= '0;
             is_row_begun <= 1'b0;
-        end else if (state == DECIDE) begin
+        end else if (now == DECIDE) begin
             if (learns) touched <= touched | ROW_WORDS'(1) << decided_word;
             learners <= learners | decided;
             learners_minus <= walk_minus ? learners_minus | decided : learners_minus & ~decided;
-        end else if (state == LEARN_READ) begin
+        end else if (now == LEARN_READ) begin
             words_left <= words_rest;
             is_row_begun <= 1'b1;
-        end else if (state == LEARN_WRITE && !word_any) is_row_begun <= 1'b0;
+        end else if (now == LEARN_WRITE && !word_any) is_row_begun <= 1'b0;
     end
 endmodule
 `default_nettype wire

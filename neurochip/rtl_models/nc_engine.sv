@@ -1,6 +1,6 @@
 // The chip: a chain of cores with their memories, links for spikes and errors between them, and the barrier. Sizes and widths come from
 // neurochip_pkg. `spike_stall` and `error_stall` hold back a core's outgoing packets for a cycle (a busy network). Configuration:
-// core 255 is the barrier (ticks, first tick that learns, first that is read out, teacher on). Counterpart: ChipState, run_samples().
+// core neurochip_pkg::BARRIER_CORE is the barrier. Counterpart: ChipState in core/state.py, run_samples() in core/engine.py.
 `default_nettype none
 module nc_engine #(
     parameter int N_CORES = neurochip_pkg::N_CORES,
@@ -34,7 +34,7 @@ module nc_engine #(
     nc_barrier barrier (
         .clk(clk),
         .rst(rst),
-        .config_write(config_write && config_core == 8'd255),
+        .config_write(config_write && config_core == neurochip_pkg::BARRIER_CORE),
         .config_address(config_address[1:0]),
         .config_data(config_wdata),
         .config_value(barrier_value),
@@ -214,7 +214,7 @@ module nc_engine #(
         core_read_then <= core_read;
         barrier_read_then <= barrier_read;
     end
-    assign config_rdata = core_read_then == 8'd255 ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
+    assign config_rdata = core_read_then == neurochip_pkg::BARRIER_CORE ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
     wire unused = &{1'b0, takes_intensity, error_ready[N_CORES]};
 endmodule
 `default_nettype wire

@@ -1,37 +1,92 @@
-// The record of a core's cycle, 256 bits; zero while it is idle. docs/rtl.md has the fields. Combinational.
+// The record of a core's cycle, 256 bits; zero while it is idle. docs/rtl.md has the fields. Combinational; it only observes. A section of
+// nc_core. Counterpart: FIELDS in cosim/record.py.
 `default_nettype none
+(* section *)
 module nc_trace #(
-    parameter int WORD_BITS = 64
+    parameter int N_AXONS = 16,
+    parameter int FIELDS = 4,
+    parameter int WEIGHT_BITS = 16,
+    parameter int WORD_BITS = 64,
+    parameter bit TRANSPOSABLE = neurochip_pkg::TRANSPOSABLE,
+    parameter int ACC_BITS = 21,
+    parameter int BACK_BITS = 20,
+    parameter int BITS = neurochip_pkg::RNG_BITS
 ) (
     input wire [3:0] state,
+    // memory
     input wire row_read,
     input wire row_write,
+    input wire [19:0] row_address,
+    input wire [WORD_BITS-1:0] row_rdata,
+    input wire [WORD_BITS-1:0] row_wdata,
     input wire column_read,
-    input wire [19:0] address,
-    input wire spike_leaves,
-    input wire error_leaves,
-    input wire sign,
-    input wire flag,
-    input wire [15:0] unit,
-    input wire [15:0] number,
-    input wire [WORD_BITS-1:0] word_read,
-    input wire [WORD_BITS-1:0] word_written,
-    input wire [31:0] random_word,
-    input wire [31:0] value,
+    input wire [15:0] column_neuron,
+    input wire [15:0] column_access,
+    input wire [WORD_BITS-1:0] column_rdata,
+    // in hand
+    input wire [15:0] axon,
+    input wire [15:0] sum_axon,
+    input wire [15:0] neuron,
+    input wire [15:0] inbox_neuron,
+    input wire [15:0] walk_neuron,
+    input wire [15:0] word,
+    input wire [15:0] access,
+    input wire [15:0] learn_word,
+    input wire [BITS-1:0] axon_word,
+    input wire [BITS-1:0] neuron_word,
+    input wire [BITS-1:0] learn_draw,
+    input wire is_certain,
+    input wire [7:0] intensity,
+    input wire signed [ACC_BITS-1:0] potential,
+    input wire signed [BACK_BITS-1:0] sum,
+    input wire signed [WEIGHT_BITS-1:0] bias,
+    input wire signed [WEIGHT_BITS-1:0] bias_stepped,
+    // what it comes to
+    input wire spike_out_valid,
+    input wire [15:0] spike_out_unit,
+    input wire error_out_valid,
+    input wire error_minus,
+    input wire inbox_minus,
+    input wire walk_minus,
+    input wire gate_bit,
+    input wire gate_open,
+    input wire learns,
     input wire [neurochip_pkg::N_EVENTS*16-1:0] increments,
     output wire [255:0] trace
 );
+    wire loads = increments[neurochip_pkg::INPUT_LOAD*16];
+    wire integrates = state == neurochip_pkg::INTEGRATE;
+    wire backs = state == neurochip_pkg::BACK_INTEGRATE;
+    wire error_fires = state == neurochip_pkg::ERROR_FIRE;
+    wire fires = state == neurochip_pkg::FIRE;
+    wire receives = state == neurochip_pkg::RECEIVE_ERRORS;
+    wire decides = state == neurochip_pkg::DECIDE;
+    wire learn_reads = state == neurochip_pkg::LEARN_READ;
+    wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
+
+    wire [15:0] unit = loads | integrates | learn_reads | learn_writes ? axon : error_fires ? sum_axon : receives ? inbox_neuron :
+        decides ? walk_neuron : backs | fires ? neuron : '0;
+    wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word : spike_out_valid ? spike_out_unit : '0;
+    wire [31:0] random_word = loads | error_fires ? 32'(axon_word) : fires ? 32'(neuron_word) :
+        decides && !is_certain ? 32'(learn_draw) : '0;
+    wire signed [WEIGHT_BITS-1:0] bias_after = learns ? bias_stepped : bias;
+    wire [31:0] value = loads ? 32'(intensity) : error_fires ? 32'(sum) : fires ? 32'(potential) : decides ? 32'(bias_after) : '0;
+    wire [19:0] address = row_read | row_write ? row_address :
+        column_read ? 20'(32'(column_neuron) * ((N_AXONS + FIELDS - 1) / FIELDS) + 32'(column_access)) : '0;
+    wire sign = error_out_valid ? error_minus : receives ? inbox_minus : decides && walk_minus;
+    wire flag = fires ? gate_bit : receives ? gate_open : decides && learns;
+
     wire [63:0] data_read, data_written;
     nc_fold #(
         .BITS(WORD_BITS)
     ) fold_read (
-        .word(word_read),
+        .word(integrates | learn_writes | (backs && !TRANSPOSABLE) ? row_rdata : backs ? column_rdata : '0),
         .folded(data_read)
     );
     nc_fold #(
         .BITS(WORD_BITS)
     ) fold_written (
-        .word(word_written),
+        .word(learn_writes ? row_wdata : '0),
         .folded(data_written)
     );
 
@@ -60,7 +115,7 @@ module nc_trace #(
     };
     wire [255:0] fields = {
         events, drawn, lost, stepped, saturated, additions, value, random_word, data_read ^ {data_written[62:0], data_written[63]},
-        number, unit, flag, sign, error_leaves, spike_leaves, address, 1'b0, column_read, row_write, row_read, state
+        number, unit, flag, sign, error_out_valid, spike_out_valid, address, 1'b0, column_read, row_write, row_read, state
     };
     assign trace = state == neurochip_pkg::IDLE ? '0 : fields;
     wire unused = &{1'b0, increments};

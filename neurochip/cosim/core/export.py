@@ -11,6 +11,7 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.state import ChipState
+from neurochip.cosim.core import register_map
 from neurochip.cosim.core.cycles import Cover
 from neurochip.cosim.core.expected import expected_cycles
 from neurochip.cosim.core.lockstep import copy_of
@@ -161,11 +162,13 @@ def _readme(job: CosimJob, golden: Golden) -> str:
 run.sh                  builds and runs the test bench with Icarus Verilog; it ends with PASS or the first difference
 rtl/                    the core in SystemVerilog; rtl/neurochip_pkg.sv is made for this chip and network
 tb_nc_engine.sv         self-checking test bench; tb_sizes.svh has its sizes
-config_writes.memh      configuration: core (8 bits), address (24), data (32); nc_core.sv has the address map
+config_writes.memh      configuration: core (8 bits), address (24), data (32), by the map below
 intensities.memh        pixels, sample after sample; labels.memh: per tick the label where a sample begins, else ffffffff
 starts/lengths.memh     per tick and core: first record, number of busy cycles
 expected.memh           a trace record of 256 bits per core and busy cycle; idle cycles are zero
 config_reads.memh       what must be read back at the end, counters, weights and generators included
 coreN_weights_*.memh    synapse memory before and after, a word a line; biases and generator states likewise
 packets.txt             all spikes and error spikes as text
-"""
+
+The configuration port, to be used while all cores are idle; a value read comes two cycles after config_read.
+{register_map.plain_text()}"""

@@ -12,6 +12,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import GENERATORS, LFSR16_MASK, Kind, Sharing
 from neurochip.core.vectors import BETA_FRAC_BITS
+from neurochip.cosim.core import register_map
 from neurochip.cosim.core.record import State
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import load_setup
@@ -130,6 +131,8 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         "package neurochip_pkg;",
         "    // states of a core",
         *(f"    localparam [3:0] {state.name} = 4'd{state.value};" for state in State),
+        "    // the configuration port",
+        *register_map.package_lines(),
         "    // events and phases: the vocabulary of the simulator",
         *(f"    localparam int {event.name} = {event.value};" for event in Event),
         f"    localparam int N_EVENTS = {N_EVENTS};",

@@ -11,13 +11,10 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.cosim.core.bridge import Rtl
 from neurochip.cosim.core.package import BARRIER_CYCLES
+from neurochip.cosim.core.register_map import BARRIER_CORE, IDENTITY, Barrier, Region, Register, port_address
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.place import Placement
 from neurochip.simulator.memories import core_weights
-
-BARRIER_CORE = 255
-REGISTERS, NEURON_RNG, AXON_RNG, LEARN_RNG, BIASES, COUNTERS, VOTES, MEMORY = (region << 20 for region in (0, 1, 2, 3, 4, 5, 6, 8))
-IDENTITY = 0x4E430001
 
 
 class Wiring:
@@ -75,22 +72,40 @@ class Writes:
 
 def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
     """Write everything that the chip holds into the RTL, by its configuration port."""
-    rtl.write(BARRIER_CORE, 0, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]])
+    rtl.write(BARRIER_CORE, Barrier.TICKS, barrier_registers(run))
     for c, place in enumerate(wiring.placements):
-        rtl.write(c, REGISTERS + 3, registers(state, c))
+        rtl.write(c, port_address(Region.REGISTERS, Register.P_LEARN), registers(state, c))
         neurons, axons = generators(state, wiring, c)
-        rtl.write(c, NEURON_RNG, neurons, 0)
-        rtl.write(c, AXON_RNG, axons, 0)
-        rtl.write(c, LEARN_RNG, state.rng_learn[c : c + 1])
+        rtl.write(c, port_address(Region.NEURON_RNG), neurons, 0)
+        rtl.write(c, port_address(Region.AXON_RNG), axons, 0)
+        rtl.write(c, port_address(Region.LEARN_RNG), state.rng_learn[c : c + 1])
         weight, bias = core_weights(state, c)
-        rtl.write(c, BIASES, bias.view(np.uint32))
-        rtl.write(c, MEMORY, pack(weight, place.weight_bits, wiring.word_bits).ravel())
+        rtl.write(c, port_address(Region.BIASES), bias.view(np.uint32))
+        rtl.write(c, port_address(Region.MEMORY), pack(weight, place.weight_bits, wiring.word_bits).ravel())
 
 
 def registers(state: ChipState, c: int) -> np.ndarray:
-    """Return core c's configuration registers from p_learn on."""
+    """Return core c's configuration registers from p_learn on, in order of their addresses."""
     param, p_learn, bits = state.param[c], int(state.rule_param[c, 0]), int(state.rng_param[RngParam.BITS])
-    return np.array([p_learn & (1 << bits) - 1, param[P.BETA], param[P.ERROR_GAIN], param[P.READOUT], p_learn >> bits])
+    values = {
+        Register.P_LEARN: p_learn & (1 << bits) - 1,
+        Register.BETA: param[P.BETA],
+        Register.ERROR_GAIN: param[P.ERROR_GAIN],
+        Register.READS_POTENTIALS: param[P.READOUT],
+        Register.P_LEARN_IS_ONE: p_learn >> bits,
+    }
+    return np.array([values[register] for register in Register if register >= Register.P_LEARN])
+
+
+def barrier_registers(run: np.ndarray) -> np.ndarray:
+    """Return the barrier's registers of a run vector, in order of their addresses."""
+    values = {
+        Barrier.TICKS: run[Run.TICKS],
+        Barrier.LEARN_FROM: run[Run.LEARN_FROM],
+        Barrier.READ_FROM: run[Run.READ_FROM],
+        Barrier.TEACH: run[Run.TEACH],
+    }
+    return np.array([values[register] for register in Barrier])
 
 
 def generators(state: ChipState, wiring: Wiring, c: int) -> tuple[np.ndarray, np.ndarray]:
@@ -120,18 +135,18 @@ def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarra
         counts = state.counts[c]
         halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel()
         for what, address, increment, expected in (
-            ("identity, axons, neurons", REGISTERS, 1, np.array([IDENTITY, place.axons, place.neurons])),
-            ("configuration register", REGISTERS + 3, 1, registers(state, c)),
-            ("neuron generator", NEURON_RNG, 0, neurons),
-            ("axon generator", AXON_RNG, 0, axons),
-            ("learn generator", LEARN_RNG, 1, state.rng_learn[c : c + 1]),
-            ("bias", BIASES, 1, bias.view(np.uint32)),
-            ("memory slice", MEMORY, 1, words),
-            ("counter half", COUNTERS, 1, halves),
+            ("identity, axons, neurons", port_address(Region.REGISTERS), 1, np.array([IDENTITY, place.axons, place.neurons])),
+            ("configuration register", port_address(Region.REGISTERS, Register.P_LEARN), 1, registers(state, c)),
+            ("neuron generator", port_address(Region.NEURON_RNG), 0, neurons),
+            ("axon generator", port_address(Region.AXON_RNG), 0, axons),
+            ("learn generator", port_address(Region.LEARN_RNG), 1, state.rng_learn[c : c + 1]),
+            ("bias", port_address(Region.BIASES), 1, bias.view(np.uint32)),
+            ("memory slice", port_address(Region.MEMORY), 1, words),
+            ("counter half", port_address(Region.COUNTERS), 1, halves),
         ):
             yield Readable(c, what, address, increment, np.asarray(expected).astype(np.uint32))
-    yield Readable(BARRIER_CORE, "register", 0, 1, run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM, Run.TEACH]].astype(np.uint32))
-    yield Readable(len(wiring.placements) - 1, "read-out register", VOTES, 1, votes.astype(np.int32).view(np.uint32))
+    yield Readable(BARRIER_CORE, "register", Barrier.TICKS, 1, barrier_registers(run).astype(np.uint32))
+    yield Readable(len(wiring.placements) - 1, "read-out register", port_address(Region.VOTES), 1, votes.astype(np.int32).view(np.uint32))
 
 
 def read_back(rtl: Rtl, state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarray) -> list[str]:

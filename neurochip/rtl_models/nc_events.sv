@@ -1,0 +1,117 @@
+// The events of a core's cycle, in the simulator's vocabulary, and their counters. It only observes. A section of nc_core.
+// Counterpart: Event in core/events.py, CoreState.counts in core/state.py.
+`default_nettype none
+(* section *)
+module nc_events #(
+    parameter int N_AXONS = 16,
+    parameter int N_NEURONS = 8,
+    parameter bit TRANSPOSABLE = neurochip_pkg::TRANSPOSABLE,
+    parameter bit IS_FIRST = 0,
+    parameter bit COUNTERS = 1
+) (
+    input wire clk,
+    input wire rst,
+    input wire [3:0] state,
+    input wire stall,
+    // forward
+    input wire intensity_valid,
+    input wire is_first_word,
+    input wire [7:0] acc_additions,
+    input wire [7:0] acc_saturations,
+    input wire spike_out_valid,
+    input wire reads_out,
+    // errors
+    input wire error_step,
+    input wire [7:0] back_additions,
+    input wire [7:0] back_saturations,
+    input wire error_out_valid,
+    input wire error_saturates,
+    input wire gate_open,
+    // learning
+    input wire learns,
+    input wire is_certain,
+    input wire bias_lost,
+    input wire [7:0] weight_steps,
+    input wire [7:0] weights_lost,
+    output wire [neurochip_pkg::N_EVENTS*16-1:0] increments,
+    // configuration
+    input wire read,
+    input wire [15:0] address,  // counter, and which half
+    output wire [31:0] counter
+);
+    localparam bit PER_UNIT = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT;
+    localparam int NEURON_STATES = PER_UNIT ? N_NEURONS : 1;
+    localparam int AXON_STATES = PER_UNIT ? N_AXONS : 1;
+
+    wire loads = state == neurochip_pkg::LOAD && intensity_valid;
+    wire starts = state == neurochip_pkg::START;
+    wire integrates = state == neurochip_pkg::INTEGRATE;
+    wire backs = state == neurochip_pkg::BACK_INTEGRATE;
+    wire error_fires = state == neurochip_pkg::ERROR_FIRE;
+    wire fires = state == neurochip_pkg::FIRE;
+    wire receives = state == neurochip_pkg::RECEIVE_ERRORS;
+    wire decides = state == neurochip_pkg::DECIDE;
+    wire learn_reads = state == neurochip_pkg::LEARN_READ;
+    wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
+
+    wire [7:0] accumulated = integrates ? acc_additions : backs ? back_additions : '0;
+    wire [7:0] saturated = integrates ? acc_saturations : backs ? back_saturations : '0;
+    wire [7:0] lost = learn_writes ? weights_lost : decides ? 8'(learns && bias_lost) : '0;
+    wire [15:0] drawn = starts ? 16'(NEURON_STATES + (IS_FIRST ? AXON_STATES : 0)) : error_step ? 16'(AXON_STATES) :
+        decides && !is_certain ? 16'd1 : '0;
+    wire takes_spike = integrates && is_first_word;
+    wire sends_spike = spike_out_valid && !stall;
+    wire sends_error = error_out_valid && !stall;
+    wire sends_packet = sends_spike | sends_error;
+    wire evaluates_soma = fires && !stall;
+    wire evaluates_error = error_fires && !stall;
+    wire reads_row = integrates | learn_reads | (backs && !TRANSPOSABLE);
+    wire reads_column = backs && TRANSPOSABLE;
+    wire gated = receives && !gate_open;
+
+    assign increments[neurochip_pkg::INPUT_LOAD*16+:16] = 16'(loads);
+    assign increments[neurochip_pkg::WORD_READ*16+:16] = 16'(reads_row);
+    assign increments[neurochip_pkg::WORD_WRITE*16+:16] = 16'(learn_writes);
+    assign increments[neurochip_pkg::COLUMN_READ*16+:16] = 16'(reads_column);
+    assign increments[neurochip_pkg::ACCUMULATE*16+:16] = 16'(accumulated);
+    assign increments[neurochip_pkg::NEURON_UPDATE*16+:16] = 16'(evaluates_soma);
+    assign increments[neurochip_pkg::ERROR_UPDATE*16+:16] = 16'(evaluates_error);
+    assign increments[neurochip_pkg::READOUT*16+:16] = 16'(reads_out);
+    assign increments[neurochip_pkg::RNG_DRAW*16+:16] = drawn;
+    assign increments[neurochip_pkg::SPIKE_IN*16+:16] = 16'(takes_spike);
+    assign increments[neurochip_pkg::SPIKE_OUT*16+:16] = 16'(sends_spike);
+    assign increments[neurochip_pkg::ERROR_IN*16+:16] = 16'(receives);
+    assign increments[neurochip_pkg::ERROR_OUT*16+:16] = 16'(sends_error);
+    assign increments[neurochip_pkg::HOP*16+:16] = 16'(sends_packet);
+    assign increments[neurochip_pkg::WEIGHT_UPDATE*16+:16] = learn_writes ? 16'(weight_steps) : '0;
+    assign increments[neurochip_pkg::BIAS_UPDATE*16+:16] = decides ? 16'(learns && !bias_lost) : '0;
+    assign increments[neurochip_pkg::LEARN_DECISION*16+:16] = 16'(decides);
+    assign increments[neurochip_pkg::BARRIER*16+:16] = 16'(starts);
+    assign increments[neurochip_pkg::ERROR_GATED*16+:16] = 16'(gated);
+    assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = 16'(lost);
+    assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = 16'(saturated);
+    assign increments[neurochip_pkg::ERROR_SATURATED*16+:16] = 16'(evaluates_error && error_saturates);
+    // what shared kernels, neurons with a memory and parts of layers count: this core has none of them
+    assign increments[neurochip_pkg::ADDRESS*16+:16] = '0;
+    assign increments[neurochip_pkg::STATE_READ*16+:16] = '0;
+    assign increments[neurochip_pkg::STATE_WRITE*16+:16] = '0;
+    assign increments[neurochip_pkg::ERROR_CANCELLED*16+:16] = '0;
+
+    generate
+        if (COUNTERS) begin : counting
+            nc_counters counters (
+                .clk(clk),
+                .rst(rst),
+                .phase(backs | error_fires | receives ? 2'd1 : decides | learn_reads | learn_writes ? 2'd2 : 2'd0),
+                .increments(increments),
+                .read(read),
+                .address(address),
+                .data(counter)
+            );
+        end else begin : no_counters
+            assign counter = '0;
+            wire unused = &{1'b0, clk, rst, read, address};
+        end
+    endgenerate
+endmodule
+`default_nettype wire

@@ -1,0 +1,89 @@
+// The generators of a core: a bank for its somas, a bank for its axons (the encoder's in the first core, the error somas' in the others),
+// and the one that decides on learning. A section of nc_core.
+// Counterpart: rng_neuron, rng_axon and rng_learn of ChipState in core/state.py.
+`default_nettype none
+(* section *)
+module nc_generators #(
+    parameter int N_AXONS = 16,
+    parameter int N_NEURONS = 8,
+    parameter bit IS_FIRST = 0,
+    parameter int BITS = neurochip_pkg::RNG_BITS,
+    parameter int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT ? N_AXONS : 1
+) (
+    input wire clk,
+    input wire step,  // of the barrier: generators that run free
+    // configuration
+    input wire config_access,
+    input wire config_write,
+    input wire [3:0] region,
+    input wire [31:0] config_wdata,
+    output wire [BITS-1:0] neuron_scan,
+    output wire [BITS-1:0] axon_scan,
+    output reg [BITS-1:0] learn_state,
+    // somas
+    input wire soma_moves,
+    input wire [15:0] soma_ahead,
+    output wire [BITS-1:0] word_ahead,
+    output reg [BITS-1:0] neuron_word,  // of the soma in hand: the choice among all generators is made a cycle ahead
+    // axons
+    input wire error_step,
+    input wire [15:0] axon,  // loaded, or with an error sum
+    output wire [BITS-1:0] axon_word,
+    output wire [AXON_STATES*BITS-1:0] axon_states,
+    // learning
+    input wire learn_step,
+    output wire [BITS-1:0] learn_draw
+);
+    localparam int KIND = neurochip_pkg::RNG_KIND;
+    localparam int STEPS = neurochip_pkg::RNG_STEPS;
+    localparam int SHARING = neurochip_pkg::RNG_SHARING;
+    localparam int NEURON_STATES = SHARING == neurochip_pkg::PER_UNIT ? N_NEURONS : 1;
+    wire [NEURON_STATES*BITS-1:0] neuron_states;
+
+    nc_rng_bank #(
+        .KIND(KIND),
+        .STEPS(STEPS),
+        .SHARING(SHARING),
+        .UNITS(N_NEURONS)
+    ) neuron_bank (
+        .clk(clk),
+        .step(step),
+        .shift(config_access && region == neurochip_pkg::REGION_NEURON_RNG),
+        .scan_in(config_write ? config_wdata[BITS-1:0] : neuron_scan),
+        .scan_out(neuron_scan),
+        .unit(soma_ahead),
+        .word(word_ahead),
+        .states(neuron_states)
+    );
+    always_ff @(posedge clk) if (soma_moves) neuron_word <= word_ahead;
+
+    nc_rng_bank #(
+        .KIND(KIND),
+        .STEPS(STEPS),
+        .SHARING(SHARING),
+        .UNITS(N_AXONS)
+    ) axon_bank (
+        .clk(clk),
+        .step(IS_FIRST ? step : error_step),
+        .shift(config_access && region == neurochip_pkg::REGION_AXON_RNG),
+        .scan_in(config_write ? config_wdata[BITS-1:0] : axon_scan),
+        .scan_out(axon_scan),
+        .unit(axon),
+        .word(axon_word),
+        .states(axon_states)
+    );
+
+    nc_rng_next #(
+        .KIND(KIND),
+        .STEPS(STEPS)
+    ) learn_generator (
+        .state(learn_state),
+        .word(learn_draw)
+    );
+    always_ff @(posedge clk) begin
+        if (config_write && region == neurochip_pkg::REGION_LEARN_RNG) learn_state <= config_wdata[BITS-1:0];
+        else if (learn_step) learn_state <= learn_draw;
+    end
+    wire unused = &{1'b0, neuron_states, config_wdata};
+endmodule
+`default_nettype wire
