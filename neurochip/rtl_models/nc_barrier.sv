@@ -1,5 +1,6 @@
 // The barrier: starts every tick of a sample in all cores at once, waits until the last is idle and its packets have arrived, and lets
-// generators step and queues swap in the two cycles before the next tick. Counterpart: run_samples() and share_cycles() in core/engine.py.
+// generators step and queues swap in the two cycles before the next tick.
+// Counterpart: run_samples() in core/engine.py, share_cycles() in core/timing.py.
 `default_nettype none
 module nc_barrier (
     input wire clk,
@@ -45,8 +46,8 @@ module nc_barrier (
     assign teaching = teach && tick + 32'd1 >= neurochip_pkg::N_CORES;
     assign reading = tick >= read_from;
     assign idle = state == WAIT;
-    assign config_value = config_address == neurochip_pkg::BARRIER_TICKS ? ticks : config_address == neurochip_pkg::BARRIER_LEARN_FROM ? learn_from :
-        config_address == neurochip_pkg::BARRIER_READ_FROM ? read_from : {31'b0, teach};
+    assign config_value = config_address == neurochip_pkg::BARRIER_TICKS ? ticks :
+        config_address == neurochip_pkg::BARRIER_LEARN_FROM ? learn_from : config_address == neurochip_pkg::BARRIER_READ_FROM ? read_from : {31'b0, teach};
 
     always_ff @(posedge clk) begin
         if (rst) state <= WAIT;
@@ -74,5 +75,15 @@ module nc_barrier (
                 default: teach <= config_data[0];
             endcase
     end
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (!(step && any_busy)) else $error("a tick begins while a core is busy");
+            assert (state != RUN || tick < ticks) else $error("a sample has more ticks than asked for");
+            assert (!(config_write && state != WAIT)) else $error("the barrier is configured while a sample runs");
+        end
+`endif
 endmodule
 `default_nettype wire

@@ -1,5 +1,5 @@
 // Configuration of a core: the registers that are written, and everything that is read back, two cycles after config_read.
-// docs/rtl.md has the address map. Counterpart: Region and Register in cosim/register_map.py.
+// docs/rtl.md has the address map. Counterpart: Region and Register in cosim/core/register_map.py.
 `default_nettype none
 module nc_config #(
     parameter int N_AXONS = 16,

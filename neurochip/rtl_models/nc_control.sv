@@ -1,6 +1,6 @@
 // The states of a core and its walk through a tick: which axon, word, neuron, error is in hand, and what comes next. States with nothing
 // to do are skipped without a cycle, and the memory is addressed from the next state, so that a word is there when its cycle comes.
-// Counterpart: the loop over phases in core/engine.py.
+// Counterpart: run_samples() in core/engine.py, for one core.
 `default_nettype none
 module nc_control #(
     parameter int N_AXONS = 16,
@@ -238,5 +238,20 @@ module nc_control #(
             is_row_begun <= 1'b1;
         end else if (now == LEARN_WRITE && !word_any) is_row_begun <= 1'b0;
     end
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (now <= LEARN_WRITE) else $error("a core is in no state");
+            assert (!(start && now != IDLE)) else $error("a tick starts while the core is busy");
+            assert (IS_FIRST || now != LOAD) else $error("intensities are loaded by a core that is not the first");
+            assert (now != LEARN_READ || word_any) else $error("a word is learned in which nobody learns");
+            assert (!(row_read && row_write)) else $error("a word is read and written through one port");
+            assert (!(row_read || row_write) || 32'(row_address) < N_AXONS * ROW_WORDS) else $error("a word beyond the memory");
+            assert (!column_read || (32'(column_neuron) < N_NEURONS && 32'(column_access) < ACCESSES))
+            else $error("a column beyond the memory");
+        end
+`endif
 endmodule
 `default_nettype wire

@@ -1,7 +1,7 @@
 // One core without its memory: composite neurons, generators, queues, learning, counters, configuration. The memory is on ports, so
 // that a macro or a test bench can take its place. All parameters come from neurochip_pkg by way of nc_engine. Its sections are modules
 // of their own. Configuration only while the core is idle; docs/rtl.md has the address map, and neurochip_pkg its numbers.
-// Counterpart: CoreState in core/state.py; one tick of it is the body of run_samples() in core/engine.py.
+// Counterpart: CoreState in core/state.py, run_samples() in core/engine.py for one tick of it.
 `default_nettype none
 module nc_core #(
     parameter int N_AXONS = 16,
@@ -263,5 +263,25 @@ module nc_core #(
             wire unused = &{1'b0, increments, inbox_minus};
         end
     endgenerate
+
+`ifndef SYNTHESIS
+    // what must never happen
+    wire [34:0] offered = {spike_out_valid, spike_out_unit, error_out_valid, error_out_unit};
+    reg was_held;
+    reg [34:0] offered_before;
+    always @(posedge clk) begin
+        was_held <= stall && !rst;
+        offered_before <= offered;
+    end
+    always @(posedge clk)
+        if (!rst) begin
+            assert (!(config_access && (busy || step || swap))) else $error("configuration while the core is busy");
+            assert (!(config_read && config_write)) else $error("configuration reads and writes at once");
+            assert (busy || !(core_row_read || core_row_write || column_read)) else $error("an idle core accesses its memory");
+            assert (!(spike_out_valid && error_out_valid)) else $error("a spike and an error leave at once");
+            assert (!was_held || offered == offered_before) else $error("a packet that was not taken is changed");
+            assert (!(decides && learn_state == '0)) else $error("the generator of decisions stands at zero");
+        end
+`endif
 endmodule
 `default_nettype wire

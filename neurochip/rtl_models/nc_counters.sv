@@ -1,5 +1,5 @@
 // Event counters of a core, one per phase and event, cleared by reset, read over the configuration port in halves of 32 bits.
-// Counterpart: CoreState.counts in core/state.py, with the same index: phase * N_EVENTS + event.
+// Counterpart: `counts` of CoreState in core/state.py, with the same index: phase * N_EVENTS + event.
 `default_nettype none
 module nc_counters #(
     parameter int COUNTER_BITS = 48

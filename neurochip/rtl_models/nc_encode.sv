@@ -1,6 +1,6 @@
 // The input side of the first core: intensities, their generators, the spikes of a tick. While a sample is loaded each intensity is
 // compared with its axon's word as it arrives; in later ticks all at once, in the second barrier cycle. A spike if word < intensity, in
-// the word's top 8 bits. Counterpart: encode() and load_input() in core/soma.py.
+// the word's top 8 bits. Counterpart: encode() and load_input() in core/encoder.py.
 `default_nettype none
 module nc_encode #(
     parameter int N_AXONS = 16,

@@ -216,5 +216,14 @@ module nc_engine #(
     end
     assign config_rdata = core_read_then == neurochip_pkg::BARRIER_CORE ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
     wire unused = &{1'b0, takes_intensity, error_ready[N_CORES]};
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (!(config_read || config_write) || config_core == neurochip_pkg::BARRIER_CORE || 32'(config_core) < N_CORES)
+            else $error("configuration of a core that is not there");
+        end
+`endif
 endmodule
 `default_nettype wire

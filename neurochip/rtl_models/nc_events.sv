@@ -1,5 +1,5 @@
 // The events of a core's cycle, in the simulator's vocabulary, and their counters. It only observes. A section of nc_core.
-// Counterpart: Event in core/events.py, CoreState.counts in core/state.py.
+// Counterpart: Event in core/events.py, `counts` of CoreState in core/state.py.
 `default_nettype none
 (* section *)
 module nc_events #(

@@ -1,4 +1,5 @@
 // The lowest set bit of a bitmap, in two levels of 32: which group has one, which bit of that group. Combinational.
+// Counterpart: none, the simulator keeps lists in ascending order.
 `default_nettype none
 module nc_find_first #(
     parameter int N = 64

@@ -1,4 +1,5 @@
 // Two entries between a core that sends and one that receives: valid/ready on both sides, nothing combinational from end to end.
+// Counterpart: none, in the simulator a packet arrives at once (deliver_spikes() in core/packets.py).
 `default_nettype none
 module nc_link #(
     parameter int BITS = 17
@@ -33,5 +34,14 @@ module nc_link #(
             filled[1] <= (filled[1] & ~pop) | (push & filled[0] & ~pop);
         end
     end
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (filled != 2'b10) else $error("a link holds a second packet and no first");
+            assert (!(push && filled[1])) else $error("a packet overruns a link");
+        end
+`endif
 endmodule
 `default_nettype wire

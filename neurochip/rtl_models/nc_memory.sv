@@ -1,7 +1,7 @@
 // The synapse memory: one row port and, where the array is transposable, a column port. Behavioural: a macro goes in its place.
 // Synchronous: an address brings its word in the next cycle, which then stays until the next read. A row holds the weights of one axon
 // from field 0 up; a column access brings the fields of one neuron in FIELDS successive rows. Writes touch the 32-bit slices in `mask`.
-// Counterpart: core/memory.py.
+// Counterpart: core/memory.py, whose functions read and write its rows and columns.
 `default_nettype none
 module nc_memory #(
     parameter int N_AXONS = 16,

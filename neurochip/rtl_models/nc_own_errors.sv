@@ -112,7 +112,21 @@ module nc_own_errors #(
                 if (walk_take) remaining <= walk_rest;
             end
             wire unused = &{1'b0, in_neuron, teaching, teacher, winner};
+`ifndef SYNTHESIS
+            always @(posedge clk) if (!rst) assert (~|(arriving & arrival)) else $error("two errors of a tick for one neuron");
+`endif
         end
     endgenerate
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (!in_valid || (!IS_LAST && 32'(in_neuron) < N_NEURONS)) else $error("an error for a neuron that is not there");
+            assert (!(in_valid && swap)) else $error("an error arrives while the queues are swapped");
+            assert (!receive || inbox_any) else $error("an error is received and none has arrived");
+            assert (!walk_take || walk_any) else $error("an own error is taken and there is none");
+        end
+`endif
 endmodule
 `default_nettype wire

@@ -1,5 +1,5 @@
 // sum + term in SUM_BITS; if SATURATES, clamped to the rails, with a flag. Combinational. Without it no sum of this core can leave
-// SUM_BITS (chip.py makes them wide enough). Counterpart: add_rows_saturating() in core/memory.py.
+// SUM_BITS (experiment/chip.py makes them wide enough). Counterpart: add_rows_saturating() in core/memory.py.
 `default_nettype none
 module nc_saturating_add #(
     parameter int SUM_BITS = 16,

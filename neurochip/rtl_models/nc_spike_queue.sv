@@ -1,4 +1,5 @@
 // Spikes of a core that is not the first: those that arrive for the next tick and those of this one, a bit per axon. The barrier swaps.
+// Counterpart: take_spikes() and deliver_spikes() in core/packets.py.
 `default_nettype none
 module nc_spike_queue #(
     parameter int N_AXONS = 16
@@ -26,5 +27,15 @@ module nc_spike_queue #(
     end
 
     wire unused = &{1'b0, in_unit};
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (!in_valid || 32'(in_unit) < N_AXONS) else $error("a spike for an axon that is not there");
+            assert (!(in_valid && swap)) else $error("a spike arrives while the queues are swapped");
+            assert (~|(arriving & arrival)) else $error("two spikes of a tick for one axon");
+        end
+`endif
 endmodule
 `default_nettype wire

@@ -1,5 +1,5 @@
 // The spikes of this tick, a bit per axon: encoded from intensities in the first core, queued as they came in the others. A section of
-// nc_core. Counterpart: encode() and load_input() in core/soma.py, take_spikes() in core/packets.py.
+// nc_core. Counterpart: encode() and load_input() in core/encoder.py, take_spikes() in core/packets.py.
 `default_nettype none
 (* section *)
 module nc_spikes_in #(

@@ -1,5 +1,5 @@
 // The record of a core's cycle, 256 bits; zero while it is idle. docs/rtl.md has the fields. Combinational; it only observes. A section of
-// nc_core. Counterpart: FIELDS in cosim/record.py.
+// nc_core. Counterpart: FIELDS in cosim/core/record.py.
 `default_nettype none
 (* section *)
 module nc_trace #(
@@ -66,7 +66,8 @@ module nc_trace #(
 
     wire [15:0] unit = loads | integrates | learn_reads | learn_writes ? axon : error_fires ? sum_axon : receives ? inbox_neuron :
         decides ? walk_neuron : backs | fires ? neuron : '0;
-    wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word : spike_out_valid ? spike_out_unit : '0;
+    wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word :
+        spike_out_valid ? spike_out_unit : '0;
     wire [31:0] random_word = loads | error_fires ? 32'(axon_word) : fires ? 32'(neuron_word) :
         decides && !is_certain ? 32'(learn_draw) : '0;
     wire signed [WEIGHT_BITS-1:0] bias_after = learns ? bias_stepped : bias;

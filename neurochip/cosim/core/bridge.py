@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from neurochip.cosim import asserted
+
 _POINTER = ctypes.c_void_p
 
 
@@ -65,8 +67,14 @@ class Rtl:
         padded[: min(len(intensity), cycles)] = intensity[:cycles]
         self._lib.nc_idle(self._chip, ctypes.c_int64(cycles), ctypes.c_int32(label), _POINTER(_address(padded)))
 
+    def violation(self) -> str | None:
+        """Return the first assertion that was violated since the chip was made, in whatever it did; None if none was."""
+        return asserted.violation(self._lib)
+
     def run(self, job: Job) -> int:
-        """Run `job` in lock-step. 0: all cycles as expected; 1: a difference, described in the job; 2: the barrier took no sample."""
+        """Run `job` in lock-step. 0: all cycles as expected; 1: a difference, described in the job; 2: the barrier took no sample; 3: an
+        assertion was violated.
+        """
         return int(self._lib.nc_run(self._chip, ctypes.byref(job)))
 
 

@@ -97,6 +97,9 @@ class Lockstep:
         jump = jump_table(self.state.rng_param, int(self.vector[Run.TICKS]))
         traffic = build_traffic(self.wiring.chip, engine)
         run_samples(engine, traffic, self.vector, rules.load(self.rule).hook, jump, *of_images(pixels), labels, engine_votes)
+        if violation := self.rtl.violation():
+            outcome.divergence = Divergence(f"while the chip was loaded: {violation}")
+            return outcome
         chunks = expected_cycles(self.state, self.vector, self.rule, pixels, labels, self.wiring.weight_bits, votes, cover)
         try:
             self._compare_cycles(chunks, pixels, outcome, stall_seed, stalls_of_256, on_ticks)
@@ -110,6 +113,8 @@ class Lockstep:
             faults = read_back(self.rtl, self.state, self.wiring, self.vector, votes[-1])
             if faults:
                 outcome.divergence = Divergence("no cycle differed, but read back at the end: " + "; ".join(faults))
+            elif violation := self.rtl.violation():
+                outcome.divergence = Divergence(f"no cycle differed, but while reading back: {violation}")
         counted = self.state.counts - counts_before
         outcome.events = int(counted.sum())
         outcome.chip_cycles = int(self.state.cycles[:, 0].sum()) - cycles_before
@@ -132,12 +137,12 @@ class Lockstep:
             for name in ("stalled_spikes", "stalled_errors", "late_intensities"):
                 outcome.cover[name] = outcome.cover.get(name, 0) + getattr(job, name)
             if code:
-                outcome.divergence = _explain(code, job, chunk)
+                outcome.divergence = _explain(code, job, chunk, self.rtl.violation())
                 return
             on_ticks(len(chunk.label))
 
 
-def _explain(code: int, job: Job, chunk: Chunk) -> Divergence:
+def _explain(code: int, job: Job, chunk: Chunk, violation: str | None) -> Divergence:
     """The divergence in words: where, expected, got, and the records before it."""
     tick, length = chunk.tick, chunk.length
     sample = chunk.sample - (tick == 0)  # of the tick before the first of this job
@@ -147,6 +152,8 @@ def _explain(code: int, job: Job, chunk: Chunk) -> Divergence:
     where = f"cycle {job.cycle}, sample {sample}, tick {tick}"
     if code == 2:
         return Divergence(f"{where}: the barrier does not take the next sample in the cycle in which it should", job.cycle, sample, tick)
+    if code == 3:
+        return Divergence(f"{where}: {violation}", job.cycle, sample, tick)
     c, at = job.core, job.record
     expected, got = list(job.expected), list(job.got)
     state = show("state", expected[0] & 15)

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstring>
 #include "Vnc_engine.h"
+#include "asserted.h"
 #include "verilated.h"
 #ifdef NC_VCD
 #include "verilated_vcd_c.h"
@@ -78,6 +79,7 @@ void nc_reset(Chip* chip) {
 }
 
 Chip* nc_new(const char* vcd_path, uint64_t vcd_from, uint64_t vcd_to) {
+    rtl_forget();
     Chip* chip = new Chip;
     chip->context.randReset(2);
     chip->context.randSeed(1);
@@ -140,7 +142,8 @@ void nc_config_read(Chip* chip, int core, uint32_t address, int64_t n, uint32_t*
     top->config_read = 0;
 }
 
-// Returns 0 if every cycle is as expected, 1 at a difference, 2 if the barrier does not take a sample in its cycle.
+// Returns 0 if every cycle is as expected, 1 at a difference, 2 if the barrier does not take a sample in its cycle, 3 if an assertion is
+// violated in a cycle that is otherwise as expected.
 int nc_run(Chip* chip, Job* job) {
     Vnc_engine* top = chip->top;
     const int64_t n_cores = job->n_cores;
@@ -219,6 +222,11 @@ int nc_run(Chip* chip, Job* job) {
                 }
             }
             chip->clock();
+            if (rtl_is_violated()) {
+                job->tick = tick;
+                job->cycle = chip->cycle - 1;
+                return 3;
+            }
             if (phase == 0 && running > 0) phase = -1;  // not yet the quiet cycles
         }
     }

@@ -2,6 +2,7 @@
 // every cycle: the neuron in hand and its spike, gate and clamp; in the cycle after, the state that is written; nothing in any other cycle.
 #include <cstdint>
 #include "Vnc_leaky_bank.h"
+#include "asserted.h"
 #include "verilated.h"
 
 namespace {
@@ -34,6 +35,7 @@ struct Run {
 };
 
 Bank* leaky_new() {
+    rtl_forget();
     Bank* bank = new Bank;
     bank->context.randReset(2);
     bank->context.randSeed(1);

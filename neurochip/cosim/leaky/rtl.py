@@ -14,6 +14,7 @@ from neurochip.core.events import Event
 from neurochip.core.leaky import FORWARD, fire_with_memory
 from neurochip.core.state import ChipState, core_view
 from neurochip.core.vectors import Model, P
+from neurochip.cosim import asserted
 from neurochip.cosim.verilator import RTL, Design, build_design
 from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
@@ -47,11 +48,12 @@ class Difference:
     field: str  # of FIELDS
     expected: int
     got: int
+    violation: str = ""  # of an assertion, in whatever tick
 
     @property
     def text(self) -> str:
         """The difference as a line."""
-        return f"tick {self.tick}, neuron {self.neuron}, {self.field}: expected {self.expected}, got {self.got}"
+        return self.violation or f"tick {self.tick}, neuron {self.neuron}, {self.field}: expected {self.expected}, got {self.got}"
 
 
 class Told(NamedTuple):
@@ -167,4 +169,6 @@ class BankRtl:
         run = _Run(*map(int, (*sizes, param[P.SUBTRACTS], param[P.REFRACTORY], seed, pauses)), *arrays)
         if self._lib.leaky_run(self._rtl, ctypes.byref(run)):
             return run.cycles, Difference(run.tick, run.neuron, FIELDS[run.field], run.expected, run.got)
+        if violation := asserted.violation(self._lib):
+            return run.cycles, Difference(-1, -1, "an assertion", 0, 1, violation)
         return run.cycles, None

@@ -15,6 +15,7 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.noc.state import CORE, N_PORTS, PORTS, Port
+from neurochip.cosim import asserted
 from neurochip.cosim.verilator import RTL, Design, build_design
 from neurochip.simulator.noc import Mesh, Network, Numbers, TickResult
 from neurochip.simulator.noc_verdict import fifo_name, name_of
@@ -122,6 +123,8 @@ class MeshRtl:
         tick = _Tick(*sizes, *(array.ctypes.data for array in arrays), sent.ctypes.data if sent is not None else None)
         if self._lib.mesh_run(self._rtl, ctypes.byref(tick)):
             return told, self._differs(tick, words)
+        if violation := asserted.violation(self._lib):
+            return told, Difference(told.cycles, -1, "an assertion", "kept", "violated", violation)
         return told, None if limit >= 0 else self._sums_differ(told, counted)
 
     def _differs(self, tick: _Tick, words: np.ndarray) -> Difference:

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 #include "Vnc_mesh.h"
+#include "asserted.h"
 #include "verilated.h"
 
 namespace {
@@ -72,6 +73,7 @@ struct Tick {
 };
 
 void mesh_reset(Mesh* mesh) {
+    rtl_forget();
     mesh->top->rst = 1;
     for (int i = 0; i < CYCLES_OF_RESET; ++i) {
         mesh->settle();

@@ -113,5 +113,22 @@ module nc_leaky_bank #(
             written_resting <= resting_then;
         end
     end
+
+`ifndef SYNTHESIS
+    // what must never happen
+    reg is_begun;
+    always @(posedge clk) begin
+        if (rst) is_begun <= 1'b0;
+        else if (start) is_begun <= 1'b1;
+        else if (update && is_last) is_begun <= 1'b0;
+    end
+    always @(posedge clk)
+        if (!rst) begin
+            assert (!(start && update)) else $error("a neuron is updated in the cycle in which its tick starts");
+            assert (!update || is_begun) else $error("a neuron is updated outside a tick");
+            assert (!(moves && written && following == written_neuron) || (start && first))
+            else $error("a state is read while it is written");
+        end
+`endif
 endmodule
 `default_nettype wire

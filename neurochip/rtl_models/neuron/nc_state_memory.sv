@@ -1,5 +1,6 @@
 // The states of neurons with a memory: a read port and a write port. Behavioural: a macro goes in its place. Synchronous: an address brings
 // its word in the next cycle, which then stays until the next read. A word is never read in the cycle in which it is written.
+// Counterpart: `membrane` and `resting` of CoreState in core/state.py.
 `default_nettype none
 module nc_state_memory #(
     parameter int WORDS = 16,

@@ -1,5 +1,6 @@
 // An input FIFO of a router. Both handshakes come from registers: a place that becomes free in a cycle is offered in the next, a packet
-// written in a cycle can leave in the next. Nothing is combinational from end to end. Counterpart: push() and forward() in core/noc.py.
+// written in a cycle can leave in the next. Nothing is combinational from end to end.
+// Counterpart: push() and forward() in core/noc/mesh.py.
 `default_nettype none
 module nc_fifo #(
     parameter int BITS = 32,
@@ -43,5 +44,15 @@ module nc_fifo #(
             if (push) tail <= tail == LAST ? '0 : tail + PLACE_BITS'(1);
         end
     end
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (32'(held) <= DEPTH) else $error("a FIFO holds more than its places");
+            assert (!(push && 32'(held) == DEPTH)) else $error("a packet overruns a FIFO");
+            assert (out_valid == (held != '0)) else $error("a FIFO offers a packet that it does not hold, or hides one");
+        end
+`endif
 endmodule
 `default_nettype wire

@@ -1,7 +1,7 @@
 // The network-on-chip: WIDTH x HEIGHT routers, each beside a core, and the links between neighbours. Core y * WIDTH + x is at (x, y), x to
 // the east, y to the south. A core injects with valid/ready and takes what is ejected in its cycle: there is no ready against the network.
 // Packets name a router of the mesh; nothing else would ever arrive. `start` begins a tick: the mesh is empty, and the first packet may be
-// injected in the same cycle. Counterpart: run_tick() in core/noc.py; the contract is docs/noc.md.
+// injected in the same cycle. Counterpart: run_tick() in core/noc/mesh.py; the contract is docs/noc.md.
 `default_nettype none
 module nc_mesh #(
     parameter int WIDTH = 2,
@@ -73,6 +73,11 @@ module nc_mesh #(
             );
             assign in_valid[r*5+LOCAL] = inject_valid[r];
             assign inject_ready[r] = in_ready[r*5+LOCAL];
+`ifndef SYNTHESIS
+            wire [PACKET_BITS-1:0] ejected = eject_data[r*PACKET_BITS+:PACKET_BITS];
+            wire is_here = (X_BITS == 0 || 32'(ejected[0+:X_WIRES]) == X) && (Y_BITS == 0 || 32'(ejected[X_BITS+:Y_WIRES]) == Y);
+            always @(posedge clk) if (!rst) assert (!eject_valid[r] || is_here) else $error("a packet is ejected beside its destination");
+`endif
             assign in_data[(r*5+LOCAL)*PACKET_BITS+:PACKET_BITS] = inject_data[r*PACKET_BITS+:PACKET_BITS];
             assign eject_valid[r] = out_valid[r*5+LOCAL];
             assign out_ready[r*5+LOCAL] = 1'b1;
@@ -87,6 +92,9 @@ module nc_mesh #(
                     assign out_ready[r*5+p] = in_ready[THERE];
                     assign in_data[(r*5+p)*PACKET_BITS+:PACKET_BITS] = out_data[THERE*PACKET_BITS+:PACKET_BITS];
                 end else begin : edge_of_mesh
+`ifndef SYNTHESIS
+                    always @(posedge clk) if (!rst) assert (!out_valid[r*5+p]) else $error("a packet leaves the mesh");
+`endif
                     assign in_valid[r*5+p] = 1'b0;
                     assign out_ready[r*5+p] = 1'b0;
                     assign in_data[(r*5+p)*PACKET_BITS+:PACKET_BITS] = '0;
@@ -95,5 +103,13 @@ module nc_mesh #(
         end
     endgenerate
     wire unused = &{1'b0, out_data};  // at the edges of the mesh
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert (!(start && busy)) else $error("a tick of the mesh begins while it holds packets");
+        end
+`endif
 endmodule
 `default_nettype wire

@@ -1,5 +1,5 @@
 // Who gets an output of a router: the first asking input from the pointer on, in the order north, east, south, west, local, around. The
-// pointer moves to the input after the one that was taken, and stays if none was. Counterpart: round_robin() in core/noc.py.
+// pointer moves to the input after the one that was taken, and stays if none was. Counterpart: round_robin() in core/noc/mesh.py.
 `default_nettype none
 module nc_round_robin (
     input wire clk,
@@ -22,5 +22,14 @@ module nc_round_robin (
         else if (|taken) from <= ~passed[4:1];
     end
     wire unused = &{1'b0, passed};
+
+`ifndef SYNTHESIS
+    // what must never happen
+    always @(posedge clk)
+        if (!rst) begin
+            assert ($onehot0(chosen)) else $error("two inputs are granted one output");
+            assert (~|(chosen & ~asks)) else $error("an output is granted to an input that does not ask");
+        end
+`endif
 endmodule
 `default_nettype wire

@@ -2,7 +2,7 @@
 // is one word, which a link carries in one cycle: X of its destination in the lowest bits, then Y, the rest is its core's. It goes east or
 // west until it is in its column, then north or south, then to the core. `out_valid` and `out_data` do not wait for `out_ready`, and until
 // a packet is taken another may come before it. `start`: pointers to north, at any time while the router holds no packet.
-// Counterpart: forward() in core/noc.py; the contract is docs/noc.md.
+// Counterpart: forward() in core/noc/mesh.py; the contract is docs/noc.md.
 `default_nettype none
 module nc_router #(
     parameter int X_BITS = 2,  // 0: a mesh of one column
@@ -60,6 +60,15 @@ module nc_router #(
             wire [3:0] column = {1'b0, y > here_y, 1'b0, y < here_y};
             wire [4:0] way = !in_column ? {1'b0, row} : !in_row ? {1'b0, column} : 5'b10000;
             assign wants[i*5+:5] = waiting[i] ? way : 5'd0;
+`ifndef SYNTHESIS
+            wire [4:0] leaves = {taken[20+i], taken[15+i], taken[10+i], taken[5+i], taken[i]};
+            wire [4:0] forbidden = {~WAYS[20+i], ~WAYS[15+i], ~WAYS[10+i], ~WAYS[5+i], ~WAYS[i]};
+            always @(posedge clk)
+                if (!rst) begin
+                    assert ($onehot0(leaves)) else $error("a packet leaves a router by two outputs");
+                    assert (~|(wants[i*5+:5] & forbidden)) else $error("a packet turns where none may turn");
+                end
+`endif
         end
         for (o = 0; o < 5; o = o + 1) begin : outputs
             wire [4:0] asks = {wants[20+o], wants[15+o], wants[10+o], wants[5+o], wants[o]} & WAYS[o*5+:5];
