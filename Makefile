@@ -9,7 +9,7 @@ export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-nojit bounds tools rtl-package cosim-long lint bench mutants figures docs release-check clean
+.PHONY: help run test test-fast test-nojit bounds tools rtl-package cosim-long lint rtl-lint bench mutants figures docs release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ rtl-package: $(VENV)/installed ## write the RTL's parameters anew from the chip 
 cosim-long: $(VENV)/installed ## compare simulator and RTL over 20 million cycles
 	$(BIN)/python -m neurochip.cosim.core.long
 
-lint: $(VENV)/installed ## check style, types, imports between rooms, papers
+lint: $(VENV)/installed rtl-lint ## check style, types, imports between rooms, papers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -54,6 +54,9 @@ lint: $(VENV)/installed ## check style, types, imports between rooms, papers
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/ci.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format --default-filetype yaml CITATION.cff
+
+rtl-lint: $(VENV)/installed tools ## check the SystemVerilog by Verilator, Icarus Verilog, yosys, slang
+	$(BIN)/python -m neurochip.cosim.lint
 
 bench: $(VENV)/installed ## measure synaptic operations per second
 	$(BIN)/neurochip bench

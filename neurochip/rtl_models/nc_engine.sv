@@ -184,7 +184,7 @@ module nc_engine #(
                 assign takes_error = 1'b1;
                 assign error_valid[0] = 1'b0;
                 assign error_unit[16:0] = '0;
-                wire unused = &{1'b0, sends_error, error, error_stall[0], spike_ready[0], error_valid[0], error_unit[16:0], error_ready[0]};
+                wire unused_error = &{1'b0, sends_error, error, error_stall[0], spike_ready[0], error_valid[0], error_unit[16:0], error_ready[0]};
             end else begin : to_source
                 wire link_ready;
                 assign takes_error = link_ready && !error_stall[c];

@@ -29,8 +29,7 @@ module nc_rng_bank #(
     endfunction
 
     function automatic [STATES*BITS-1:0] moved(input [STATES*BITS-1:0] all, input [BITS-1:0] top);
-        moved = all >> BITS;
-        moved[(STATES-1)*BITS+:BITS] = top;
+        moved = (STATES * BITS)'({top, all} >> BITS);
     endfunction
 
     always_ff @(posedge clk) begin

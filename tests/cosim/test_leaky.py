@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.leaky_faults import MUTANTS, OWN, SMALL, SOURCES
-from support.rtl_tools import lint, mutated, needs_icarus, needs_yosys
+from support.rtl_tools import mutated, needs_icarus, needs_yosys
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.vectors import P
@@ -115,20 +115,7 @@ def test_a_difference_says_where(libraries):
     assert difference.text == "tick 5, neuron 1, potential: expected 7, got 6"
 
 
-# ---- tools: no warnings, no latches, four states
-
-
-@pytest.mark.parametrize("of", BANKS, ids=title)
-def test_verilator_has_no_warning(of):
-    tool = verilator.find_verilator()
-    command = [tool.program, "--lint-only", "-Wall", "--top-module", TOP, *(f"-G{name}={n}" for name, n in generics(of).items())]
-    lint(command, SOURCES, verilator.environment(tool.program, tool.root))
-
-
-@needs_icarus
-@pytest.mark.parametrize("of", BANKS, ids=title)
-def test_icarus_has_no_warning(of):
-    lint(["iverilog", "-g2012", "-Wall", "-t", "null", "-s", TOP, *(f"-P{TOP}.{name}={n}" for name, n in generics(of).items())], SOURCES)
+# ---- tools: no latches, four states
 
 
 @needs_yosys

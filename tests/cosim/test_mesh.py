@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from oracles import noc as noc_oracle
 from support.mesh_faults import MUTANTS, SMALL, SOURCES
-from support.rtl_tools import lint, miter, mutated, needs_icarus, needs_yosys
+from support.rtl_tools import miter, mutated, needs_icarus, needs_yosys
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.noc.state import Port
@@ -115,21 +115,7 @@ def test_a_difference_says_where(tmp_path):
     assert difference.text == "cycle 3, (1,0) eject: expected packet 1, got packet 2"
 
 
-# ---- tools: no warnings, no latches, four states
-
-
-@pytest.mark.parametrize("of", MESHES, ids=title)
-def test_verilator_has_no_warning(of):
-    tool = verilator.find_verilator()
-    command = [tool.program, "--lint-only", "-Wall", "--top-module", mesh.TOP, *(f"-G{name}={n}" for name, n in generics(of).items())]
-    lint(command, SOURCES, verilator.environment(tool.program, tool.root))
-
-
-@needs_icarus
-@pytest.mark.parametrize("of", MESHES, ids=title)
-def test_icarus_has_no_warning(of):
-    chosen = [f"-P{mesh.TOP}.{name}={n}" for name, n in generics(of).items()]
-    lint(["iverilog", "-g2012", "-Wall", "-t", "null", "-s", mesh.TOP, *chosen], SOURCES)
+# ---- tools: no latches, four states
 
 
 BENCH = """

@@ -77,30 +77,6 @@ def test_every_counted_pair_is_counted_and_no_other(libraries):
     assert not (counted & ~have).any()
 
 
-def lint_sources(case, folder: Path) -> list[str]:
-    setup, mapping = cases.case_setup(case)
-    path = folder / "neurochip_pkg.sv"
-    path.write_text(package.package_text(setup.chip, mapping, "a test"), encoding="utf-8")
-    return [f"-I{verilator.RTL}", str(path), *map(str, verilator.sources())]
-
-
-@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
-def test_verilator_has_no_warning(case, tmp_path):
-    tool = verilator.find_verilator()
-    command = [tool.program, "--lint-only", "-Wall", "--top-module", verilator.TOP, *lint_sources(case, tmp_path)]
-    done = subprocess.run(command, env={"VERILATOR_ROOT": tool.root, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "%" not in done.stderr
-
-
-@needs_icarus
-@pytest.mark.parametrize("case", cases.CASES, ids=lambda case: case.name)
-def test_icarus_has_no_warning(case, tmp_path):
-    command = ["iverilog", "-g2012", "-Wall", "-t", "null", "-s", verilator.TOP, *lint_sources(case, tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout + done.stderr) == (0, "")
-
-
 def test_parameters_are_checked_at_elaboration(tmp_path):
     setup, mapping = cases.case_setup(cases.CASES[0])
     text = package.package_text(setup.chip, mapping, "a test")

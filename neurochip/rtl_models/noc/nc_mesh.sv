@@ -74,8 +74,9 @@ module nc_mesh #(
             assign in_valid[r*5+LOCAL] = inject_valid[r];
             assign inject_ready[r] = in_ready[r*5+LOCAL];
 `ifndef SYNTHESIS
-            wire [PACKET_BITS-1:0] ejected = eject_data[r*PACKET_BITS+:PACKET_BITS];
-            wire is_here = (X_BITS == 0 || 32'(ejected[0+:X_WIRES]) == X) && (Y_BITS == 0 || 32'(ejected[X_BITS+:Y_WIRES]) == Y);
+            wire [X_WIRES-1:0] to_x = eject_data[r*PACKET_BITS+:X_WIRES];
+            wire [Y_WIRES-1:0] to_y = eject_data[r*PACKET_BITS+X_BITS+:Y_WIRES];
+            wire is_here = (X_BITS == 0 || 32'(to_x) == X) && (Y_BITS == 0 || 32'(to_y) == Y);
             always @(posedge clk) if (!rst) assert (!eject_valid[r] || is_here) else $error("a packet is ejected beside its destination");
 `endif
             assign in_data[(r*5+LOCAL)*PACKET_BITS+:PACKET_BITS] = inject_data[r*PACKET_BITS+:PACKET_BITS];
