@@ -139,7 +139,7 @@ def _said(command: list[str], env: dict[str, str] | None = None, only: str = "")
 
 
 def main() -> int:
-    """The command of `make rtl-lint`. Returns 0 if all is clean, 1 if a front end complains, 2 if one is missing."""
+    """Run the command of `make rtl-lint`. Returns 0 if all is clean, 1 if a front end complains, 2 if one is missing."""
     begun, complaints, n = time.monotonic(), 0, 0
     for target in targets():
         for front_end in (name for name in FRONT_ENDS if name not in target.without):

@@ -72,8 +72,9 @@ class Rtl:
         return asserted.violation(self._lib)
 
     def run(self, job: Job) -> int:
-        """Run `job` in lock-step. 0: all cycles as expected; 1: a difference, described in the job; 2: the barrier took no sample; 3: an
-        assertion was violated.
+        """Run `job` in lock-step and return how it ended.
+
+        0: all cycles as expected; 1: a difference, described in the job; 2: the barrier took no sample; 3: an assertion was violated.
         """
         return int(self._lib.nc_run(self._chip, ctypes.byref(job)))
 

@@ -125,3 +125,7 @@ def package_lines() -> list[str]:
         *(f"    localparam [{INDEX_BITS - 1}:0] REGISTER_{register.name} = {INDEX_BITS}'d{register.value};" for register in Register),
         *(f"    localparam [1:0] BARRIER_{register.name} = 2'd{register.value};" for register in Barrier),
     ]
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")
