@@ -10,16 +10,31 @@ from neurochip import _compile_cache, _systems
 from neurochip._version import __version__
 
 if TYPE_CHECKING:
+    from neurochip.api.benchmarks import measure_network as measure_network
+    from neurochip.api.benchmarks import measure_scaling as measure_scaling
+    from neurochip.api.benchmarks import measure_speed as measure_speed
     from neurochip.api.comparison import Comparison as Comparison
     from neurochip.api.comparison import compare as compare
+    from neurochip.api.data import available_datasets as available_datasets
+    from neurochip.api.data import dataset_folders as dataset_folders
+    from neurochip.api.data import fetch_dataset as fetch_dataset
     from neurochip.api.experiments import experiment_schema as experiment_schema
     from neurochip.api.experiments import load_experiment as load_experiment
     from neurochip.api.mapped import Placed as Placed
     from neurochip.api.mapped import map as map
+    from neurochip.api.offchip import evaluate as evaluate
+    from neurochip.api.offchip import export_nir as export_nir
+    from neurochip.api.offchip import train as train
+    from neurochip.api.recordings import explain_weight as explain_weight
+    from neurochip.api.recordings import write_timeline as write_timeline
+    from neurochip.api.recordings import write_waves as write_waves
     from neurochip.api.results import Run as Run
+    from neurochip.api.rtl import cosimulate as cosimulate
+    from neurochip.api.rtl import export_rtl as export_rtl
     from neurochip.api.runs import open_run as open_run
     from neurochip.api.runs import run as run
     from neurochip.api.simulation import Simulator as Simulator
+    from neurochip.api.tables import make_energy_table as make_energy_table
     from neurochip.common.errors import NeurochipError as NeurochipError
     from neurochip.core.events import Event as Event
     from neurochip.core.events import Phase as Phase
@@ -36,12 +51,27 @@ _HOMES = {
     "Placed": "api.mapped",
     "Run": "api.results",
     "Simulator": "api.simulation",
+    "available_datasets": "api.data",
     "compare": "api.comparison",
+    "cosimulate": "api.rtl",
+    "dataset_folders": "api.data",
+    "evaluate": "api.offchip",
     "experiment_schema": "api.experiments",
+    "explain_weight": "api.recordings",
+    "export_nir": "api.offchip",
+    "export_rtl": "api.rtl",
+    "fetch_dataset": "api.data",
     "load_experiment": "api.experiments",
+    "make_energy_table": "api.tables",
     "map": "api.mapped",
+    "measure_network": "api.benchmarks",
+    "measure_scaling": "api.benchmarks",
+    "measure_speed": "api.benchmarks",
     "open_run": "api.runs",
     "run": "api.runs",
+    "train": "api.offchip",
+    "write_timeline": "api.recordings",
+    "write_waves": "api.recordings",
 }
 """Of each public name the module that holds it; no room of the package may have such a name, as importing a room sets it here."""
 

@@ -6,7 +6,6 @@ pause, and `accepted` is the part of the limit at which packets left. Every roun
 fall between the turns of other processes; the best round counts.
 """
 
-import json
 import time
 from typing import Any
 
@@ -76,12 +75,8 @@ def measure(quick: bool = False) -> dict[str, Any]:
     }
 
 
-def noc_bench(as_json: bool = False, quick: bool = False) -> None:
-    """Measure the speed of the mesh, and print it."""
-    result = measure(quick)
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
+def print_result(result: dict[str, Any]) -> None:
+    """Print what `measure` found as a table."""
     print(result["network"])
     print(f"loads are parts of the bisection limit; the mesh accepts {result['accepted_load']:.2f} of it")
     print(f"{'load':>5} {'10^6 hops/s':>12} {'ns/hop':>7} {'10^3 packets/s':>15} {'cycles/s':>9} {'mean latency':>13} {'waits':>6}")
@@ -93,4 +88,4 @@ def noc_bench(as_json: bool = False, quick: bool = False) -> None:
 
 
 if __name__ == "__main__":
-    noc_bench()
+    print_result(measure())

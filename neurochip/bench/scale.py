@@ -5,7 +5,6 @@ weights have mean zero. The same network is run at several rates, with and witho
 every neuron costs (a draw, a comparison), the slope what a spike costs. The best round of each counts.
 """
 
-import json
 import time
 from typing import Any
 
@@ -152,12 +151,8 @@ def measure(quick: bool = False) -> dict[str, Any]:
     return result
 
 
-def scale_bench(as_json: bool = False, quick: bool = False) -> None:
-    """Measure how speed scales with activity, and print it."""
-    result = measure(quick)
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
+def print_result(result: dict[str, Any]) -> None:
+    """Print what `measure` found as a table."""
     print(result["network"])
     print(f"all arrays of the simulator: {result['state_bytes_per_synapse']:.2f} bytes per synapse of 2 bytes")
     for name, title in (("cores", "cores alone"), ("cores_and_mesh", "cores, and their packets cycle by cycle on the mesh")):

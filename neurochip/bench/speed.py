@@ -6,7 +6,6 @@ synapse memory, in lists as long as its spike lists: four and eight rows per pas
 machines drift; the best round of each counts. Only real weights are counted as operations, padding is not.
 """
 
-import json
 import platform
 import time
 from collections.abc import Iterator
@@ -187,12 +186,8 @@ def _test_ticks(settings: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(setting.replace("run.ticks", "run.test_ticks") for setting in settings if setting.startswith("run.ticks"))
 
 
-def main(as_json: bool, quick: bool) -> None:
-    """Measure the speed of training and inference, and print it."""
-    result = measure(quick)
-    if as_json:
-        print(json.dumps(result, indent=1))
-        return
+def print_result(result: dict[str, Any]) -> None:
+    """Print what `measure` found as a table."""
     console = Console()
     table = Table("", "10^9 SOP/s", "ratio to limit", "samples/s", title=result["network"], title_justify="left")
     for name, rate in result["row_add_limit"]["ways"].items():

@@ -13,6 +13,7 @@ from rich.console import Console
 from neurochip.calibrate.cells import DONT_USE, Library, read_cells
 from neurochip.calibrate.sram import Macro, read_macro
 from neurochip.common.errors import NeurochipError
+from neurochip.common.screen import show
 from neurochip.cosim.yosys import WANTED, find_yosys
 from neurochip.energy.sized import ROLES, Core
 from neurochip.energy.table import EnergyTable, load_table
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
 SHOWN = Core(784, 200, ("first",))  # the size whose prices are printed
 
 
-def run(
+def calibrate(
     liberty: str, sram: Sequence[str], chip: str, out: str | None, name: str | None, node_nm: float | None, dont_use: Sequence[str],
-    keep: str | None, quiet: bool,
-) -> None:  # fmt: skip
-    """Run `neurochip calibrate`: measure the netlists and write the energy table."""
-    console = Console(quiet=quiet, soft_wrap=True)
+    keep: str | None, console: Console,
+) -> EnergyTable:  # fmt: skip
+    """Measure the netlists, write the energy table and return it; what is found on the way is told on the console."""
     _check_tools()
     library = read_cells(Path(liberty), (*DONT_USE, *dont_use))
     macros = [read_macro(Path(path)) for path in sram]
@@ -44,15 +44,17 @@ def run(
     from neurochip.common.files import write_text
 
     def say(text: str) -> None:
-        console.print(text, highlight=False, markup=False)
+        show(console, text)
 
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="calibrate_") as folder:
         measured = measure(design, library, access_ns, Path(folder), say)
     made = Table(name, node_nm, design, library, macros, measured)
     text = made.text()
     write_text(path, text)
-    _show(made, load_table(path), design, say)
+    table = load_table(path)
+    _show(made, table, design, say)
     say(f"{measured.seconds:,.0f} s; wrote {path}")
+    return table
 
 
 def _check_tools() -> None:

@@ -3,7 +3,7 @@
 import shlex
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -40,34 +40,34 @@ def _go_on(command: str, file: str, folder: Path, settings: tuple[str, ...], see
 def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, resume: bool, quiet: bool) -> None:
     """Train off the chip. KeyboardInterrupt, with how to go on, if it was asked to stop."""
     console = new_console()
-    from neurochip.experiment.setup import load_setup
+    from neurochip.api import offchip
+    from neurochip.api.experiments import load_experiment
+    from neurochip.api.runs import folder_of
 
-    setup = load_setup(file, settings, seed)
-    folder = Path(out) if out else Path("runs") / setup.experiment.name
-    from neurochip.offchip.training import train_into
-
-    if folder.exists() and not folder.is_dir():
-        raise NeurochipError(f"{folder}: is not a folder; choose another --out")
-    if folder.exists() and any(folder.iterdir()) and not resume:
-        raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted training with --resume")
-    if not quiet:
-        show(console, f"{setup.where} -> {folder}")
+    exp = load_experiment(file, settings, seed)
     try:
-        train_into(setup, folder, console, quiet, resume)
+        offchip.train(exp, out, False if quiet else console, resume)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(_go_on("train", file, folder, settings, seed)) from None
+        raise KeyboardInterrupt(_go_on("train", file, folder_of(exp, out), settings, seed)) from None
 
 
-def evaluate(
-    file: str, trained: str, out: str | None, inspect: str | None, image: int, units: tuple[str, ...], settings: tuple[str, ...],
-    seed: int | None, quiet: bool,
-) -> None:  # fmt: skip
+def evaluate(file: str, settings: tuple[str, ...], seed: int | None, quiet: bool, **options: Any) -> None:
     """Evaluate a trained net on the test set."""
-    from neurochip.experiment.setup import load_setup
-    from neurochip.offchip.testing import Look, evaluate_from
+    from neurochip.api import offchip
+    from neurochip.api.experiments import load_experiment
 
-    look = Look(Path(inspect), image, units) if inspect else None
-    evaluate_from(load_setup(file, settings, seed), Path(trained), Path(out) if out else None, look, new_console(), quiet)
+    offchip.evaluate(load_experiment(file, settings, seed), progress=False if quiet else new_console(), **options)
+
+
+def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> None:
+    """Write a trained net as a NIR graph."""
+    from neurochip.api.experiments import load_experiment
+    from neurochip.api.offchip import export_nir as write
+
+    exp = load_experiment(file, settings)
+    n = len(exp.experiment.network.layers)
+    text = "layers, weights in real units; its IF nodes reset to 0, whatever the net does: see its metadata"
+    show(new_console(), f"wrote {write(exp, trained, out)}: {n} {text}")
 
 
 def _show_report(done: "Run", console: Console) -> None:
@@ -114,23 +114,17 @@ def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
 
 def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None) -> None:
     """Write recorded samples for a viewer."""
-    import json
-
-    from neurochip.trace.perfetto import write_trace
-    from neurochip.trace.recorder import chosen, load_recordings
-    from neurochip.trace.vcd import write_vcd
+    from neurochip.api.recordings import write_timeline, write_waves
 
     if not perfetto and not vcd:
         raise NeurochipError("trace: nothing to write; give --perfetto FILE, --vcd FILE or both")
-    console, run = new_console(), Path(folder)
-    facts, recordings = load_recordings(run)
-    recordings, clock_mhz = chosen(run, recordings, sample), json.loads(facts["chip"])["clock_mhz"]
+    console = new_console()
     if perfetto:
-        events, flows = write_trace(Path(perfetto), recordings, clock_mhz, facts["name"])
+        _, events, flows = write_timeline(folder, perfetto, sample)
         text = f"wrote {perfetto}: {events:,} events, {flows:,} packets as flows; open it at https://ui.perfetto.dev or chrome://tracing"
         show(console, text)
     if vcd:
-        signals = write_vcd(Path(vcd), recordings, clock_mhz)
+        _, signals = write_waves(folder, vcd, sample)
         text = f"wrote {vcd}: {signals:,} signals; open it with GTKWave, Surfer or any other waveform viewer"
         show(console, text)
 
@@ -149,15 +143,26 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
             left = (time.monotonic() - begun) / done * (total - done)
             say(f"{done:,} of {total:,} samples, about {left / 60:.0f} min left")
 
-    if is_all and sample is not None:
-        raise NeurochipError("--all and --sample: leave one of them out")
-    if is_all:
-        from neurochip.trace.why_all import why_all
+    from neurochip.api.recordings import explain_weight
 
-        lines = why_all(Path(folder), layer, weight, say, on_sample)
-    else:
-        from neurochip.trace.why import why as explain
-
-        lines = explain(Path(folder), layer, weight, sample)
-    for line in lines:
+    for line in explain_weight(folder, layer, weight, sample, is_all, say, on_sample):
         show(console, line)
+
+
+def bench(as_json: bool, quick: bool, what: str) -> None:
+    """Measure how fast this machine simulates, and print it. what: speed, noc or scale."""
+    import json
+
+    from neurochip.api import benchmarks
+    from neurochip.bench import noc, scale, speed
+
+    measure, tell = {
+        "speed": (benchmarks.measure_speed, speed.print_result),
+        "noc": (benchmarks.measure_network, noc.print_result),
+        "scale": (benchmarks.measure_scaling, scale.print_result),
+    }[what]
+    result = measure(quick)
+    if as_json:
+        print(json.dumps(result, indent=1))
+    else:
+        tell(result)

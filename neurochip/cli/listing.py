@@ -14,10 +14,10 @@ from neurochip.common.screen import new_console, show
 
 def data_list() -> None:
     """List names, descriptions and places of the data sets."""
-    from neurochip import datasets
+    from neurochip.api.data import available_datasets
 
     rows = []
-    for entry in datasets.available():
+    for entry in available_datasets():
         here = f"{entry.where}{' (a cut)' if entry.is_cut else ''}"
         place = "give data.path" if entry.needs_path else here if entry.where else f"not here; neurochip data fetch {entry.name}"
         place = place if entry.where or entry.needs_path or entry.can_fetch else "as its file says"
@@ -27,23 +27,23 @@ def data_list() -> None:
 
 def data_fetch(name: str) -> None:
     """Get a data set into the cache."""
-    from neurochip import datasets
+    from neurochip.api.data import fetch_dataset
 
     console = new_console()
-    show(console, str(datasets.fetch(name, lambda text: show(console, text))))
+    show(console, str(fetch_dataset(name, console)))
 
 
 def data_path() -> None:
     """Print the folders searched for data sets."""
-    from neurochip import datasets
+    from neurochip.api.data import dataset_folders
 
-    for folder in datasets.data_folders():
+    for folder in dataset_folders():
         print(folder)  # whole, and nothing else: for scripts
 
 
 def schema(out: str | None) -> None:
     """Print or write the JSON Schema of experiment files; [rule] lists the settings of every rule, [chip] the keys to override."""
-    from neurochip.experiment.schema import experiment_schema
+    from neurochip.api.experiments import experiment_schema
 
     text = json.dumps(experiment_schema(), indent=1)
     if out:

@@ -189,9 +189,9 @@ def schema(out: str | None) -> None:
 @QUIET
 def calibrate(**options: Any) -> None:
     """Make an energy table from your own cells: synthesise the RTL, simulate its netlist, price every event."""
-    from neurochip.calibrate import command
+    from neurochip.cli import hardware
 
-    command.run(**options)
+    hardware.calibrate(**options)
 
 
 @main.command()
@@ -201,14 +201,11 @@ def calibrate(**options: Any) -> None:
 @click.option("--scale", is_flag=True, help="Measure scaling instead: time per tick against spikes, 100,000 neurons on 128 cores.")
 def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
     """Measure synaptic operations per second against the best this machine does at adding weight rows."""
-    from neurochip.bench import noc as bench_noc
-    from neurochip.bench import scale as bench_scale
-    from neurochip.bench import speed as benchmark
-
     if noc and scale:
         raise click.UsageError("--noc and --scale are two different measurements; ask for one")
-    measure = bench_noc.noc_bench if noc else bench_scale.scale_bench if scale else benchmark.main
-    measure(as_json, quick)
+    from neurochip.cli import commands
+
+    commands.bench(as_json, quick, "noc" if noc else "scale" if scale else "speed")
 
 
 @main.command()
@@ -222,14 +219,11 @@ def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
 @SETTING
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
 @QUIET
-def cosim(
-    file: str, samples: int, ticks: int | None, stalls: int, icarus: bool, rtl: str | None, vcd: str, settings: tuple[str, ...],
-    seed: int | None, quiet: bool,
-) -> None:  # fmt: skip
+def cosim(**options: Any) -> None:
     """Train on experiment FILE's first samples in the simulator and in its RTL, and compare every cycle. Exit code 1 at a difference."""
-    from neurochip.cosim.core import command
+    from neurochip.cli import hardware
 
-    command.cosim(file, settings, seed, samples, ticks, stalls, icarus, rtl, vcd, quiet)
+    hardware.cosim(**options)
 
 
 @main.command("export-rtl")
@@ -241,9 +235,9 @@ def cosim(
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
 def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings: tuple[str, ...], seed: int | None) -> None:
     """Write RTL, memory images, stimulus, expected trace and a self-checking test bench of experiment FILE into DIR."""
-    from neurochip.cosim.core import command
+    from neurochip.cli import hardware
 
-    command.export_rtl(file, folder, settings, seed, samples, ticks)
+    hardware.export_rtl(file, folder, settings, seed, samples, ticks)
 
 
 @main.command("export-nir")
@@ -253,9 +247,9 @@ def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings
 @SETTING
 def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> None:
     """Write the net of experiment FILE with the weights of TRAINED (a trained.h5, or its folder) as a NIR graph, for other frameworks."""
-    from neurochip.offchip.nir.command import export_nir as write
+    from neurochip.cli import commands
 
-    click.echo(write(file, trained, out, settings))
+    commands.export_nir(file, trained, out, settings)
 
 
 @main.command()

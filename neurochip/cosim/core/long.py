@@ -15,6 +15,7 @@ from neurochip.cosim.core.package import NotInRtl
 from neurochip.cosim.core.run import Options, print_coverage, run_verilator
 from neurochip.cosim.core.setup import cosim_job
 from neurochip.cosim.core.wiring import Wiring
+from neurochip.experiment.setup import load_setup
 from neurochip.simulator.simulator import run_vector
 
 PERIOD_CASES = ("broadcast_lfsr", "broadcast_plain")  # 16-bit generators on chips of a few dozen cycles per tick
@@ -45,7 +46,7 @@ def whole_period(case: cases.Case) -> Outcome:
 
 def first_samples(name: str, samples: int, console: Console) -> Outcome:
     """Run the first samples of a shipped experiment."""
-    return run_verilator(cosim_job(name, (), None, samples, None, lambda text: None), Options(), console, True)
+    return run_verilator(cosim_job(load_setup(name), samples, None, lambda text: None), Options(), console, True)
 
 
 def report(console: Console, name: str, outcome: Outcome, started: float) -> None:

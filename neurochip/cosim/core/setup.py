@@ -8,11 +8,12 @@ import numpy as np
 
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
+from neurochip.common.toml import validate
 from neurochip.core import rules
 from neurochip.core.state import ChipState
 from neurochip.cosim.core.package import NotInRtl, package_text
 from neurochip.cosim.core.wiring import Wiring
-from neurochip.experiment.setup import Setup, load_setup
+from neurochip.experiment.setup import Experiment, Setup
 from neurochip.mapping.place import Placement
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.samples import load_samples
@@ -36,16 +37,13 @@ class CosimJob(NamedTuple):
     data_source: str
 
 
-def cosim_job(
-    file: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None, say: Callable[[str], None]
-) -> CosimJob:
-    """Prepare the first `samples` training samples of experiment `file`, in the order of its first epoch; with `ticks` if asked for.
+def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str], None]) -> CosimJob:
+    """Prepare the first `samples` training samples of an experiment, in the order of its first epoch; with `ticks` if asked for.
 
     Raises NeurochipError if the RTL is not the experiment's chip, or the network is too large for a build.
     """
     if ticks is not None:
-        settings = (*settings, f"run.ticks={ticks}", *_shortened(file, settings, seed, ticks))
-    setup = load_setup(file, settings, seed)
+        setup = _shortened(setup, ticks)
     spec, experiment, chip = setup.experiment.data, setup.experiment, setup.chip
     if datasets.holds_events(spec.name):
         raise NotInRtl(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
@@ -77,11 +75,11 @@ def cosim_job(
     return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source)
 
 
-def _shortened(file: str, settings: tuple[str, ...], seed: int | None, ticks: int) -> list[str]:
-    """Warm-up and read-out that fit into fewer ticks, if the experiment's own do not."""
-    run = load_setup(file, settings, seed).experiment
-    changed = []
-    for key, first in (("warmup_ticks", run.warmup_ticks), ("read_from_tick", run.read_from_tick)):
+def _shortened(setup: Setup, ticks: int) -> Setup:
+    """The experiment with so many ticks, and warm-up and read-out that fit into them if its own do not."""
+    experiment, content = setup.experiment, setup.experiment.model_dump()
+    content["run"]["ticks"] = ticks
+    for key, first in (("warmup_ticks", experiment.warmup_ticks), ("read_from_tick", experiment.read_from_tick)):
         if first >= ticks:
-            changed.append(f"run.{key}={max(0, math.ceil(ticks / 2) - 1)}")
-    return changed
+            content["run"][key] = max(0, math.ceil(ticks / 2) - 1)
+    return setup.model_copy(update={"experiment": validate(Experiment, content, setup.where, setup.base)})

@@ -1,0 +1,94 @@
+"""An experiment's chip beside its RTL: lock-step, and a golden export."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from neurochip.api.screen import Shown, console_of
+from neurochip.common.errors import NeurochipError
+from neurochip.common.screen import show
+from neurochip.cosim import verilator
+from neurochip.cosim.core.export import export
+from neurochip.cosim.core.lockstep import Outcome
+from neurochip.cosim.core.run import Options, print_outcome, run_icarus, run_verilator
+from neurochip.cosim.core.setup import CosimJob, cosim_job
+from neurochip.experiment.setup import Setup
+
+TICKS = 2, 65536
+MOST_STALLS = 90
+
+
+class Cosimulation(NamedTuple):
+    """What lock-step with the RTL found."""
+
+    agrees: bool
+    """Not one bit differed in any cycle, and Icarus Verilog passed if it was asked."""
+    difference: str | None
+    """Cycle, core and signal of the first difference."""
+    outcome: Outcome
+    """Samples, ticks, cycles compared, and how often each case was met."""
+    job: CosimJob
+    icarus: str | None
+    """The last line of Icarus Verilog, if it was asked: PASS, or what differed."""
+
+    def __repr__(self) -> str:
+        found = "no difference" if self.agrees else self.difference or self.icarus
+        return f"<Cosimulation: {self.outcome.compared_cycles:,} core cycles compared, {found}>"
+
+
+def cosimulate(
+    exp: Setup,
+    samples: int = 2,
+    ticks: int | None = None,
+    stalls: int = 0,
+    icarus: bool = False,
+    rtl: str | os.PathLike[str] | None = None,
+    vcd: str | os.PathLike[str] = "divergence.vcd",
+    progress: Shown = False,
+) -> Cosimulation:
+    """Train on an experiment's first samples in the simulator and in its RTL, and compare every cycle; needs Verilator and g++.
+
+    samples: training samples to present. ticks: per sample, 2 .. 65536; default: the experiment's.
+    stalls: percent of cycles, 0 .. 90, in which the network holds packets back.
+    icarus: run Icarus Verilog on the golden export too: a second opinion, slow.
+    rtl: a folder whose modules are compared instead of those that ship. vcd: the waveform around the first difference.
+    Raises NeurochipError if the RTL is not the experiment's chip, or a tool is missing.
+    """
+    console, quiet = console_of(progress)
+    folder = Path(rtl) if rtl else verilator.RTL
+    if not verilator.sources(folder):
+        raise NeurochipError(f"--rtl {folder}: holds no nc_*.sv; give the folder of the RTL's modules")
+    if not 0 <= stalls <= MOST_STALLS:
+        raise NeurochipError(f"stalls = {stalls}: must be from 0 to {MOST_STALLS} percent")
+    job = _job(exp, samples, ticks, progress)
+    outcome = run_verilator(job, Options(folder, round(2.56 * stalls), Path(vcd)), console, quiet)
+    difference = outcome.divergence.text if outcome.divergence is not None else None
+    if not quiet:
+        print_outcome(outcome, job, console)
+    last = None
+    if icarus and difference is None:
+        last = run_icarus(_job(exp, samples, ticks, False), console, quiet, folder)
+        if not quiet:
+            show(console, f"Icarus Verilog: {last}")
+    agrees = difference is None and (last is None or last.startswith("PASS"))
+    return Cosimulation(agrees, difference, outcome, job, last)
+
+
+def export_rtl(
+    exp: Setup, folder: str | os.PathLike[str], samples: int = 1, ticks: int | None = None, progress: Shown = False
+) -> list[Path]:
+    """Write RTL, memory images, stimulus, expected trace and a self-checking test bench into `folder`; return the files.
+
+    samples: training samples to present. ticks: per sample, 2 .. 65536; default: the experiment's.
+    Raises NeurochipError if the RTL is not the experiment's chip.
+    """
+    return export(_job(exp, samples, ticks, progress), Path(folder))
+
+
+def _job(exp: Setup, samples: int, ticks: int | None, progress: Shown) -> CosimJob:
+    console, quiet = console_of(progress)
+    if samples < 1:
+        raise NeurochipError(f"samples = {samples}: must be at least 1")
+    if ticks is not None and not TICKS[0] <= ticks <= TICKS[1]:
+        raise NeurochipError(f"ticks = {ticks}: must be from {TICKS[0]} to {TICKS[1]}")
+    return cosim_job(exp, samples, ticks, lambda text: None if quiet else show(console, text))

@@ -1,0 +1,36 @@
+"""The bodies of the commands about RTL and cells: `cosim`, `export-rtl`, `calibrate`."""
+
+from typing import Any
+
+from rich.console import Console
+
+from neurochip.api.experiments import load_experiment
+from neurochip.api.rtl import cosimulate
+from neurochip.api.rtl import export_rtl as export
+from neurochip.common.screen import new_console, show
+from neurochip.cosim.core.run import print_outcome
+
+
+def cosim(file: str, settings: tuple[str, ...], seed: int | None, quiet: bool, **options: Any) -> None:
+    """Run an experiment in lock-step with its RTL; exit code 1 at a difference, which is printed even if quiet."""
+    console = new_console()
+    found = cosimulate(load_experiment(file, settings, seed), progress=False if quiet else console, **options)
+    if quiet and found.difference:
+        print_outcome(found.outcome, found.job, console)
+    if not found.agrees:
+        raise SystemExit(1)
+
+
+def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None) -> None:
+    """Export the golden files of an experiment into `folder`."""
+    console = new_console()
+    files = export(load_experiment(file, settings, seed), folder, samples, ticks, progress=console)
+    size = sum(path.stat().st_size for path in files) / 1e6
+    show(console, f"wrote {len(files)} files, {size:.1f} MB, to {folder}; run it: sh {folder}/run.sh")
+
+
+def calibrate(quiet: bool, **options: Any) -> None:
+    """Measure netlists and write an energy table."""
+    from neurochip.api.tables import make_energy_table
+
+    make_energy_table(**options, progress=Console(quiet=quiet, soft_wrap=True))
