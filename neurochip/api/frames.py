@@ -38,7 +38,7 @@ def run_frame(run: "Run", table: str) -> "pandas.DataFrame":
 def _epochs(pandas: Any, run: "Run") -> Any:
     """A row per epoch, from 1: shares of right answers of the chip, and of the float twin if there was one."""
     columns: dict[str, Any] = {"test_accuracy": run.accuracy_per_epoch, "training_accuracy": run.training_accuracy_per_epoch}
-    reference = run.stored.summary["accuracy"]["reference_per_epoch"]
+    reference = run.stored.summary.accuracy.reference_per_epoch
     if reference:
         columns["reference_accuracy"] = reference
     return pandas.DataFrame(columns, index=pandas.RangeIndex(1, len(run.accuracy_per_epoch) + 1, name="epoch"))
@@ -62,11 +62,13 @@ def _figures(cost: "Cost") -> dict[str, float]:
 def _cores(pandas: Any, run: "Run") -> Any:
     """A row per core: its layer, its place on the mesh, how much of it is used (shares), its energies per sample in nJ."""
     names, rows = [layer.name for layer in run.layers], []
-    for core in run.stored.summary["cores"]:
-        facts = {key: core[key] for key in ("name", "axons", "neurons", "memory_words", "axons_used", "neurons_used", "memory_used")}
-        x, y = core["at"] or (None, None)
-        energies = {f"{part}_energy_nj": sum(core[key]["energy_pj"].values()) / 1000 for part, key in _parts(run)}
-        rows.append({"core": facts.pop("name"), "layer": names[core["layer"]], "x": x, "y": y, **facts, **energies})
+    for core in run.stored.summary.cores:
+        facts = {
+            key: getattr(core, key) for key in ("name", "axons", "neurons", "memory_words", "axons_used", "neurons_used", "memory_used")
+        }
+        x, y = core.at or (None, None)
+        energies = {f"{part}_energy_nj": sum(core.of(key).energy_pj.values()) / 1000 for part, key in _parts(run)}
+        rows.append({"core": core.name, "layer": names[core.layer], "x": x, "y": y, **facts, **energies})
     return pandas.DataFrame(rows).set_index("core")
 
 

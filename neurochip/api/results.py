@@ -1,6 +1,5 @@
 """A finished run: its figures, arrays, frames and plots, read from its directory and never from a simulator."""
 
-import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.runfile.costs import Costs
 from neurochip.runfile.load import Run as StoredRun
+from neurochip.runfile.summary import Layer as LayerSummary
+from neurochip.runfile.summary import LayerFacts
 
 if TYPE_CHECKING:
     import pandas
@@ -83,40 +85,40 @@ class Run:
     @property
     def name(self) -> str:
         """The experiment's name."""
-        return str(self.stored.summary["name"])
+        return str(self.stored.summary.name)
 
     @property
     def seed(self) -> int:
         """The seed of weights, generators and sample order."""
-        return int(self.stored.summary["seed"])
+        return int(self.stored.summary.seed)
 
     @property
     def warnings(self) -> list[str]:
         """What the run warns of, a line each; a substitute data set first."""
         from neurochip.report.grids import SUBSTITUTE
 
-        dataset = self.stored.summary["dataset"]
-        return [SUBSTITUTE] * dataset["is_substitute"] + list(self.stored.summary["warnings"])
+        dataset = self.stored.summary.dataset
+        return [SUBSTITUTE] * dataset.is_substitute + list(self.stored.summary.warnings)
 
     @property
     def accuracy(self) -> float:
         """The share of right answers on the test set at the end."""
-        return float(self.stored.summary["accuracy"]["test"])
+        return float(self.stored.summary.accuracy.test)
 
     @property
     def accuracy_per_epoch(self) -> NDArray[np.float64]:
         """The test accuracy after each epoch of training on the chip, (epochs,); empty without training."""
-        return np.array(self.stored.summary["accuracy"]["per_epoch"], dtype=np.float64)
+        return np.array(self.stored.summary.accuracy.per_epoch, dtype=np.float64)
 
     @property
     def training_accuracy_per_epoch(self) -> NDArray[np.float64]:
         """The accuracy on the training samples, read while they were learned, (epochs,)."""
-        return np.array(self.stored.summary["accuracy"]["train_per_epoch"], dtype=np.float64)
+        return np.array(self.stored.summary.accuracy.train_per_epoch, dtype=np.float64)
 
     @property
     def reference_accuracy(self) -> float | None:
         """The test accuracy of the float twin at the end; None if there was none ([reference] enabled)."""
-        value = self.stored.summary["accuracy"]["reference_test"]
+        value = self.stored.summary.accuracy.reference_test
         return None if value is None else float(value)
 
     @property
@@ -137,16 +139,16 @@ class Run:
     @property
     def training(self) -> Cost | None:
         """What training on the chip cost, per sample, over all epochs; None if nothing was learned on the chip."""
-        return self._total("train") if self.stored.summary["totals"]["train"]["samples"] else None
+        return self._total("train") if self.stored.summary.totals.train.samples else None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """The layers, from the input's side to the output."""
-        has_training = self.stored.summary["totals"]["train"]["samples"] > 0
-        return tuple(_layer(facts, has_training) for facts in self.stored.summary["layers"])
+        has_training = self.stored.summary.totals.train.samples > 0
+        return tuple(_layer(facts, has_training) for facts in self.stored.summary.layers)
 
     def _total(self, which: Literal["train", "test"]) -> Cost:
-        return _cost([layer[which] for layer in self.stored.summary["layers"]])
+        return _cost([layer.of(which) for layer in self.stored.summary.layers])
 
     def weights(self, layer: int | str, *, initial: bool = False, real: bool = False) -> NDArray[Any]:
         """Return the weights of a layer, by its number or name: int16 (rows, neurons or feature maps), in LSB.
@@ -167,13 +169,13 @@ class Run:
 
     def _lsb_per_unit(self, i: int) -> float:
         """A net trained off the chip has a scale of its own in each layer."""
-        facts, training = self.stored.summary["layers"][i], self.stored.summary.get("training") or {}
-        scales = {one["name"]: one["scale"] for one in training.get("layers", [])}
-        return float(scales.get(facts["name"], 1 << facts["frac_bits"]))
+        facts, training = self.stored.summary.layers[i], self.stored.summary.training
+        scales = {one.name: one.scale for one in training.layers} if training else {}
+        return float(scales.get(facts.name, 1 << facts.frac_bits))
 
     def layer_number(self, layer: int | str) -> int:
         """Return the number of a layer, from 0, that is given by its name or number. Raises NeurochipError if there is none."""
-        names = [facts["name"] for facts in self.stored.summary["layers"]]
+        names = [facts.name for facts in self.stored.summary.layers]
         if isinstance(layer, str):
             if layer not in names:
                 raise NeurochipError(f"{self.folder}: no layer '{layer}'{did_you_mean(layer, names)}")
@@ -188,7 +190,7 @@ class Run:
         part: "training", or "inference": the evaluation after every epoch (one, if there was no epoch).
         """
         key = _key(part)
-        return np.stack([self.stored.array(f"layers/{i}/{key}/counts") for i in range(len(self.stored.summary["layers"]))], axis=1)
+        return np.stack([self.stored.array(f"layers/{i}/{key}/counts") for i in range(len(self.stored.summary.layers))], axis=1)
 
     @property
     def labels(self) -> NDArray[np.int32]:
@@ -215,7 +217,7 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary.json, a copy (docs/run_format.md)."""
-        return copy.deepcopy(self.stored.summary)
+        return self.stored.summary.model_dump()
 
     def frame(self, table: "FrameName" = "layers") -> "pandas.DataFrame":
         """Return a table as a pandas frame: "epochs", "layers", "cores", "energy", "counts" or "ticks".
@@ -263,23 +265,27 @@ def _key(part: str) -> Literal["train", "test"]:
     return KEYS[part]  # type: ignore[index]
 
 
-def _layer(facts: dict[str, Any], has_training: bool) -> Layer:
-    plain = {key: facts[key] for key in Layer._fields if key in facts}
-    training = _cost([facts["train"]]) if has_training else None
-    return Layer(**plain | {"shape": tuple(facts["shape"])}, training=training, inference=_cost([facts["test"]]))
+def _layer(facts: LayerSummary, has_training: bool) -> Layer:
+    plain = {key: getattr(facts, key) for key in Layer._fields if key in LayerFacts.model_fields}
+    return Layer(**plain, training=_cost([facts.train]) if has_training else None, inference=_cost([facts.test]))
 
 
-def _cost(sets: list[dict[str, Any]]) -> Cost:
+def _cost(costs: list[Costs]) -> Cost:
     """Add up the figures of some layers, which saw the same samples."""
-    samples = sets[0]["samples"]
+    samples = costs[0].samples
 
-    def mean(key: str) -> float:
-        return float(sum(one[key] for one in sets) / samples) if samples else 0.0
+    def mean(total: int) -> float:
+        return total / samples if samples else 0.0
 
-    components = {name: sum(one["energy_pj"][name] for one in sets) / 1000 for name in sets[0]["energy_pj"]}
-    energy = sum(components.values())
-    ranges = [one.get("energy_pj_range", [sum(one["energy_pj"].values())] * 2) for one in sets]
-    low, high = (sum(pair[side] for pair in ranges) / 1000 for side in (0, 1))
+    components = {name: sum(one.energy_pj[name] for one in costs) / 1000 for name in costs[0].energy_pj}
+    ranges = [one.energy_pj_range or (sum(one.energy_pj.values()),) * 2 for one in costs]
     return Cost(
-        samples, energy, (low, high), sum(one["latency_us"] for one in sets), mean("cycles"), mean("spikes_out"), mean("sops"), components
+        samples=samples,
+        energy_nj=sum(components.values()),
+        energy_range_nj=(sum(low for low, _ in ranges) / 1000, sum(high for _, high in ranges) / 1000),
+        latency_us=sum(one.latency_us for one in costs),
+        cycles=mean(sum(one.cycles for one in costs)),
+        spikes=mean(sum(one.spikes_out for one in costs)),
+        sops=mean(sum(one.sops for one in costs)),
+        energy_by_component_nj=components,
     )

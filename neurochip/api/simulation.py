@@ -168,8 +168,8 @@ class Simulator:
             labels=labels,
             votes=found.votes,
             accuracy_by_tick=accuracy_by_tick(found.answers, labels),
-            energy_nj=sum(sum(cost["energy_pj"].values()) for cost in costs) / 1000,
-            latency_us=sum(cost["latency_us"] for cost in costs),
+            energy_nj=sum(sum(cost.energy_pj.values()) for cost in costs) / 1000,
+            latency_us=sum(cost.latency_us for cost in costs),
             counts=found.cost.counts,
         )
 

@@ -109,7 +109,7 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{message}{more}"
     is_table = isinstance(loc[-1], int) or _model_at(model, loc) is not None
     *table, key = (*loc[:-1], "") if is_table and first["type"] != "extra_forbidden" else loc
-    name = f"[{_dotted(loc)}]" if key == "" else f"[{_dotted(table)}] {key}" if table else str(key)
+    name = f"[{dotted(loc)}]" if key == "" else f"[{dotted(table)}] {key}" if table else str(key)
     if first["type"] == "extra_forbidden":
         owner = _model_at(model, table)
         return f"{name}: unknown key{did_you_mean(str(key), owner.model_fields if owner else ())}{more}"
@@ -122,7 +122,8 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
     return f"{name} = {reprlib.repr(first['input'])}: {message}{more}"
 
 
-def _dotted(location: Sequence[str | int]) -> str:
+def dotted(location: Sequence[str | int]) -> str:
+    """Write a place in nested tables and lists as `a.b[2].c`."""
     text = ""
     for part in location:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part

@@ -99,8 +99,9 @@ class EnergyTable(BaseModel):
         A table without macros prices any memory alike. Raises NeurochipError, listing the macros, if none fits.
         """
         if not self.sram_macro:
-            own = self.pj_per_event
-            return self._settle(own["word_read"], own["word_write"], self.leakage.memory_nw_per_bit, "any", core)
+            own, per_bit = self.pj_per_event, self.leakage.memory_nw_per_bit
+            assert per_bit is not None  # _complete has checked it
+            return self._settle(own["word_read"], own["word_write"], per_bit, "any", core)
         macro = self._macro(word_bits, bank_words)
         if macro is None:
             sizes = ", ".join(macro.size for macro in sorted(self.sram_macro, key=lambda m: (m.words, m.bits)))
@@ -124,8 +125,9 @@ class EnergyTable(BaseModel):
         macro = self._macro(word_bits, bank_words)
         return macro.area_um2 * (word_bits // macro.bits) if macro and macro.area_um2 else None
 
-    def _settle(self, read: Price, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:
-        read = _resolved(read, read, core)
+    def _settle(self, word_read: AnyPrice, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:
+        assert not isinstance(word_read, RatioPrice)  # _only_priced_events has checked it
+        read = word_read if isinstance(word_read, Price) else word_read.resolve(_sized(core))
         entries = {**self.pj_per_event, "word_read": read, "word_write": write}
         prices = {event: _resolved(entries[name], read, core) for name, event in EVENTS.items()}
         if self.logic_pj_per_access:

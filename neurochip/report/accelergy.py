@@ -66,8 +66,8 @@ def export_run(run_folder: Path, folder: Path) -> list[Path]:
     for part in ("train", "test"):
         cores, cycle_us = stored_cores(run.h5, part)
         if cores:
-            cores = [(name.replace("/", "_part"), *rest) for name, *rest in cores]  # a slash is no part of an Accelergy path
-            paths += export_accelergy(cores, Path(folder) / part, cycle_us * 1.0e-6)
+            named = [(core[0].replace("/", "_part"), *core[1:]) for core in cores]  # a slash is no part of an Accelergy path
+            paths += export_accelergy(named, Path(folder) / part, cycle_us * 1.0e-6)
     return paths
 
 

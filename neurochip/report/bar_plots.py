@@ -1,12 +1,11 @@
 """Plots of bars: spikes per tick and energy per sample, layer by layer."""
 
-from typing import Any
-
 import numpy as np
 
 from neurochip.report.grids import SETS, decimals, per, shown_sets
 from neurochip.report.style import named, new_figure
 from neurochip.runfile.load import Run
+from neurochip.runfile.summary import Summary
 
 # Tol's high-contrast set for phases, his muted set for components: safe for the colour-blind
 PHASE_COLOURS = {"forward": "#004488", "error": "#BB5566", "learn": "#DDAA33", "leakage": "#BBBBBB"}
@@ -19,20 +18,21 @@ OTHER_COLOURS = ("#661100", "#44AA99", "#999933", "#882255")
 
 def draw_spikes(run: Run):
     """Draw spikes per tick of every layer in training and inference, and error spikes in training."""
-    layers = run.summary["layers"]
+    layers = run.summary.layers
     sets = shown_sets(run.summary)
     figure = new_figure(10, 2.6 + 0.42 * len(layers) * 2, named(run, "spikes per tick"))
     forward, *errors = figure.subplots(1, 1 + ("train" in sets), squeeze=False)[0]
-    names = ["input", *(layer["name"] for layer in layers)]
-    sizes = [layers[0]["axons"], *(layer["neurons"] for layer in layers)]
+    names = ["input", *(layer.name for layer in layers)]
+    sizes = [layers[0].axons, *(layer.neurons for layer in layers)]
     for place, which in enumerate(sets):
         arrived = _input_rate(run.summary, which)
-        rates = [arrived, *(per(layer[which]["spikes_out"], layer[which]["ticks"]) for layer in layers)]
+        rates = [arrived, *(per(layer.of(which).spikes_out, layer.of(which).ticks) for layer in layers)]
         texts = [f"{decimals(1)(rate)} ({decimals(1)(100 * rate / size)} %)" for rate, size in zip(rates, sizes, strict=True)]
         _bars(forward, rates, texts, place, PHASE_COLOURS["forward"], SETS[which].lower(), alone=len(sets) == 1)
     for axes in errors:
-        for place, (key, label) in enumerate((("errors_out", "sent to the layer before"), ("errors_gated", "dropped at closed gates"))):
-            rates = [per(layer["train"][key], layer["train"]["ticks"]) for layer in layers]
+        sent, gated = [layer.train.errors_out for layer in layers], [layer.train.errors_gated for layer in layers]
+        for place, (counts, label) in enumerate(((sent, "sent to the layer before"), (gated, "dropped at closed gates"))):
+            rates = [per(n, layer.train.ticks) for n, layer in zip(counts, layers, strict=True)]
             _bars(axes, rates, list(map(decimals(3), rates)), place, PHASE_COLOURS["error"], label)
         axes.set(title="Error spikes in training", xlabel="error spikes per tick")
     forward.set(title="Forward: spikes sent (share of neurons active)", xlabel="spikes per tick")
@@ -42,11 +42,11 @@ def draw_spikes(run: Run):
     return figure
 
 
-def _input_rate(summary: dict[str, Any], which: str) -> float:
+def _input_rate(summary: Summary, which: str) -> float:
     """Return input spikes per tick: those that cores of the first layer took in, in proportion to the inputs that they see."""
-    cores = [core for core in summary["cores"] if core["layer"] == 0]
-    seen = sum(core["axons"] for core in cores) / summary["layers"][0]["axons"]
-    return per(sum(core[which]["spikes_in"] for core in cores), cores[0][which]["ticks"] * seen)
+    cores = [core for core in summary.cores if core.layer == 0]
+    seen = sum(core.axons for core in cores) / summary.layers[0].axons
+    return per(sum(core.of(which).spikes_in for core in cores), cores[0].of(which).ticks * seen)
 
 
 def _bars(axes, values: list[float], texts: list[str], place: int, colour: str, label: str, alone: bool = False) -> None:
@@ -67,16 +67,16 @@ def draw_energy(run: Run):
     """Draw the energy per sample of every layer and in all, by component and by phase."""
     from matplotlib.ticker import MaxNLocator
 
-    layers, totals = run.summary["layers"], run.summary["totals"]
+    layers, totals = run.summary.layers, run.summary.totals
     sets = shown_sets(run.summary)
     figure = new_figure(11, 1.8 + (0.8 + 0.45 * len(layers)) * len(sets), named(run, "energy per sample"))
     table = figure.subplots(len(sets), 2, sharex=True, squeeze=False)
-    names = [*(layer["name"] for layer in layers), "all"]
+    names = [*(layer.name for layer in layers), "all"]
     for row, which in enumerate(sets):
-        parts = [layer[which]["energy_pj"] for layer in layers] + [totals[which]["energy_pj"]]
+        parts = [layer.of(which).energy_pj for layer in layers] + [totals.of(which).energy_pj]
         _stack(table[row][0], names, parts, COMPONENT_COLOURS)
         table[row][0].set_title(f"{SETS[which]}, by component")
-        phases = [{phase: counts["energy_pj"] for phase, counts in layer[which]["phases"].items()} for layer in layers]
+        phases = [{phase: costs.energy_pj for phase, costs in layer.of(which).phases.by_name().items()} for layer in layers]
         phases.append({phase: sum(part[phase] for part in phases) for phase in phases[0]})
         for phase, part in zip(phases, parts, strict=True):
             phase["leakage"] = part.get("leakage", 0)

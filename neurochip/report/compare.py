@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from neurochip.common.errors import NeurochipError
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.headline import compare_grid, differences
 from neurochip.report.inference import METHODS, by_tick
 from neurochip.runfile.load import Run
+from neurochip.runfile.summary import Summary
 from neurochip.runfile.ticks import POINTS, ticks_to
 
 BELOW = 0.005  # of the lowest final accuracy: the common one, if none is asked for
@@ -58,55 +58,53 @@ def _grid(title: str, runs: list[Run], headings: list[str], rows_of) -> Grid:
     return Grid(title, "", [label for label, _ in rows[0]], columns)
 
 
-def _final(summary: dict[str, Any]) -> float:
+def _final(summary: Summary) -> float:
     return float(by_tick(summary)[-1] or 0.0)
 
 
-def method(summary: dict[str, Any]) -> str:
+def method(summary: Summary) -> str:
     """Return what made the weights, in words."""
-    training = summary.get("training")
-    if training:
-        return METHODS.get(training["method"], training["method"])
-    rule = (summary["experiment"].get("rule") or {}).get("name")
+    if summary.training:
+        return METHODS.get(summary.training.method, summary.training.method)
+    rule = (summary.experiment.get("rule") or {}).get("name")
     return f"on chip, {rule}" if rule else "-"
 
 
-def system_rows(summary: dict[str, Any], common: float) -> list[tuple[str, str]]:
+def system_rows(summary: Summary, common: float) -> list[tuple[str, str]]:
     """Return (label, text) of a run: the same labels for every run."""
-    accuracy, total, twin = summary["accuracy"], summary["totals"]["test"], summary.get("ann_twin")
-    curve, samples = by_tick(summary), total["samples"]
-    n, reached = len(curve), ticks_to(curve, common) if accuracy.get("by_tick") else None
-    training = summary.get("training") or {}
-    spikes = sum(layer["test"]["spikes_out"] for layer in summary["layers"])
+    accuracy, total, twin = summary.accuracy, summary.totals.test, summary.ann_twin
+    curve, samples = by_tick(summary), total.samples
+    n, reached = len(curve), ticks_to(curve, common) if accuracy.by_tick else None
+    training = summary.training
+    spikes = sum(layer.test.spikes_out for layer in summary.layers)
     share = None if reached is None else reached / n
-    known = accuracy.get("ticks_to_final") or {}
-    loss = accuracy.get("float_loss")
+    loss = accuracy.float_loss
     rows = [
         ("learning system", method(summary)),
         ("accuracy, chip", percent(_final(summary))),
-        ("accuracy, float spiking net", percent(accuracy.get("float_test"))),
+        ("accuracy, float spiking net", percent(accuracy.float_test)),
         ("chip below the float net [points]", "-" if loss is None else f"{100 * loss:.2f}"),
-        ("accuracy, ANN or float twin", percent(accuracy.get("ann_test") or accuracy["reference_test"])),
+        ("accuracy, ANN or float twin", percent(accuracy.ann_test or accuracy.reference_test)),
         ("ticks, all", count(n)),
-        *((f"ticks to final - {points:g} points", _ticks(known.get(f"{points:g}"))) for points in POINTS),
+        *((f"ticks to final - {points:g} points", _ticks(accuracy.ticks_to_final.get(f"{points:g}"))) for points in POINTS),
         (f"ticks to {100 * common:.2f} %", _ticks(reached)),
         ("spikes [1/image]", decimals(0)(per(spikes, samples))),
-        ("SOPs [1/image]", decimals(0)(per(total["sops"], samples))),
+        ("SOPs [1/image]", decimals(0)(per(total.sops, samples))),
     ]
-    for label, key, places in (("latency [us/image]", "latency_us_per_sample", 1), ("energy [nJ/image]", "energy_nj_per_sample", 1)):
+    for label, whole in (("latency [us/image]", total.latency_us_per_sample), ("energy [nJ/image]", total.energy_nj_per_sample)):
         rows += [
-            (f"{label}, all ticks", decimals(places)(total[key])),
-            (f"{label}, at {100 * common:.2f} %", decimals(places)(None if share is None else total[key] * share)),
+            (f"{label}, all ticks", decimals(1)(whole)),
+            (f"{label}, at {100 * common:.2f} %", decimals(1)(None if share is None else whole * share)),
         ]
     return [
         *rows,
-        ("ANN twin: MACs [1/image]", count(twin["macs"]) if twin else "-"),
-        ("ANN twin: MAC energy [nJ/image], proxy", decimals(1)(twin["ann_nj"] if twin else None)),
-        ("same proxy: AC energy of the chip's SOPs", decimals(1)(twin["snn_nj"] if twin else None)),
-        ("spikes per presynaptic neuron and image", decimals(2)(twin["spikes_per_neuron"] if twin else None)),
-        ("break-even of these", decimals(2)(twin["break_even_spikes_per_neuron"] if twin else None)),
-        ("training [s], off the chip", decimals(0)(training.get("wall_s"))),
-        ("trained on", str(training.get("device", "-"))),
+        ("ANN twin: MACs [1/image]", count(twin.macs) if twin else "-"),
+        ("ANN twin: MAC energy [nJ/image], proxy", decimals(1)(twin.ann_nj if twin else None)),
+        ("same proxy: AC energy of the chip's SOPs", decimals(1)(twin.snn_nj if twin else None)),
+        ("spikes per presynaptic neuron and image", decimals(2)(twin.spikes_per_neuron if twin else None)),
+        ("break-even of these", decimals(2)(twin.break_even_spikes_per_neuron if twin else None)),
+        ("training [s], off the chip", decimals(0)(training.wall_s if training else None)),
+        ("trained on", training.device or "-" if training else "-"),
     ]
 
 
@@ -116,7 +114,7 @@ def _ticks(ticks: int | None) -> str:
 
 def _reached(runs: list[Run], names: list[str], common: float) -> list[tuple[int, str, Run]]:
     """(ticks, name, run) of the runs that get there, the fastest first."""
-    kept = [(name, run) for name, run in zip(names, runs, strict=True) if run.summary["accuracy"].get("by_tick")]
+    kept = [(name, run) for name, run in zip(names, runs, strict=True) if run.summary.accuracy.by_tick]
     found = [(ticks_to(by_tick(run.summary), common), name, run) for name, run in kept]
     return sorted(((ticks, name, run) for ticks, name, run in found if ticks is not None), key=lambda item: item[0])
 
@@ -131,7 +129,7 @@ def _ratio_lines(runs: list[Run], names: list[str], common: float) -> list[str]:
         lines += [f"{name} needs {ticks / fewest:.2f} times as many ({ticks})." for ticks, name, _ in reached[1:]]
     there = {name for _, name, _ in reached}
     for name, run in zip(names, runs, strict=True):
-        if not run.summary["accuracy"].get("by_tick"):
+        if not run.summary.accuracy.by_tick:
             lines.append(f"{name} is of an older version, which kept no accuracy by tick; make it again to compare its ticks.")
         elif name not in there:
             lines.append(f"{name} does not reach it.")
@@ -142,16 +140,16 @@ def _claim_lines(runs: list[Run], names: list[str], common: float) -> list[str]:
     """Return the published claim beside our figure, where runs of both systems are among these."""
     by_method: dict[str, list[tuple[int, str, Run]]] = {}
     for item in _reached(runs, names, common):
-        training = item[2].summary.get("training")
+        training = item[2].summary.training
         if training:
-            by_method.setdefault(training["method"], []).append(item)
+            by_method.setdefault(training.method, []).append(item)
     lines = []
     for ticks, name, run in by_method.get("conversion", []):
         for fewer, other, run_other in by_method.get("spike_bp", []):
-            fill, fill_other = (one.summary.get("depth", 1) - 1 for one in (run, run_other))
+            fill, fill_other = (one.summary.depth - 1 for one in (run, run_other))
             inputs = max(1, ticks - fill) / max(1, fewer - fill_other)
             lines.append(
-                f"Measured here on {run.summary['dataset']['name']} at {100 * common:.2f} %: {ticks / fewer:.2f} times ({name}: {ticks}, "
+                f"Measured here on {run.summary.dataset.name} at {100 * common:.2f} %: {ticks / fewer:.2f} times ({name}: {ticks}, "
                 f"{other}: {fewer} ticks); counting ticks of input alone, without the way through the layers, {inputs:.2f} times."
             )
     return [CLAIM, *lines] if lines else []

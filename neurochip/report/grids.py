@@ -5,6 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from neurochip.runfile.costs import Costs, Phases, Total
+from neurochip.runfile.summary import Summary
+
+NO_RANGE = (0.0, 0.0)  # of runs older than the key
 SETS = {"train": "Training", "test": "Inference"}
 SUBSTITUTE = "The real data set was not found and a substitute took its place. The accuracy compares with nothing published."
 NOTE = (
@@ -38,9 +42,9 @@ class Grid:
     columns: list[Column]
 
 
-def shown_sets(summary: dict[str, Any]) -> dict[str, str]:
+def shown_sets(summary: Summary) -> dict[str, str]:
     """Return the sets (key and name) of which samples were presented."""
-    return {which: name for which, name in SETS.items() if summary["totals"][which]["samples"]}
+    return {which: name for which, name in SETS.items() if summary.totals.of(which).samples}
 
 
 def count(value: int) -> str:
@@ -63,76 +67,82 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
-def energy_range(total: dict[str, Any]) -> str:
+def energy_range(total: Total) -> str:
     """Return `low to high` in nJ per sample, "" where the energy table gives no bounds (or the run is older than the key)."""
-    low, high = total.get("energy_nj_per_sample_range") or (0.0, 0.0)
+    low, high = total.energy_nj_per_sample_range or NO_RANGE
     return f"{low:,.3f} to {high:,.3f}" if high - low > 1e-9 * high else ""
 
 
-def ticks_per_sample(summary: dict[str, Any], which: str) -> str:
+def ticks_per_sample(summary: Summary, which: str) -> str:
     """Return the ticks of one sample in training ("train") or inference ("test")."""
-    return decimals(0)(per(summary["layers"][0][which]["ticks"], summary["layers"][0][which]["samples"]))
+    return decimals(0)(per(summary.layers[0].of(which).ticks, summary.layers[0].of(which).samples))
 
 
-def layer_grids(summary: dict[str, Any], which: str) -> list[Grid]:
+def layer_grids(summary: Summary, which: str) -> list[Grid]:
     """Return the per-layer grids of a set (`train` or `test`): activity, memory, learning, energy by component and by phase, time."""
-    layers = summary["layers"]
+    layers, total = summary.layers, summary.totals.of(which)
 
-    def column(heading: str, value: Callable[[dict[str, Any]], float], text: Callable[[Any], str] = count) -> Column:
-        values = [value(layer[which]) for layer in layers]
+    def column(heading: str, value: Callable[[Costs], float], text: Callable[[Any], str] = count) -> Column:
+        values = [value(layer.of(which)) for layer in layers]
         return Column(heading, [text(value) for value in values], text(sum(values)))
 
-    def counts(*headings: tuple[str, str]) -> list[Column]:
-        return [column(heading, lambda part, key=key: part[key]) for heading, key in headings]
-
-    def energies(value: Callable[[dict[str, Any], str], float], names: list[str]) -> list[Column]:
-        headings = {name: f"{name.replace('_', chr(10))}\n[nJ]" for name in names}
-        return [column(headings[name], lambda part, name=name: value(part, name) / 1000, decimals(3)) for name in names]
-
-    neurons = [layer["neurons"] for layer in layers]
-    spikes = [
-        column(f"spikes {way}\n[1/tick]", lambda part, key=f"spikes_{way}": per(part[key], part["ticks"]), decimals(2))
-        for way in ("in", "out")
-    ]
-    all_cycles = summary["totals"][which]["cycles"]
-    has_clock = "clock" in summary["totals"][which]["energy_pj"]
-    phases = energies(lambda part, name: part["phases"][name]["energy_pj"], list(layers[0][which]["phases"]))
-    components = energies(lambda part, name: part["energy_pj"][name], list(summary["totals"][which]["energy_pj"]))
-    components += energies(lambda part, _: sum(part["energy_pj"].values()), ["total"])
-    if energy_range(summary["totals"][which]):
-        for side, name in enumerate(("low", "high")):
-            components += energies(lambda part, _, side=side: part["energy_pj_range"][side], [name])
+    neurons = [layer.neurons for layer in layers]
     groups = {
         "activity": [
             Column("neurons", [count(n) for n in neurons], count(sum(neurons))),
-            *spikes,
-            *counts(("SOPs", "sops"), ("error spikes\nsent", "errors_out"), ("error spikes\ngated", "errors_gated")),
+            column("spikes in\n[1/tick]", lambda costs: per(costs.spikes_in, costs.ticks), decimals(2)),
+            column("spikes out\n[1/tick]", lambda costs: per(costs.spikes_out, costs.ticks), decimals(2)),
+            column("SOPs", lambda costs: costs.sops),
+            column("error spikes\nsent", lambda costs: costs.errors_out),
+            column("error spikes\ngated", lambda costs: costs.errors_gated),
         ],
-        "synapse memory": counts(
-            ("words read", "synapse_word_reads"),
-            ("words written", "synapse_word_writes"),
-            ("words read\nby column", "column_reads"),
-            ("bits read", "synapse_bits_read"),
-            ("bits written", "synapse_bits_written"),
-        ),
-        "randomness and learning": counts(
-            ("random draws", "rng_draws"),
-            ("weight\nupdates", "weight_updates"),
-            ("lost\nupdates", "lost_updates"),
-            ("saturations", "saturations"),
-        ),
-        "energy per sample by component": components,
-        f"energy per sample by phase (leakage{' and clock' * has_clock} apart)": phases,
+        "synapse memory": [
+            column("words read", lambda costs: costs.synapse_word_reads),
+            column("words written", lambda costs: costs.synapse_word_writes),
+            column("words read\nby column", lambda costs: costs.column_reads),
+            column("bits read", lambda costs: costs.synapse_bits_read),
+            column("bits written", lambda costs: costs.synapse_bits_written),
+        ],
+        "randomness and learning": [
+            column("random draws", lambda costs: costs.rng_draws),
+            column("weight\nupdates", lambda costs: costs.weight_updates),
+            column("lost\nupdates", lambda costs: costs.lost_updates),
+            column("saturations", lambda costs: costs.saturations),
+        ],
+        **_energy_columns(column, total),
         "time": [
-            *counts(("cycles\n(share)", "cycles"), ("cycles\n(busy)", "busy_cycles")),
-            column("share\n[%]", lambda part: 100 * per(part["cycles"], all_cycles), decimals(2)),
-            column("latency\n[us/sample]", lambda part: part["latency_us"], decimals(3)),
+            column("cycles\n(share)", lambda costs: costs.cycles),
+            column("cycles\n(busy)", lambda costs: costs.busy_cycles),
+            column("share\n[%]", lambda costs: 100 * per(costs.cycles, total.cycles), decimals(2)),
+            column("latency\n[us/sample]", lambda costs: costs.latency_us, decimals(3)),
         ],
     }
-    names = [layer["name"] for layer in layers]
+    names = [layer.name for layer in layers]
     return [Grid(title, "layer", names, columns) for title, columns in groups.items()]
 
 
-def set_title(summary: dict[str, Any], which: str) -> str:
+def _energy_columns(column: Callable[..., Column], total: Total) -> dict[str, list[Column]]:
+    """Energy by component and by phase, in nJ, as `column` makes them of a value of a layer's costs."""
+
+    def energy(name: str, value: Callable[[Costs], float]) -> Column:
+        return column(f"{name.replace('_', chr(10))}\n[nJ]", lambda costs: value(costs) / 1000, decimals(3))
+
+    def component(name: str) -> Column:
+        return energy(name, lambda costs: costs.energy_pj[name])
+
+    def phase(name: str) -> Column:
+        return energy(name, lambda costs: costs.phases.by_name()[name].energy_pj)
+
+    components = [component(name) for name in total.energy_pj]
+    components.append(energy("total", lambda costs: sum(costs.energy_pj.values())))
+    if energy_range(total):
+        components.append(energy("low", lambda costs: (costs.energy_pj_range or NO_RANGE)[0]))
+        components.append(energy("high", lambda costs: (costs.energy_pj_range or NO_RANGE)[1]))
+    phases = [phase(name) for name in Phases.model_fields]
+    clock = " and clock" if "clock" in total.energy_pj else ""
+    return {"energy per sample by component": components, f"energy per sample by phase (leakage{clock} apart)": phases}
+
+
+def set_title(summary: Summary, which: str) -> str:
     """Return the name of a set, the samples presented and the ticks of each."""
-    return f"{SETS[which]}: {count(summary['totals'][which]['samples'])} samples x {ticks_per_sample(summary, which)} ticks"
+    return f"{SETS[which]}: {count(summary.totals.of(which).samples)} samples x {ticks_per_sample(summary, which)} ticks"

@@ -1,109 +1,111 @@
 """A run in a few lines, and runs side by side: the facts that a reader wants first."""
 
-from typing import Any
+from collections.abc import Callable, Hashable
 
 from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, shown_sets, ticks_per_sample
 from neurochip.report.inference import inference_facts
 from neurochip.report.learned import learned_facts
 from neurochip.report.network import has_parts, network_facts, network_rows
+from neurochip.runfile.costs import Total
 from neurochip.runfile.load import Run
+from neurochip.runfile.summary import ChipFacts, Summary
 
 
-def kind_shares(total: dict[str, Any]) -> str:
+def kind_shares(total: Total) -> str:
     """Return how much of a set's energy rests on measured, simulated, scaled and assumed prices."""
-    return ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in total["energy_share_by_kind"].items()) or "-"
+    return ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in total.energy_share_by_kind.items()) or "-"
 
 
-def headline(summary: dict[str, Any]) -> list[tuple[str, str]]:
+def headline(summary: Summary) -> list[tuple[str, str]]:
     """Return the facts of a run as (label, text), the most important first."""
-    accuracy, dataset, chip, table = (summary[key] for key in ("accuracy", "dataset", "chip", "energy_table"))
+    accuracy, dataset, chip, table = summary.accuracy, summary.dataset, summary.chip, summary.energy_table
     reference = "no reference was trained ([reference] is off)"
-    if accuracy["reference_test"] is not None:
-        reference = f"{percent(accuracy['reference_test'])}, the chip is {100 * accuracy['gap']:.2f} points below it (gap)"
-        if accuracy["gap"] < 0:
-            reference = f"{percent(accuracy['reference_test'])}, the chip is {-100 * accuracy['gap']:.2f} points above it"
-    last, epochs = percent(accuracy["train_per_epoch"][-1] if accuracy["train_per_epoch"] else None), len(accuracy["per_epoch"])
+    if accuracy.reference_test is not None and accuracy.gap is not None:
+        reference = f"{percent(accuracy.reference_test)}, the chip is {100 * accuracy.gap:.2f} points below it (gap)"
+        if accuracy.gap < 0:
+            reference = f"{percent(accuracy.reference_test)}, the chip is {-100 * accuracy.gap:.2f} points above it"
+    last, epochs = percent(accuracy.train_per_epoch[-1] if accuracy.train_per_epoch else None), len(accuracy.per_epoch)
     how = f"after {epochs} epochs (training, read while learning: {last})"
     if not epochs:
-        how = f"with the weights {'trained off the chip' if summary.get('training') else 'it started with'}; no training on the chip"
+        how = f"with the weights {'trained off the chip' if summary.training else 'it started with'}; no training on the chip"
     how = learned_facts(summary) or how
-    operating = [f"{value:g} {unit}" for value, unit in ((table["node_nm"], "nm"), (table["vdd_v"], "V")) if value is not None]
-    note = f"; {dataset['note']}" if dataset["note"] else ""
+    operating = [f"{value:g} {unit}" for value, unit in ((table.node_nm, "nm"), (table.vdd_v, "V")) if value is not None]
+    note = f"; {dataset.note}" if dataset.note else ""
     facts = [
         (
             "accuracy, test",
-            f"{percent(accuracy['test'])} {how}",
+            f"{percent(accuracy.test)} {how}",
         ),
         ("accuracy, reference", reference),
         *inference_facts(summary),
         (
             "data set",
-            f"{'SUBSTITUTE: ' if dataset['is_substitute'] else ''}{dataset['name']}, {count(dataset['n_train'])} training and "
-            f"{count(dataset['n_test'])} test samples used; {dataset['source']}{note}",
+            f"{'SUBSTITUTE: ' if dataset.is_substitute else ''}{dataset.name}, {count(dataset.n_train)} training and "
+            f"{count(dataset.n_test)} test samples used; {dataset.source}{note}",
         ),
     ]
     names = {"train": "one training sample", "test": "one inference"}
     for which in shown_sets(summary):
-        total = summary["totals"][which]
-        sops = per(total["sops"], total["samples"])
+        total = summary.totals.of(which)
+        sops = per(total.sops, total.samples)
         spread = f" (prices: {energy_range(total)})" if energy_range(total) else ""
         facts.append(
             (
                 names[which],
-                f"{total['energy_nj_per_sample']:,.3f} nJ{spread}, {total['latency_us_per_sample']:,.3f} us, {decimals(0)(sops)} SOPs "
-                f"({decimals(2)(per(1000 * total['energy_nj_per_sample'], sops))} pJ per SOP, all energy included)",
+                f"{total.energy_nj_per_sample:,.3f} nJ{spread}, {total.latency_us_per_sample:,.3f} us, {decimals(0)(sops)} SOPs "
+                f"({decimals(2)(per(1000 * total.energy_nj_per_sample, sops))} pJ per SOP, all energy included)",
             )
         )
     return [
         *facts,
         (
             "chip",
-            f"{chip['name']}: {chip['clock_mhz']:g} MHz, cores of {count(chip['n_axons'])} axons x {count(chip['n_neurons'])} neurons, "
-            f"{chip['word_bits']}-bit words, memory {'' if chip['transposable'] else 'not '}transposable, {chip['rng']} {chip['sharing']}"
+            f"{chip.name}: {chip.clock_mhz:g} MHz, cores of {count(chip.n_axons)} axons x {count(chip.n_neurons)} neurons, "
+            f"{chip.word_bits}-bit words, memory {'' if chip.transposable else 'not '}transposable, {chip.rng} {chip.sharing}"
             f"{_mesh(chip)}",
         ),
         *network_facts(summary),
         *_silicon(summary),
-        ("energy table", ", ".join([table["name"], *operating]) + f"; {table['source']}"),
-        ("energy rests on", "; ".join(f"{SETS[which].lower()}: {kind_shares(summary['totals'][which])}" for which in shown_sets(summary))),
+        ("energy table", ", ".join([table.name, *operating]) + f"; {table.source}"),
+        ("energy rests on", "; ".join(f"{SETS[which].lower()}: {kind_shares(summary.totals.of(which))}" for which in shown_sets(summary))),
         (
             "simulation",
-            f"{summary['simulation']['wall_s']:,.1f} s, {summary['simulation']['samples_per_s']:,.0f} samples/s, "
-            f"{summary['simulation']['sops_per_s'] / 1e9:,.2f} billion SOPs/s on this computer (not the chip)",
+            f"{summary.simulation.wall_s:,.1f} s, {summary.simulation.samples_per_s:,.0f} samples/s, "
+            f"{summary.simulation.sops_per_s / 1e9:,.2f} billion SOPs/s on this computer (not the chip)",
         ),
-        ("run", f"{summary['name']}, seed {summary['seed']}, neurochip {summary['version']}, hash {summary['experiment_sha256'][:12]}"),
+        ("run", f"{summary.name}, seed {summary.seed}, neurochip {summary.version}, hash {summary.experiment_sha256[:12]}"),
     ]
 
 
-def _mesh(chip: dict[str, Any]) -> str:
-    if not chip["mesh"]:
+def _mesh(chip: ChipFacts) -> str:
+    if not chip.mesh:
         return ""
-    mesh, stalls = chip["mesh"], "stand still" if chip["mesh"]["core_stalls"] else "go on"
-    pace = "" if chip["tick_us"] is None else f", tick_us = {chip['tick_us']:g}"
+    mesh, stalls = chip.mesh, "stand still" if chip.mesh.core_stalls else "go on"
+    pace = "" if chip.tick_us is None else f", tick_us = {chip.tick_us:g}"
     return (
-        f"; mesh of {mesh['width']} x {mesh['height']}, packets of {mesh['packet_bits']} bits, FIFOs of {mesh['fifo_depth']}, "
+        f"; mesh of {mesh.width} x {mesh.height}, packets of {mesh.packet_bits} bits, FIFOs of {mesh.fifo_depth}, "
         f"cores {stalls} while refused{pace}"
     )
 
 
-def _silicon(summary: dict[str, Any]) -> list[tuple[str, str]]:
+def _silicon(summary: Summary) -> list[tuple[str, str]]:
     """Area and largest clock, where the energy table was calibrated on a netlist."""
-    found = summary.get("silicon")
+    found = summary.silicon
     if not found:
         return []
-    memory = "no area in the table" if found["memory_um2"] is None else f"{found['memory_um2'] / 1e6:,.3f} mm2"
-    whole = f"{(found['logic_um2'] + (found['memory_um2'] or 0.0)) / 1e6:,.3f} mm2"
+    memory = "no area in the table" if found.memory_um2 is None else f"{found.memory_um2 / 1e6:,.3f} mm2"
+    whole = f"{(found.logic_um2 + (found.memory_um2 or 0.0)) / 1e6:,.3f} mm2"
     return [
-        ("area", f"{whole} for {found['cores']} cores: logic {found['logic_um2']:,.0f} um2, memory {memory} (without {found['left_out']})"),
-        ("largest clock", f"{found['clock_mhz']:,.1f} MHz, set by the {found['slowest_core']} core (without {found['left_out']})"),
+        ("area", f"{whole} for {found.cores} cores: logic {found.logic_um2:,.0f} um2, memory {memory} (without {found.left_out})"),
+        ("largest clock", f"{found.clock_mhz:,.1f} MHz, set by the {found.slowest_core} core (without {found.left_out})"),
     ]
 
 
 def compare_grid(runs: list[Run]) -> Grid:
     """Return what differs between runs: a row per quantity, a column per run (named by its folder where names repeat)."""
-    names = [run.summary["name"] for run in runs]
+    names = [run.summary.name for run in runs]
     columns, labels = [], []
-    with_network = any(run.summary["network"] or has_parts(run.summary) for run in runs)
+    with_network = any(run.summary.network or has_parts(run.summary) for run in runs)
     for run, name in zip(runs, names, strict=True):
         rows = _compare_rows(run.summary) + (network_rows(run.summary) if with_network else [])
         labels = [label for label, _ in rows]
@@ -112,49 +114,48 @@ def compare_grid(runs: list[Run]) -> Grid:
     return Grid("Runs compared", "", labels, columns)
 
 
-def _compare_rows(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    accuracy, dataset, totals = summary["accuracy"], summary["dataset"], summary["totals"]
-    gap = "-" if accuracy["gap"] is None else f"{100 * accuracy['gap']:.2f}"
+def _compare_rows(summary: Summary) -> list[tuple[str, str]]:
+    accuracy, dataset, totals = summary.accuracy, summary.dataset, summary.totals
+    gap = "-" if accuracy.gap is None else f"{100 * accuracy.gap:.2f}"
     rows = [
-        ("accuracy, test", percent(accuracy["test"])),
-        ("accuracy, reference", percent(accuracy["reference_test"])),
+        ("accuracy, test", percent(accuracy.test)),
+        ("accuracy, reference", percent(accuracy.reference_test)),
         ("gap [points]", gap),
     ]
-    for label, key in (("energy [nJ/sample]", "energy_nj_per_sample"), ("latency [us/sample]", "latency_us_per_sample")):
-        values = {which: totals[which][key] if totals[which]["samples"] else None for which in SETS}  # none without training on the chip
-        rows += [(f"{name.lower()} {label}", decimals(3)(values[which])) for which, name in SETS.items()]
-        if key == "energy_nj_per_sample":
-            rows += [(f"{name.lower()} {label}, low to high", energy_range(totals[which]) or "-") for which, name in SETS.items()]
-    for which, name in SETS.items():
-        rows.append((f"{name.lower()} SOPs [1/sample]", decimals(0)(per(totals[which]["sops"], totals[which]["samples"]))))
+    sets = [(name.lower(), totals.of(which)) for which, name in SETS.items()]  # that of training is empty without training on the chip
+    energy, latency = "energy [nJ/sample]", "latency [us/sample]"
+    rows += [(f"{name} {energy}", decimals(3)(total.energy_nj_per_sample if total.samples else None)) for name, total in sets]
+    rows += [(f"{name} {energy}, low to high", energy_range(total) or "-") for name, total in sets]
+    rows += [(f"{name} {latency}", decimals(3)(total.latency_us_per_sample if total.samples else None)) for name, total in sets]
+    rows += [(f"{name} SOPs [1/sample]", decimals(0)(per(total.sops, total.samples))) for name, total in sets]
     return [
         *rows,
         ("ticks, training / inference", " / ".join(ticks_per_sample(summary, which) for which in SETS)),
-        ("epochs", count(len(accuracy["per_epoch"]))),
-        ("neurons per layer", "-".join(str(layer["neurons"]) for layer in summary["layers"])),
-        ("weight bits per layer", "-".join(str(layer["weight_bits"]) for layer in summary["layers"])),
-        ("seed", str(summary["seed"])),
-        ("chip", summary["chip"]["name"]),
-        ("clock [MHz]", f"{summary['chip']['clock_mhz']:g}"),
-        ("largest clock [MHz]", decimals(1)(summary["silicon"]["clock_mhz"]) if summary.get("silicon") else "-"),
-        ("energy table", summary["energy_table"]["name"]),
-        ("data set", dataset["name"] + (" (SUBSTITUTE)" if dataset["is_substitute"] else "")),
-        ("samples, training / test", f"{count(dataset['n_train'])} / {count(dataset['n_test'])}"),
+        ("epochs", count(len(accuracy.per_epoch))),
+        ("neurons per layer", "-".join(str(layer.neurons) for layer in summary.layers)),
+        ("weight bits per layer", "-".join(str(layer.weight_bits) for layer in summary.layers)),
+        ("seed", str(summary.seed)),
+        ("chip", summary.chip.name),
+        ("clock [MHz]", f"{summary.chip.clock_mhz:g}"),
+        ("largest clock [MHz]", decimals(1)(summary.silicon.clock_mhz) if summary.silicon else "-"),
+        ("energy table", summary.energy_table.name),
+        ("data set", dataset.name + (" (SUBSTITUTE)" if dataset.is_substitute else "")),
+        ("samples, training / test", f"{count(dataset.n_train)} / {count(dataset.n_test)}"),
     ]
 
 
 def differences(runs: list[Run]) -> list[str]:
     """Return a line for each of data set, chip and energy table that is not the same in all runs."""
-    keys = {
-        "data sets": (lambda s: tuple(s["dataset"][key] for key in ("name", "source", "n_train", "n_test")), "accuracies"),
-        "chips": (lambda s: str(s["chip"]), "cycles, latencies and energies"),
-        "energy tables": (lambda s: tuple(s["energy_table"].values()), "energies"),
+    keys: dict[str, tuple[Callable[[Summary], Hashable], str]] = {
+        "data sets": (lambda s: (s.dataset.name, s.dataset.source, s.dataset.n_train, s.dataset.n_test), "accuracies"),
+        "chips": (lambda s: s.chip, "cycles, latencies and energies"),
+        "energy tables": (lambda s: s.energy_table, "energies"),
     }
     lines = []
     for what, (key, numbers) in keys.items():
         if len({key(run.summary) for run in runs}) > 1:
             lines.append(f"The {what} differ: a difference in {numbers} may come from them alone.")
-    substitutes = [run.summary["name"] for run in runs if run.summary["dataset"]["is_substitute"]]
+    substitutes = [run.summary.name for run in runs if run.summary.dataset.is_substitute]
     if substitutes:
         lines.append(f"Substitute data in {', '.join(substitutes)}: its accuracy compares with nothing published.")
     return lines

@@ -27,6 +27,7 @@ from neurochip.report.plots import make_plots
 from neurochip.report.style import styled
 from neurochip.report.tick_plots import draw_comparison
 from neurochip.runfile.load import Run
+from neurochip.runfile.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
 CAPTIONS = {
@@ -101,13 +102,13 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
     summary = run.summary
     page = environment().get_template("report.html.j2")
     text = page.render(
-        title=summary["name"],
+        title=summary.name,
         headline=headline(summary),
-        accuracy=percent(summary["accuracy"]["test"]),
-        test=summary["totals"]["test"],
-        train=summary["totals"]["train"],
-        substitute=f"{SUBSTITUTE} Used instead: {summary['dataset']['source']}" if summary["dataset"]["is_substitute"] else "",
-        warnings=summary["warnings"],
+        accuracy=percent(summary.accuracy.test),
+        test=summary.totals.test,
+        train=summary.totals.train,
+        substitute=f"{SUBSTITUTE} Used instead: {summary.dataset.source}" if summary.dataset.is_substitute else "",
+        warnings=summary.warnings,
         sets=[
             {"title": set_title(summary, which), "name": name, "grids": _tables(summary, which)}
             for which, name in shown_sets(summary).items()
@@ -117,13 +118,13 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
         energies=[_energy(summary, which) for which in shown_sets(summary)],
         plots=[_embed(path) for path in (make_plots(run) if plots is None else plots)],
         summary=summary,
-        has_training=bool(summary["totals"]["train"]["samples"]),
+        has_training=bool(summary.totals.train.samples),
         revision=run.attributes().get("git_revision", "not recorded"),
-        experiment=json.dumps(summary["experiment"], indent=2, ensure_ascii=False),
+        experiment=json.dumps(summary.experiment, indent=2, ensure_ascii=False),
         cores=[{"name": name, "grids": core_grids(summary, which)} for which, name in SETS.items()],
-        network=[{"name": name, "grids": network_grids(summary, which)} for which, name in SETS.items()] if summary["network"] else [],
-        terms=TERMS | (NETWORK_TERMS if summary["network"] else {}),
-        ranges={which: energy_range(summary["totals"][which]) for which in SETS},
+        network=[{"name": name, "grids": network_grids(summary, which)} for which, name in SETS.items()] if summary.network else [],
+        terms=TERMS | (NETWORK_TERMS if summary.network else {}),
+        ranges={which: energy_range(summary.totals.of(which)) for which in SETS},
     )
     return _write(run.folder / "report.html", text)
 
@@ -134,7 +135,7 @@ def write_compare_html(comparison: Comparison, path: str | Path) -> Path:
     with styled():
         figure = draw_comparison(comparison.runs, comparison.names, comparison.common)
     text = page.render(
-        title=f"Comparison: {', '.join(run.summary['name'] for run in comparison.runs)}",
+        title=f"Comparison: {', '.join(run.summary.name for run in comparison.runs)}",
         compare=comparison.grids,
         lines=comparison.lines,
         differences=comparison.warnings,
@@ -155,16 +156,16 @@ def environment():
     return environment
 
 
-def _tables(summary: dict[str, Any], which: str) -> list:
+def _tables(summary: Summary, which: str) -> list:
     return [grid for grid in layer_grids(summary, which) if not grid.title.startswith("energy")]
 
 
-def _energy(summary: dict[str, Any], which: str) -> dict[str, Any]:
+def _energy(summary: Summary, which: str) -> dict[str, Any]:
     grids = [grid for grid in layer_grids(summary, which) if grid.title.startswith("energy")]
-    total = summary["totals"][which]
-    energy = sum(total["energy_pj"].values())
-    shares = {part: pj / energy if energy else 0.0 for part, pj in total["energy_pj"].items()}
-    return {"name": SETS[which], "grids": grids, "shares": shares, "kinds": total["energy_share_by_kind"]}
+    total = summary.totals.of(which)
+    energy = sum(total.energy_pj.values())
+    shares = {part: pj / energy if energy else 0.0 for part, pj in total.energy_pj.items()}
+    return {"name": SETS[which], "grids": grids, "shares": shares, "kinds": total.energy_share_by_kind}
 
 
 def _embed(path: Path) -> Plot:

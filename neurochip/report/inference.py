@@ -4,71 +4,72 @@ Runs made before these keys were in summary.json have none of it.
 """
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.learned import learned_grids
+from neurochip.runfile.summary import Summary
 from neurochip.runfile.ticks import POINTS
 
 METHODS = {"spike_bp": "spike-based backprop", "conversion": "conversion of an ANN", "readout": "read-out on spike counts"}
 
 
-def ticks_of_test(summary: dict[str, Any]) -> int:
+def ticks_of_test(summary: Summary) -> int:
     """Return the ticks of a test sample."""
-    return int(per(summary["layers"][0]["test"]["ticks"], max(1, summary["layers"][0]["test"]["samples"])))
+    return int(per(summary.layers[0].test.ticks, max(1, summary.layers[0].test.samples)))
 
 
-def by_tick(summary: dict[str, Any]) -> list[float | None]:
+def by_tick(summary: Summary) -> list[float | None]:
     """Return the test accuracy after each tick, from the first on; an older run knows the last one only."""
-    known = summary["accuracy"].get("by_tick")
-    return known or [None] * (ticks_of_test(summary) - 1) + [summary["accuracy"]["test"]]
+    known = summary.accuracy.by_tick
+    return known or [None] * (ticks_of_test(summary) - 1) + [summary.accuracy.test]
 
 
-def inference_grids(summary: dict[str, Any]) -> list[Grid]:
+def inference_grids(summary: Summary) -> list[Grid]:
     """Return spikes and operations per image of each layer, accuracy against ticks, and the loss by quantising."""
     return [_activity(summary), *_ticks(summary), *_quantised(summary), *learned_grids(summary)]
 
 
-def _activity(summary: dict[str, Any]) -> Grid:
-    layers, twin = summary["layers"], summary.get("ann_twin")
-    sets = [layer["test"] for layer in layers]
-    float_spikes = (summary.get("training") or {}).get("spikes_per_image") or {}
+def _activity(summary: Summary) -> Grid:
+    layers, twin = summary.layers, summary.ann_twin
+    sets = [layer.test for layer in layers]
+    training = summary.training
+    float_spikes = (training.spikes_per_image if training else None) or {}
 
-    def each(heading: str, values: list[float | None], places: int, has_total: bool = True) -> Column:
+    def each(heading: str, values: Sequence[float | None], places: int, has_total: bool = True) -> Column:
         known = [value for value in values if value is not None]
         return Column(heading, [decimals(places)(value) for value in values], decimals(places)(sum(known)) if has_total else "")
 
-    spikes = [per(part["spikes_out"], part["samples"]) for part in sets]
-    rates = [100 * per(part["spikes_out"], part["ticks"] * layer["neurons"]) for part, layer in zip(sets, layers, strict=True)]
+    spikes = [per(part.spikes_out, part.samples) for part in sets]
+    rates = [100 * per(part.spikes_out, part.ticks * layer.neurons) for part, layer in zip(sets, layers, strict=True)]
     columns = [
-        Column("neurons", [count(layer["neurons"]) for layer in layers], count(sum(layer["neurons"] for layer in layers))),
+        Column("neurons", [count(layer.neurons) for layer in layers], count(sum(layer.neurons for layer in layers))),
         each(f"spikes in\n{ticks_of_test(summary)} ticks\n[1/image]", spikes, 1),
     ]
-    if float_spikes:
-        ticks = (summary.get("training") or {}).get("ticks")
-        columns.append(each(f"float net,\n{ticks} ticks\n[1/image]", [float_spikes.get(layer["name"]) for layer in layers], 1))
+    if training and float_spikes:
+        columns.append(each(f"float net,\n{training.ticks} ticks\n[1/image]", [float_spikes.get(layer.name) for layer in layers], 1))
     columns += [
         each("spikes per\nneuron and\ntick [%]", rates, 2, has_total=False),
-        each("SOPs\n[1/image]", [per(part["sops"], part["samples"]) for part in sets], 0),
+        each("SOPs\n[1/image]", [per(part.sops, part.samples) for part in sets], 0),
     ]
     if twin:
-        columns.append(Column("ANN twin\nMACs\n[1/image]", [count(n) for n in twin["macs_per_layer"]], count(twin["macs"])))
-    for heading, key in (("never\nfired", "silent_units"), ("fired in\n> 95 %\nof ticks", "saturated_units")):
-        numbers = [layer.get(key) for layer in layers]
+        columns.append(Column("ANN twin\nMACs\n[1/image]", [count(n) for n in twin.macs_per_layer], count(twin.macs)))
+    silent, saturated = [layer.silent_units for layer in layers], [layer.saturated_units for layer in layers]
+    for heading, numbers in (("never\nfired", silent), ("fired in\n> 95 %\nof ticks", saturated)):
         if any(number is not None for number in numbers):
             columns.append(each(heading, numbers, 0))
-    return Grid("activity per image", "layer", [layer["name"] for layer in layers], columns)
+    return Grid("activity per image", "layer", [layer.name for layer in layers], columns)
 
 
-def _ticks(summary: dict[str, Any]) -> list[Grid]:
+def _ticks(summary: Summary) -> list[Grid]:
     """Accuracy after a quarter, half and all of the ticks, and the ticks after which it is near the final one to stay."""
     accuracies = by_tick(summary)
-    if not summary["accuracy"].get("by_tick"):
+    if not summary.accuracy.by_tick:
         return []
     n = len(accuracies)
     rows = [(f"{name} of the ticks", math.ceil(n * share)) for name, share in (("1/4", 0.25), ("1/2", 0.5), ("all", 1.0))]
     for points in POINTS:
-        ticks = summary["accuracy"]["ticks_to_final"][f"{points:g}"]
+        ticks = summary.accuracy.ticks_to_final[f"{points:g}"]
         rows += [(f"final accuracy - {points:g} points, to stay", ticks)] if ticks else []
     columns = [
         Column("ticks", [str(ticks) for _, ticks in rows]),
@@ -77,97 +78,100 @@ def _ticks(summary: dict[str, Any]) -> list[Grid]:
     floats = [float_after(summary, ticks) for _, ticks in rows]
     if any(value is not None for value in floats):
         columns.append(Column("float net\nas far", [percent(value) for value in floats]))
-    for heading, key, places in (("latency\n[us/image]", "latency_us_per_sample", 3), ("energy\n[nJ/image]", "energy_nj_per_sample", 1)):
-        whole = summary["totals"]["test"][key]
+    total = summary.totals.test
+    for heading, whole, places in (
+        ("latency\n[us/image]", total.latency_us_per_sample, 3),
+        ("energy\n[nJ/image]", total.energy_nj_per_sample, 1),
+    ):
         columns.append(Column(heading, [decimals(places)(whole * ticks / n) for _, ticks in rows]))
     return [Grid("accuracy against ticks (latency and energy in proportion to the ticks)", "after", [name for name, _ in rows], columns)]
 
 
-def float_after(summary: dict[str, Any], ticks: int) -> float | None:
+def float_after(summary: Summary, ticks: int) -> float | None:
     """Return the accuracy of the float spiking net when it has seen as much input as the chip's answer after `ticks` rests on."""
-    known = (summary.get("training") or {}).get("accuracy_by_tick") or []
-    at = ticks - (summary.get("depth", 1) - 1)
+    known = (summary.training.accuracy_by_tick if summary.training else None) or []
+    at = ticks - (summary.depth - 1)
     return known[at - 1] if 1 <= at <= len(known) else None
 
 
-def _quantised(summary: dict[str, Any]) -> list[Grid]:
-    layers = (summary.get("training") or {}).get("layers") or []
-    bits = {layer["name"]: layer["weight_bits"] for layer in summary["layers"] if layer["n_weights"]}
-    shown = [layer for layer in layers if layer["name"] in bits]
+def _quantised(summary: Summary) -> list[Grid]:
+    layers = summary.training.layers if summary.training else []
+    bits = {layer.name: layer.weight_bits for layer in summary.layers if layer.n_weights}
+    shown = [layer for layer in layers if layer.name in bits]
     if not shown:
         return []
     columns = [
-        Column("weight\nbits", [str(bits[layer["name"]]) for layer in shown]),
-        Column("1.0 in\nLSB", [decimals(2)(layer["scale"]) for layer in shown]),
-        Column("threshold\n[LSB]", ["-" if layer["threshold_lsb"] is None else count(layer["threshold_lsb"]) for layer in shown]),
-        Column("clipped\n[%]", [decimals(3)(100 * layer["clipped"]) for layer in shown]),
-        Column("error\n[LSB rms]", [decimals(3)(layer["rms_lsb"]) for layer in shown]),
-        Column("error\n[% of rms\nweight]", [decimals(2)(100 * layer["rms_relative"]) for layer in shown]),
+        Column("weight\nbits", [str(bits[layer.name]) for layer in shown]),
+        Column("1.0 in\nLSB", [decimals(2)(layer.scale) for layer in shown]),
+        Column("threshold\n[LSB]", ["-" if layer.threshold_lsb is None else count(layer.threshold_lsb) for layer in shown]),
+        Column("clipped\n[%]", [decimals(3)(100 * layer.clipped) for layer in shown]),
+        Column("error\n[LSB rms]", [decimals(3)(layer.rms_lsb) for layer in shown]),
+        Column("error\n[% of rms\nweight]", [decimals(2)(100 * layer.rms_relative) for layer in shown]),
     ]
-    return [Grid("weights from outside, quantised", "layer", [layer["name"] for layer in shown], columns)]
+    return [Grid("weights from outside, quantised", "layer", [layer.name for layer in shown], columns)]
 
 
-def inference_facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
+def inference_facts(summary: Summary) -> list[tuple[str, str]]:
     """Return headline lines: the float net, the ticks it takes, the ANN twin."""
     return [*_training_facts(summary), *_latency_facts(summary), *_twin_facts(summary)]
 
 
-def _training_facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    training, accuracy = summary.get("training"), summary["accuracy"]
+def _training_facts(summary: Summary) -> list[tuple[str, str]]:
+    training, accuracy = summary.training, summary.accuracy
     if not training:
         return []
     facts = []
-    if accuracy["float_test"] is not None:
-        spread = f" +- {100 * accuracy['float_test_std']:.2f}" if accuracy["float_test_std"] is not None else ""
-        seeds = f" over {training['encoder_seeds']} encoder seeds" if training.get("encoder_seeds") else ""
-        loss = 100 * accuracy["float_loss"]
+    if accuracy.float_test is not None and accuracy.float_loss is not None:
+        spread = f" +- {100 * accuracy.float_test_std:.2f}" if accuracy.float_test_std is not None else ""
+        seeds = f" over {training.encoder_seeds} encoder seeds" if training.encoder_seeds else ""
+        loss = 100 * accuracy.float_loss
         facts.append(
             (
                 "accuracy, float net",
-                f"{percent(accuracy['float_test'])}{spread}{seeds} after {len(training['accuracy_by_tick'])} ticks of input; the chip, its "
+                f"{percent(accuracy.float_test)}{spread}{seeds} after {len(training.accuracy_by_tick or ())} ticks of input; the chip, its "
                 f"weights quantised, is {abs(loss):.2f} points {'below' if loss >= 0 else 'above'} it",
             )
         )
-    if accuracy["ann_test"] is not None:
-        below = 100 * (accuracy["ann_test"] - accuracy["test"])
+    if accuracy.ann_test is not None:
+        below = 100 * (accuracy.ann_test - accuracy.test)
         facts.append(
             (
                 "accuracy, ANN",
-                f"{percent(accuracy['ann_test'])}; the chip is {abs(below):.2f} points {'below' if below >= 0 else 'above'} it",
+                f"{percent(accuracy.ann_test)}; the chip is {abs(below):.2f} points {'below' if below >= 0 else 'above'} it",
             )
         )
-    told = [METHODS.get(training["method"], training["method"])]
-    told += [f"{training['epochs']} epochs"] if training.get("epochs") is not None else []
-    told += [f"{training['wall_s']:,.0f} s on {training.get('device', 'this computer')}"] if training.get("wall_s") is not None else []
-    if training.get("selected_by"):
-        held_out = training.get("validation_accuracy")
-        told.append(f"epoch selected by {training['selected_by']}" + (f" ({percent(held_out)})" if held_out is not None else ""))
+    told = [METHODS.get(training.method, training.method)]
+    told += [f"{training.epochs} epochs"] if training.epochs is not None else []
+    told += [f"{training.wall_s:,.0f} s on {training.device or 'this computer'}"] if training.wall_s is not None else []
+    if training.selected_by:
+        held_out = training.validation_accuracy
+        told.append(f"epoch selected by {training.selected_by}" + (f" ({percent(held_out)})" if held_out is not None else ""))
     return [*facts, ("trained off the chip", ", ".join(told))]
 
 
-def _latency_facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    known = summary["accuracy"].get("by_tick")
+def _latency_facts(summary: Summary) -> list[tuple[str, str]]:
+    known = summary.accuracy.by_tick
     if not known or known[-1] is None:
         return []
-    whole, n = summary["totals"]["test"]["latency_us_per_sample"], len(known)
+    whole, n = summary.totals.test.latency_us_per_sample, len(known)
     parts = []
     for points in POINTS:
-        ticks = summary["accuracy"]["ticks_to_final"][f"{points:g}"]
+        ticks = summary.accuracy.ticks_to_final[f"{points:g}"] or n
         parts.append(f"{ticks} ticks ({whole * ticks / n:,.1f} us) to stay within {points:g} of it")
     return [("ticks it takes", f"{n} in all, to the final accuracy; {'; '.join(parts)} (points)")]
 
 
-def _twin_facts(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    twin = summary.get("ann_twin")
+def _twin_facts(summary: Summary) -> list[tuple[str, str]]:
+    twin = summary.ann_twin
     if not twin:
         return []
-    constants = twin["constants"]
+    constants = twin.constants
     return [
         (
             "ANN twin",
-            f"{twin['macs']:,} MACs per image; the chip does {twin['sops']:,.0f} SOPs in these layers, {twin['spikes_per_neuron']:.2f} "
-            f"spikes per presynaptic neuron (break-even: {twin['break_even_spikes_per_neuron']:.2f}). By the literature's proxy "
-            f"({constants['what']}): {twin['ann_nj']:,.1f} nJ against {twin['snn_nj']:,.1f} nJ for the SOPs, a ratio of "
-            f"{twin['ratio']:.3f}; no memory and no neurons in it, and none of the chip's own prices",
+            f"{twin.macs:,} MACs per image; the chip does {twin.sops:,.0f} SOPs in these layers, {twin.spikes_per_neuron:.2f} "
+            f"spikes per presynaptic neuron (break-even: {twin.break_even_spikes_per_neuron:.2f}). By the literature's proxy "
+            f"({constants.what}): {twin.ann_nj:,.1f} nJ against {twin.snn_nj:,.1f} nJ for the SOPs, a ratio of "
+            f"{twin.ratio:.3f}; no memory and no neurons in it, and none of the chip's own prices",
         )
     ]

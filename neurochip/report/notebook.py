@@ -17,16 +17,16 @@ MOST_ROWS = 12  # of a table that is not folded
 def run_piece(run: Run) -> str:
     """Return a finished run: what it reached, one picture, and its layers folded away."""
     summary = run.summary
-    dataset = summary["dataset"]
+    dataset = summary.dataset
     folded = [
         Grid(f"{SETS[which]}: {grid.title}", grid.row_heading, grid.rows, grid.columns)
         for which in shown_sets(summary)
         for grid in layer_grids(summary, which)
     ]
     return piece(
-        f"{summary['name']}: {percent(summary['accuracy']['test'])} on the test set",
-        alarms=[f"SUBSTITUTE DATA SET. {SUBSTITUTE} Used instead: {dataset['source']}"] if dataset["is_substitute"] else [],
-        warnings=summary["warnings"],
+        f"{summary.name}: {percent(summary.accuracy.test)} on the test set",
+        alarms=[f"SUBSTITUTE DATA SET. {SUBSTITUTE} Used instead: {dataset.source}"] if dataset.is_substitute else [],
+        warnings=summary.warnings,
         facts=headline(summary),
         picture=_picture(run),
         grids=inference_grids(summary)[:1],

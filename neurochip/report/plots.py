@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from neurochip.report.style import (
 )
 from neurochip.report.tick_plots import draw_ticks
 from neurochip.runfile.load import Run
+from neurochip.runfile.summary import Layer
 
 PLUS, MINUS = "#D55E00", "#0072B2"
 
@@ -51,11 +51,11 @@ def draw(run: Run, name: str):
 
 
 def _accuracy(run: Run):
-    accuracy = run.summary["accuracy"]
+    accuracy = run.summary.accuracy
     lines = (
-        ("reference (test)", accuracy["reference_per_epoch"], OTHER, "s", ":"),
-        ("chip, training", accuracy["train_per_epoch"], THIRD, "^", "--"),
-        ("chip, test", accuracy["per_epoch"], MAIN, "o", "-"),
+        ("reference (test)", accuracy.reference_per_epoch, OTHER, "s", ":"),
+        ("chip, training", accuracy.train_per_epoch, THIRD, "^", "--"),
+        ("chip, test", accuracy.per_epoch, MAIN, "o", "-"),
     )
     shown = [100 * value for _, values, *_ in lines for value in values or []]
     if not shown:
@@ -66,7 +66,7 @@ def _accuracy(run: Run):
         if values:
             text = f"{label}, last {100 * values[-1]:.2f} %"
             axes.plot(range(1, len(values) + 1), [100 * v for v in values], color=colour, marker=marker, ls=dash, lw=2, label=text)
-    epoch_axis(axes, len(accuracy["per_epoch"]))
+    epoch_axis(axes, len(accuracy.per_epoch))
     margin = max(0.1 * (max(shown) - min(shown)), 0.25)
     axes.set_ylim(max(0, min(shown) - margin), min(100, max(shown) + margin))
     axes.set_ylabel("accuracy [%]")
@@ -77,9 +77,9 @@ def _accuracy(run: Run):
 def _raster(run: Run):
     from matplotlib.ticker import MaxNLocator
 
-    facts, layers = run.attributes("raster"), run.summary["layers"]
+    facts, layers = run.attributes("raster"), run.summary.layers
     ticks, label = int(facts["ticks"]), int(facts["label"])
-    sizes = [layers[0]["axons"], *(layer["neurons"] for layer in layers)]
+    sizes = [layers[0].axons, *(layer.neurons for layer in layers)]
     heights = [max(n, 1) ** 0.4 for n in sizes]
     dash = min(8.0, 450 / ticks) ** 2  # so that neighbouring ticks stay apart
     title = named(run, f"spikes of training sample {int(facts['sample'])}, label {label}")
@@ -91,7 +91,7 @@ def _raster(run: Run):
     panels[0].set_ylabel("axon")
     for i, (axes, layer) in enumerate(zip(panels[1:], layers, strict=True)):
         spikes, errors = run.array(f"raster/{i}/spikes"), run.array(f"raster/{i}/errors")
-        thickness = 1.0 if layer["neurons"] > 40 else 3.0
+        thickness = 1.0 if layer.neurons > 40 else 3.0
         is_dense = len(errors) > 40 * ticks  # then white edges would hide what lies close together
         axes.scatter(spikes[:, 0], spikes[:, 1], s=dash, marker="_", color="#333333", linewidths=thickness, label="spike")
         for sign, colour, marker, name in ((1, PLUS, "^", "error spike +"), (-1, MINUS, "v", "error spike -")):
@@ -99,7 +99,7 @@ def _raster(run: Run):
             beside = chosen[:, 0] + 0.32 - 0.08 * sign * is_dense  # not on top of the spikes of the same tick
             style = {"s": 14, "linewidths": 0} if is_dense else {"s": 44, "linewidths": 0.5}
             axes.scatter(beside, chosen[:, 1], marker=marker, facecolor=colour, edgecolor="white", label=name, **style)
-        axes.set_title(f"{layer['name']}: {len(spikes):,} spikes, {len(errors):,} error spikes", loc="left")
+        axes.set_title(f"{layer.name}: {len(spikes):,} spikes, {len(errors):,} error spikes", loc="left")
         axes.set_ylabel("neuron")
     for axes, size in zip(panels, sizes, strict=True):
         axes.set_ylim(-0.05 * size - 0.5, 1.05 * size - 0.5)
@@ -111,23 +111,23 @@ def _raster(run: Run):
 
 
 def _weights(run: Run):
-    layers = [(i, layer) for i, layer in enumerate(run.summary["layers"]) if layer["n_weights"]]
+    layers = [(i, layer) for i, layer in enumerate(run.summary.layers) if layer.n_weights]
     if not layers:
         return None
     figure = new_figure(10, 1.6 + 3.0 * len(layers), named(run, "weights before and after training"))
     panels = figure.subplots(len(layers), 1, squeeze=False)[:, 0]
-    scales = {layer["name"]: layer["scale"] for layer in (run.summary.get("training") or {}).get("layers", [])}
+    scales = {layer.name: layer.scale for layer in (run.summary.training.layers if run.summary.training else [])}
     for axes, (i, layer) in zip(panels, layers, strict=True):
-        one = scales.get(layer["name"], float(1 << layer["frac_bits"]))
+        one = scales.get(layer.name, float(1 << layer.frac_bits))
         _histogram(
             axes, layer, one, layer_colour(i), run.array(f"layers/{i}/weight_initial").ravel(), run.array(f"layers/{i}/weight").ravel()
         )
     return figure
 
 
-def _histogram(axes, layer: dict[str, Any], one: float, colour: str, first: np.ndarray, final: np.ndarray) -> None:
+def _histogram(axes, layer: Layer, one: float, colour: str, first: np.ndarray, final: np.ndarray) -> None:
     """Draw both distributions in real units (below) and LSB (above), rails dashed where they are in reach of the data."""
-    half = 1 << layer["weight_bits"] - 1
+    half = 1 << layer.weight_bits - 1
     low, high = -half, half - 1
     reach = max(int(np.abs(final).max()), int(np.abs(first).max()), 1)
     limit = min(half * 1.06, reach * 1.15)
@@ -148,27 +148,27 @@ def _histogram(axes, layer: dict[str, Any], one: float, colour: str, first: np.n
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else "")
     axes.set(xlim=(-limit / one, limit / one), ylabel="weights")
     axes.set_xlabel(f"weight (1 LSB = 1/{one:,g}); upper scale in LSB")
-    axes.set_title(f"{layer['name']}, {layer['weight_bits']} bits: {rails}", loc="left", fontsize=11)
+    axes.set_title(f"{layer.name}, {layer.weight_bits} bits: {rails}", loc="left", fontsize=11)
     axes.secondary_xaxis("top", functions=(lambda x: x * one, lambda x: x / one))
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
 def _gradient(run: Run):
-    probe = run.summary["probe"]
+    probe = run.summary.probe
     if probe is None:
         return None
     figure = new_figure(
-        10, 4.8, named(run, f"spike-made weight change against exact gradient ({probe['samples']:,} samples, {probe['weights']} weights)")
+        10, 4.8, named(run, f"spike-made weight change against exact gradient ({probe.samples:,} samples, {probe.weights} weights)")
     )
     cosine, bias = figure.subplots(1, 2)
-    for i, layer in enumerate(probe["layers"]):
-        for axes, key in ((cosine, "cosine"), (bias, "bias")):
-            axes.plot(probe["ticks"], layer[key], marker=layer_marker(i), lw=2, color=layer_colour(i), label=layer["name"])
+    for i, layer in enumerate(probe.layers):
+        for axes, values in ((cosine, layer.cosine), (bias, layer.bias)):
+            axes.plot(probe.ticks, values, marker=layer_marker(i), lw=2, color=layer_colour(i), label=layer.name)
     cosine.set(title="Direction: 1 is the exact gradient", ylabel="cosine")
     bias.set(title="Bias: 0 is none", ylabel="bias")
     for axes, ideal in ((cosine, 1), (bias, 0)):
         axes.axhline(ideal, color="#555555", lw=1)
-        _doubling(axes, probe["ticks"])
+        _doubling(axes, probe.ticks)
     figure.legend(*cosine.get_legend_handles_labels(), **LEGEND_BELOW)
     return figure
 

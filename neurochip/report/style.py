@@ -63,11 +63,12 @@ def ink_on(colour: str) -> str:
 
 def new_figure(width: float, height: float, title: str):
     """Return a figure of that size in inches, which places its panels itself."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     from neurochip.report.figure import ShownFigure
 
-    figure = ShownFigure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=0.06, wspace=0.04, h_pad=0.08, w_pad=0.08))
     figure.suptitle(title, fontweight="bold")
-    figure.get_layout_engine().set(hspace=0.06, wspace=0.04, h_pad=0.08, w_pad=0.08)
     return figure
 
 
@@ -81,5 +82,5 @@ def epoch_axis(axes, n: int) -> None:
 
 def named(run: Run, what: str) -> str:
     """Return the title of a run's plot: run, data set, what it shows."""
-    substitute = " (SUBSTITUTE)" if run.summary["dataset"]["is_substitute"] else ""
-    return f"{run.summary['name']}, {run.summary['dataset']['name']}{substitute}: {what}"
+    substitute = " (SUBSTITUTE)" if run.summary.dataset.is_substitute else ""
+    return f"{run.summary.name}, {run.summary.dataset.name}{substitute}: {what}"

@@ -1,10 +1,9 @@
 """A run on the screen: rich tables that need no colour, never cut a number, and split or join to fit the width there is."""
 
 from itertools import chain
-from typing import Any
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Console, Group, JustifyMethod, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -16,13 +15,14 @@ from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
 from neurochip.report.network import core_grids, network_grids
 from neurochip.runfile.load import Run
+from neurochip.runfile.summary import DataSet, Summary
 
 FRAME = 120  # columns of the widest frame
 MOST_CORES = 32  # of more, the screen shows the busiest
 GAP = 3  # columns of padding and border that rich puts around a cell
 
 
-def layer_tables(summary: dict[str, Any], width: int = WIDTH) -> list[Table]:
+def layer_tables(summary: Summary, width: int = WIDTH) -> list[Table]:
     """Return the per-layer tables of training, then of inference, each with a total row and at most `width` characters wide."""
     return [table for which in SETS for table in _set_tables(summary, which, width)]
 
@@ -32,11 +32,11 @@ def print_report(run: Run, console: Console) -> None:
     width = console.width if console.is_terminal else max(console.width, WIDTH)
     before, console.width = console.size, width
     try:
-        console.print(facts_panel(run.summary["name"], headline(run.summary), width))
-        if run.summary["dataset"]["is_substitute"]:
-            console.print(_substitute_panel(run.summary["dataset"], width))
-        if run.summary["warnings"]:
-            console.print(warnings_panel(run.summary["warnings"], width))
+        console.print(facts_panel(run.summary.name, headline(run.summary), width))
+        if run.summary.dataset.is_substitute:
+            console.print(_substitute_panel(run.summary.dataset, width))
+        if run.summary.warnings:
+            console.print(warnings_panel(run.summary.warnings, width))
         for which in shown_sets(run.summary):
             console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
             for table in _set_tables(run.summary, which, width):
@@ -54,10 +54,11 @@ def compare_table(comparison: Comparison, width: int = WIDTH) -> Group:
     """Return the runs side by side (in several tables where the width asks for it), what follows, and a line for each way they differ."""
     tables = [_table(part, part.title) for grid in comparison.grids for part in _split(grid, width)]
     lines = [Text(line) for line in comparison.lines] + [Text(f"! {line}", style="bold") for line in comparison.warnings]
-    return Group(*chain.from_iterable((table, "") for table in tables), *lines)
+    spaced: list[RenderableType] = [part for table in tables for part in (table, "")]
+    return Group(*spaced, *lines)
 
 
-def _set_tables(summary: dict[str, Any], which: str, width: int) -> list[Table]:
+def _set_tables(summary: Summary, which: str, width: int) -> list[Table]:
     return [_table(grid, f"{SETS[which]}: {grid.title}") for grid in _fit(layer_grids(summary, which), width)]
 
 
@@ -91,7 +92,7 @@ def _table(grid: Grid, title: str) -> Table:
     table = Table(title=Text(title), title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, show_footer=has_total)
     table.add_column(Text(grid.row_heading), Text("total") if has_total else "", overflow="fold")
     for column in grid.columns:
-        side = "left" if column.is_text else "right"
+        side: JustifyMethod = "left" if column.is_text else "right"
         table.add_column(Text(column.heading), Text(column.total), justify=side, overflow="fold", vertical="bottom")
     for i, name in enumerate(grid.rows):
         table.add_row(Text(name), *(Text(column.cells[i]) for column in grid.columns))
@@ -115,8 +116,8 @@ def facts_panel(title: str, facts_of: list[tuple[str, str]], width: int) -> Pane
     return Panel(facts, title=Text(title), title_align="left", width=min(width, FRAME))
 
 
-def _substitute_panel(dataset: dict[str, Any], width: int) -> Panel:
-    text = Text(f"!!! {SUBSTITUTE} Used instead: {dataset['source']}", style="bold")
+def _substitute_panel(dataset: DataSet, width: int) -> Panel:
+    text = Text(f"!!! {SUBSTITUTE} Used instead: {dataset.source}", style="bold")
     return Panel(text, title=Text("SUBSTITUTE DATA SET"), title_align="left", box=box.DOUBLE, width=min(width, FRAME), style="red")
 
 

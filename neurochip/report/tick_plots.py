@@ -1,7 +1,6 @@
 """Plots of accuracy against ticks: of one run, and of several against ticks and energy."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from neurochip.report.grids import percent
 from neurochip.report.inference import by_tick, float_after
 from neurochip.report.style import LAYER_COLOURS, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, layer_marker, named, new_figure
 from neurochip.runfile.load import Run
+from neurochip.runfile.summary import Summary
 from neurochip.runfile.ticks import POINTS
 
 DASHES = ("-", "--", "-.", ":")
@@ -24,13 +24,13 @@ def draw_ticks(run: Run):
     from matplotlib.ticker import MaxNLocator
 
     summary = run.summary
-    if not summary["accuracy"].get("by_tick"):
+    if not summary.accuracy.by_tick:
         return None
     values = _percent(by_tick(summary))
     floats = _percent([float_after(summary, tick) for tick in range(1, len(values) + 1)])
     figure = new_figure(11, 5.2, named(run, "test accuracy against ticks"))
     panels = figure.subplots(1, 2)
-    us = summary["totals"]["test"]["latency_us_per_sample"] / len(values)
+    us = summary.totals.test.latency_us_per_sample / len(values)
     for axes in panels:
         _draw_curves(axes, summary, values, floats)
         axes.set(xlabel="tick", xlim=(0, len(values) + 0.5))
@@ -46,17 +46,17 @@ def draw_ticks(run: Run):
     return figure
 
 
-def _draw_curves(axes, summary: dict[str, Any], values: np.ndarray, floats: np.ndarray) -> None:
-    accuracy, ticks = summary["accuracy"], np.arange(1, len(values) + 1)
+def _draw_curves(axes, summary: Summary, values: np.ndarray, floats: np.ndarray) -> None:
+    accuracy, ticks = summary.accuracy, np.arange(1, len(values) + 1)
     marker = "o" if len(values) <= 40 else None
     axes.plot(ticks, values, color=MAIN, lw=2, marker=marker, ms=4, label=f"chip: {percent(by_tick(summary)[-1])} at the end")
     if not np.isnan(floats).all():
-        label = f"float net with as much input seen: {percent(accuracy['float_test'])} at the end"
+        label = f"float net with as much input seen: {percent(accuracy.float_test)} at the end"
         axes.plot(ticks, floats, color=OTHER, lw=1.6, ls="--", label=label)
-    if accuracy.get("ann_test") is not None:
-        axes.axhline(100 * accuracy["ann_test"], color=THIRD, lw=1.2, ls=":", label=f"ANN: {percent(accuracy['ann_test'])}")
+    if accuracy.ann_test is not None:
+        axes.axhline(100 * accuracy.ann_test, color=THIRD, lw=1.2, ls=":", label=f"ANN: {percent(accuracy.ann_test)}")
     for points, dash in zip(POINTS, ("-", "--"), strict=True):
-        tick = accuracy["ticks_to_final"][f"{points:g}"]
+        tick = accuracy.ticks_to_final[f"{points:g}"]
         if tick is not None:
             axes.axvline(tick, color="#009E73", lw=1.2, ls=dash, label=f"from tick {tick} on at most {points:g} points below its end")
 
@@ -81,7 +81,7 @@ def draw_comparison(runs: Sequence[Run], names: Sequence[str], common: float):
         values = _percent(by_tick(run.summary))
         finals.append(float(values[-1]))
         ticks = np.arange(1, len(values) + 1)
-        energy = run.summary["totals"]["test"]["energy_nj_per_sample"] * ticks / len(values)
+        energy = run.summary.totals.test.energy_nj_per_sample * ticks / len(values)
         dash = DASHES[i // len(LAYER_COLOURS) % len(DASHES)]
         style = {"color": layer_colour(i), "ls": dash, "lw": 2, "marker": layer_marker(i), "markevery": [-1]}
         panels[0].plot(ticks, values, **style, label=f"{name}: {finals[-1]:.2f} %")

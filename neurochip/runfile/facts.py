@@ -1,25 +1,24 @@
 """What summary.json and run.h5 say of a layer."""
 
-from typing import Any
-
 from neurochip.mapping.place import Mapping
+from neurochip.runfile.summary import LayerFacts
 
 
-def layer_facts(mapping: Mapping, i: int) -> dict[str, Any]:
+def layer_facts(mapping: Mapping, i: int) -> LayerFacts:
     """Return what summary.json and run.h5 say of a layer's shape; words are those of all its cores."""
     layer, cores = mapping.layers[i], [mapping.cores[c] for c in mapping.cores_of(i)]
-    return {
-        "name": layer.name,
-        "kind": layer.model.kind,
-        "neuron": layer.model.neuron.model,
-        "shape": list(layer.shape),
-        "axons": layer.source_units,
-        "neurons": layer.shape.units,
-        "weight_bits": cores[0].weight_bits,
-        "frac_bits": cores[0].frac_bits,
-        "field_bits": cores[0].field_bits,
-        "rows": layer.rows,
-        "n_weights": layer.n_weights * mapping.tiles_of(i),
-        "memory_words": sum(core.memory_words for core in cores),
-        "cores": len(cores),
-    }
+    return LayerFacts(
+        name=layer.name,
+        kind=layer.model.kind,
+        neuron=layer.model.neuron.model,
+        shape=layer.shape,
+        axons=layer.source_units,
+        neurons=layer.shape.units,
+        weight_bits=cores[0].weight_bits,
+        frac_bits=cores[0].frac_bits,
+        field_bits=cores[0].field_bits,
+        rows=layer.rows,
+        n_weights=layer.n_weights * mapping.tiles_of(i),
+        memory_words=sum(core.memory_words for core in cores),
+        cores=len(cores),
+    )

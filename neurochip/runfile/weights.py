@@ -31,7 +31,7 @@ def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
     except (OSError, KeyError, RuntimeError) as error:
         raise NeurochipError(f"{about}: not a readable run.h5 ({error}); give the run.h5 of a complete run") from None
     facts = [layer_facts(mapping, i) for i in range(len(mapping.layers))]
-    wanted = [(fact["rows"], fact["shape"][2], fact["weight_bits"], fact["frac_bits"]) for fact in facts]
+    wanted = [(fact.rows, fact.shape[2], fact.weight_bits, fact.frac_bits) for fact in facts]
     found = [(*weight.shape[1:], *width) for (weight, _), width in zip(weights, widths, strict=True)]
     if found != wanted:
         raise NeurochipError(
@@ -41,7 +41,7 @@ def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
     if any(bias.shape != (weight.shape[0], weight.shape[2]) for weight, bias in weights):
         raise NeurochipError(f"{about}: weights and biases differ in shape; give an undamaged run.h5")
     for layer, fact, (weight, _) in zip(mapping.layers, facts, weights, strict=True):
-        if layer.model.levels and not np.isin(weight, levels_lsb(layer, fact["frac_bits"])).all():
+        if layer.model.levels and not np.isin(weight, levels_lsb(layer, fact.frac_bits)).all():
             raise NeurochipError(
                 f"{about}: layer '{layer.name}' has weights beside its levels = {layer.model.levels}; "
                 "give a run with the same levels, or leave levels out"

@@ -4,20 +4,20 @@ The ANN computes every neuron once per image; the spiking net adds (AC) once for
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from neurochip.common.toml import read_toml
+from neurochip.common.toml import read_toml, validate
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping
+from neurochip.runfile.summary import AnnTwin, TwinConstants
 
 PROXY = Path(__file__).with_name("ann_twin.toml")
 
 
-def constants() -> dict[str, Any]:
-    """Return `mac_pj`, `ac_pj` and where they are from."""
-    return read_toml(PROXY)
+def constants() -> TwinConstants:
+    """Read the prices of a multiply-accumulate and of an addition, and where they are from."""
+    return validate(TwinConstants, read_toml(PROXY), str(PROXY))
 
 
 def macs(layer: Layer) -> int:
@@ -36,20 +36,23 @@ def break_even(mac_pj: float, ac_pj: float) -> float:
     return mac_pj / ac_pj
 
 
-def twin_facts(mapping: Mapping, sops: list[float]) -> dict[str, Any]:
-    """Return summary.json's `ann_twin`. sops: synaptic operations per image of each layer; those of layers with MACs count."""
+def twin_facts(mapping: Mapping, sops: list[float]) -> AnnTwin:
+    """Return figures of the ANN of the same topology, per image.
+
+    sops: synaptic operations per image of each layer, of which those of layers with MACs count.
+    """
     found = constants()
     of_layers = [macs(layer) for layer in mapping.layers]
     adds = sum(n for n, of_layer in zip(sops, of_layers, strict=True) if of_layer)
-    ann_nj, snn_nj = sum(of_layers) * found["mac_pj"] / 1000, adds * found["ac_pj"] / 1000
-    return {
-        "macs": sum(of_layers),
-        "macs_per_layer": of_layers,
-        "sops": adds,
-        "spikes_per_neuron": adds / sum(of_layers),
-        "break_even_spikes_per_neuron": break_even(found["mac_pj"], found["ac_pj"]),
-        "ann_nj": ann_nj,
-        "snn_nj": snn_nj,
-        "ratio": snn_nj / ann_nj,
-        "constants": found,
-    }
+    ann_nj, snn_nj = sum(of_layers) * found.mac_pj / 1000, adds * found.ac_pj / 1000
+    return AnnTwin(
+        macs=sum(of_layers),
+        macs_per_layer=of_layers,
+        sops=adds,
+        spikes_per_neuron=adds / sum(of_layers),
+        break_even_spikes_per_neuron=break_even(found.mac_pj, found.ac_pj),
+        ann_nj=ann_nj,
+        snn_nj=snn_nj,
+        ratio=snn_nj / ann_nj,
+        constants=found,
+    )

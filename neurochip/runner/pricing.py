@@ -8,16 +8,17 @@ from neurochip.core.events import COMPONENT, Event, Phase
 from neurochip.energy.sized import Core
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
+from neurochip.runfile.costs import Costs, Phases
 from neurochip.simulator.simulator import Counts
 
 
-def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds: dict[str, float]) -> list[dict[str, Any]]:
-    """Price each core: one set of figures per core; pJ over all samples are added to `kinds` by kind of price."""
+def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds: dict[str, float]) -> list[Costs]:
+    """Price what each core did; pJ over all samples are added to `kinds` by kind of price."""
     core, chip = setup.chip.core, setup.chip
     chip_cycles = int(cost.cycles[:, 0].sum())
     chip_us = chip.microseconds(chip_cycles)
     cycles = chip.cycle_vector().reshape(len(Phase), len(Event))
-    sets: list[dict[str, Any]] = []
+    sets: list[Costs] = []
     for c, (counts, (share, busy), place) in enumerate(zip(cost.counts, cost.cycles, mapping.cores, strict=True)):
         priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, Core(place.axons, place.neurons, mapping.roles(c)))
         energy = priced.energy_pj(counts)
@@ -37,33 +38,31 @@ def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds
             for phase in Phase
         }
         sets.append(
-            {"samples": cost.samples, "ticks": cost.samples * ticks}
-            | _counts(counts, core.word_bits)
-            | {
-                "busy_cycles": int(busy),
-                "cycles": int(share),
-                "latency_us": chip.microseconds(int(share)) * per,
-                "energy_pj": components,
-                "energy_pj_range": [
-                    (energy.low_pj + leak_low + clock_low) * per,
-                    (energy.high_pj + leak_high + clock_high) * per,
-                ],
-                "phases": phases,
-            }
+            Costs(
+                samples=cost.samples,
+                ticks=cost.samples * ticks,
+                **_counts(counts, core.word_bits),
+                busy_cycles=int(busy),
+                cycles=int(share),
+                latency_us=chip.microseconds(int(share)) * per,
+                energy_pj=components,
+                energy_pj_range=((energy.low_pj + leak_low + clock_low) * per, (energy.high_pj + leak_high + clock_high) * per),
+                phases=Phases.model_validate(phases),
+            )
         )
     return sets
 
 
-def add_sets(sets: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add the figures of several cores: samples and ticks are theirs in common, everything else adds up."""
+def add_costs(costs: list[Costs]) -> Costs:
+    """Add up several cores: samples and ticks are theirs in common, everything else is a sum."""
 
     def add(values: list[Any]) -> Any:
         if isinstance(values[0], dict):
             return {key: add([value[key] for value in values]) for key in values[0]}
-        return [sum(column) for column in zip(*values, strict=True)] if isinstance(values[0], list) else sum(values)
+        return tuple(sum(column) for column in zip(*values, strict=True)) if isinstance(values[0], tuple) else sum(values)
 
-    common = {key: sets[0][key] for key in ("samples", "ticks")}
-    return common | {key: add([one[key] for one in sets]) for key in sets[0] if key not in common}
+    whole = add([one.model_dump() for one in costs])
+    return Costs.model_validate(whole | {"samples": costs[0].samples, "ticks": costs[0].ticks})
 
 
 def _counts(counts: np.ndarray, word_bits: int) -> dict[str, int]:

@@ -15,7 +15,7 @@ from neurochip.datasets import Dataset
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping, Placement, Weights
 from neurochip.runfile.facts import layer_facts
-from neurochip.runfile.form import FORMAT
+from neurochip.runfile.summary import FORMAT, DataSet, ReadoutFacts, Simulation, Training
 from neurochip.simulator.simulator import Counts, Evaluation
 from neurochip.simulator.traffic import join
 
@@ -46,12 +46,12 @@ class Final:
     labels: np.ndarray
     raster: dict[str, Any]
     probe: Any  # neurochip.reference.probe.Probe or None
-    simulation: dict[str, float | int]
+    simulation: Simulation
     recordings: list[Any] = field(default_factory=list)  # neurochip.trace.observe.Recording, one per recorded sample
     unit_spikes: list[np.ndarray] = field(default_factory=list)  # int64 (units,) per layer, of the last evaluation
     thresholds: list[int | None] = field(default_factory=list)  # in LSB, per layer; None: as the experiment says
-    training: dict[str, Any] | None = None  # summary.json's `training`
-    readout: dict[str, Any] | None = None  # summary.json's `readout`
+    training: Training | None = None
+    readout: ReadoutFacts | None = None
 
 
 def git_revision() -> str:
@@ -80,22 +80,22 @@ def identity(setup: Setup, data: Dataset) -> dict[str, Any]:
         "experiment": json.dumps(setup.resolved()),
         "chip": setup.chip.model_dump_json(),
         "energy_table": setup.energy_table.model_dump_json(by_alias=True),
-        "dataset": json.dumps(dataset_facts(data)),
+        "dataset": json.dumps(dataset_facts(data).model_dump()),
         "events": json.dumps([event.name.lower() for event in Event]),
         "phases": json.dumps([phase.name.lower() for phase in Phase]),
     }
 
 
-def dataset_facts(data: Dataset) -> dict[str, Any]:
-    """Return summary.json's `dataset`: the set's name, source and sizes."""
-    return {
-        "name": data.name,
-        "source": data.source,
-        "n_train": len(data.y_train),
-        "n_test": len(data.y_test),
-        "is_substitute": data.is_substitute,
-        "note": data.note,
-    }
+def dataset_facts(data: Dataset) -> DataSet:
+    """Return the set's name, source and sizes, as summary.json and run.h5 have them."""
+    return DataSet(
+        name=data.name,
+        source=data.source,
+        n_train=len(data.y_train),
+        n_test=len(data.y_test),
+        is_substitute=data.is_substitute,
+        note=data.note,
+    )
 
 
 def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> None:
@@ -130,7 +130,7 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
         for i, banks in enumerate(final.generators):
             for name, states in banks.items():
                 file[f"generators/{i}/{name}"] = states
-        file.create_group("simulation").attrs.update(final.simulation)
+        file.create_group("simulation").attrs.update(final.simulation.model_dump())
         file["simulation"].attrs["folder"] = str(setup.folder)
         file.flush()
         image = file.id.get_file_image()
@@ -139,7 +139,7 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
 
 def _write_layer(group, i: int, mapping: Mapping, record: Record, final: Final) -> None:
     cores = mapping.cores_of(i)
-    group.attrs.update(layer_facts(mapping, i))
+    group.attrs.update(layer_facts(mapping, i).model_dump())
     if final.thresholds and final.thresholds[i] is not None:
         group.attrs["threshold_lsb"] = final.thresholds[i]  # who starts from these weights needs it
     if final.unit_spikes:

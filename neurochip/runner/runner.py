@@ -19,6 +19,7 @@ from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Weights
 from neurochip.mapping.remarks import training_remarks
 from neurochip.reference.twin import Reference
+from neurochip.runfile.summary import Summary
 from neurochip.runner import checkpoint, finals, partial, results, summary
 from neurochip.runner.checkpoint import Position
 from neurochip.runner.start import put_start_on_chip
@@ -76,7 +77,7 @@ class Runner:
         if not self.quiet:
             show(self.console, text)
 
-    def go(self) -> dict[str, Any]:
+    def go(self) -> Summary:
         """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM (at once, without a new checkpoint, after two)."""
         handlers = {number: signal.signal(number, self._on_signal) for number in _signals()}
         try:
@@ -229,7 +230,7 @@ class Runner:
         if self.stop.is_set():
             raise Interrupted
 
-    def _finish(self, evaluation: Evaluation) -> dict[str, Any]:
+    def _finish(self, evaluation: Evaluation) -> Summary:
         """Probe, raster, files. `evaluation` is that of the last epoch, or of the chip as it was loaded if there was no epoch."""
         if not self.record.test:
             self.record.test.append(evaluation.cost)

@@ -1,15 +1,14 @@
 """Area and largest clock of a chip, where its energy table was calibrated on a netlist and has them."""
 
-from typing import Any
-
 from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.place import Mapping
+from neurochip.runfile.summary import Silicon
 
 
-def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> dict[str, Any] | None:
-    """Return summary.json's `silicon`: um2 of the cores in use as the chip builds them (all axons, neurons, banks), before layout.
+def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> Silicon | None:
+    """Return um2 of the cores in use as the chip builds them (all axons, neurons and banks), before layout.
 
     None if the energy table has no area or no timing.
 
@@ -24,11 +23,11 @@ def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> dict[str, Any] 
     bank = table.bank_area_um2(chip.core.word_bits, chip.core.bank_words)
     clocks = [table.timing.clock_mhz(core) for core in cores]
     slowest = min(range(n_cores), key=clocks.__getitem__)
-    return {
-        "cores": n_cores,
-        "logic_um2": sum(logic),
-        "memory_um2": None if bank is None else n_cores * banks * bank,
-        "clock_mhz": clocks[slowest],
-        "slowest_core": " and ".join(cores[slowest].roles),
-        "left_out": "layout, wires, clock tree",
-    }
+    return Silicon(
+        cores=n_cores,
+        logic_um2=sum(logic),
+        memory_um2=None if bank is None else n_cores * banks * bank,
+        clock_mhz=clocks[slowest],
+        slowest_core=" and ".join(cores[slowest].roles),
+        left_out="layout, wires, clock tree",
+    )

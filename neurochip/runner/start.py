@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from neurochip.common.errors import NeurochipError
+from neurochip.common.toml import validate
 from neurochip.experiment.setup import Setup
+from neurochip.runfile.summary import Training
 from neurochip.runfile.weights import read_thresholds, read_weights
 from neurochip.runner.trained import NAME, is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
 from neurochip.simulator.memories import load_weights
@@ -20,7 +22,7 @@ class Start(NamedTuple):
     """Facts that came with the weights that are on the chip now."""
 
     thresholds: list[int | None]  # in LSB, per layer; None: as the experiment says
-    training: dict[str, Any] | None  # summary.json's `training`
+    training: Training | None  # of a net from off the chip
 
     def arrays(self) -> list[np.ndarray]:
         """Return what, beside the weights, a run must not be resumed on other ones of."""
@@ -59,7 +61,8 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
     for line in loss_lines(layers, mapping):
         say(line)
     facts = {"method": net.method, "file": path.name, "experiment": net.experiment, "seed": net.seed, **net.summary}
-    return Start([layer.threshold_lsb for layer in layers], facts | {"layers": [layer.facts() for layer in layers]})
+    training = validate(Training, facts | {"layers": [layer.facts() for layer in layers]}, f"{path}: summary")
+    return Start([layer.threshold_lsb for layer in layers], training)
 
 
 def _file(path: Path) -> Path:

@@ -16,6 +16,7 @@ from neurochip.core.vectors import P
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Placement
 from neurochip.mapping.widths import pool_weight_lsb
+from neurochip.runfile.summary import QuantisedLayer
 from neurochip.simulator.memories import load_weights, weights_of
 
 FORMAT = "neurochip-trained-1"
@@ -54,10 +55,16 @@ class Quantised(NamedTuple):
     rms_lsb: float  # root-mean-square error of weights and biases
     rms_relative: float  # the same over their root mean square
 
-    def facts(self) -> dict[str, Any]:
-        """Return summary.json's `training.layers[]`: all fields but the arrays."""
-        arrays = ("weight", "bias")
-        return {key: value for key, value in self._asdict().items() if key not in arrays}
+    def facts(self) -> QuantisedLayer:
+        """Return all fields but the arrays, for summary.json."""
+        return QuantisedLayer(
+            name=self.name,
+            scale=self.scale,
+            threshold_lsb=self.threshold_lsb,
+            clipped=self.clipped,
+            rms_lsb=self.rms_lsb,
+            rms_relative=self.rms_relative,
+        )
 
 
 def is_trained(path: Path) -> bool:

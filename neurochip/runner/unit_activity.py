@@ -20,11 +20,9 @@ class Activity(NamedTuple):
     silent: np.ndarray
     saturated: np.ndarray
 
-    def facts(self) -> dict[str, int | None]:
-        """Return the counts of silent and saturated units for summary.json's `layers[]`."""
-        if not len(self.silent):
-            return {"silent_units": None, "saturated_units": None}
-        return {"silent_units": int(self.silent.sum()), "saturated_units": int(self.saturated.sum())}
+    def number_of(self, marked: np.ndarray) -> int | None:
+        """Count the marked units; None of a layer that never fires by design."""
+        return int(marked.sum()) if len(self.silent) else None
 
     def warnings(self) -> list[str]:
         """Return a line for silent, and one for saturated, neurons of a dense layer or whole feature maps of another."""

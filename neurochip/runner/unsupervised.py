@@ -1,12 +1,13 @@
 """[readout] in a run: tally the training samples, fit the output layer to them, put it on the chip; accuracy against training samples."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.experiment.setup import Setup
+from neurochip.runfile.summary import ReadoutFacts
 from neurochip.runner import readout
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import Simulator
@@ -63,20 +64,20 @@ class Readout:
         counts = self.simulator.tally(self.test.stimulus, self.test.labels, self.threads, "test", on_chunk)
         return float((self.fitted.answers(counts) == self.test.labels).mean())
 
-    def facts(self, curve: list[list[float]]) -> dict[str, Any]:
-        """Return summary.json's `readout`; curve: [training samples of the rule, test accuracy]."""
+    def facts(self, curve: list[list[float]]) -> ReadoutFacts:
+        """Return what was fitted and how, for summary.json; curve: [training samples of the rule, test accuracy]."""
         assert self.fitted is not None
-        return {
-            "train_samples": len(self.train.labels),
-            "l2": self.l2,
-            "lsb_per_unit": self.fitted.scale,
-            "weights_clipped": self.fitted.clipped,
-            "rounding": self.fitted.rounding,
-            "train_accuracy": self.train_accuracy,
-            "float_train_accuracy": self.float_train_accuracy,
-            "samples": [int(n) for n, _ in curve],
-            "test_accuracy": [accuracy for _, accuracy in curve],
-        }
+        return ReadoutFacts(
+            train_samples=len(self.train.labels),
+            l2=self.l2,
+            lsb_per_unit=self.fitted.scale,
+            weights_clipped=self.fitted.clipped,
+            rounding=self.fitted.rounding,
+            train_accuracy=self.train_accuracy,
+            float_train_accuracy=self.float_train_accuracy,
+            samples=[int(n) for n, _ in curve],
+            test_accuracy=[accuracy for _, accuracy in curve],
+        )
 
     def _check_room(self, largest: int) -> None:
         state_bits = self.setup.experiment.network.layers[-1].neuron.state_bits

@@ -239,33 +239,33 @@ def test_run_has_a_clock_line(run_with_clock):
     folder, path, _ = run_with_clock
     run, table = load_run(folder), load_table(path)
     for which in ("train", "test"):
-        total = run.summary["totals"][which]
-        for i, layer in enumerate(run.summary["layers"]):
-            part = layer[which]
-            priced = table.for_memory(64, 1024, Core(layer["axons"], layer["neurons"], roles_of(i == 0, i == 1)))
-            want = priced.clock_pj(part["busy_cycles"], total["cycles"] - part["busy_cycles"]) / part["samples"]
-            assert part["energy_pj"]["clock"] == pytest.approx(want, rel=1e-12) and want > 0
-            low, high = part["energy_pj_range"]
-            assert low < sum(part["energy_pj"].values()) < high
-        assert total["energy_pj"]["clock"] == sum(layer[which]["energy_pj"]["clock"] for layer in run.summary["layers"])
-        assert sum(total["energy_share_by_kind"].values()) == pytest.approx(1.0)
+        total = run.summary.totals.of(which)
+        for i, layer in enumerate(run.summary.layers):
+            part = layer.of(which)
+            priced = table.for_memory(64, 1024, Core(layer.axons, layer.neurons, roles_of(i == 0, i == 1)))
+            want = priced.clock_pj(part.busy_cycles, total.cycles - part.busy_cycles) / part.samples
+            assert part.energy_pj["clock"] == pytest.approx(want, rel=1e-12) and want > 0
+            low, high = part.energy_pj_range
+            assert low < sum(part.energy_pj.values()) < high
+        assert total.energy_pj["clock"] == sum(layer.of(which).energy_pj["clock"] for layer in run.summary.layers)
+        assert sum(total.energy_share_by_kind.values()) == pytest.approx(1.0)
 
 
 def test_run_shows_area_clock_and_range(run_with_clock):
     folder, path, experiment = run_with_clock
     summary = load_run(folder).summary
-    found, chip, table = summary["silicon"], load_chip("plain_sram", {"clock_mhz": 100}, "t"), load_table(path)
+    found, chip, table = summary.silicon, load_chip("plain_sram", {"clock_mhz": 100}, "t"), load_table(path)
     assert found == silicon(chip, table, place(load_setup(str(experiment), ("chip.preset='plain_sram'",)), 64, 3))
-    assert found["logic_um2"] == pytest.approx(2 * (500 + 30 * 1024 + 50 * 256), rel=1e-3)
-    assert found["memory_um2"] == pytest.approx(2 * 64 * 5000)
-    assert found["clock_mhz"] == pytest.approx(1000 / (5 + 10 + 16), rel=1e-3)
-    assert any("chip.clock_mhz = 100 is above the 32.3 MHz" in warning for warning in summary["warnings"])
+    assert found.logic_um2 == pytest.approx(2 * (500 + 30 * 1024 + 50 * 256), rel=1e-3)
+    assert found.memory_um2 == pytest.approx(2 * 64 * 5000)
+    assert found.clock_mhz == pytest.approx(1000 / (5 + 10 + 16), rel=1e-3)
+    assert any("chip.clock_mhz = 100 is above the 32.3 MHz" in warning for warning in summary.warnings)
     screen = CliRunner().invoke(main, ["report", str(folder)]).output
     page = (folder / "report.html").read_text(encoding="utf-8")
     flat = " ".join(screen.split())
     for text in (flat, page):
         assert "largest clock" in text and "area" in text and "mm2" in text
-    low, high = summary["totals"]["test"]["energy_nj_per_sample_range"]
+    low, high = summary.totals.test.energy_nj_per_sample_range
     assert f"{low:,.3f} to {high:,.3f}" in page and f"{low:,.3f} to" in flat
     compared = CliRunner().invoke(main, ["compare", str(folder), str(folder)]).output
     assert "largest clock [MHz]" in compared and f"{low:,.3f} to {high:,.3f}" in " ".join(compared.split())
@@ -279,8 +279,8 @@ def test_accelergy_adds_up_with_the_clock(run_with_clock, tmp_path):
 
     folder, _, _ = run_with_clock
     export_run(folder, tmp_path)
-    for which, total in load_run(folder).summary["totals"].items():
-        assert recomputed(tmp_path / which) == pytest.approx(total["energy_nj_per_sample"] * 1000 * total["samples"], rel=1e-9)
+    for which, total in load_run(folder).summary.totals:
+        assert recomputed(tmp_path / which) == pytest.approx(total.energy_nj_per_sample * 1000 * total.samples, rel=1e-9)
 
 
 def test_a_table_without_bounds_and_clock_shows_neither(run_with_clock):

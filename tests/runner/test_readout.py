@@ -132,9 +132,9 @@ def test_the_chip_answers_what_the_read_out_says_of_its_counts(rule, tmp_path):
     memory, _ = memory_of(run.simulator.state, 2)
     assert (memory[:, :3] == weight).all()
     accuracy = (votes.argmax(axis=1) == run.data.y_test).mean()
-    assert summary["accuracy"]["test"] == summary["readout"]["test_accuracy"][-1] == run.readout.test_accuracy() == accuracy
-    assert summary["readout"]["samples"] == ([0, 10, 40] if rule == "stdp" else [0])
-    assert accuracy > 0.4 and json.loads((tmp_path / "run" / "summary.json").read_text())["readout"] == summary["readout"]
+    assert summary.accuracy.test == summary.readout.test_accuracy[-1] == run.readout.test_accuracy() == accuracy
+    assert summary.readout.samples == ([0, 10, 40] if rule == "stdp" else [0])
+    assert accuracy > 0.4 and json.loads((tmp_path / "run" / "summary.json").read_text())["readout"] == summary.readout.model_dump()
 
 
 def test_interrupted_it_goes_on_with_the_same_bits(tmp_path, monkeypatch):
@@ -159,7 +159,7 @@ def test_interrupted_it_goes_on_with_the_same_bits(tmp_path, monkeypatch):
             continue
     assert n > 2
     for key in ("readout", "accuracy", "layers", "totals"):
-        assert pieces[key] == whole[key], key
+        assert getattr(pieces, key) == getattr(whole, key), key
     with h5py.File(tmp_path / "whole" / "run.h5") as one, h5py.File(tmp_path / "pieces" / "run.h5") as other:
         for name in ("layers/0/weight", "layers/0/bias", "layers/2/weight", "layers/2/bias", "test/votes"):
             assert (one[name][...] == other[name][...]).all()
@@ -204,16 +204,16 @@ def test_the_report_shows_kernels_switches_and_the_curve(tmp_path):
     told = CliRunner().invoke(main, ["run", str(tmp_path / "tiny.toml"), "--out", str(tmp_path / "run")], terminal_width=200)
     assert told.exit_code == 0, told.output
     run = load_run(tmp_path / "run")
-    layer = run.summary["layers"][0]
-    assert not [line for line in run.summary["warnings"] if "conv1" in line and "rail" in line]
+    layer = run.summary.layers[0]
+    assert not [line for line in run.summary.warnings if "conv1" in line and "rail" in line]
     assert set(np.unique(run.array("layers/0/weight")).tolist()) == {-128, 128}
     switched = int((run.array("layers/0/weight") != run.array("layers/0/weight_initial")).sum())
-    assert layer["weights_changed"] == switched > 0 and layer["field_bits"] == 1
+    assert layer.weights_changed == switched > 0 and layer.field_bits == 1
     curve, changes = learned_grids(run.summary)
     assert curve.rows == ["0", "10", "40"] and changes.rows == ["conv1"]
     cells = {column.heading.replace("\n", " "): column.cells[0] for column in changes.columns}
     assert cells["weights"] == cells["kernel memory [bits]"] == "36" and cells["less than 32 bits, times"] == "32.0"
-    assert cells["changes"] == f"{layer['train']['phases']['learn']['weight_update']:,}" and layer["train"]["rng_draws"] > 0
+    assert cells["changes"] == f"{layer.train.phases.learn.events('weight_update'):,}" and layer.train.rng_draws > 0
     assert {"images", "kernels"} <= {path.stem for path in run.folder.glob("*.png")}
     page = (run.folder / "report.html").read_text(encoding="utf-8")
     assert "by a linear read-out of spike counts, fitted to 30 labelled samples" in page and "weights that changed" in page

@@ -132,7 +132,7 @@ def test_keys_are_those_documented(folder):
     names, of_network = (
         [set(re.findall(r"`(\w+)[^`]*`", row)) for row in re.findall(r"(?m)^\| (`[^|]+) \|", part)] for part in (text, network)
     )
-    summary = load_run(folder).summary
+    summary = load_run(folder).summary.model_dump()
     if summary["network"]:
         assert set().union(*of_network) | {"waiting_cores", "fifo_peaks"} == summary["network"]["test"].keys()
     at = next(i for i, row in enumerate(names) if "samples" in row)

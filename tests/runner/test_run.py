@@ -30,10 +30,10 @@ def test_a_run_directory(more, tmp_path):
     run(write_experiment(tmp_path, more=more), tmp_path / "run")
     assert {p.name for p in (tmp_path / "run").iterdir()} == FILES | PLOTS | ({"gradient.png"} if more else set())
     loaded = load_run(tmp_path / "run")
-    accuracy = loaded.summary["accuracy"]
+    accuracy = loaded.summary.model_dump()["accuracy"]
     assert len(accuracy["per_epoch"]) == len(accuracy["train_per_epoch"]) == 2 and accuracy["test"] == accuracy["per_epoch"][-1]
-    assert (accuracy["reference_per_epoch"] is not None) == (loaded.summary["probe"] is not None) == bool(more)
-    assert loaded.summary["totals"]["train"]["samples"] == 80 and loaded.summary["totals"]["test"]["samples"] == 20
+    assert (accuracy["reference_per_epoch"] is not None) == (loaded.summary.probe is not None) == bool(more)
+    assert loaded.summary.totals.train.samples == 80 and loaded.summary.totals.test.samples == 20
     weight, first = (loaded.array(f"layers/0/{name}") for name in ("weight", "weight_initial"))
     assert weight.shape == (64, 12) and weight.dtype == np.int16 and (weight != first).any()
     with h5py.File(tmp_path / "run" / "run.h5") as file:
@@ -68,8 +68,8 @@ def test_a_small_honest_run_on_mnist(tmp_path, no_plots):
 def test_no_epochs_is_one_evaluation(tmp_path, no_plots):
     run(write_experiment(tmp_path, epochs=0), tmp_path / "run")
     summary = load_run(tmp_path / "run").summary
-    assert (summary["accuracy"]["per_epoch"], summary["accuracy"]["train_per_epoch"], summary["totals"]["train"]["samples"]) == ([], [], 0)
-    assert 0 <= summary["accuracy"]["test"] <= 1 and summary["totals"]["test"]["samples"] == 20
+    assert (summary.accuracy.per_epoch, summary.accuracy.train_per_epoch, summary.totals.train.samples) == ([], [], 0)
+    assert 0 <= summary.accuracy.test <= 1 and summary.totals.test.samples == 20
     assert neurochip("report", tmp_path / "run", "--accelergy", tmp_path / "a").exit_code == 0
     assert [p.name for p in (tmp_path / "a").iterdir()] == ["test"]
 

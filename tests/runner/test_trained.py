@@ -169,8 +169,8 @@ def test_both_nets_spend_the_same_at_the_break_even(tmp_path):
     rate = break_even(4.6, 0.9)
     assert (round(rate, 2), round(100 * rate / 100, 1), round(100 * rate / 50, 1)) == (5.11, 5.1, 10.2)
     twin = twin_facts(mapping, [macs(layer) * rate for layer in mapping.layers])
-    assert twin["ratio"] == pytest.approx(1) and twin["spikes_per_neuron"] == pytest.approx(rate) == twin["break_even_spikes_per_neuron"]
-    assert twin_facts(mapping, [7.0] * 5)["sops"] == 28  # what a pool adds is not in it
+    assert twin.ratio == pytest.approx(1) and twin.spikes_per_neuron == pytest.approx(rate) == twin.break_even_spikes_per_neuron
+    assert twin_facts(mapping, [7.0] * 5).sops == 28  # what a pool adds is not in it
 
 
 def test_ticks_to_an_accuracy_are_those_from_which_it_stays():
@@ -357,7 +357,7 @@ def test_run_puts_the_trained_net_on_the_chip_and_says_what_was_lost(trained_run
         "accuracy, ANN 50.00 %",
     ):
         assert words in flat, words
-    summary = load_run(trained_run / "run").summary
+    summary = load_run(trained_run / "run").summary.model_dump()
     training, accuracy = summary["training"], summary["accuracy"]
     assert SUMMARY.items() <= training.items() and (training["method"], training["file"], training["seed"]) == ("spike_bp", "trained.h5", 5)
     assert accuracy["float_loss"] == accuracy["float_test"] - accuracy["test"] and accuracy["ann_test"] == 0.5

@@ -133,12 +133,15 @@ def _systems(layers: list[dict], method: str | None, accuracy: dict) -> dict:
     sops = sum(layer["test"]["sops"] / layer["test"]["samples"] for layer in layers)
     twin = {"macs": sum(macs), "macs_per_layer": macs, "sops": sops, "spikes_per_neuron": sops / sum(macs), "ann_nj": sum(macs) * 0.0046}
     twin |= {"snn_nj": sops * 0.0009, "ratio": sops * 0.9 / sum(macs) / 4.6, "break_even_spikes_per_neuron": 4.6 / 0.9}
-    found = {"depth": len(layers), "ann_twin": twin | {"constants": constants()}, "training": None}
+    found = {"depth": len(layers), "ann_twin": twin | {"constants": constants().model_dump()}, "training": None}
     if method:
         quantised = {"scale": 101.25, "threshold_lsb": 102, "clipped": 0.0004, "rms_lsb": 0.289, "rms_relative": 0.0123}
         floats = [value for value in accuracy["by_tick"] if value is not None]
         training = {
             "method": method,
+            "file": "trained.h5",
+            "experiment": "off-chip",
+            "seed": 1,
             "ticks": len(floats),
             "accuracy_by_tick": [min(1.0, value + 0.002) for value in floats],
             "encoder_seeds": 3,
