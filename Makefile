@@ -9,7 +9,7 @@ export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-nojit bounds tools rtl-package cosim-long lint rtl-lint bench mutants figures docs release-check clean
+.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format cosim-long lint rtl-lint bench mutants figures docs release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ tools: ## install Icarus Verilog where that is allowed, else say how
 # the committed package of the RTL's parameters, anew from the chip file
 rtl-package: $(VENV)/installed ## write the RTL's parameters anew from the chip file
 	$(BIN)/python -m neurochip.cosim.core.package
+
+run-format: $(VENV)/installed ## write the tables of docs/run_format.md anew from the model of summary.json
+	$(BIN)/python -m neurochip.runfile.documented
 
 # zero differences over at least 20 million core cycles, whole generator periods, and the first samples of every shipped experiment
 cosim-long: $(VENV)/installed ## compare simulator and RTL over 20 million cycles

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from neurochip.api.data import fetch_dataset as fetch_dataset
     from neurochip.api.experiments import experiment_schema as experiment_schema
     from neurochip.api.experiments import load_experiment as load_experiment
+    from neurochip.api.experiments import summary_schema as summary_schema
     from neurochip.api.mapped import Placed as Placed
     from neurochip.api.mapped import map as map
     from neurochip.api.offchip import evaluate as evaluate
@@ -69,6 +70,7 @@ _HOMES = {
     "measure_speed": "api.benchmarks",
     "open_run": "api.runs",
     "run": "api.runs",
+    "summary_schema": "api.experiments",
     "train": "api.offchip",
     "write_timeline": "api.recordings",
     "write_waves": "api.recordings",

@@ -60,3 +60,10 @@ def experiment_schema() -> dict[str, Any]:
     from neurochip.experiment.schema import experiment_schema as schema
 
     return schema()
+
+
+def summary_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a run's summary.json, from the one model that writes and checks it."""
+    from neurochip.runfile.documented import summary_schema as schema
+
+    return schema()

@@ -41,11 +41,14 @@ def data_path() -> None:
         print(folder)  # whole, and nothing else: for scripts
 
 
-def schema(out: str | None) -> None:
-    """Print or write the JSON Schema of experiment files; [rule] lists the settings of every rule, [chip] the keys to override."""
-    from neurochip.api.experiments import experiment_schema
+def schema(of_summary: bool, out: str | None) -> None:
+    """Print or write the JSON Schema of experiment files, or of the summary.json of a run.
 
-    text = json.dumps(experiment_schema(), indent=1)
+    [rule] lists the settings of every rule, [chip] the keys to override.
+    """
+    from neurochip.api.experiments import experiment_schema, summary_schema
+
+    text = json.dumps(summary_schema() if of_summary else experiment_schema(), indent=1)
     if out:
         write_text(Path(out), text + "\n")
     else:

@@ -169,12 +169,13 @@ def data_path() -> None:
 
 
 @main.command()
+@click.option("--summary", "of_summary", is_flag=True, help="Of the summary.json of a run instead.")
 @click.option("--out", metavar="FILE", help="Write there instead of to the screen.")
-def schema(out: str | None) -> None:
-    """Print the JSON Schema of experiment files, for completion in an editor."""
+def schema(of_summary: bool, out: str | None) -> None:
+    """Print the JSON Schema of experiment files (for completion in an editor), or of a run's summary."""
     from neurochip.cli import listing
 
-    listing.schema(out)
+    listing.schema(of_summary, out)
 
 
 @main.command()

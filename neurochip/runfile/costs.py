@@ -62,7 +62,7 @@ class PhaseCosts(OpenForm):
 
     __pydantic_extra__: dict[str, Count] = Field(init=False)
     busy_cycles: Count = Field(description="cycles in which cores worked in this phase")
-    energy_pj: Number = Field(description="mean per sample, without leakage and clock")
+    energy_pj: Number = Field(description="energy, mean per sample, without leakage and clock")
 
     def events(self, name: str) -> int:
         """Return how often an event was counted, 0 of one that this run does not know."""
@@ -112,8 +112,8 @@ class Costs(Form):
     )
     latency_us: Number = Field(description="share of a sample's latency: `cycles` / clock / samples")
     energy_pj: dict[str, Number] = Field(
-        description="by component, mean per sample: `synapse_memory`, `neuron`, `random`, `learning`, `network`, `leakage` and, with a "
-        "table that prices it, `clock` (busy and waiting cycles)"
+        description="energy by component, mean per sample: `synapse_memory`, `neuron`, `random`, `learning`, `network`, `leakage` and, "
+        "with a table that prices it, `clock` (busy and waiting cycles)"
     )
     energy_pj_range: Range | None = Field(None, description="lowest and highest energy by the table's bounds, mean per sample")
     phases: Phases = Field(description="the same by phase")
@@ -123,77 +123,77 @@ class Total(Form):
     """The sums over the layers, exactly: of integers, and of energies and latencies as they are written."""
 
     samples: Count = Field(description="samples presented")
-    energy_nj_per_sample: Number = Field(description="all components")
-    energy_nj_per_sample_range: Range | None = Field(None, description="lowest and highest by the table's bounds")
-    latency_us_per_sample: Number = Field(description="of the chip")
-    cycles: Count = Field(description="of the chip")
+    energy_nj_per_sample: Number = Field(description="energy of all components")
+    energy_nj_per_sample_range: Range | None = Field(None, description="lowest and highest energy by the table's bounds")
+    latency_us_per_sample: Number = Field(description="latency of a sample")
+    cycles: Count = Field(description="the chip's cycles")
     sops: Count = Field(description="synaptic operations")
-    energy_pj: dict[str, Number] = Field(description="by component, mean per sample")
+    energy_pj: dict[str, Number] = Field(description="energy by component, mean per sample")
     energy_share_by_kind: dict[str, Number] = Field(description="share of the energy, 0..1, that rests on each kind of price")
 
 
 class Totals(Form, BothSets[Total]):
     """The whole chip."""
 
-    train: Total = Field(description="training, of all epochs")
+    train: Total = Field(description="training, over all epochs")
     test: Total = Field(description="the last evaluation")
 
 
 class Latency(Form):
     """Cycles from a packet's injection to its ejection."""
 
-    p50: Count = Field(description="of half of the packets at most")
-    p99: Count = Field(description="of 99 % of the packets at most")
-    max: Count = Field(description="of the slowest packet")
+    p50: Count = Field(description="half of the packets took at most so many")
+    p99: Count = Field(description="99 % of the packets took at most so many")
+    max: Count = Field(description="the slowest packet")
 
 
 class Link(Form):
     """A link between routers, or of a router and its core."""
 
-    link: str = Field(description="`(x,y) east`: router and output")
-    packets: Count = Field(description="sent over it")
+    link: str = Field(description="router and output, as `(x,y) east`")
+    packets: Count = Field(description="packets sent over it")
     per_cycle: Number = Field(description="`packets` / `network_cycles`")
 
 
 class Fifo(Form):
     """A queue at a router's input."""
 
-    fifo: str = Field(description="`(x,y) from west`: router and input")
-    packets: Count = Field(description="most at once")
+    fifo: str = Field(description="router and input, as `(x,y) from west`")
+    packets: Count = Field(description="most packets in it at once")
 
 
 class WaitingCore(Form):
     """A core that was refused by its router."""
 
-    core: str = Field(description="`(x,y)`")
-    cycles: Count = Field(description="in which it was refused")
+    core: str = Field(description="place, as `(x,y)`")
+    cycles: Count = Field(description="cycles in which it was refused")
 
 
 class Verdict(Form):
-    """How long ticks were, and why."""
+    """The timing of all ticks of a set: how long they were, and why."""
 
-    ticks: Count = Field(description="of this set")
-    cycles: Count = Field(description="of the chip")
-    longest_tick: Count = Field(description="in cycles")
-    max_tick_rate_hz: Number | None = Field(description="at which no tick overruns; `null` without ticks")
+    ticks: Count = Field(description="ticks of the set")
+    cycles: Count = Field(description="the chip's cycles")
+    longest_tick: Count = Field(description="cycles of the longest tick")
+    max_tick_rate_hz: Number | None = Field(description="rate at which no tick overruns; `null` without ticks")
     overruns: Count | None = Field(description="ticks longer than `tick_us`; `null` without one")
     bounds: dict[str, Count] = Field(description="ticks by what bounded them, most first: a link, `(x,y) work`, or `(x,y) distance`")
-    tick_us: Number | None = Field(description="what a tick may last; `null`: as long as it needs")
+    tick_us: Number | None = Field(description="longest time of a tick; `null`: as long as it needs")
 
 
 class NetworkCosts(Form):
     """What the packets of a set did (docs/noc.md), over the same ticks as the layers' figures."""
 
-    ticks: Count = Field(description="of this set")
-    packets: Count = Field(description="sent")
+    ticks: Count = Field(description="ticks of the set")
+    packets: Count = Field(description="packets sent")
     hops: Count = Field(description="moves between routers")
     network_cycles: Count = Field(description="cycles until the last packet of each tick was ejected, summed")
     bits_over_links: Count = Field(description="`hops` x `packet_bits`")
     wait_cycles: Count = Field(description="cycles in which a core was refused, over all cores")
-    latency_cycles: Latency = Field(description="from injection to ejection")
-    busiest_links: list[Link] = Field(description="ten at most")
-    fifo_peaks: list[Fifo] = Field(description="ten at most")
-    waiting_cores: list[WaitingCore] = Field(description="the ten worst")
+    latency_cycles: Latency = Field(description="latency of packets")
+    busiest_links: list[Link] = Field(description="ten at most, the busiest first")
+    fifo_peaks: list[Fifo] = Field(description="ten at most, the fullest first")
+    waiting_cores: list[WaitingCore] = Field(description="ten at most, the worst first")
     verdict: Verdict = Field(description="timing of the ticks")
     load: list[list[Count]] = Field(
         description="per router `y * width + x`: packets to the north, east, south, west, ejected, injected, and two zeros"

@@ -16,22 +16,22 @@ FORMAT = 2  # of summary.json and run.h5; 2: layers in parts (cores/), packets o
 class DataSet(Form):
     """The data set; counts are the samples used."""
 
-    name: str = Field(description="as in the experiment")
+    name: str = Field(description="name in the experiment")
     source: str = Field(description="where the files came from")
-    n_train: Count = Field(description="training samples")
-    n_test: Count = Field(description="test samples")
-    is_substitute: Flag = Field(description="another set took the place of the one that was asked for and not found")
-    note: str | None = Field(description="what else is to be known of it")
+    n_train: Count = Field(description="training samples used")
+    n_test: Count = Field(description="test samples used")
+    is_substitute: Flag = Field(description="`true`: the set that was asked for was not found, and another one took its place")
+    note: str | None = Field(description="a remark on the set")
 
 
 class Accuracy(Form):
     """Shares of right answers, 0..1. The float keys are those of a training off the chip, else `null`."""
 
-    test: Number = Field(description="after the last epoch")
-    per_epoch: list[Number] = Field(description="of the test set; empty without training")
-    train_per_epoch: list[Number] = Field(description="read from samples while they are learned, so it flatters")
-    reference_test: Number | None = Field(description="of the float twin; `null` without `[reference]`")
-    reference_per_epoch: list[Number] | None = Field(description="likewise")
+    test: Number = Field(description="test accuracy at the end")
+    per_epoch: list[Number] = Field(description="test accuracy after each epoch; empty without training")
+    train_per_epoch: list[Number] = Field(description="accuracy on training samples, read while they are learned, so it flatters")
+    reference_test: Number | None = Field(description="test accuracy of the float twin at the end; `null` without `[reference]`")
+    reference_per_epoch: list[Number] | None = Field(description="the same after each epoch")
     gap: Number | None = Field(description="`reference_test - test`")
     by_tick: list[Number | None] | None = Field(
         None, description="`[t]` is that of the test after t + 1 ticks, `null` before the first read-out tick"
@@ -39,83 +39,83 @@ class Accuracy(Form):
     ticks_to_final: dict[str, Count | None] = Field(
         {}, description="the ticks from which it stays within so many points (`0.5`, `1`) of the last one"
     )
-    float_test: Number | None = Field(None, description="of the float spiking net")
-    float_test_std: Number | None = Field(None, description="over several seeds of the encoder")
-    ann_test: Number | None = Field(None, description="of the ANN that was converted")
+    float_test: Number | None = Field(None, description="test accuracy of the float spiking net")
+    float_test_std: Number | None = Field(None, description="its standard deviation over the seeds of the encoder")
+    ann_test: Number | None = Field(None, description="test accuracy of the ANN")
     float_loss: Number | None = Field(None, description="`float_test - test`")
 
 
 class MeshFacts(Form):
-    """The network-on-chip."""
+    """The chip's mesh, one router per core."""
 
     width: Count = Field(description="routers in a row")
-    height: Count = Field(description="rows")
-    packet_bits: Count = Field(description="of one packet")
+    height: Count = Field(description="rows of routers")
+    packet_bits: Count = Field(description="bits of a packet")
     fifo_depth: Count = Field(description="packets that a router's input holds")
-    core_stalls: Flag = Field(description="a core stands still while the network refuses its packet")
+    core_stalls: Flag = Field(description="`true`: a core stands still while the network refuses its packet")
 
 
 class ChipFacts(Form):
-    """The chip."""
+    """The chip that ran it."""
 
-    name: str = Field(description="as in its file")
-    clock_mhz: Number = Field(description="of all cores")
-    word_bits: Count = Field(description="of the synapse memory")
-    n_axons: Count = Field(description="of a core")
-    n_neurons: Count = Field(description="of a core")
-    transposable: Flag = Field(description="the memory can be read by column")
-    rng: str = Field(description="kind of generator")
-    sharing: str = Field(description="which units share one")
-    n_cores: Count = Field(description="that there are")
-    mesh: MeshFacts | None = Field(description="`null`: cores are wired to each other")
-    tick_us: Number | None = Field(description="what a tick may last; `null`: as long as it needs")
+    name: str = Field(description="name in the chip file")
+    clock_mhz: Number = Field(description="clock of all cores")
+    word_bits: Count = Field(description="bits of a word of the synapse memory")
+    n_axons: Count = Field(description="axons of a core")
+    n_neurons: Count = Field(description="neurons of a core")
+    transposable: Flag = Field(description="`true`: the synapse memory can be read by column")
+    rng: str = Field(description="kind of random generator")
+    sharing: str = Field(description="units that share a generator")
+    n_cores: Count = Field(description="cores of the chip")
+    mesh: MeshFacts | None = Field(description="the network-on-chip; `null` without one")
+    tick_us: Number | None = Field(description="longest time of a tick; `null`: as long as it needs")
 
 
 class TableFacts(Form):
-    """The energy table."""
+    """The energy table that priced it."""
 
-    name: str = Field(description="as in its file")
+    name: str = Field(description="name in the table")
     node_nm: Number | None = Field(description="feature size")
-    vdd_v: Number | None = Field(description="supply")
-    source: str = Field(description="where the prices are from")
+    vdd_v: Number | None = Field(description="supply voltage")
+    source: str = Field(description="where the prices come from")
 
 
 class Silicon(Form):
     """Area of the cores in use as the chip builds them, and the largest clock, before layout."""
 
-    cores: Count = Field(description="in use")
-    logic_um2: Number = Field(description="all of them")
-    memory_um2: Number | None = Field(description="`null` if the table's macros have no area")
-    clock_mhz: Number = Field(description="of the slowest core in use")
-    slowest_core: str = Field(description="what it does")
+    cores: Count = Field(description="cores in use")
+    logic_um2: Number = Field(description="area of their logic")
+    memory_um2: Number | None = Field(description="area of their memories; `null` if the table's macros have no area")
+    clock_mhz: Number = Field(description="largest clock of the slowest core in use")
+    slowest_core: str = Field(description="roles of that core")
     left_out: str = Field(description="what is not in these figures")
 
 
 class LayerFacts(Form):
     """A layer's shape; memory words are those of all its cores."""
 
-    name: str = Field(description="of the layer")
+    name: str = Field(description="name of the layer")
     kind: str = Field(description="`dense`, `conv` or `pool`")
-    neuron: str = Field(description="model of its neurons")
+    neuron: str = Field(description="model of the layer's neurons")
     shape: tuple[Count, Count, Count] = Field(description="height, width, channels")
     axons: Count = Field(description="units of all its sources")
-    neurons: Count = Field(description="its units")
-    weight_bits: Count = Field(description="of a weight, with its sign")
-    frac_bits: Count = Field(description="of these behind the point")
-    field_bits: Count | None = Field(None, description="that the memory keeps of a weight: `weight_bits`, or 1 with `levels`")
-    rows: Count = Field(description="of weights")
-    n_weights: Count = Field(description="each copy of a kernel counts")
-    memory_words: Count = Field(description="of `chip.word_bits`")
-    cores: Count = Field(description="how many")
+    neurons: Count = Field(description="units of the layer")
+    weight_bits: Count = Field(description="bits of a weight, with its sign")
+    frac_bits: Count = Field(description="of these, bits right of the binary point")
+    field_bits: Count | None = Field(None, description="bits that the memory keeps of a weight: `weight_bits`, or 1 with `levels`")
+    rows: Count = Field(description="rows of weights")
+    n_weights: Count = Field(description="weights, each copy of a kernel counted")
+    memory_words: Count = Field(description="words of `chip.word_bits` in use")
+    cores: Count = Field(description="cores that hold the layer")
 
 
 class Layer(LayerFacts, BothSets[Costs]):
     """A layer, the sum over its cores."""
 
-    weights_at_rail: Count = Field(description="weights that are the lowest or highest there is")
-    weights_changed: Count | None = Field(None, description="that are not what they were at the start")
-    silent_units: Count | None = Field(None, description="that never fired in the test; `null` of an output that only adds up")
-    saturated_units: Count | None = Field(None, description="that fired in more than 95 % of the test's ticks; likewise")
+    weights_at_rail: Count = Field(description="weights that are the lowest or highest there is, at the end")
+    weights_changed: Count | None = Field(None, description="weights that are not what they were at the start")
+    silent_units: Count | None = Field(None, description="units that never fired in the test; `null` of an output that only adds up")
+    saturated_units: Count | None = Field(None, description="units that fired in more than 95 % of the test's ticks; `null` likewise")
     train: Costs = Field(description="training, of all epochs")
     test: Costs = Field(description="the last evaluation")
 
@@ -124,15 +124,15 @@ class Core(Form, BothSets[Costs]):
     """A core: what it holds, as shares 0..1 of what it has, and what it did."""
 
     name: str = Field(description="`layer`, or `layer/part`")
-    layer: Count = Field(description="index")
-    at: tuple[Count, Count] | None = Field(description="x, y on the mesh")
-    axons: Count = Field(description="in use")
-    neurons: Count = Field(description="in use")
-    memory_words: Count = Field(description="in use")
-    state_bits: Count = Field(description="of the neurons in use")
-    axons_used: Number = Field(description="share")
-    neurons_used: Number = Field(description="share")
-    memory_used: Number = Field(description="share")
+    layer: Count = Field(description="number of the layer, from 0")
+    at: tuple[Count, Count] | None = Field(description="x and y on the mesh")
+    axons: Count = Field(description="axons in use")
+    neurons: Count = Field(description="neurons in use")
+    memory_words: Count = Field(description="words in use")
+    state_bits: Count = Field(description="bits of state of the neurons in use")
+    axons_used: Number = Field(description="share of the axons in use")
+    neurons_used: Number = Field(description="share of the neurons in use")
+    memory_used: Number = Field(description="share of the memory in use")
     train: Costs = Field(description="training, of all epochs")
     test: Costs = Field(description="the last evaluation")
 
@@ -146,23 +146,23 @@ class Core(Form, BothSets[Costs]):
 class TwinConstants(Form):
     """The literature's constants (`neurochip/runner/ann_twin.toml`)."""
 
-    mac_pj: Number = Field(description="one multiply and add")
-    ac_pj: Number = Field(description="one add")
-    kind: str = Field(description="of price")
-    what: str = Field(description="they are of")
-    source: str = Field(description="where they are from")
+    mac_pj: Number = Field(description="price of a multiplication and addition")
+    ac_pj: Number = Field(description="price of an addition")
+    kind: str = Field(description="kind of price")
+    what: str = Field(description="technology and numbers that the prices are for")
+    source: str = Field(description="where they come from")
 
 
 class AnnTwin(Form):
     """The ANN of the same topology, per image, by the literature's constants: a proxy apart from the chip's prices."""
 
     macs: Count = Field(description="multiply-accumulates: real taps inside the picture")
-    macs_per_layer: list[Count] = Field(description="likewise")
-    sops: Number = Field(description="those of the chip in layers that have MACs")
+    macs_per_layer: list[Count] = Field(description="the same by layer")
+    sops: Number = Field(description="the chip's synaptic operations in layers that have MACs")
     spikes_per_neuron: Number = Field(description="`sops / macs`")
-    break_even_spikes_per_neuron: Number = Field(description="at which both spend the same")
-    ann_nj: Number = Field(description="of the MACs")
-    snn_nj: Number = Field(description="of the SOPs")
+    break_even_spikes_per_neuron: Number = Field(description="`spikes_per_neuron` at which both nets spend the same")
+    ann_nj: Number = Field(description="energy of the MACs")
+    snn_nj: Number = Field(description="energy of the synaptic operations")
     ratio: Number = Field(description="`snn_nj / ann_nj`")
     constants: TwinConstants = Field(description="prices of both")
 
@@ -170,105 +170,105 @@ class AnnTwin(Form):
 class QuantisedLayer(Form):
     """A layer of a net from off the chip, on the chip's grid."""
 
-    name: str = Field(description="of the layer")
+    name: str = Field(description="name of the layer")
     scale: Number = Field(description="LSB per unit of weight")
-    threshold_lsb: Count | None = Field(description="a unit fires at or above it")
-    clipped: Number = Field(description="share of weights beyond the largest")
-    rms_lsb: Number = Field(description="error of rounding and clipping, in LSB")
+    threshold_lsb: Count | None = Field(description="a unit fires at or above it; `null` of a layer that does not fire")
+    clipped: Number = Field(description="share of the weights beyond the largest that is held")
+    rms_lsb: Number = Field(description="root-mean-square error of rounding and clipping, in LSB")
     rms_relative: Number = Field(description="the same over the weights' root mean square")
 
 
 class Training(OpenForm):
     """A net from off the chip. What `trained.h5` says of itself (its `summary`) is here too, with further keys."""
 
-    method: str = Field(description="what trained it")
-    file: str = Field(description="name")
+    method: str = Field(description="`spike_bp`, `conversion` or another")
+    file: str = Field(description="name of the net's file")
     experiment: str = Field(description="name of the experiment that it was trained for")
-    seed: Count | None = Field(description="of that training")
+    seed: Count | None = Field(description="seed of that training")
     layers: list[QuantisedLayer] = Field(description="what quantising lost")
-    ticks: Count | None = Field(None, description="of input that the float net saw")
-    accuracy_by_tick: list[Number | None] | None = Field(None, description="of the float net on the test set")
-    accuracy_by_tick_std: list[Number | None] | None = Field(None, description="over the seeds of the encoder")
-    encoder_seeds: Count | None = Field(None, description="how many")
-    ann_accuracy: Number | None = Field(None, description="of the ANN that was converted")
-    spikes_per_image: dict[str, Number] | None = Field(None, description="of the float net, by layer")
+    ticks: Count | None = Field(None, description="ticks of input that the float net saw")
+    accuracy_by_tick: list[Number | None] | None = Field(None, description="test accuracy of the float net after each of them")
+    accuracy_by_tick_std: list[Number | None] | None = Field(None, description="its standard deviation over the seeds of the encoder")
+    encoder_seeds: Count | None = Field(None, description="number of these seeds")
+    ann_accuracy: Number | None = Field(None, description="test accuracy of the ANN")
+    spikes_per_image: dict[str, Number] | None = Field(None, description="spikes of the float net by layer")
     selected_by: str | None = Field(None, description="how the epoch was chosen")
-    validation_accuracy: Number | None = Field(None, description="of that epoch")
-    epochs: Count | None = Field(None, description="that were trained")
-    wall_s: Number | None = Field(None, description="that it took")
-    device: str | None = Field(None, description="that it ran on")
+    validation_accuracy: Number | None = Field(None, description="accuracy on held-out samples in that epoch")
+    epochs: Count | None = Field(None, description="epochs of the training")
+    wall_s: Number | None = Field(None, description="time of the training")
+    device: str | None = Field(None, description="what it ran on")
 
 
 class ReadoutFacts(Form):
     """What `[readout]` fitted, and accuracy against training samples (docs/learning_systems.md, STDP)."""
 
-    train_samples: Count = Field(description="with labels")
-    l2: Number = Field(description="weight of the penalty")
-    lsb_per_unit: Number = Field(description="scale of the weights")
-    weights_clipped: Number = Field(description="share")
-    rounding: Number = Field(description="error of the potentials by rounding, relative")
-    train_accuracy: Number = Field(description="on its own samples")
-    float_train_accuracy: Number = Field(description="before rounding")
-    samples: list[Count] = Field(description="training samples that the rule had seen")
-    test_accuracy: list[Number] = Field(description="of the read-out then")
+    train_samples: Count = Field(description="labelled samples that it was fitted to")
+    l2: Number = Field(description="weight of the penalty on large weights")
+    lsb_per_unit: Number = Field(description="scale of its weights")
+    weights_clipped: Number = Field(description="share of its weights that were clipped")
+    rounding: Number = Field(description="root-mean-square error of the sums by rounding, relative to their spread")
+    train_accuracy: Number = Field(description="accuracy on the labelled samples")
+    float_train_accuracy: Number = Field(description="the same before rounding")
+    samples: list[Count] = Field(description="training samples that the rule had seen when a read-out was fitted")
+    test_accuracy: list[Number] = Field(description="test accuracy of the read-out then")
 
 
 class ProbeLayer(Form):
     """A layer's weight change."""
 
-    name: str = Field(description="of the layer")
-    cosine: list[Number] = Field(description="1 is the direction of the exact gradient")
-    bias: list[Number] = Field(description="length along minus the gradient, relative, less 1: 0 is none")
+    name: str = Field(description="name of the layer")
+    cosine: list[Number] = Field(description="cosine of the angle to the exact gradient, for each number of ticks")
+    bias: list[Number] = Field(description="length along minus the gradient, relative, less 1, likewise: 0 is none")
 
 
 class ProbeFacts(Form):
     """Spike-made weight change against the exact gradient."""
 
-    weights: str = Field(description="at the `initial` or `final` ones")
-    ticks: list[Number] = Field(description="per sample")
-    samples: Count = Field(description="how many")
-    layers: list[ProbeLayer] = Field(description="a value for each number of ticks")
+    weights: str = Field(description="weights at which it was measured: `initial` or `final`")
+    ticks: list[Number] = Field(description="numbers of ticks per sample")
+    samples: Count = Field(description="samples that were averaged")
+    layers: list[ProbeLayer] = Field(description="from the input on")
 
 
 class Simulation(Form):
     """The simulation, not the chip."""
 
-    wall_s: Number = Field(description="of the last process")
-    train_wall_s: Number | None = Field(None, description="training, of all processes")
-    test_wall_s: Number | None = Field(None, description="evaluations, of all processes")
-    samples_per_s: Number = Field(description="of both")
-    sops_per_s: Number = Field(description="of both")
-    threads: Count | None = Field(None, description="of the evaluation")
-    jit_s: Number | None = Field(None, description="to load or compile the kernels")
-    peak_memory_mb: Number | None = Field(None, description="of the process")
+    wall_s: Number = Field(description="time of the last process")
+    train_wall_s: Number | None = Field(None, description="time of all training")
+    test_wall_s: Number | None = Field(None, description="time of all evaluations")
+    samples_per_s: Number = Field(description="samples presented in a second of both")
+    sops_per_s: Number = Field(description="synaptic operations in a second of both")
+    threads: Count | None = Field(None, description="threads of the evaluation")
+    jit_s: Number | None = Field(None, description="time to load or compile the kernels")
+    peak_memory_mb: Number | None = Field(None, description="largest memory of the last process")
 
 
 class Summary(Form):
     """What a run is and what came of it."""
 
     format: Count = Field(description=f"{FORMAT}; an older run needs the version that made it")
-    name: str = Field(description="of the experiment")
-    seed: Count = Field(description="of the run")
-    version: str = Field(description="of neurochip")
-    experiment_sha256: str = Field(description="of the resolved experiment, chip and energy table")
-    experiment: dict[str, Any] = Field(description="the resolved experiment (every default filled in)")
-    dataset: DataSet
-    accuracy: Accuracy
-    chip: ChipFacts
-    energy_table: TableFacts
+    name: str = Field(description="name of the experiment")
+    seed: Count = Field(description="seed of the run")
+    version: str = Field(description="version of neurochip that made it")
+    experiment_sha256: str = Field(description="hash of the resolved experiment, chip and energy table")
+    experiment: dict[str, Any] = Field(description="the resolved experiment: every default is filled in")
+    dataset: DataSet = Field(description="the samples")
+    accuracy: Accuracy = Field(description="shares of right answers")
+    chip: ChipFacts = Field(description="the chip")
+    energy_table: TableFacts = Field(description="where the prices are from")
     silicon: Silicon | None = Field(None, description="only with a table that was calibrated on a netlist")
     layers: list[Layer] = Field(description="from the input on")
     cores: list[Core] = Field(description="in the order of the layers")
-    totals: Totals
+    totals: Totals = Field(description="the whole chip")
     depth: Count = Field(
         1, description="layers on the longest way from the input to the output; an answer lags behind the input by one tick less"
     )
-    ann_twin: AnnTwin | None = None
+    ann_twin: AnnTwin | None = Field(None, description="the ANN of the same topology")
     training: Training | None = Field(None, description="only of a net from off the chip")
     readout: ReadoutFacts | None = Field(None, description="only with `[readout]`")
     network: Network | None = Field(description="only with a mesh")
     probe: ProbeFacts | None = Field(description="only with `[reference]`")
-    simulation: Simulation
+    simulation: Simulation = Field(description="times on this computer")
     warnings: list[str] = Field(description="what a reader must know (a substitute data set, rails hit, ...)")
 
     @property
