@@ -31,7 +31,8 @@ PLACES = [ROOT, PACKAGE, PACKAGE / "core", PACKAGE / "offchip", PACKAGE / "rtl_m
 ELSEWHERE = {
     "golden/run.sh": "written by `neurochip export-rtl`",
     "docs/decisions/NNN-*.md": "a form of names",
-    "neurochip.run": "a function that the front door is to have",
+    "./other.toml": "a reader's",
+    "NAME.toml": "a form of names",
 }
 
 GENERATED = {"commands", "experiment", "rules", "chip", "events", "energy_table", "shipped", "index", "changelog", "contributing"}
@@ -138,7 +139,7 @@ def test_functions_are_where_the_page_says(page):
     text = re.sub(r"\s+", " ", text_of(page)).replace("`", "")
     assert [claim for claim in claims(text) if not holds(*claim)] == []
     for span in spans(text_of(page)):
-        found = re.fullmatch(r"([a-z_]+)\.([A-Za-z_]\w*)(\(\))?", span)
+        found = re.fullmatch(r"(?!neurochip\b)([a-z_]+)\.([A-Za-z_]\w*)(\(\))?", span)
         if found and span not in ELSEWHERE and found[1] in modules() and found[1] not in TABLES and found[2] not in SUFFIXES:
             assert any(found[2] in definitions(path) for path in modules()[found[1]]), span
 
@@ -196,14 +197,15 @@ def foreign_keys(content: Mapping[str, Any]) -> Iterable[str]:
     missing = []
     for make in SCHEMAS.values():
         schema = make()
-        missing.append([".".join(path) for path in keys_of(content) if not has_key(schema, schema, path)])
+        missing.append([".".join(path) for path in keys_of(content) if path != ["base"] and not has_key(schema, schema, path)])
     return min(missing, key=len)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_keys_exist(page):
     for block in blocks(text_of(page), "toml"):
-        assert foreign_keys(tomllib.loads(block)) == []
+        content = tomllib.loads(block)
+        assert "project" in content or foreign_keys(content) == []
     schema = experiment_keys()
     for span in spans(text_of(page)):
         key = re.fullmatch(r"([a-z]+(?:\.\w+)+)(?: ?= ?.*)?", span)

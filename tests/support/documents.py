@@ -32,7 +32,12 @@ def text_of(path: Path) -> str:
 
 def blocks(text: str, *languages: str) -> list[str]:
     """Contents of the code blocks that are marked with one of these languages."""
-    return [body for mark, body in re.findall(r"(?ms)^```(\w*)\n(.*?)^```", text) if mark in languages]
+    return [body for mark, body in re.findall(r"(?ms)^```(\w*)[^\n`]*\n(.*?)^```", text) if mark in languages]
+
+
+def titled(text: str) -> dict[str, str]:
+    """Contents of the code blocks that have a file's name as their title."""
+    return dict(re.findall(r"(?ms)^```\w+ title=\"(\w+\.\w+)\"\n(.*?)^```", text))
 
 
 def spans(text: str) -> list[str]:
