@@ -4,10 +4,11 @@ import re
 import tomllib
 
 import pytest
-from support.documents import blocks, text_of, titled
+from support.documents import blocks, spans, text_of, titled
 from support.packages import install
 from support.tiny import ROOT
 
+import neurochip as nc
 from neurochip import datasets
 from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip
@@ -87,3 +88,12 @@ def test_the_package(write, tmp_path, monkeypatch):
     assert (setup.chip.name, setup.energy_table.name, setup.plugins["data"].name) == ("my_chip", "my_table", "patterns")
     assert "our_chips" in setup.plugins["data"].origin
     assert set(groups) | {"neurochip.networks"} == set(re.findall(r"^\| `(neurochip\.\w+)`", text, re.MULTILINE))
+
+
+def test_python_names_exist():
+    """What the page takes from `nc`, and from what that gives."""
+    text = text_of(HOWTO / "python.md")
+    kinds = {"nc": nc, "run": nc.Run, "sim": nc.Simulator, "both": nc.Comparison}
+    named = re.findall(r"\b(nc|run|sim|both)\.([A-Za-z_]\w*)", " ".join([*spans(text), *blocks(text, "python")]))
+    assert len(set(named)) > 20
+    assert [f"{kind}.{name}" for kind, name in named if not hasattr(kinds[kind], name) and (kind, name) != ("run", "epochs")] == []
