@@ -14,7 +14,7 @@ RunOrFolder = Run | str | os.PathLike[str]
 
 
 class Timeline(NamedTuple):
-    """A written timeline."""
+    """The file of a timeline that was written."""
 
     file: Path
     events: int
@@ -23,7 +23,7 @@ class Timeline(NamedTuple):
 
 
 class Waves(NamedTuple):
-    """Written waveforms."""
+    """The file of waveforms that was written."""
 
     file: Path
     signals: int
