@@ -32,7 +32,8 @@ def train(exp: Setup, out: str | os.PathLike[str] | None = None, progress: Shown
     Raises NeurochipError for a mistake, and KeyboardInterrupt, which says how to go on, after Ctrl-C.
     """
     from neurochip.api.runs import folder_of
-    from neurochip.offchip.training import LOG, TRAINED, train_into
+    from neurochip.offchip.training import LOG, train_into
+    from neurochip.runfile.names import TRAINED
 
     console, quiet = console_of(progress)
     folder = folder_of(exp, out)

@@ -217,7 +217,7 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """Return summary.json, a copy (docs/run_format.md)."""
-        return self.stored.summary.model_dump()
+        return self.stored.summary.model_dump(mode="json")
 
     def frame(self, table: "FrameName" = "layers") -> "pandas.DataFrame":
         """Return a table as a pandas frame: "epochs", "layers", "cores", "energy", "counts" or "ticks".

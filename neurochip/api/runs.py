@@ -10,10 +10,8 @@ from neurochip.common.errors import NeurochipError
 from neurochip.common.screen import show
 from neurochip.experiment.setup import Setup
 from neurochip.runfile.load import load_run
+from neurochip.runfile.names import CHECKPOINT, SUMMARY, TRAINED
 
-CHECKPOINT = "checkpoint.npz"
-SUMMARY = "summary.json"
-TRAINED = "trained.h5"
 MOST_THREADS = 256
 
 

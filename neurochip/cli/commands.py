@@ -72,9 +72,10 @@ def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> 
 
 def _show_report(done: "Run", console: Console) -> None:
     from neurochip.report.tables import print_report
+    from neurochip.runfile.names import REPORT
 
     print_report(done.stored, console)
-    show(console, f"page: {done.folder / 'report.html'}")
+    show(console, f"page: {done.folder / REPORT}")
 
 
 def report(folder: str, accelergy: str | None) -> None:

@@ -15,10 +15,10 @@ from neurochip.offchip.spike_bp.report import draw_evaluation, evaluation_lines
 from neurochip.offchip.spike_bp.sweep import SpikingNet
 from neurochip.offchip.spike_bp.trainer import NAME as CHECKPOINT
 from neurochip.offchip.spike_bp.trainer import load_weights, read_checkpoint
-from neurochip.offchip.trained_file import NAME as TRAINED
 from neurochip.offchip.trained_file import read_trained
 from neurochip.offchip.training import device_of, device_text, net_of, tested
 from neurochip.offchip.trains import parts_of
+from neurochip.runfile.names import TRAINED
 from neurochip.simulator.samples import Samples, load_samples
 
 RESULT, PICTURE = "evaluation.json", "evaluation.png"

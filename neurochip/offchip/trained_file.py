@@ -13,9 +13,7 @@ from neurochip.common.files import write_atomically
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, is_identity
-
-FORMAT = "neurochip-trained-1"
-NAME = "trained.h5"
+from neurochip.runfile.names import TRAINED, TRAINED_FORMAT
 
 
 def rows_of(graph: Graph, layer: Layer) -> np.ndarray | None:
@@ -58,7 +56,7 @@ def write_trained(
     """Write a trained net in one step. `thresholds` by name of the layer, of every layer that fires; `summary` as the contract lists it."""
     image = io.BytesIO()  # on a full disk the HDF5 library would take the whole process down
     with h5py.File(image, "w") as file:
-        facts = {"format": FORMAT, "method": method, "experiment": experiment, "seed": seed, "summary": json.dumps(summary)}
+        facts = {"format": TRAINED_FORMAT, "method": method, "experiment": experiment, "seed": seed, "summary": json.dumps(summary)}
         file.attrs.update(facts)
         for layer in graph.layers:
             group = file.create_group(f"layers/{layer.name}")
@@ -77,10 +75,12 @@ def read_trained(path: Path, graph: Graph) -> tuple[dict[str, float], dict[str, 
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise NeurochipError(f"{path}: is not a file of trained weights ({error}); give the {NAME} of `neurochip train`") from None
+        raise NeurochipError(f"{path}: is not a file of trained weights ({error}); give the {TRAINED} of `neurochip train`") from None
     with file:
-        if file.attrs.get("format") != FORMAT:
-            raise NeurochipError(f"{path}: format = {file.attrs.get('format')!r}: is not '{FORMAT}'; give the {NAME} of `neurochip train`")
+        if file.attrs.get("format") != TRAINED_FORMAT:
+            raise NeurochipError(
+                f"{path}: format = {file.attrs.get('format')!r}: is not '{TRAINED_FORMAT}'; give the {TRAINED} of `neurochip train`"
+            )
         thresholds = {}
         names = {layer.name for layer in graph.layers}
         if foreign := sorted(set(file["layers"]) - names):

@@ -20,9 +20,9 @@ from neurochip.offchip.spike_bp.report import draw_training, evaluation_lines
 from neurochip.offchip.spike_bp.sweep import SpikingNet
 from neurochip.offchip.spike_bp.trainer import NAME as CHECKPOINT
 from neurochip.offchip.spike_bp.trainer import Trainer
-from neurochip.offchip.trained_file import NAME as TRAINED
 from neurochip.offchip.trained_file import write_trained
 from neurochip.offchip.trains import Parts, parts_of
+from neurochip.runfile.names import TRAINED
 from neurochip.simulator.samples import Samples, load_samples
 
 LOG, PICTURE = "train.json", "training.png"

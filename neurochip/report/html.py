@@ -27,6 +27,7 @@ from neurochip.report.plots import make_plots
 from neurochip.report.style import styled
 from neurochip.report.tick_plots import draw_comparison
 from neurochip.runfile.load import Run
+from neurochip.runfile.names import REPORT
 from neurochip.runfile.summary import Summary
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -126,7 +127,7 @@ def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
         terms=TERMS | (NETWORK_TERMS if summary.network else {}),
         ranges={which: energy_range(summary.totals.of(which)) for which in SETS},
     )
-    return _write(run.folder / "report.html", text)
+    return _write(run.folder / REPORT, text)
 
 
 def write_compare_html(comparison: Comparison, path: str | Path) -> Path:

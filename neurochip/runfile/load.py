@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import dotted
 from neurochip.runfile.costs import BothSets, Costs
+from neurochip.runfile.names import CHECKPOINT, RUN_H5, SUMMARY
 from neurochip.runfile.summary import FORMAT, Summary
 
 AGAIN = "make it again with 'neurochip run EXPERIMENT --out DIR'"
@@ -49,13 +50,13 @@ def load_run(folder: str | Path) -> Run:
     folder = Path(folder)
     if not folder.is_dir():
         raise NeurochipError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}; give a folder made by 'neurochip run'")
-    summary_path, h5_path = folder / "summary.json", folder / "run.h5"
-    if not summary_path.is_file() and (folder / "checkpoint.npz").is_file():
+    summary_path, h5_path = folder / SUMMARY, folder / RUN_H5
+    if not summary_path.is_file() and (folder / CHECKPOINT).is_file():
         raise NeurochipError(
-            f"{folder}: the run is not complete (checkpoint.npz but no summary.json); go on with it: the same command with --resume"
+            f"{folder}: the run is not complete ({CHECKPOINT} but no {SUMMARY}); go on with it: the same command with --resume"
         )
     if not summary_path.is_file() and not h5_path.is_file():
-        raise NeurochipError(f"{folder}: not a run directory (no summary.json, no run.h5); give a folder made by 'neurochip run'")
+        raise NeurochipError(f"{folder}: not a run directory (no {SUMMARY}, no {RUN_H5}); give a folder made by 'neurochip run'")
     for path in (summary_path, h5_path):
         if not path.is_file():
             _refuse(path, "file is missing")
@@ -159,6 +160,6 @@ def _check_h5(path: Path, summary: Summary) -> None:
     except (OSError, RuntimeError, ValueError) as error:
         _refuse(path, f"not readable as HDF5, truncated or corrupt ({error})")
     if made_by != summary.experiment_sha256:
-        _refuse(path, "not from the run that wrote summary.json (experiment_sha256 differs)")
+        _refuse(path, f"not from the run that wrote {SUMMARY} (experiment_sha256 differs)")
     if missing:
         _refuse(path, f"data set '/{missing}' is missing")

@@ -8,6 +8,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.mapping.place import Mapping, Weights
 from neurochip.mapping.widths import levels_lsb
 from neurochip.runfile.facts import layer_facts
+from neurochip.runfile.names import RUN_H5
 
 
 def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
@@ -17,7 +18,7 @@ def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
     """
     import h5py
 
-    path = path / "run.h5" if path.is_dir() else path
+    path = path / RUN_H5 if path.is_dir() else path
     about = f"{where}: [network] weights = '{path}'"
     if not path.exists():
         raise NeurochipError(f"{about}: no such file; give the run.h5 of a complete run, or its folder")
@@ -53,7 +54,7 @@ def read_thresholds(path: Path) -> list[int | None]:
     """Read per layer the threshold in LSB that a run.h5 (or its folder) keeps because a training chose it, else None."""
     import h5py
 
-    with h5py.File(path / "run.h5" if path.is_dir() else path, "r") as file:
+    with h5py.File(path / RUN_H5 if path.is_dir() else path, "r") as file:
         found = [file[f"layers/{i}"].attrs.get("threshold_lsb") for i in range(len(file["layers"]))]
     return [None if threshold is None else int(threshold) for threshold in found]
 

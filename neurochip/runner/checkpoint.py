@@ -13,10 +13,10 @@ from neurochip.common.files import write_atomically
 from neurochip.core.noc.totals import NocTotals
 from neurochip.core.state import ChipState
 from neurochip.reference.twin import Reference
+from neurochip.runfile.names import CHECKPOINT
 from neurochip.runner.results import Record
 from neurochip.simulator.simulator import MACHINE, Counts
 
-NAME = "checkpoint.npz"
 LEARNED = ("weight", "transposed", "bias")  # of the twin
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail", "readout_curve")
@@ -52,7 +52,7 @@ def save(
         with open(part, "wb") as handle:
             np.savez(handle, facts=np.array(json.dumps(facts)), **arrays)
 
-    write_atomically(folder / NAME, write)
+    write_atomically(folder / CHECKPOINT, write)
 
 
 def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, reference: Reference | None) -> tuple[Position, Record]:
@@ -60,7 +60,7 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
 
     Without a checkpoint: the very beginning.
     """
-    path = folder / NAME
+    path = folder / CHECKPOINT
     if not path.exists():
         return Position(), Record()
     try:

@@ -8,10 +8,9 @@ import numpy as np
 
 from neurochip.common.files import write_atomically
 from neurochip.core.noc.totals import NocTotals
+from neurochip.runfile.names import EVALUATION
 from neurochip.runner.checkpoint import UNREADABLE
 from neurochip.simulator.simulator import Counts, Evaluation
-
-NAME = "evaluation.npz"
 
 
 def save(folder: Path, identity: str, part: Evaluation) -> None:
@@ -30,12 +29,12 @@ def save(folder: Path, identity: str, part: Evaluation) -> None:
         with open(path, "wb") as handle:
             np.savez(handle, **arrays)
 
-    write_atomically(folder / NAME, write)
+    write_atomically(folder / EVALUATION, write)
 
 
 def load(folder: Path, identity: str) -> Evaluation | None:
     """Load the unfinished evaluation of that identity; None if there is none, or only a damaged one or of something else."""
-    path = folder / NAME
+    path = folder / EVALUATION
     try:
         if not path.exists() or not zipfile.is_zipfile(path):
             return None

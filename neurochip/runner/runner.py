@@ -19,6 +19,7 @@ from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Weights
 from neurochip.mapping.remarks import training_remarks
 from neurochip.reference.twin import Reference
+from neurochip.runfile.names import EVALUATION
 from neurochip.runfile.summary import Summary
 from neurochip.runner import checkpoint, finals, partial, results, summary
 from neurochip.runner.checkpoint import Position
@@ -256,7 +257,7 @@ class Runner:
         parts = (self.setup, self.data, simulator.mapping, self.record, final)
         written = summary.write(self.folder, *parts)
         self.recorder.clean()
-        (self.folder / partial.NAME).unlink(missing_ok=True)
+        (self.folder / EVALUATION).unlink(missing_ok=True)
         return written
 
     def _probe(self) -> Any:

@@ -9,9 +9,10 @@ import numpy as np
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import validate
 from neurochip.experiment.setup import Setup
+from neurochip.runfile.names import RUN_H5, TRAINED
 from neurochip.runfile.summary import Training
 from neurochip.runfile.weights import read_thresholds, read_weights
-from neurochip.runner.trained import NAME, is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
+from neurochip.runner.trained import is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
 from neurochip.simulator.memories import load_weights
 from neurochip.simulator.simulator import Simulator
 
@@ -51,11 +52,11 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
             f"{setup.where}: [rule] name = '{setup.experiment.rule.name}': a net trained off the chip has scales of its own, in which no "
             f"rule can learn; set rule.name = 'frozen'"
         )
-    path = _file(Path(given)) if given else folder / NAME
+    path = _file(Path(given)) if given else folder / TRAINED
     if not given and not path.exists():
         say(f"no {path} yet: training off the chip first")
         train(setup, folder)
-    net = read_trained(path, mapping, where if given else f"{setup.where}: [train] {NAME}")
+    net = read_trained(path, mapping, where if given else f"{setup.where}: [train] {TRAINED}")
     layers = quantise(net, mapping, setup.where)
     put_on_chip(state, mapping, layers)
     for line in loss_lines(layers, mapping):
@@ -67,4 +68,4 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
 
 def _file(path: Path) -> Path:
     """A folder stands for the trained.h5 in it, if there is one (else it is that of a run)."""
-    return path / NAME if (path / NAME).is_file() and not (path / "run.h5").is_file() else path
+    return path / TRAINED if (path / TRAINED).is_file() and not (path / RUN_H5).is_file() else path

@@ -16,6 +16,7 @@ from neurochip.mapping.place import Mapping
 from neurochip.mapping.remarks import training_remarks
 from neurochip.runfile.costs import Costs, Network, NetworkCosts, Total, Totals
 from neurochip.runfile.facts import layer_facts
+from neurochip.runfile.names import RUN_H5, SUMMARY
 from neurochip.runfile.summary import FORMAT, Accuracy, ChipFacts, Core, Layer, MeshFacts, ProbeFacts, ProbeLayer, Summary, TableFacts
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
 from neurochip.runner.ann_twin import twin_facts
@@ -33,9 +34,9 @@ MOST_SATURATED = 0.01  # saturated sums per SOP, likewise
 
 def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> Summary:
     """Write run.h5, then summary.json: its presence says that the run is complete. Return the summary."""
-    write_h5(folder / "run.h5", setup, data, mapping, record, final)
+    write_h5(folder / RUN_H5, setup, data, mapping, record, final)
     summary = summarise(setup, data, mapping, record, final)
-    write_json(folder / "summary.json", summary.model_dump())
+    write_json(folder / SUMMARY, summary.model_dump())
     return summary
 
 

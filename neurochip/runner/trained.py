@@ -16,11 +16,11 @@ from neurochip.core.vectors import P
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Placement
 from neurochip.mapping.widths import pool_weight_lsb
+from neurochip.runfile.names import TRAINED, TRAINED_FORMAT
 from neurochip.runfile.summary import QuantisedLayer
 from neurochip.simulator.memories import load_weights, weights_of
 
-FORMAT = "neurochip-trained-1"
-NAME = "trained.h5"
+WAY_OUT = f"give the {TRAINED} of `neurochip train`"
 CLIPS = np.geomspace(1.0, 0.1, 64)  # shares of the largest weight that are tried as the largest one that is held
 MOST_TRIED = 1 << 20  # weights on which they are tried
 
@@ -73,7 +73,7 @@ def is_trained(path: Path) -> bool:
 
     try:
         with h5py.File(path, "r") as file:
-            return str(file.attrs.get("format", "")).startswith("neurochip-trained")
+            return str(file.attrs.get("format", "")).startswith(TRAINED_FORMAT.rstrip("0123456789"))
     except OSError:
         return False
 
@@ -89,13 +89,13 @@ def read_trained(path: Path, mapping: Mapping, where: str) -> TrainedNet:
     try:
         with h5py.File(path, "r") as file:
             found = str(file.attrs.get("format"))
-            if found != FORMAT:
-                raise NeurochipError(f"{where}: format is '{found}', this version reads '{FORMAT}'; give the {NAME} of `neurochip train`")
+            if found != TRAINED_FORMAT:
+                raise NeurochipError(f"{where}: format is '{found}', this version reads '{TRAINED_FORMAT}'; {WAY_OUT}")
             groups = {name: _read_layer(group) for name, group in file["layers"].items()}
             method, summary = str(file.attrs["method"]), json.loads(file.attrs.get("summary", "{}"))
             experiment, seed = str(file.attrs.get("experiment", "")), file.attrs.get("seed")
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise NeurochipError(f"{where}: not a readable file of trained weights ({error}); give the {NAME} of `neurochip train`") from None
+        raise NeurochipError(f"{where}: not a readable file of trained weights ({error}); {WAY_OUT}") from None
     names = [layer.name for layer in mapping.layers]
     for name in groups:
         if name not in names:

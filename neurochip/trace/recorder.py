@@ -10,12 +10,12 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.files import write_atomically
+from neurochip.runfile.names import RECORDED, RUN_H5
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import Stimulus
 from neurochip.trace.observe import Observer, Recording
 from neurochip.trace.replay import Replay
 
-NAME = "recorded_{}.npz"  # beside the checkpoint, for a run that is resumed
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
 AGAIN = "record a sample with --set record.samples=[0] --set record.epoch=1"
 
@@ -57,7 +57,7 @@ class Recorder:
         self.folder, self.identity = folder, identity
         for number, sample in enumerate(self.samples if self.model.epoch != "final" else ()):
             if (int(self.model.epoch) - 1, sample) < (epoch, position):
-                path = folder / NAME.format(number)
+                path = folder / RECORDED.format(number)
                 try:
                     self.recordings[number] = read(path, identity)
                 except UNREADABLE as error:
@@ -85,7 +85,7 @@ class Recorder:
             number = self.samples.index(position)
             self.pending = position, self._record(number, epoch, sample, facts)
             if self.folder:
-                write(self.folder / NAME.format(number), self.identity, self.recordings[number])
+                write(self.folder / RECORDED.format(number), self.identity, self.recordings[number])
 
     def _record(self, number: int, epoch: int, sample: int, facts: dict[str, Any], is_final: bool = False) -> Replay:
         one, label = self.stimulus.take(slice(sample, sample + 1)), int(self.labels[sample])
@@ -105,7 +105,7 @@ class Recorder:
     def clean(self) -> None:
         """Remove the kept recordings of a run that is complete, with its recordings in run.h5."""
         for number in range(len(self.samples) if self.folder else 0):
-            (self.folder / NAME.format(number)).unlink(missing_ok=True)  # type: ignore[operator]
+            (self.folder / RECORDED.format(number)).unlink(missing_ok=True)  # type: ignore[operator]
 
 
 def write(path: Path, identity: str, recording: Recording) -> None:
@@ -135,7 +135,7 @@ def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
     """Load (attributes of run.h5, recordings) of a run directory. Raises NeurochipError, also if nothing was recorded."""
     import h5py
 
-    path = run / "run.h5"
+    path = run / RUN_H5
     if not path.exists():
         raise NeurochipError(f"{path}: no such file; give the folder of a complete run")
     found = []

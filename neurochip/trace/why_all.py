@@ -15,6 +15,7 @@ from neurochip.core.rng import RngParam, Sharing, advance, jump_table
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.vectors import P, Trace
 from neurochip.mapping.network import INPUT
+from neurochip.runfile.names import RUN_H5
 from neurochip.runfile.weights import read_weights
 from neurochip.simulator.address_tables import unit_names
 from neurochip.simulator.build import set_rule
@@ -32,9 +33,9 @@ class Watch:
     def __init__(self, run: Path, layer: str, weight: str, say: Callable[[str], None]) -> None:
         import h5py
 
-        if not (run / "run.h5").exists():
+        if not (run / RUN_H5).exists():
             raise NeurochipError(f"{run / 'run.h5'}: no such file; give the folder of a complete run")
-        with h5py.File(run / "run.h5", "r") as file:
+        with h5py.File(run / RUN_H5, "r") as file:
             self.facts, self.final = dict(file.attrs), [file[f"layers/{i}/weight"][()] for i in range(len(file["layers"]))]
             self.presented = file["samples/train"][()].tolist()
             folder = Path(file["simulation"].attrs.get("folder", ""))

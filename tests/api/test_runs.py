@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -219,8 +220,9 @@ def test_a_run_shows_itself_as_escaped_html(tiny, tmp_path):
 
 
 def test_a_substitute_is_told_first(tiny):
-    run = nc.open_run(tiny[1].folder)
-    run.stored.summary["dataset"]["is_substitute"] = True
+    stored = nc.open_run(tiny[1].folder).stored
+    dataset = stored.summary.dataset.model_copy(update={"is_substitute": True})
+    run = nc.Run(replace(stored, summary=stored.summary.model_copy(update={"dataset": dataset})))
     assert "substitute" in run.warnings[0] and "SUBSTITUTE DATA SET" in Page(run._repr_html_()).text
 
 

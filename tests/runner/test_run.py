@@ -15,6 +15,7 @@ from support.whole_runs import Killed, die_at, run
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
 from neurochip.runfile.load import load_run
+from neurochip.runfile.names import CHECKPOINT
 from neurochip.runner import checkpoint
 from neurochip.simulator import simulator
 
@@ -154,7 +155,7 @@ def test_killed_at_every_file_it_writes(more, tmp_path, no_plots, monkeypatch):
 
 def wait_for_checkpoint(folder, process, times=1):
     """Return after the checkpoint was replaced `times` times, or the process ended."""
-    seen, path = set(), folder / checkpoint.NAME
+    seen, path = set(), folder / CHECKPOINT
     while process.poll() is None and len(seen) <= times:
         if path.exists():
             seen.add(path.stat().st_mtime_ns)
@@ -189,7 +190,7 @@ def test_interrupted_says_how_to_go_on(number, tmp_path, no_plots):
     assert process.returncode == 130
     match = re.fullmatch(r"neurochip: interrupted; go on with: neurochip (run .* --resume)\n", error)
     assert match, error
-    assert [p.name for p in (tmp_path / "run").iterdir()] == [checkpoint.NAME]
+    assert [p.name for p in (tmp_path / "run").iterdir()] == [CHECKPOINT]
     assert shlex.split(match[1]) == [
         "run",
         str(experiment),
@@ -224,7 +225,7 @@ def test_stopped_in_training_or_evaluation_goes_on_with_the_same_bits(at, tmp_pa
         patch.setattr(simulator.Simulator, name, stops)
         result = neurochip("run", experiment, "--out", tmp_path / "run", "--quiet")
         assert result.exit_code == 130 and result.stderr.startswith("neurochip: interrupted; go on with: ")
-    with np.load(tmp_path / "run" / checkpoint.NAME) as file:
+    with np.load(tmp_path / "run" / CHECKPOINT) as file:
         assert '"position": [1, ' in str(file["facts"])
     result = neurochip("run", experiment, "--out", tmp_path / "run", "--resume")
     assert result.exit_code == 0 and "resuming after 1 epochs and " in result.stdout
@@ -249,7 +250,7 @@ def interrupted(tmp_path, no_plots, monkeypatch):
 @pytest.mark.parametrize("what", ["experiment", "seed", "chip", "data", "weights"])
 def test_nothing_else_is_resumed(what, interrupted):
     experiment, folder = interrupted
-    before = (folder / checkpoint.NAME).read_bytes()
+    before = (folder / CHECKPOINT).read_bytes()
     options = {"experiment": ["--set", "run.ticks=9"], "seed": ["--seed", 9], "chip": ["--set", "chip.clock_mhz=1"]}.get(what, [])
     if what == "data":
         path = write_data(experiment.parent / "tiny_600_30.npz", 600, 30)
@@ -264,13 +265,13 @@ def test_nothing_else_is_resumed(what, interrupted):
     assert result.exit_code == 2
     pattern = rf"neurochip: {re.escape(str(folder))}/checkpoint\.npz: belongs to another experiment, seed, chip, energy table or data; .*\n"
     assert re.fullmatch(pattern, result.stderr), result.stderr
-    assert (folder / checkpoint.NAME).read_bytes() == before
+    assert (folder / CHECKPOINT).read_bytes() == before
 
 
 @pytest.mark.parametrize("damage", ["empty", "text", "cut", "flipped", "no facts", "no array", "wrong shape"])
 def test_a_damaged_checkpoint_is_refused_and_left_alone(damage, interrupted):
     experiment, folder = interrupted
-    path = folder / checkpoint.NAME
+    path = folder / CHECKPOINT
     content = path.read_bytes()
     with np.load(path) as file:
         arrays = dict(file)

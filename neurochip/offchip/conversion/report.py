@@ -9,7 +9,8 @@ from neurochip.common.files import write_json
 from neurochip.offchip.conversion.converter import Conversion, Converter
 from neurochip.offchip.conversion.fidelity import Fidelity
 from neurochip.offchip.conversion.plots import draw_conversion
-from neurochip.offchip.trained_file import NAME, write_trained
+from neurochip.offchip.trained_file import write_trained
+from neurochip.runfile.names import TRAINED
 from neurochip.runfile.ticks import ticks_to
 
 RESULT, PICTURE = "conversion.json", "conversion.png"
@@ -24,7 +25,9 @@ def run_conversion(converter: Converter, started: float) -> Conversion:
     facts = _facts(converter, conversion, results)
     summary = _summary(converter, conversion, results, time.monotonic() - started)
     experiment = converter.setup.experiment
-    write_trained(converter.folder / NAME, conversion.graph, conversion.thresholds, "conversion", experiment.name, experiment.seed, summary)
+    write_trained(
+        converter.folder / TRAINED, conversion.graph, conversion.thresholds, "conversion", experiment.name, experiment.seed, summary
+    )
     write_json(converter.folder / RESULT, facts)
     draw_conversion(converter.folder / PICTURE, experiment.name, facts, conversion.balance, results[0])
     for line in report_lines(facts):

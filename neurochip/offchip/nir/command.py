@@ -8,6 +8,7 @@ from neurochip.mapping.network import build_network
 from neurochip.offchip.graph import Graph
 from neurochip.offchip.nir.file import write_nir
 from neurochip.offchip.trained_file import read_trained
+from neurochip.runfile.names import TRAINED
 from neurochip.simulator.samples import handed_shape
 
 
@@ -19,5 +20,5 @@ def export_nir(setup: Setup, trained: Path, out: Path) -> None:
     spec = setup.experiment.data
     form = datasets.form_of(spec.name, spec.path, lambda text: None)
     graph = Graph(build_network(setup, handed_shape(spec, form.shape), form.n_classes), spec.signed)
-    thresholds, _ = read_trained(trained / "trained.h5" if trained.is_dir() else trained, graph)
+    thresholds, _ = read_trained(trained / TRAINED if trained.is_dir() else trained, graph)
     write_nir(out, graph, thresholds)
