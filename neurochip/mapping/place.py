@@ -73,6 +73,14 @@ class Placement(NamedTuple):
         return self.groups[0].core == INPUT
 
 
+class Widths(NamedTuple):
+    """Bits of a layer's weights."""
+
+    weight_bits: int  # with the sign
+    frac_bits: int  # of these, right of the binary point: 1.0 is 1 << frac_bits LSB
+    field_bits: int  # in the memory: weight_bits, or 1 that names a level
+
+
 class Mapping(NamedTuple):
     """A network on a chip: its layers, and cores in their order; layer after layer, of one layer tile after tile."""
 
@@ -92,9 +100,22 @@ class Mapping(NamedTuple):
         """True if a teacher's error spikes can find their way through all layers."""
         return self.layers[-1].model.neuron.model != "accumulate" and not any(layer.is_pool for layer in self.layers)
 
+    def widths_of(self, layer: int) -> Widths:
+        """Return the widths of a layer's weights, which are those of all its cores."""
+        core = next(core for core in self.cores if core.layer == layer)
+        return Widths(core.weight_bits, core.frac_bits, core.field_bits)
+
     def tiles_of(self, layer: int) -> int:
-        """Return how many copies of its weights a layer has."""
-        return len({core.part[:4] for core in self.cores if core.layer == layer})
+        """Return how many copies of its weights a layer has: one per tile."""
+        return len(self._tiles(layer))
+
+    def copy_of(self, c: int) -> int:
+        """Return which copy of its layer's weights core c holds (a part of)."""
+        return self._tiles(self.cores[c].layer).index(self.cores[c].part[:4])
+
+    def _tiles(self, layer: int) -> list[tuple[int, ...]]:
+        """Areas (y0, y1, x0, x1) that a layer is cut into, in the order of its cores."""
+        return list(dict.fromkeys(core.part[:4] for core in self.cores if core.layer == layer))
 
 
 def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> Mapping:

@@ -12,7 +12,7 @@ def training_remarks(experiment: Experiment, mapping: Mapping) -> list[str]:
         return []
     found = _untied(mapping)
     for layer in mapping.layers:
-        frac_bits = mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits
+        frac_bits = mapping.widths_of(layer.index).frac_bits
         if rule.remark and layer.model.can_learn and (text := rule.remark(experiment.layer_settings(layer.index), epochs, frac_bits)):
             found.append(f"layer {layer.name}: {text}")
     return found

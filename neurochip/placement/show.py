@@ -92,7 +92,7 @@ def layer_grid(mapping: Mapping) -> Grid:
         Column("shape", [str(layer.shape) if layer.has_grid else "-" for layer in layers], is_text=True),
         Column("neurons", [count(layer.shape.units) for layer in layers], count(sum(layer.shape.units for layer in layers))),
         Column("weights", [count(n) for n in weights], count(sum(weights))),
-        Column("bits", [str(mapping.cores[mapping.cores_of(layer.index)[0]].weight_bits) for layer in layers]),
+        Column("bits", [str(mapping.widths_of(layer.index).weight_bits) for layer in layers]),
         Column("cores", [str(n) for n in cores], str(sum(cores))),
     ]
     if any(layer.is_conv and n > 1 for n, layer in zip(copies, layers, strict=True)):

@@ -100,17 +100,13 @@ def make_network_twin(
     )
 
 
-def _frac_bits(mapping: Mapping, layer: Layer) -> int:
-    return mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits
-
-
 def _real(mapping: Mapping, layer: Layer, weight: np.ndarray, bias: np.ndarray, dtype: type) -> tuple[np.ndarray, np.ndarray]:
-    one = dtype(1 << _frac_bits(mapping, layer))
+    one = dtype(1 << mapping.widths_of(layer.index).frac_bits)
     return weight.astype(dtype) / one, bias.astype(dtype) / one
 
 
 def _threshold(mapping: Mapping, layer: Layer) -> float:
-    frac_bits = _frac_bits(mapping, layer)
+    frac_bits = mapping.widths_of(layer.index).frac_bits
     return 1.0 if layer.model.neuron.model == "stochastic" else threshold_lsb(layer, frac_bits) / (1 << frac_bits)
 
 
@@ -129,12 +125,9 @@ def _input_order(first: Layer) -> np.ndarray:
 
 def _copies(mapping: Mapping, layer: Layer) -> np.ndarray:
     """The copy of the layer's weights that each of its positions uses on the chip, location by location; int64 (positions,)."""
-    of_location, tiles = np.zeros(layer.shape.height * layer.shape.width, dtype=np.int64), []
+    of_location = np.zeros(layer.shape.height * layer.shape.width, dtype=np.int64)
     for c in mapping.cores_of(layer.index):
-        part = mapping.cores[c].part
-        if part[:4] not in tiles:
-            tiles.append(part[:4])
-        of_location[part.location_numbers(layer.shape.width)] = tiles.index(part[:4])
+        of_location[mapping.cores[c].part.location_numbers(layer.shape.width)] = mapping.copy_of(c)
     return of_location.repeat(layer.model.pool**2)
 
 

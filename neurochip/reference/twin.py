@@ -170,7 +170,7 @@ def learn_rates(experiment: Experiment, mapping: Mapping, epoch: int) -> np.ndar
     defaults = {key: setting.default for key, setting in rules.load("spike_backprop").settings.items()}
     given, ticks, rates = experiment.reference.learn_rate, experiment.run.ticks - experiment.warmup_ticks, []
     for layer in mapping.layers:
-        settings, lsb = defaults | experiment.layer_settings(layer.index), 2.0 ** -mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits
+        settings, lsb = defaults | experiment.layer_settings(layer.index), 2.0 ** -mapping.widths_of(layer.index).frac_bits
         decay = settings["learn_rate_decay"] ** epoch
         rates.append(min(settings["learn_rate"] * decay, lsb) * ticks if given is None else given * decay)
     return np.array(rates, dtype=np.float32)
@@ -198,7 +198,7 @@ class Reference:
         self.tied = [layer.name for layer in mapping.layers if mapping.tiles_of(layer.index) > 1]
         self.twin: Twin | NetworkTwin
         if is_dense_chain(mapping.layers):
-            frac_bits = [mapping.cores[mapping.cores_of(layer.index)[0]].frac_bits for layer in mapping.layers]
+            frac_bits = [mapping.widths_of(layer.index).frac_bits for layer in mapping.layers]
             self.twin = make_twin([(weight[0], bias[0]) for weight, bias in weights], frac_bits)
         else:
             self.twin = make_network_twin(mapping, weights)

@@ -187,7 +187,7 @@ class Runner:
         if self.readout:
             record.readout_curve.append([(self.position.epoch + 1) * n, record.test_accuracy[-1]])
         mapping = self.simulator.mapping
-        bits = [mapping.cores[mapping.cores_of(i)[0]].weight_bits for i in range(len(mapping.layers))]
+        bits = [mapping.widths_of(i).weight_bits for i in range(len(mapping.layers))]
         record.weights_at_rail.append([results.at_rail(weight, n) for (weight, _), n in zip(self._weights(), bits, strict=True)])
         if self.reference:
             record.reference_accuracy.append(twin.result() if twin else self._train_twin(self.reference, self.position.epoch))

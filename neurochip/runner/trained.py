@@ -14,7 +14,7 @@ from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.mapping.network import Layer
-from neurochip.mapping.place import Mapping, Placement
+from neurochip.mapping.place import Mapping, Widths
 from neurochip.mapping.widths import pool_weight_lsb
 from neurochip.runfile.names import TRAINED, TRAINED_FORMAT
 from neurochip.runfile.summary import QuantisedLayer
@@ -139,23 +139,23 @@ def quantise(net: TrainedNet, mapping: Mapping, where: str) -> list[Quantised]:
     """Quantise every layer to LSB of its `weight_bits`. Raises NeurochipError for a potential that `state_bits` cannot hold."""
     result = []
     for layer, trained in zip(mapping.layers, net.layers, strict=True):
-        place = mapping.cores[mapping.cores_of(layer.index)[0]]
+        widths = mapping.widths_of(layer.index)
         if layer.model.levels:
             raise NeurochipError(
                 f"{where}: [network.layers[{layer.index}]] layer '{layer.name}': levels = {layer.model.levels}: weights from outside take "
                 "more values than two; leave levels out"
             )
-        result.append(_quantise_pool(layer, place, trained) if trained.weight is None else _quantise(layer, place, trained))
+        result.append(_quantise_pool(layer, widths, trained) if trained.weight is None else _quantise(layer, widths, trained))
         _check_potential(layer, result[-1], where)
     return result
 
 
-def _quantise(layer: Layer, place: Placement, trained: TrainedLayer) -> Quantised:
+def _quantise(layer: Layer, widths: Widths, trained: TrainedLayer) -> Quantised:
     assert trained.weight is not None
     values = trained.weight.ravel().astype(np.float64)
     if trained.bias is not None:
         values = np.concatenate([values, trained.bias])  # a bias is as wide as a weight
-    highest = (1 << (place.weight_bits - 1)) - 1
+    highest = (1 << (widths.weight_bits - 1)) - 1
     scale = choose_scale(values, highest)
     if trained.threshold is not None:  # a whole number of LSB, so that rounding it changes no rate
         scale = max(1, math.floor(scale * trained.threshold + 0.5)) / trained.threshold
@@ -169,9 +169,9 @@ def _quantise(layer: Layer, place: Placement, trained: TrainedLayer) -> Quantise
     )  # fmt: skip
 
 
-def _quantise_pool(layer: Layer, place: Placement, trained: TrainedLayer) -> Quantised:
+def _quantise_pool(layer: Layer, widths: Widths, trained: TrainedLayer) -> Quantised:
     """The constant weight of a pool is exact at the scale that makes it so."""
-    scale = float(pool_weight_lsb(layer, place.frac_bits) * layer.model.pool**2)
+    scale = float(pool_weight_lsb(layer, widths.frac_bits) * layer.model.pool**2)
     return Quantised(layer.name, scale, None, None, threshold_lsb(layer, trained.threshold, scale), 0.0, 0.0, 0.0)
 
 
@@ -224,7 +224,7 @@ def loss_lines(layers: list[Quantised], mapping: Mapping) -> list[str]:
     lines = []
     for i, layer in enumerate(layers):
         if layer.weight is not None:
-            bits = mapping.cores[mapping.cores_of(i)[0]].weight_bits
+            bits = mapping.widths_of(i).weight_bits
             threshold = "" if layer.threshold_lsb is None else f", threshold {layer.threshold_lsb} LSB"
             lines.append(
                 f"layer {layer.name}: weights in {bits} bits, 1 = {layer.scale:,.1f} LSB{threshold}; {100 * layer.clipped:.2f} % clipped, "

@@ -129,22 +129,22 @@ def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
     """Draw the first weights in LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped, or the level of its sign; every copy alike."""
     result = []
     for layer in mapping.layers:
-        model, place = layer.model, mapping.cores[mapping.cores_of(layer.index)[0]]
-        low, high = -(1 << (place.weight_bits - 1)), (1 << (place.weight_bits - 1)) - 1
+        model, widths = layer.model, mapping.widths_of(layer.index)
+        low, high = -(1 << (widths.weight_bits - 1)), (1 << (widths.weight_bits - 1)) - 1
         copies, channels = mapping.tiles_of(layer.index), layer.shape.channels
         if layer.is_pool:
             result.append((np.zeros((copies, 0, channels), dtype=np.int16), np.zeros((copies, channels), dtype=np.int32)))
             continue
         std = model.initial_gain * math.sqrt(2.0 / layer.rows)
         key = host_random.stream(experiment.seed, "weights", layer.index)
-        weight = host_random.normal_lsb(key, layer.n_weights, std, place.frac_bits).clip(low, high)
+        weight = host_random.normal_lsb(key, layer.n_weights, std, widths.frac_bits).clip(low, high)
         bias = model.initial_bias if model.initial_bias is not None else (0.0 if layer is mapping.layers[-1] else 0.1)
-        bias_lsb = min(max(math.floor(bias * (1 << place.frac_bits) + 0.5), low), high)
+        bias_lsb = min(max(math.floor(bias * (1 << widths.frac_bits) + 0.5), low), high)
         if model.levels:
-            weight = np.where(weight < 0, *levels_lsb(layer, place.frac_bits))
+            weight = np.where(weight < 0, *levels_lsb(layer, widths.frac_bits))
         shaped = weight.astype(np.int16).reshape(layer.rows, channels)
         for source in layer.sources[1:] if model.skip_identity else ():
-            shaped[source.row_at : source.row_at + source.rows] = np.eye(channels, dtype=np.int16) * min(1 << place.frac_bits, high)
+            shaped[source.row_at : source.row_at + source.rows] = np.eye(channels, dtype=np.int16) * min(1 << widths.frac_bits, high)
         result.append((shaped[None].repeat(copies, axis=0), np.full((copies, channels), bias_lsb, dtype=np.int32)))
     return result
 

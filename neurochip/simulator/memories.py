@@ -35,7 +35,7 @@ def load_weights(state: ChipState, mapping: Mapping, weights: Weights) -> None:
     """Write every layer's weights and biases into the memories of its cores."""
     for c, place in enumerate(mapping.cores):
         memory, biases = memory_of(state, c)
-        copy, columns = _copy_of(mapping, c), slice(place.part.c0, place.part.c1)
+        copy, columns = mapping.copy_of(c), slice(place.part.c0, place.part.c1)
         weight, bias = weights[place.layer]
         memory[:, : place.channels] = weight[copy, weight_rows(mapping.layers[place.layer], place)][:, columns]
         biases[: place.channels] = bias[copy, columns]
@@ -45,23 +45,16 @@ def weights_of(state: ChipState, mapping: Mapping) -> Weights:
     """Copy every layer's weights and biases, put together from the memories of its cores and of their types."""
     result: Weights = []
     for layer in mapping.layers:
-        place, copies = mapping.cores[mapping.cores_of(layer.index)[0]], mapping.tiles_of(layer.index)
-        weight = np.zeros((copies, place.rows, layer.shape.channels), dtype=state.weight.dtype)
+        copies = mapping.tiles_of(layer.index)
+        weight = np.zeros((copies, layer.rows, layer.shape.channels), dtype=state.weight.dtype)
         bias = np.zeros((copies, layer.shape.channels), dtype=state.bias.dtype)
         for c in mapping.cores_of(layer.index):
             (memory, biases), part = memory_of(state, c), mapping.cores[c].part
             rows = weight_rows(layer, mapping.cores[c])
-            weight[_copy_of(mapping, c), rows, part.c0 : part.c1] = memory[:, : part.channels]
-            bias[_copy_of(mapping, c), part.c0 : part.c1] = biases[: part.channels]
+            weight[mapping.copy_of(c), rows, part.c0 : part.c1] = memory[:, : part.channels]
+            bias[mapping.copy_of(c), part.c0 : part.c1] = biases[: part.channels]
         result.append((weight, bias))
     return result
-
-
-def _copy_of(mapping: Mapping, c: int) -> int:
-    """Which copy of its layer's weights core c holds (a part of)."""
-    place = mapping.cores[c]
-    tiles = list(dict.fromkeys(mapping.cores[other].part[:4] for other in mapping.cores_of(place.layer)))
-    return tiles.index(place.part[:4])
 
 
 def memory_of(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,6 @@ from neurochip.core.events import Event, Phase
 from neurochip.core.rng import RngParam, advance, jump_table
 from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.vectors import P, Queue
-from neurochip.mapping.place import Mapping
 from neurochip.simulator.address_tables import axon_names, slots_of, unit_names, weight_rows
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import Simulator
@@ -34,12 +33,6 @@ class Recording:
         for name, array in self.arrays.items():
             packed = {"compression": "gzip", "compression_opts": 4} if array.size > 1000 else {}
             group.create_dataset(name, data=array, **packed)
-
-
-def copy_of(mapping: Mapping, c: int) -> int:
-    """Return which copy of its layer's weights core c holds: one per tile."""
-    layer = mapping.cores[c].layer
-    return list(dict.fromkeys(mapping.cores[k].part[:4] for k in mapping.cores_of(layer))).index(mapping.cores[c].part[:4])
 
 
 class Observer:
@@ -167,7 +160,7 @@ class Observer:
             weight = np.zeros((copies, layer.rows, layer.shape.channels), dtype=np.int16)
             bias = np.zeros((copies, layer.shape.channels), dtype=np.int32)
             for c in self.mapping.cores_of(i):
-                place, copy = self.mapping.cores[c], copy_of(self.mapping, c)
+                place, copy = self.mapping.cores[c], self.mapping.copy_of(c)
                 part = slice(place.part.c0, place.part.c1)
                 memory, biases = memory_of(tick.chip._replace(weight=tick.weight, bias=tick.bias), c)
                 weight[copy, weight_rows(layer, place), part] = memory[:, : place.channels]
@@ -177,7 +170,7 @@ class Observer:
 
     def _changes(self, rows: dict, at: str, tick: Tick, c: int) -> None:
         """Weights: tick, copy, row, channel, old, new; biases: tick, copy, channel, old, new."""
-        place, copy = self.mapping.cores[c], copy_of(self.mapping, c)
+        place, copy = self.mapping.cores[c], self.mapping.copy_of(c)
         new, new_bias = memory_of(tick.chip, c)
         old, old_bias = memory_of(tick.chip._replace(weight=tick.weight, bias=tick.bias), c)
         row, channel = np.nonzero(new != old)

@@ -15,7 +15,7 @@ from neurochip.experiment.setup import KIND, Experiment, Setup
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, place
 from neurochip.simulator.address_tables import Fields, axon_names, fields_of, weight_rows
-from neurochip.trace.observe import CERTAIN, UNKNOWN, Recording, copy_of
+from neurochip.trace.observe import CERTAIN, UNKNOWN, Recording
 from neurochip.trace.recorder import chosen, load_recordings
 
 
@@ -60,7 +60,7 @@ def core_of(mapping: Mapping, weight: Weight) -> int:
     (core,) = (
         c
         for c in mapping.cores_of(weight.layer)
-        if copy_of(mapping, c) == weight.copy and mapping.cores[c].part.c0 <= weight.channel < mapping.cores[c].part.c1
+        if mapping.copy_of(c) == weight.copy and mapping.cores[c].part.c0 <= weight.channel < mapping.cores[c].part.c1
     )
     return core
 
@@ -204,7 +204,7 @@ def lines(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) 
     else:
         total = f"{final - old:+d} (a rule whose decisions are not known here: from the memory)"
     learning = f"learning from tick {facts['learn_from']}" if facts["learn_from"] < facts["ticks"] else "nothing is learned"
-    lsb = 2.0 ** -mapping.cores[mapping.cores_of(weight.layer)[0]].frac_bits
+    lsb = 2.0 ** -mapping.widths_of(weight.layer).frac_bits
     yield (
         f"sum ({learning}): {met} times spike and error met, {denied} without learning, {lost} lost at the rail: {total}; "
         f"weight {old} -> {final} ({old * lsb:g} -> {final * lsb:g}), recorded change {final - old:+d}"
