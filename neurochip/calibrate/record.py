@@ -72,7 +72,8 @@ module recorder;
     .clk(clk), .rst(rst), .config_read(1'b0), .config_write(config_write), .config_core(entry[63:56]), .config_address(entry[55:32]),
     .config_wdata(entry[31:0]), .sample_valid(sample_valid), .sample_ready(sample_ready),
     .sample_label(sample < {samples} ? labels[sample] : 16'd0), .intensity_valid(1'b1), .intensity_ready(intensity_ready),
-    .intensity(axon < {axons * samples} ? pixels[axon] : 8'd0), .spike_stall({n_cores}'d0), .error_stall({n_cores}'d0), .idle(idle)
+    .intensity(axon < {axons * samples} ? pixels[axon] : 8'd0), .spike_stall({n_cores}'d0), .error_stall({n_cores}'d0),
+    .spike_wait({n_cores}'d0), .error_wait({n_cores}'d0), .idle(idle)
   );
   task cycle;
     begin

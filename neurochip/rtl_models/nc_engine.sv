@@ -1,5 +1,6 @@
 // The chip: a chain of cores with their memories, links for spikes and errors between them, and the barrier. Sizes and widths come from
-// neurochip_pkg. `spike_stall` and `error_stall` hold back a core's outgoing packets for a cycle (a busy network). Configuration:
+// neurochip_pkg. `spike_stall` and `error_stall` hold back a core's outgoing packets for a cycle (a busy network), `spike_wait` and
+// `error_wait` those that lie in the link behind it. Configuration:
 // core neurochip_pkg::BARRIER_CORE is the barrier. Counterpart: ChipState in core/state.py, run_samples() in core/engine.py.
 `default_nettype none
 module nc_engine #(
@@ -22,6 +23,8 @@ module nc_engine #(
     input wire [7:0] intensity,
     input wire [N_CORES-1:0] spike_stall,
     input wire [N_CORES-1:0] error_stall,
+    input wire [N_CORES-1:0] spike_wait,
+    input wire [N_CORES-1:0] error_wait,
     output wire out_valid,  // the winner of a tick leaves the chip
     output wire [15:0] out_unit,
     output wire idle,
@@ -164,9 +167,11 @@ module nc_engine #(
                 assign spike_valid[N_CORES] = sends_spike;
                 assign spike_unit[N_CORES*16+:16] = spike;
                 assign takes_spike = spike_ready[N_CORES];
+                wire unused_wait = spike_wait[c];
             end else begin : to_next
-                wire link_ready;
+                wire link_ready, link_valid;
                 assign takes_spike = link_ready && !spike_stall[c];
+                assign spike_valid[c+1] = link_valid && !spike_wait[c];
                 nc_link #(
                     .BITS(16)
                 ) link (
@@ -175,8 +180,8 @@ module nc_engine #(
                     .in_valid(sends_spike && !spike_stall[c]),
                     .in_ready(link_ready),
                     .in_data(spike),
-                    .out_valid(spike_valid[c+1]),
-                    .out_ready(spike_ready[c+1]),
+                    .out_valid(link_valid),
+                    .out_ready(spike_ready[c+1] && !spike_wait[c]),
                     .out_data(spike_unit[(c+1)*16+:16])
                 );
             end
@@ -184,10 +189,11 @@ module nc_engine #(
                 assign takes_error = 1'b1;
                 assign error_valid[0] = 1'b0;
                 assign error_unit[16:0] = '0;
-                wire unused_error = &{1'b0, sends_error, error, error_stall[0], spike_ready[0], error_valid[0], error_unit[16:0], error_ready[0]};
+                wire unused_error = &{1'b0, sends_error, error, error_stall[0], error_wait[0], spike_ready[0], error_valid[0], error_unit[16:0], error_ready[0]};
             end else begin : to_source
-                wire link_ready;
+                wire link_ready, link_valid;
                 assign takes_error = link_ready && !error_stall[c];
+                assign error_valid[c] = link_valid && !error_wait[c];
                 nc_link #(
                     .BITS(17)
                 ) link (
@@ -196,8 +202,8 @@ module nc_engine #(
                     .in_valid(sends_error && !error_stall[c]),
                     .in_ready(link_ready),
                     .in_data(error),
-                    .out_valid(error_valid[c]),
-                    .out_ready(error_ready[c]),
+                    .out_valid(link_valid),
+                    .out_ready(error_ready[c] && !error_wait[c]),
                     .out_data(error_unit[c*17+:17])
                 );
             end

@@ -45,6 +45,8 @@ module tb_nc_engine;
         .intensity(intensity),
         .spike_stall(no_stall),
         .error_stall(no_stall),
+        .spike_wait(no_stall),
+        .error_wait(no_stall),
         .out_valid(out_valid),
         .out_unit(out_unit),
         .idle(idle),

@@ -18,7 +18,7 @@ class Job(ctypes.Structure):
         [(name, ctypes.c_int64) for name in ("n_ticks", "n_cores", "n_axons", "quiet")]
         + [(name, _POINTER) for name in ("start", "length", "records", "label", "intensity")]
         + [(name, ctypes.c_uint64) for name in ("stall", "stall_threshold")]
-        + [(name, ctypes.c_uint64) for name in ("compared", "stalled_spikes", "stalled_errors", "late_intensities", "busy")]
+        + [(name, ctypes.c_uint64) for name in ("compared", "stalled_spikes", "stalled_errors", "full_links", "late_intensities", "busy")]
         + [(name, ctypes.c_int64) for name in ("tick", "core", "record")]
         + [("cycle", ctypes.c_uint64), ("expected", ctypes.c_uint64 * 4), ("got", ctypes.c_uint64 * 4)]
     )

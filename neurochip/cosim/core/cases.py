@@ -52,6 +52,7 @@ CASES = (
 """Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums."""
 
 MOST_GAIN, MOST_BETA = 8, 1024
+LONG_OF, LONG_TICKS = 25, 64  # one program of so many has so many ticks more: the counter of ticks is wider than its lowest bits
 PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
 
 
@@ -97,6 +98,8 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
     draw = np.random.default_rng([seed, *case.name.encode()])
     depth = len(case.layers)
     ticks = int(draw.integers(depth + 2, 14))
+    if seed % LONG_OF == LONG_OF - 1:
+        ticks += LONG_TICKS
     setup, mapping = case_setup(case, str(draw.choice(["potential", "spikes"])))
     state = build_chip(setup.chip, setup.experiment, mapping)
     bits = setup.chip.generator.bits

@@ -134,7 +134,7 @@ class Lockstep:
             stall = int(job.stall)
             outcome.compared_cycles += job.compared
             outcome.busy_cycles += job.busy
-            for name in ("stalled_spikes", "stalled_errors", "late_intensities"):
+            for name in ("stalled_spikes", "stalled_errors", "full_links", "late_intensities"):
                 outcome.cover[name] = outcome.cover.get(name, 0) + getattr(job, name)
             if code:
                 outcome.divergence = _explain(code, job, chunk, self.rtl.violation())

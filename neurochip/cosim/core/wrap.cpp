@@ -64,7 +64,7 @@ struct Job {
     uint64_t stall;             // state of the generator of stalls; 0: none
     uint64_t stall_threshold;   // of 256: how often packets are held back and intensities late
     // out
-    uint64_t compared, stalled_spikes, stalled_errors, late_intensities, busy;
+    uint64_t compared, stalled_spikes, stalled_errors, full_links, late_intensities, busy;
     int64_t tick, core, record;  // of the first difference; record -1: the core should be idle
     uint64_t cycle, expected[4], got[4];
 };
@@ -96,7 +96,7 @@ Chip* nc_new(const char* vcd_path, uint64_t vcd_from, uint64_t vcd_to) {
     Vnc_engine* top = chip->top;
     top->config_read = top->config_write = 0;
     top->sample_valid = top->intensity_valid = 0;
-    top->spike_stall = top->error_stall = 0;
+    top->spike_stall = top->error_stall = top->spike_wait = top->error_wait = 0;
     nc_reset(chip);
     return chip;
 }
@@ -148,6 +148,7 @@ int nc_run(Chip* chip, Job* job) {
     Vnc_engine* top = chip->top;
     const int64_t n_cores = job->n_cores;
     int64_t at[64], sample = -1, axon = 0;
+    int in_link[2][64] = {};  // packets that lie in the link behind a core: spikes, errors
     for (int64_t tick = 0; tick < job->n_ticks; ++tick) {
         const int64_t *start = job->start + tick * n_cores, *length = job->length + tick * n_cores;
         const bool begins = job->label[tick] >= 0;
@@ -162,7 +163,7 @@ int nc_run(Chip* chip, Job* job) {
         }
         // two barrier cycles, busy cycles, quiet cycles
         for (int64_t phase = -2; running > 0 || phase <= job->quiet; ++phase) {
-            uint64_t spike_stall = 0, error_stall = 0;
+            uint64_t spike_stall = 0, error_stall = 0, wait[2] = {0, 0};
             bool intensity_valid = true;
             if (job->stall) {
                 const uint64_t r = next(job->stall);
@@ -171,11 +172,16 @@ int nc_run(Chip* chip, Job* job) {
                     error_stall |= uint64_t(((r >> (8 * c + 24)) & 255) < job->stall_threshold) << c;
                 }
                 intensity_valid = ((r >> 48) & 255) >= job->stall_threshold;
+                const uint64_t s = running > 0 ? next(job->stall) : 0;  // the barrier gives the last packets no more time than they need
+                for (int64_t c = 0; c < n_cores && c < 3 && running > 0; ++c)
+                    for (int kind = 0; kind < 2; ++kind) wait[kind] |= uint64_t(((s >> (8 * c + 24 * kind)) & 255) < job->stall_threshold) << c;
             }
             top->sample_valid = phase == -2 && begins;
             top->sample_label = begins ? job->label[tick] : 0;
             top->spike_stall = spike_stall;
             top->error_stall = error_stall;
+            top->spike_wait = wait[0];
+            top->error_wait = wait[1];
             top->intensity_valid = intensity_valid;
             top->intensity = sample >= 0 && axon < job->n_axons ? job->intensity[sample * job->n_axons + axon] : 0;
             chip->settle();
@@ -189,15 +195,17 @@ int nc_run(Chip* chip, Job* job) {
                 uint64_t got[4], expected[4] = {0, 0, 0, 0};
                 std::memcpy(got, trace + 8 * c, 32);
                 const bool is_busy = phase >= 0 && at[c] < length[c];
-                bool stands = false;
+                bool stands = false, leaves[2] = {false, false};
                 if (is_busy) {
                     std::memcpy(expected, job->records + 4 * (start[c] + at[c]), 32);
-                    const bool held_spike = (expected[0] & SPIKE_LEAVES) && ((spike_stall >> c) & 1);
-                    const bool held_error = (expected[0] & ERROR_LEAVES) && ((error_stall >> c) & 1);
+                    leaves[0] = expected[0] & SPIKE_LEAVES, leaves[1] = expected[0] & ERROR_LEAVES;
+                    const bool held_spike = leaves[0] && (((spike_stall >> c) & 1) || in_link[0][c] == 2);
+                    const bool held_error = leaves[1] && (((error_stall >> c) & 1) || in_link[1][c] == 2);
                     const bool late = (expected[0] & 15) == LOAD && !intensity_valid;
                     stands = held_spike || held_error || late;
                     job->stalled_spikes += held_spike;
                     job->stalled_errors += held_error;
+                    job->full_links += (leaves[0] && in_link[0][c] == 2) + (leaves[1] && in_link[1][c] == 2);
                     job->late_intensities += late;
                     if (held_spike || held_error) expected[3] &= ~HELD_BACK;
                     if (late) {
@@ -213,6 +221,11 @@ int nc_run(Chip* chip, Job* job) {
                     std::memcpy(job->expected, expected, 32);
                     std::memcpy(job->got, got, 32);
                     return 1;
+                }
+                for (int kind = 0; kind < 2; ++kind) {
+                    if (c == (kind ? 0 : n_cores - 1)) continue;  // no link behind it
+                    const bool goes = in_link[kind][c] > 0 && !((wait[kind] >> c) & 1);
+                    in_link[kind][c] += int(leaves[kind] && !stands) - int(goes);
                 }
                 ++job->compared;
                 job->busy += is_busy;
