@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from neurochip.common.errors import NeurochipError
 from neurochip.common.files import write_text
 from neurochip.common.screen import new_console, show
 
@@ -58,7 +59,6 @@ def schema(of_summary: bool, out: str | None) -> None:
 def info() -> None:
     """List what can be named in an experiment."""
     from neurochip.common.toml import read_toml, shipped
-    from neurochip.core import rules
     from neurochip.core.rng import GENERATORS
     from neurochip.energy.table import available_tables
     from neurochip.experiment.chip import load_chip
@@ -67,12 +67,31 @@ def info() -> None:
     entries = {
         "chips": [(name, load_chip(name, {}, "").summary) for name in shipped("chips")],
         "energy tables": available_tables(),
-        "learning rules": [(name, rules.load(name).summary) for name in rules.names()],
+        "learning rules": _rules(),
         "random generators": [(name, f"{g.bits} bits, period {g.period:,}; {g.source}") for name, g in GENERATORS.items()],
         "experiments": [(name, _first_comment(path) or read_toml(path).get("name", "")) for name, path in shipped("experiments").items()],
     }
     for title, rows in entries.items():
         console.print(_table(title, ("name", "what"), rows), "")
+
+
+def _rules() -> list[tuple[str, str]]:
+    """Shipped rules, and those of installed packages with where they come from, or why they cannot be loaded."""
+    from neurochip.common.plugins import entries
+    from neurochip.core import rules
+    from neurochip.experiment.rules import GROUP, find_rule
+
+    rows = [(name, rules.load(name).summary) for name in rules.names()]
+    for name, found in entries(GROUP).items():
+        for _, origin in found:
+            if name in rules.names():
+                rows.append((name, f"never used: a shipped rule has this name ({origin})"))
+                continue
+            try:
+                rows.append((name, f"{find_rule(name).rule.summary} ({origin})"))
+            except NeurochipError as error:
+                rows.append((name, f"cannot be loaded: {error}"))
+    return rows
 
 
 def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

@@ -7,8 +7,9 @@ a group of TOML files (neurochip.chips, .energy_tables, .networks, .generators) 
 import ast
 import importlib
 import importlib.util
+import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib import metadata, resources
@@ -92,15 +93,20 @@ def read_source(path: Path, what: str) -> str:
 # ---- modules
 
 
+Before = Callable[[Iterable[str], Mapping[str, str]], None]
+
 _by_path: dict[tuple[Path, str], Plugin] = {}
 _by_entry: dict[str, Plugin] = {}
 
 
-def load_path(path: Path, exports: Collection[str], what: str, allowed: Collection[str] | None = None) -> Plugin:
+def load_path(
+    path: Path, exports: Collection[str], what: str, allowed: Collection[str] | None = None, before: Before = lambda modules, sources: None
+) -> Plugin:
     """Run the Python file at `path` and return it as a plugin named by its file; one of `exports` must be in it.
 
     allowed: modules beside the standard library that it may import, with what is below them; None: any that is installed. A module
     that lies beside it is refused: neither the hash nor the cache of compiled code would know it. One text is run once in a process.
+    before: told, before it runs, its name as a module and its sources.
     """
     text = read_source(path, what)
     key = path.resolve(), text
@@ -110,6 +116,7 @@ def load_path(path: Path, exports: Collection[str], what: str, allowed: Collecti
         module = ModuleType(f"{path.stem}_{hash_of({path.name: text})[:12]}")
         module.__file__ = str(path)
         sys.modules[module.__name__] = module  # as classes in it expect
+        before([module.__name__], {path.name: text})
         try:
             exec(compile(tree, str(path), "exec"), module.__dict__)
         except (Exception, SystemExit) as error:
@@ -119,7 +126,10 @@ def load_path(path: Path, exports: Collection[str], what: str, allowed: Collecti
     return _by_path[key]
 
 
-def load_entry(group: str, name: str, exports: Collection[str], what: str, allowed: Collection[str] | None = None) -> Plugin:
+def load_entry(
+    group: str, name: str, exports: Collection[str], what: str, allowed: Collection[str] | None = None,
+    before: Before = lambda modules, sources: None,
+) -> Plugin:  # fmt: skip
     """Import the module of the entry point `name` of `group`, otherwise like `load_path`; modules of its own package count as its sources.
 
     A NeurochipError if no package has it, or two have.
@@ -136,6 +146,7 @@ def load_entry(group: str, name: str, exports: Collection[str], what: str, allow
             sys.modules.pop(module, None)
         importlib.invalidate_caches()
     if known is None or known.sources != sources or known.origin != origin:
+        before(sources, sources)
         try:
             loaded = importlib.import_module(entry.module)
         except (Exception, SystemExit) as error:
@@ -205,8 +216,13 @@ def _refuse(error: BaseException, where: str, file: str) -> NoReturn:
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == file else line
         trace = trace.tb_next
-    at = f"line {line}: " if line else ""
     reason = reason_of(error) if isinstance(error, Exception) else "it ends the program"
+    if reason.startswith("Failed in nopython mode"):  # Numba: once per callee; then why, and later where
+        told = re.sub(r"Failed in nopython mode.*\n", "", str(error))
+        reason = told.strip().partition("\n")[0]
+        lines = re.findall(rf'File "[^"]*{re.escape(Path(file).name)}", line (\d+)', told)
+        line = int(lines[-1]) if lines else line
+    at = f"line {line}: " if line else ""
     raise NeurochipError(f"{where}: {at}{type(error).__name__}: {reason}; mend it there") from None
 
 

@@ -6,6 +6,7 @@ from neurochip.common.toml import shipped
 from neurochip.core import rules
 from neurochip.energy.table import available_tables
 from neurochip.experiment.chip import MOST_CYCLES, TIMED, Chip
+from neurochip.experiment.rules import rule_names
 from neurochip.experiment.setup import Experiment
 
 
@@ -14,17 +15,22 @@ def experiment_keys() -> dict[str, Any]:
     schema = Experiment.model_json_schema()
     definitions = schema["$defs"]
     rule = definitions["RuleModel"]
-    rule["properties"]["name"]["enum"] = rules.names()
+    base = rule["properties"]
+    base["name"]["anyOf"] = [{"enum": rule_names()}, {"pattern": r"[/\\]|\.py$"}]
+    base["beta"]["multipleOf"] = 1 / 16
+    settings = {}
     for name in rules.names():
         for key, setting in rules.load(name).settings.items():
-            rule["properties"][key] = {
+            settings[key] = {
                 "type": "number",
                 "minimum": setting.low,
                 "maximum": setting.high,
                 "default": setting.default,
                 "description": f"{name}: {setting.help}",
             }
-    rule["properties"]["beta"]["multipleOf"] = 1 / 16
+    rule["if"] = {"properties": {"name": {"enum": rules.names()}}}
+    rule["then"] = {"properties": dict.fromkeys(base, True) | settings, "additionalProperties": False}
+    rule["else"] = {"properties": dict.fromkeys(base, True), "additionalProperties": {"type": "number"}}  # a rule of the user's own
     chip = Chip.model_json_schema()
     cycles = {"type": "integer", "minimum": 0, "maximum": MOST_CYCLES}
     chip["properties"]["cycles_per_event"] |= {"properties": dict.fromkeys(TIMED, cycles), "additionalProperties": False}
@@ -33,8 +39,7 @@ def experiment_keys() -> dict[str, Any]:
     table["properties"]["preset"]["examples"] = list(shipped("chips"))
     for key, what in chip["properties"].items():
         table["properties"][key] = what
-    for owner in (rule, table):
-        owner["additionalProperties"] = False
+    table["additionalProperties"] = False
     network = definitions["NetworkModel"]
     network["required"].remove("layers")
     network["properties"]["preset"]["examples"] = list(shipped("networks"))

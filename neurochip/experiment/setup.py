@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, field_validator, model_validator
 
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError, did_you_mean
@@ -16,11 +16,12 @@ from neurochip.common.files import digest_of
 from neurochip.common.layers import Kind, Layered, Location, path_keys, read_layered
 from neurochip.common.plugins import Base, Plugin
 from neurochip.common.toml import STRICT, find, override, read_toml, validate
-from neurochip.core import rules
+from neurochip.core.rules import Rule, Setting
 from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
+from neurochip.experiment.rules import LearningRule, find_rule
 from neurochip.experiment.tables import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
 from neurochip.experiment.training import ReadoutModel, TrainModel
 
@@ -55,6 +56,7 @@ class Experiment(BaseModel):
     reference: ReferenceModel = Field(default_factory=ReferenceModel)
     train: TrainModel | None = None
     readout: ReadoutModel | None = None
+    _found: LearningRule = PrivateAttr()
 
     @field_validator("name")
     @classmethod
@@ -65,9 +67,11 @@ class Experiment(BaseModel):
 
     @model_validator(mode="after")
     def _rule_is_known(self) -> Self:
-        if self.rule.name not in rules.names():
-            raise ValueError(f"[rule] name = '{self.rule.name}': unknown learning rule{did_you_mean(self.rule.name, rules.names())}")
-        settings = rules.load(self.rule.name).settings
+        try:
+            self._found = find_rule(self.rule.name)
+        except NeurochipError as error:
+            raise ValueError(f"[rule] name: {error}") from None
+        settings = self.learning_rule.settings
         for key, value in (self.rule.model_extra or {}).items():
             if key not in settings:
                 known = [*settings, *RuleModel.model_fields]
@@ -80,7 +84,7 @@ class Experiment(BaseModel):
         self._check_layer_settings(settings)
         return self
 
-    def _check_layer_settings(self, settings: Mapping[str, rules.Setting]) -> None:
+    def _check_layer_settings(self, settings: Mapping[str, Setting]) -> None:
         for i, layer in enumerate(self.network.layers):
             for key, value in layer.rule.items():
                 if key not in settings:
@@ -100,6 +104,16 @@ class Experiment(BaseModel):
                     f"{self.read_from_tick} need at least {max(first + 1, depth)} ticks; raise {key} or lower the other two"
                 )
         return self
+
+    @property
+    def learning_rule(self) -> Rule:
+        """The rule of that name."""
+        return self._found.rule
+
+    @property
+    def rule_plugin(self) -> Plugin:
+        """Where the rule came from, and its sources."""
+        return self._found.plugin
 
     @property
     def test_ticks(self) -> int:
@@ -124,7 +138,7 @@ class Experiment(BaseModel):
     def rule_settings(self) -> dict[str, float]:
         """The rule's settings with defaults filled in."""
         given = self.rule.model_extra or {}
-        return {key: float(given.get(key, setting.default)) for key, setting in rules.load(self.rule.name).settings.items()}
+        return {key: float(given.get(key, setting.default)) for key, setting in self.learning_rule.settings.items()}
 
 
 class Setup(BaseModel):
@@ -132,7 +146,7 @@ class Setup(BaseModel):
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    experiment: Experiment
+    experiment: InstanceOf[Experiment]  # checked already, with what its relative paths start from
     chip: Chip
     energy_table: EnergyTable
     where: str
@@ -143,7 +157,13 @@ class Setup(BaseModel):
     base: Base = Base()
     """What relative paths in `experiment` start from: the working folder."""
     plugins: Mapping[str, InstanceOf[Plugin]] = {}
-    """By kind ("data", ...): what is not wholly in the models above. Their hashes are part of the identity, their sources of run.h5."""
+    """By kind: the rule, which is put in here, and what else is not wholly in the models above ("data", ...). Their hashes are part of the
+    identity, their sources of run.h5."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_the_rule(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return given | {"plugins": {"rule": given["experiment"].rule_plugin, **given.get("plugins", {})}}
 
     def resolved(self) -> dict[str, Any]:
         """Return the experiment with every default filled in, its paths as seen from its folder."""

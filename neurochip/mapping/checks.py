@@ -1,10 +1,6 @@
 """Layers that a chip, or an experiment's rule, cannot have: refused with the value, the limit and the way out."""
 
-from collections.abc import Mapping
-
 from neurochip.common.errors import NeurochipError
-from neurochip.core import rules
-from neurochip.core.rules._stdp import quantise_conscience
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import Layer
@@ -55,7 +51,7 @@ def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
 def check_learning(setup: Setup, layers: list[Layer]) -> None:
     """Refuse layers through which the experiment's rule cannot learn."""
     rule = setup.experiment.rule.name
-    loaded = rules.load(rule)
+    loaded = setup.experiment.learning_rule
     learns_from = loaded.learns_from
     for layer in layers if learns_from else ():
         where, model = f"{setup.where}: [network.layers[{layer.index}]] layer '{layer.name}'", layer.model
@@ -76,16 +72,7 @@ def check_learning(setup: Setup, layers: list[Layer]) -> None:
                 f"{where}: levels = {model.levels}: rule '{rule}' would put weights between them; leave it out, or use a rule of binary "
                 "weights"
             )
-        if "bias_min" in loaded.settings and model.can_learn:
-            _check_bias_min(where, setup.experiment.layer_settings(layer.index), layer, setup.chip)
-
-
-def _check_bias_min(where: str, settings: Mapping[str, float], layer: Layer, chip: Chip) -> None:
-    """A bias is as wide as a weight, and a conscience may not take it lower."""
-    weight_bits, frac_bits = weight_bits_of(chip, layer), frac_bits_of(chip, layer)
-    (step, lowest), limit = quantise_conscience(settings, frac_bits), -(1 << (weight_bits - 1))
-    if step and lowest < limit:
-        raise NeurochipError(
-            f"{where}: rule.bias_min = {settings['bias_min']:g} is {lowest} in units of 2**-{frac_bits}, a bias of weight_bits = "
-            f"{weight_bits} reaches {limit}; raise bias_min or weight_bits, or lower frac_bits"
-        )
+        if loaded.refuse and model.can_learn:
+            settings, chip = setup.experiment.layer_settings(layer.index), setup.chip
+            if text := loaded.refuse(settings, weight_bits_of(chip, layer), frac_bits_of(chip, layer)):
+                raise NeurochipError(f"{where}: {text}")

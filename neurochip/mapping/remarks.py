@@ -1,13 +1,12 @@
 """What a person should know of a training on the chip before it begins, from the experiment alone."""
 
-from neurochip.core import rules
 from neurochip.experiment.setup import Experiment
 from neurochip.mapping.place import Mapping
 
 
 def training_remarks(experiment: Experiment, mapping: Mapping) -> list[str]:
     """Return what a user should know before training, one line each; none if nothing learns."""
-    rule, epochs = rules.load(experiment.rule.name), experiment.run.epochs
+    rule, epochs = experiment.learning_rule, experiment.run.epochs
     if not (epochs and rule.learns):
         return []
     found = _untied(mapping)

@@ -1,8 +1,9 @@
 """The evidence that the rule is a gradient: spike-made weight changes against the exact gradient, layer by layer, over learning ticks.
 
 On a batch of samples, with the initial weights (or the final ones): the mean change that one learning tick makes (weights are put back
-after each, and every error spike learns, so nothing but the coincidences themselves is measured), averaged over 1, 4, 16, ... ticks, is
-compared with minus the exact gradient of the float twin at the same weights.
+after each), averaged over 1, 4, 16, ... ticks, is compared with minus the exact gradient of the float twin at the same weights. Of a rule
+that tells its p_learn every error spike learns, so nothing but the coincidences themselves is measured; of another the steps of its first
+epoch are divided by its effective_rate.
     cosine = <change, -gradient> / (|change| |gradient|)       1: the same direction
     bias   = <change, -gradient> / |gradient|**2 - 1           0: the same length along the gradient
 A layer's weights are put together from all its cores. If it has several copies of them, in tiles, each copy's change is compared with
@@ -16,13 +17,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, jump_table
-from neurochip.core.rules.spike_backprop import Param
+from neurochip.core.rules import Rule
 from neurochip.core.vectors import P
 from neurochip.mapping.place import Weights
 from neurochip.reference.network_twin import exact_gradient, make_network_twin
+from neurochip.simulator.build import set_rule
 from neurochip.simulator.memories import learning_fork, load_weights, weights_of
 from neurochip.simulator.seeds import seed_generators
 from neurochip.simulator.simulator import Simulator, run_vector
@@ -39,8 +40,16 @@ class Probe(NamedTuple):
     samples: int
 
 
+def is_told(rule: Rule) -> bool:
+    """Does the rule tell what the probe needs?"""
+    return rule.p_learn is not None or rule.effective_rate is not None
+
+
 def measure(simulator: Simulator, weights: Weights, pixels: np.ndarray, labels: np.ndarray) -> Probe:
-    """Compare the chip's mean changes with the exact gradient on the given batch at the given weights; the simulator's chip stays."""
+    """Compare the chip's mean changes with the exact gradient on the given batch at the given weights; the simulator's chip stays.
+
+    The rule must tell what `is_told` asks for.
+    """
     experiment = simulator.setup.experiment
     ticks = np.array(sorted(set(experiment.reference.probe_ticks)), dtype=np.int64)
     gains = [1 << int(simulator.state.param[simulator.mapping.cores_of(i)[0], P.ERROR_GAIN]) for i in range(len(simulator.mapping.layers))]
@@ -63,12 +72,15 @@ def mean_changes(
     load_weights(chip, mapping, weights)
     start, bias = chip.weight.copy(), chip.bias.copy()
     chip.param[:, P.LEARNS] = 1
-    chip.rule_param[:, Param.P_LEARN] = 1 << int(chip.rng_param[RngParam.BITS])
+    if experiment.learning_rule.p_learn is None:
+        set_rule(chip, experiment, 0)
+    else:
+        chip.rule_param[:, experiment.learning_rule.p_learn] = 1 << int(chip.rng_param[RngParam.BITS])
     seed_generators(chip, mapping, experiment.seed, "probe")
     deepest = len(mapping.layers) - 1
     first = max(3 * deepest, experiment.warmup_ticks)  # input takes a tick per layer to the output, an error two per layer back
     run, traffic = run_vector(first + 1, first, first, True, deepest), build_traffic(simulator.setup.chip, chip)
-    jump, hook = jump_table(chip.rng_param, first + 1), rules.load("spike_backprop").hook
+    jump, hook = jump_table(chip.rng_param, first + 1), experiment.learning_rule.hook
     votes = np.zeros((1, mapping.cores[-1].neurons), dtype=np.int32)
     total, bias_total = np.zeros(start.shape, dtype=np.int64), np.zeros(bias.shape, dtype=np.int64)
     for tick in range(1, int(ticks[-1]) + 1):
@@ -79,4 +91,16 @@ def mean_changes(
             chip.weight[:], chip.bias[:] = start, bias
         if tick in ticks:
             n = tick * len(labels)
-            yield weights_of(chip._replace(weight=total / n - start, bias=bias_total / n - bias), mapping)
+            changes = weights_of(chip._replace(weight=total / n - start, bias=bias_total / n - bias), mapping)
+            yield [(weight / lsb, change / lsb) for (weight, change), lsb in zip(changes, step_lsb(simulator), strict=True)]
+
+
+def step_lsb(simulator: Simulator) -> list[float]:
+    """Return the mean step of a coincidence in each layer, in LSB."""
+    experiment, mapping = simulator.setup.experiment, simulator.mapping
+    rule = experiment.learning_rule
+    if rule.p_learn is not None:
+        return [1.0] * len(mapping.layers)
+    assert rule.effective_rate is not None
+    bits = [mapping.cores[mapping.cores_of(i)[0]].frac_bits for i in range(len(mapping.layers))]
+    return [rule.effective_rate(experiment.layer_settings(i), 0, n) * (1 << n) or 1.0 for i, n in enumerate(bits)]  # 1.0: nothing moves

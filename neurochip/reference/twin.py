@@ -16,7 +16,6 @@ import numpy as np
 from numba import njit
 
 from neurochip.common.errors import NeurochipError
-from neurochip.core import rules
 from neurochip.experiment.setup import Experiment
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Weights
@@ -164,15 +163,17 @@ def count_correct(twin, pixels, labels, beta):
 def learn_rates(experiment: Experiment, mapping: Mapping, epoch: int) -> np.ndarray:
     """Return per layer, float32: [reference] learn_rate with the rule's decay, else what the rule makes of its rate in a sample.
 
-    A coincidence moves a weight by one LSB at most, so the rule's rate per tick is min(learn_rate, LSB). Of coincidences at several
-    locations each has its own step, so nothing is divided by their number.
+    Of coincidences at several locations each has its own step, so nothing is divided by their number.
     """
-    defaults = {key: setting.default for key, setting in rules.load("spike_backprop").settings.items()}
-    given, ticks, rates = experiment.reference.learn_rate, experiment.run.ticks - experiment.warmup_ticks, []
+    rule, given = experiment.learning_rule, experiment.reference.learn_rate
+    ticks, rates = experiment.run.ticks - experiment.warmup_ticks, []
     for layer in mapping.layers:
-        settings, lsb = defaults | experiment.layer_settings(layer.index), 2.0 ** -mapping.widths_of(layer.index).frac_bits
-        decay = settings["learn_rate_decay"] ** epoch
-        rates.append(min(settings["learn_rate"] * decay, lsb) * ticks if given is None else given * decay)
+        settings, frac_bits = experiment.layer_settings(layer.index), mapping.widths_of(layer.index).frac_bits
+        if given is None:
+            assert rule.effective_rate is not None  # Reference has refused other rules
+            rates.append(rule.effective_rate(settings, epoch, frac_bits) * ticks)
+        else:
+            rates.append(given * (rule.rate_decay(settings, epoch) if rule.rate_decay else 1.0))
     return np.array(rates, dtype=np.float32)
 
 
@@ -189,10 +190,16 @@ class Reference:
     """
 
     def __init__(self, experiment: Experiment, mapping: Mapping, weights: Weights) -> None:
-        if rules.load(experiment.rule.name).learns_from == "spikes":
+        rule = experiment.learning_rule
+        if rule.learns_from == "spikes":
             raise NeurochipError(
                 f"[reference] enabled: the float twin learns by exact backprop, rule '{experiment.rule.name}' from spikes; set "
                 f"reference.enabled = false"
+            )
+        if experiment.reference.learn_rate is None and rule.effective_rate is None:
+            raise NeurochipError(
+                f"[reference] learn_rate: missing; rule '{experiment.rule.name}' does not tell its effective_rate, so say at which the "
+                f"float twin learns, or set reference.enabled = false"
             )
         self.experiment, self.mapping, self.beta = experiment, mapping, experiment.rule.beta
         self.tied = [layer.name for layer in mapping.layers if mapping.tiles_of(layer.index) > 1]

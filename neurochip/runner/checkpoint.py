@@ -70,8 +70,8 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
             facts = json.loads(str(file["facts"]))
             if facts["identity"] != identity:
                 raise NeurochipError(
-                    f"{path}: belongs to another experiment, seed, chip, energy table or data; resume with the same files, --set and "
-                    f"--seed, or choose another --out"
+                    f"{path}: belongs to another experiment, rule, seed, chip, energy table or data; resume with the same files, --set "
+                    f"and --seed, or choose another --out"
                 )
             for name in MACHINE:
                 getattr(state, name)[...] = file[f"machine/{name}"]

@@ -122,6 +122,11 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
         file["test/labels"], file["test/predictions"] = final.labels, final.evaluation.predictions
         for key in ("votes", "answers"):
             file.create_dataset(f"test/{key}", data=getattr(final.evaluation, key), compression="gzip", compression_opts=4)
+        for kind, plugin in setup.plugins.items():
+            group = file.create_group(f"plugins/{kind}")
+            group.attrs.update(plugin.facts())
+            for source, text in plugin.sources.items():
+                group[source] = text
         _write_raster(file.create_group("raster"), final.raster)
         for n, recording in enumerate(final.recordings):
             recording.write(file.create_group(f"record/{n}"))

@@ -263,6 +263,9 @@ class Runner:
     def _probe(self) -> Any:
         from neurochip.reference import probe
 
+        if not probe.is_told(self.simulator.rule):
+            self.say(f"no gradient probe: rule '{self.setup.experiment.rule.name}' tells neither its p_learn nor its effective_rate")
+            return None
         n = self.setup.experiment.reference.probe_samples
         weights = self.initial if self.setup.experiment.reference.probe_weights == "initial" else self._weights()
         return probe.measure(self.simulator, weights, self.data.x_train[:n], self.data.y_train[:n])

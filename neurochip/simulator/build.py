@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from neurochip.common import random as host_random
-from neurochip.core import rules
 from neurochip.core.leaky import LEAK_FACTOR_BITS
 from neurochip.core.rng import RngParam
 from neurochip.core.state import ChipState
@@ -37,7 +36,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
         queue_room, own_room = place.axons + 2 * LANES, max(2, int(links.inbox_room[c]))
-        if rules.load(experiment.rule.name).learns_from == "spikes":
+        if experiment.learning_rule.learns_from == "spikes":
             own_room = max(own_room, place.channels)  # scratch for the units of a location that fired
         x, y = place.at or (0, 0)
         values = _sizes(chip, layer, place) | _neuron(layer, place) | {
@@ -224,12 +223,12 @@ def _names(mapping: Mapping) -> dict[str, np.ndarray]:
 
 def n_rule_params(experiment: Experiment) -> int:
     """Return the length of the rule's parameter vector."""
-    return len(rules.load(experiment.rule.name).quantise(experiment.rule_settings, 0, 1, 16))
+    return len(experiment.learning_rule.quantise(experiment.rule_settings, 0, 1, 16))
 
 
 def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
     """Write the rule's integer parameters of an epoch into every core, and whether it learns then."""
-    rule = rules.load(experiment.rule.name)
+    rule = experiment.learning_rule
     for c, param in enumerate(state.param):
         model, settings = experiment.network.layers[int(param[P.LAYER])], experiment.layer_settings(int(param[P.LAYER]))
         first, last = model.learn_epochs or (1, epoch + 1)

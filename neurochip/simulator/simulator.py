@@ -74,7 +74,7 @@ class Simulator:
         self.placements = self.mapping.cores
         self.state = build_chip(setup.chip, setup.experiment, self.mapping)
         self.traffic = build_traffic(setup.chip, self.state)
-        self.rule = rules.load(setup.experiment.rule.name)
+        self.rule = setup.experiment.learning_rule
         self._seeded: dict[str, ChipState] = {}
 
     def order(self, epoch: int, n: int) -> np.ndarray:

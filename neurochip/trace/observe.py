@@ -8,7 +8,6 @@ import numpy as np
 
 from neurochip.core.events import Event, Phase
 from neurochip.core.rng import RngParam, advance, jump_table
-from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.vectors import P, Queue
 from neurochip.simulator.address_tables import axon_names, slots_of, unit_names, weight_rows
 from neurochip.simulator.memories import memory_of
@@ -16,7 +15,7 @@ from neurochip.simulator.simulator import Simulator
 from neurochip.trace.replay import Replay, Tick
 from neurochip.trace.timeline import Column, Kind, Packets, Stage, arrived, sent, stage_cycles
 
-CERTAIN, UNKNOWN = -1, -1  # the word of a decision without a draw; whether it learned, of a rule that is not known here
+CERTAIN, UNKNOWN = -1, -1  # the word of a decision without a draw; whether it learned, of a rule that does not tell
 QUEUES = ("spikes_in", "errors_in", "own_errors", "spikes_out", "errors_out")
 
 
@@ -41,7 +40,7 @@ class Observer:
     def __init__(self, simulator: Simulator, layers: list[int], what: tuple[str, ...], has_events: bool) -> None:
         self.simulator, self.mapping, self.layers, self.what = simulator, simulator.mapping, layers, what
         self.has_events, self.has_mesh = has_events, simulator.setup.chip.mesh is not None
-        self.knows_rule = simulator.setup.experiment.rule.name == "spike_backprop"
+        self.p_learn = simulator.rule.p_learn
         mapping = self.mapping
         self.names = [unit_names(mapping.layers[place.layer], place) for place in mapping.cores]
         self.sources = [axon_names(place) for place in mapping.cores]
@@ -193,9 +192,12 @@ class Observer:
             advance(state, jump_table(tick.chip.rng_param, 1))
             words[min(k, n - 1)] = state[0]
         assert state[0] == tick.chip.rng_learn[c], "the learning rule drew other words"
-        threshold = int(tick.chip.rule_param[c, Param.P_LEARN]) if self.knows_rule else 0
-        assert not self.knows_rule or drawn == (0 if threshold >> int(tick.chip.rng_param[RngParam.BITS]) else n)
-        learned = (words < threshold).astype(np.int64) if self.knows_rule else np.full(n, UNKNOWN)
+        threshold, learned = 0, np.full(n, UNKNOWN)
+        if self.p_learn is not None:
+            threshold = int(tick.chip.rule_param[c, self.p_learn])
+            expected = 0 if threshold >> int(tick.chip.rng_param[RngParam.BITS]) else n
+            assert drawn == expected, "the rule does not decide as its p_learn says"
+            learned = (words < threshold).astype(np.int64)
         location, channel = self.locations[c][units // place.channels], units % place.channels + place.part.c0
         fixed = np.broadcast_to(np.array([tick.tick, c]), (n, 2))
         return np.column_stack([fixed, location, channel, signs, words, np.full(n, threshold), learned]).astype(np.int64)

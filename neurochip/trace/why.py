@@ -3,17 +3,15 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.common.layers import anchor
-from neurochip.core import rules
-from neurochip.experiment.chip import Chip
-from neurochip.experiment.setup import KIND, Experiment, Setup
+from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, place
+from neurochip.runfile.experiment import stored_setup
 from neurochip.simulator.address_tables import Fields, axon_names, fields_of, weight_rows
 from neurochip.trace.observe import CERTAIN, UNKNOWN, Recording
 from neurochip.trace.recorder import chosen, load_recordings
@@ -40,14 +38,6 @@ class Step(NamedTuple):
     learned: int  # 1, 0; UNKNOWN
     old: int
     new: int
-
-
-def setup_of(facts: dict[str, Any], folder: Path = Path()) -> Setup:
-    """Return the experiment and chip that a run.h5 tells of; its relative paths start from `folder`."""
-    told = json.loads(facts["experiment"])
-    anchor(told, KIND, folder)
-    experiment = Experiment.model_validate_json(json.dumps(told))
-    return Setup.model_construct(experiment=experiment, chip=Chip.model_validate_json(facts["chip"]), where="run.h5", folder=folder)
 
 
 def mapping_of(setup: Setup, recording: Recording) -> Mapping:
@@ -134,8 +124,8 @@ def unit_text(layer: Layer, mapping: Mapping, unit: int) -> str:
 def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]:
     """Yield lines about one weight in the recorded samples, or in one of them."""
     facts, recordings = load_recordings(run)
-    setup = setup_of(facts)
-    if rules.load(setup.experiment.rule.name).learns_from == "spikes":
+    setup = stored_setup(run, facts)
+    if setup.experiment.learning_rule.learns_from == "spikes":
         raise NeurochipError(
             f"{run}: rule '{setup.experiment.rule.name}' learns from spikes, `why` knows steps made by error spikes; what "
             f"changed, tick by tick, is in run.h5: record/N/layers/I/changes"
@@ -202,7 +192,7 @@ def lines(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) 
             raise RuntimeError(f"weight {weight}: steps and memory differ at ticks {wrong}; this is a fault of the simulator")
         total = f"+{ups} -{downs} = {now - old:+d}"
     else:
-        total = f"{final - old:+d} (a rule whose decisions are not known here: from the memory)"
+        total = f"{final - old:+d} (this rule does not tell how it decides: from the memory)"
     learning = f"learning from tick {facts['learn_from']}" if facts["learn_from"] < facts["ticks"] else "nothing is learned"
     lsb = 2.0 ** -mapping.widths_of(weight.layer).frac_bits
     yield (

@@ -12,9 +12,9 @@ import numpy as np
 from neurochip.common.errors import NeurochipError
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, Sharing, advance, jump_table
-from neurochip.core.rules.spike_backprop import Param
 from neurochip.core.vectors import P, Trace
 from neurochip.mapping.network import INPUT
+from neurochip.runfile.experiment import stored_setup
 from neurochip.runfile.names import RUN_H5
 from neurochip.runfile.weights import read_weights
 from neurochip.simulator.address_tables import unit_names
@@ -24,7 +24,7 @@ from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 from neurochip.trace.observe import CERTAIN, Recording
 from neurochip.trace.recorder import AGAIN
-from neurochip.trace.why import Step, parse, setup_of, step_text, steps_of, where_of
+from neurochip.trace.why import Step, parse, step_text, steps_of, where_of
 
 
 class Watch:
@@ -38,10 +38,12 @@ class Watch:
         with h5py.File(run / RUN_H5, "r") as file:
             self.facts, self.final = dict(file.attrs), [file[f"layers/{i}/weight"][()] for i in range(len(file["layers"]))]
             self.presented = file["samples/train"][()].tolist()
-            folder = Path(file["simulation"].attrs.get("folder", ""))
-        self.setup = setup_of(self.facts, folder)
-        if self.setup.experiment.rule.name != "spike_backprop":
-            raise NeurochipError(f"{run}: --all knows the decisions of rule spike_backprop only; {AGAIN}")
+        self.setup = stored_setup(run, self.facts)
+        rule = self.setup.experiment.learning_rule
+        if rule.p_learn is None:
+            name = self.setup.experiment.rule.name
+            raise NeurochipError(f"{run}: rule '{name}' does not tell how it decides (its p_learn), which --all needs; {AGAIN}")
+        self.p_learn = rule.p_learn
         self.samples = load_samples(self.setup, say)
         self.simulator = Simulator(self.setup, self.samples.data.image_shape, self.samples.data.n_classes)
         self.mapping = self.simulator.mapping
@@ -105,7 +107,7 @@ class Watch:
         if not mine.any():
             return Recording({"first": 0}, arrays)
         param = self.simulator.state.rng_param
-        threshold = int(self.simulator.state.rule_param[c, Param.P_LEARN])
+        threshold = int(self.simulator.state.rule_param[c, self.p_learn])
         words = np.full(len(own), CERTAIN, dtype=np.int64)
         if not threshold >> int(param[RngParam.BITS]):
             state, table = learn[c : c + 1].copy(), jump_table(param, 1)

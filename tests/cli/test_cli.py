@@ -240,7 +240,7 @@ def test_a_complete_run_is_not_overwritten_but_shown(made):
     assert result.exit_code == 0 and "already complete" in result.stdout and "accuracy, test" in result.stdout and result.stderr == ""
     other = neurochip("run", experiment, "--out", folder, "--resume", "--seed", 5)
     refused(
-        other, rf"{re.escape(str(folder))}: holds a complete run of another experiment, seed, chip or energy table; choose another --out"
+        other, rf"{re.escape(str(folder))}: holds a complete run of another experiment, rule, seed, chip or energy table; choose another .*"
     )
     assert before == {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "report.html"}
 

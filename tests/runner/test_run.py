@@ -203,7 +203,7 @@ def test_interrupted_says_how_to_go_on(number, tmp_path, no_plots):
         "--resume",
     ]
     refused = neurochip(*shlex.split(match[1])[:-3], "--resume")  # without the seed
-    assert refused.exit_code == 2 and "belongs to another experiment, seed, chip" in refused.stderr
+    assert refused.exit_code == 2 and "belongs to another experiment, rule, seed, chip" in refused.stderr
 
 
 @pytest.mark.parametrize("at", ["training", "evaluation"])
@@ -263,7 +263,8 @@ def test_nothing_else_is_resumed(what, interrupted):
         options = ["--set", f"network.weights={experiment.parent / 'other'}"]
     result = neurochip("run", experiment, "--out", folder, "--resume", "--quiet", *options)
     assert result.exit_code == 2
-    pattern = rf"neurochip: {re.escape(str(folder))}/checkpoint\.npz: belongs to another experiment, seed, chip, energy table or data; .*\n"
+    path = re.escape(str(folder / checkpoint.NAME))
+    pattern = rf"neurochip: {path}: belongs to another experiment, rule, seed, chip, energy table or data; .*\n"
     assert re.fullmatch(pattern, result.stderr), result.stderr
     assert (folder / CHECKPOINT).read_bytes() == before
 

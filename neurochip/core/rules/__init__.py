@@ -1,8 +1,11 @@
 """Learning rules, one per file, found by walking this folder: a new file is a new rule, with no edit elsewhere."""
 
 import importlib
+import importlib.util
 import pkgutil
+import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 
@@ -16,7 +19,7 @@ class Setting(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What a rule's file exports as RULE."""
+    """What a rule's file exports as RULE. A rule may be without the members from `traces` on; who needs one says that it is not told."""
 
     summary: str
     settings: Mapping[str, Setting]
@@ -32,6 +35,19 @@ class Rule(NamedTuple):
     """(settings, epochs, frac_bits) -> what integers of this width make of the settings, where a user would be surprised; else None."""
     is_binary: bool = False
     """It puts weights to the low or the high end of their range and nowhere between, as layers with `levels` need."""
+    refuse: Callable[[Mapping[str, float], int, int], str | None] | None = None
+    """(settings, weight_bits, frac_bits) -> which setting these widths cannot hold, its value, the limit and the way out; else None."""
+    effective_rate: Callable[[Mapping[str, float], int, int], float] | None = None
+    """(settings, epoch, frac_bits) -> mean change of a weight where an error spike meets a spike, in weight units and along the error's
+    sign: the learning rate of the float twin, per tick, and what the gradient probe divides by."""
+    rate_decay: Callable[[Mapping[str, float], int], float] | None = None
+    """(settings, epoch) -> factor on the first epoch's rate: of a float twin with a rate of its own, which else stays as it is."""
+    p_learn: int | None = None
+    """Index of the parameter P of a rule that learns from errors thus: each error spike, in list order, is learned from if a draw of
+    rng_learn is below P, or without a draw if P is 2**rng_bits; then every weight of the rows steps by one LSB, by the error's sign.
+    `why` so tells each decision, and the gradient probe measures without draws."""
+    rtl: str | None = None
+    """Name of the learning unit in the RTL that does what the hook does, in every cycle; lock-step refuses a rule without one."""
 
     @property
     def learns(self) -> bool:
@@ -40,10 +56,32 @@ class Rule(NamedTuple):
 
 
 def names() -> list[str]:
-    """Return the names of all rules, sorted."""
+    """List the names of all shipped rules, sorted."""
     return sorted(m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_"))
 
 
 def load(name: str) -> Rule:
-    """Load the rule of that name, which must be one of `names()`."""
+    """Return the shipped rule of that name, which must be one of `names()`."""
     return importlib.import_module(f"{__name__}.{name}").RULE
+
+
+def sources(name: str) -> dict[str, str]:
+    """Return the text of module `name` of this folder and of those `_modules` that it names, directly or through them, by file name."""
+    found: dict[str, str] = {}
+    waiting = [name]
+    while waiting:
+        module = waiting.pop()
+        spec = importlib.util.find_spec(f"{__name__}.{module}")
+        assert spec is not None and spec.origin is not None, module
+        found[f"{module}.py"] = text = Path(spec.origin).read_text(encoding="utf-8")
+        waiting += [one for one in _shared() if re.search(rf"\b{one}\b", text) and f"{one}.py" not in found]
+    return found
+
+
+def all_sources() -> dict[str, str]:
+    """Return the texts of all modules of this folder but this one, by file name."""
+    return {file: text for name in (*names(), *_shared()) for file, text in sources(name).items()}
+
+
+def _shared() -> list[str]:
+    return [m.name for m in pkgutil.iter_modules(__path__) if m.name.startswith("_")]

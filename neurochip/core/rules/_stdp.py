@@ -41,6 +41,17 @@ def quantise_conscience(settings, frac_bits):
     return quantise_lsb(settings["homeostasis"], frac_bits), quantise_lsb(settings["bias_min"], frac_bits)
 
 
+def refuse(settings, weight_bits, frac_bits):
+    """Refuse a lowest bias of the conscience that a bias, which is as wide as a weight, cannot hold."""
+    (step, lowest), limit = quantise_conscience(settings, frac_bits), -(1 << (weight_bits - 1))
+    if not step or lowest >= limit:
+        return None
+    return (
+        f"rule.bias_min = {settings['bias_min']:g} is {lowest} in units of 2**-{frac_bits}, a bias of weight_bits = "
+        f"{weight_bits} reaches {limit}; raise bias_min or weight_bits, or lower frac_bits"
+    )
+
+
 def quantise_share(value):
     """Return a share 0 .. 1 in units of 2**-SHARE_BITS, rounded half up."""
     return math.floor(value * (1 << SHARE_BITS) + 0.5)

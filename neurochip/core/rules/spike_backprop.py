@@ -46,6 +46,16 @@ def quantise(settings, epoch, frac_bits, rng_bits):
     return [int(min(p_learn, 1.0) * (1 << rng_bits) + 0.5)]
 
 
+def rate_decay(settings, epoch):
+    """What is left of the first epoch's rate."""
+    return settings["learn_rate_decay"] ** epoch
+
+
+def effective_rate(settings, epoch, frac_bits):
+    """The rate asked for; a coincidence steps a weight by one LSB at most."""
+    return min(settings["learn_rate"] * rate_decay(settings, epoch), 0.5**frac_bits)
+
+
 def remark(settings, epochs, frac_bits):
     """Warn if more than half of what is asked for is cut away.
 
@@ -68,4 +78,8 @@ RULE = Rule(
     quantise=quantise,
     remark=remark,
     hook=on_error,
+    effective_rate=effective_rate,
+    rate_decay=rate_decay,
+    p_learn=Param.P_LEARN,
+    rtl="spike_backprop",
 )

@@ -17,7 +17,17 @@ from enum import IntEnum
 from neurochip.core.borrow import borrow
 from neurochip.core.hooks import rule_hook
 from neurochip.core.rules import Rule, Setting
-from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_lsb, quantise_share, stale_level, traces
+from neurochip.core.rules._stdp import (
+    PEAK,
+    SETTINGS,
+    end_update,
+    quantise_conscience,
+    quantise_lsb,
+    quantise_share,
+    refuse,
+    stale_level,
+    traces,
+)
 from neurochip.core.vectors import P
 
 ETA_BITS = 15
@@ -79,4 +89,5 @@ RULE = Rule(
     quantise=quantise,
     hook=on_spikes,
     traces=traces,
+    refuse=refuse,
 )

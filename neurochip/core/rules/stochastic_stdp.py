@@ -25,6 +25,7 @@ from neurochip.core.rules._stdp import (
     quantise_conscience,
     quantise_probability,
     quantise_share,
+    refuse,
     stale_level,
     traces,
 )
@@ -92,5 +93,6 @@ RULE = Rule(
     quantise=quantise,
     hook=on_spikes,
     traces=traces,
+    refuse=refuse,
     is_binary=True,
 )

@@ -19,7 +19,7 @@ from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.hooks import rule_hook
 from neurochip.core.rng import RngParam
 from neurochip.core.rules import Rule, Setting
-from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_probability, traces
+from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_probability, refuse, traces
 from neurochip.core.vectors import P
 
 
@@ -69,5 +69,6 @@ RULE = Rule(
     quantise=quantise,
     hook=on_spikes,
     traces=traces,
+    refuse=refuse,
     is_binary=True,
 )

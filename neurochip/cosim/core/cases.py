@@ -156,7 +156,7 @@ def run_programs(case: Case, library: Path, seeds: Iterable[int], samples: int =
         made = program(case, seed, samples)
         if step is None or number % PROGRAMS_PER_SESSION == 0:
             wiring = Wiring(made.state, mapping.cores, setup.chip)
-            step = lockstep.Lockstep(made.state, wiring, library, made.run, "spike_backprop")
+            step = lockstep.Lockstep(made.state, wiring, library, made.run, setup.experiment.learning_rule)
         else:
             step.restart(made.state, made.run, made.reset_after, made.pixels[0])
         outcome = step.run(made.pixels, made.labels, made.stall_seed, made.stalls_of_256)

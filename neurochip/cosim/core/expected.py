@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.core import rules
+from neurochip.core.rules import Rule
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.cosim.core.cycles import Status, emit
@@ -31,20 +31,21 @@ class Chunk(NamedTuple):
 
 
 def expected_cycles(
-    state: ChipState, run: np.ndarray, rule: str, pixels: np.ndarray, labels: np.ndarray, weight_bits: np.ndarray, votes: np.ndarray,
+    state: ChipState, run: np.ndarray, rule: Rule, pixels: np.ndarray, labels: np.ndarray, weight_bits: np.ndarray, votes: np.ndarray,
     cover: np.ndarray,
 ) -> Iterator[Chunk]:  # fmt: skip
     """Run samples and yield every cycle of every core; `state`, `votes` and `cover` are those after the chunk.
 
     Raises Contradiction if the records are not what the kernels did.
     """
-    room, hook, shape = most_records(state), rules.load(rule).hook, (MOST_TICKS, len(state.param))
+    room, hook, shape = most_records(state), rule.hook, (MOST_TICKS, len(state.param))
+    p_learn = int(rule.p_learn or 0)  # of a rule that does not learn nothing is asked
     records = np.empty((max(MOST_RECORDS, 2 * room), 4), dtype=np.int64)
     start, length, label = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64), np.empty(MOST_TICKS, dtype=np.int32)
     position, status = np.zeros(3, dtype=np.int64), Status.FULL
     while status == Status.FULL:
         sample, tick, _ = position.tolist()
-        arguments = (state, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover)
+        arguments = (state, run, hook, pixels, labels, votes, weight_bits, p_learn, room, position, records, start, length, label, cover)
         status, n = emit(*arguments)
         if status in CONTRADICTIONS:
             where = f"sample {position[0]}, tick {position[1]}"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.common.errors import NeurochipError
+from neurochip.core.rules import Rule
 from neurochip.core.state import ChipState
 from neurochip.cosim.core import register_map
 from neurochip.cosim.core.cycles import Cover
@@ -28,7 +29,7 @@ TEST_BENCH = RTL / "tb_nc_engine.sv"
 class Golden:
     """A run without RTL: the state before and after, every record of every cycle, and where each core's tick lies in them."""
 
-    def __init__(self, state: ChipState, wiring: Wiring, run: np.ndarray, rule: str, pixels: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, state: ChipState, wiring: Wiring, run: np.ndarray, rule: Rule, pixels: np.ndarray, labels: np.ndarray) -> None:
         """Run the samples; `state` ends as the chip after them."""
         self.before, self.after, self.wiring, self.run, self.pixels, self.labels = copy_of(state), state, wiring, run, pixels, labels
         n_ticks, n_cores = len(labels) * int(run[0]), len(wiring.placements)
@@ -51,7 +52,7 @@ def export(job: CosimJob, folder: Path, rtl: Path = RTL) -> list[Path]:
     """Write the export into a new or empty folder and return its files. Raises NeurochipError if the folder is not empty."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NeurochipError(f"{folder}: exists already and is not an empty folder; choose another")
-    golden = Golden(job.state, job.wiring, job.run, job.setup.experiment.rule.name, job.pixels, job.labels)
+    golden = Golden(job.state, job.wiring, job.run, job.setup.experiment.learning_rule, job.pixels, job.labels)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rtl").mkdir()
     (folder / "rtl" / "neurochip_pkg.sv").write_text(job.package, encoding="utf-8")

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.core import rules
 from neurochip.core.engine import Run, run_samples
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, jump_table
+from neurochip.core.rules import Rule
 from neurochip.core.state import ChipState
 from neurochip.cosim.core.bridge import Job, Rtl, make_job
 from neurochip.cosim.core.cycles import Cover
@@ -66,7 +66,7 @@ class Lockstep:
     """One chip, simulated and verilated. `run` goes on where the last call ended."""
 
     def __init__(
-        self, state: ChipState, wiring: Wiring, library: Path, run: np.ndarray, rule: str, vcd: tuple[Path, int, int] | None = None
+        self, state: ChipState, wiring: Wiring, library: Path, run: np.ndarray, rule: Rule, vcd: tuple[Path, int, int] | None = None
     ):
         self.state, self.wiring, self.vector = state, wiring, run
         self.rule, self.rtl = rule, Rtl(library, vcd)
@@ -96,7 +96,7 @@ class Lockstep:
         cycles_before = int(self.state.cycles[:, 0].sum())
         jump = jump_table(self.state.rng_param, int(self.vector[Run.TICKS]))
         traffic = build_traffic(self.wiring.chip, engine)
-        run_samples(engine, traffic, self.vector, rules.load(self.rule).hook, jump, *of_images(pixels), labels, engine_votes)
+        run_samples(engine, traffic, self.vector, self.rule.hook, jump, *of_images(pixels), labels, engine_votes)
         if violation := self.rtl.violation():
             outcome.divergence = Divergence(f"while the chip was loaded: {violation}")
             return outcome

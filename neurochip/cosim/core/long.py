@@ -40,7 +40,7 @@ def whole_period(case: cases.Case) -> Outcome:
     setup, mapping = cases.case_setup(case)
     made = cases.program(case, 1, samples=PERIOD_TICKS // 1000 + 1)
     wiring, run = Wiring(made.state, mapping.cores, setup.chip), run_vector(1000, 0, 0, True, len(mapping.layers) - 1)
-    step = Lockstep(made.state, wiring, cases.case_library(case), run, "spike_backprop")
+    step = Lockstep(made.state, wiring, cases.case_library(case), run, setup.experiment.learning_rule)
     return step.run(made.pixels, made.labels)
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from neurochip.common.errors import NeurochipError
 from neurochip.common.progress import Progress
+from neurochip.core.rules import Rule
 from neurochip.core.state import ChipState
 from neurochip.cosim import verilator
 from neurochip.cosim.core.export import export
@@ -36,7 +37,7 @@ def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool
     if not quiet:
         console.print("building the RTL (or loading an earlier build)", highlight=False)
     library = verilator.build(job.package, options.rtl)
-    rule, before = job.setup.experiment.rule.name, copy_of(job.state)
+    rule, before = job.setup.experiment.learning_rule, copy_of(job.state)
     seed = job.setup.experiment.seed + 1 if options.stalls_of_256 else 0
     ticks_in_all = len(job.labels) * int(job.run[0])
     with Progress(console, quiet) as progress:
@@ -55,7 +56,7 @@ def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool
     return outcome
 
 
-def _waveform(job: CosimJob, options: Options, before: ChipState, rule: str, seed: int, divergence: Divergence) -> None:
+def _waveform(job: CosimJob, options: Options, before: ChipState, rule: Rule, seed: int, divergence: Divergence) -> None:
     """The same run once more, in a build that writes a waveform."""
     library = verilator.build(job.package, options.rtl, vcd=True)
     window = (options.vcd, max(0, divergence.cycle - CYCLES_BEFORE), divergence.cycle + CYCLES_AFTER)

@@ -9,7 +9,6 @@ import numpy as np
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import validate
-from neurochip.core import rules
 from neurochip.core.state import ChipState
 from neurochip.cosim.core.package import NotInRtl, package_text
 from neurochip.cosim.core.wiring import Wiring
@@ -19,6 +18,8 @@ from neurochip.simulator.build import set_rule
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 
+LEARNING_UNITS = ("spike_backprop",)
+"""What Rule.rtl can name: the learning unit of nc_core, which decides by the parameter p_learn."""
 MOST_GENERATORS = 4096
 """Generators of a chip that a verilated build is made for; more take minutes of g++ and gigabytes."""
 
@@ -49,10 +50,11 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
         raise NotInRtl(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
     if experiment.run.input_ticks is not None:
         raise NotInRtl(f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: the RTL's encoder never stops; leave it out")
-    if rules.load(experiment.rule.name).learns_from == "spikes":
+    rule = experiment.learning_rule
+    if rule.learns and (rule.rtl not in LEARNING_UNITS or rule.p_learn is None):
         raise NotInRtl(
-            f"{setup.where}: rule.name = '{experiment.rule.name}': rules that learn from spikes are not in the RTL; use 'frozen' or "
-            f"'spike_backprop'"
+            f"{setup.where}: rule.name = '{experiment.rule.name}': the RTL has no learning unit for it; use 'frozen' or a rule that tells "
+            f"its p_learn, and as rtl one of: {', '.join(LEARNING_UNITS)}"
         )
     data = load_samples(setup, say).data
     pixels = data.x_train.reshape(len(data.x_train), -1)

@@ -6,12 +6,7 @@
 Its oracle is `step_by_trace` in tests/support/chip_check.py.
 """
 
-from neurochip.core import rng
-from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.hooks import rule_hook
-from neurochip.core.memory import change_field, count_touched, count_updates
-from neurochip.core.rng import RngParam
-from neurochip.core.rules import Rule, Setting
+from neurochip.rules import N_EVENTS, Event, Phase, RngParam, Rule, Setting, change_field, count_touched, count_updates, draw, rule_hook
 
 
 @rule_hook
@@ -21,7 +16,7 @@ def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
     is_certain = p_learn >> synapses.rng_param[RngParam.BITS]
     for e in range(neurons.shape[0]):
         learners[n] = neurons[e]
-        n += is_certain or rng.draw(synapses.rng_learn, synapses.rng_param) < p_learn
+        n += is_certain or draw(synapses.rng_learn, synapses.rng_param) < p_learn
     if not is_certain:
         synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += neurons.shape[0]
     for k in range(n):

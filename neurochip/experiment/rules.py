@@ -1,0 +1,53 @@
+"""The learning rule that an experiment names: a shipped one, a file of the user's, or the entry point of an installed package."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path
+from neurochip.core import hooks, rules
+from neurochip.core.rules import Rule
+
+GROUP = "neurochip.rules"
+SURFACE = Path(hooks.__file__).parents[1] / "rules.py"
+WHAT = "a learning rule (.py)"
+MAY_IMPORT = ("numpy", "neurochip.core", "neurochip.rules")
+"""Beside the standard library and modules of its own package. Others could hold kernels, which the hash of its sources would not cover."""
+
+
+class LearningRule(NamedTuple):
+    """A rule, and where it came from."""
+
+    rule: Rule
+    plugin: Plugin
+
+
+def find_rule(name: str) -> LearningRule:
+    """Load the rule that `rule.name` means, a relative path from the working folder; a NeurochipError that does not say who asks.
+
+    A shipped name is never looked for anywhere else.
+    """
+    if name in rules.names():
+        return LearningRule(rules.load(name), Plugin(name, SHIPPED, Path(rules.__path__[0]) / f"{name}.py", rules.sources(name)))
+    if is_path(name, ".py"):
+        plugin = load_path(Path(name).expanduser(), ("RULE",), WHAT, MAY_IMPORT, _know)
+    elif name in entries(GROUP):
+        plugin = load_entry(GROUP, name, ("RULE",), WHAT, MAY_IMPORT, _know)
+    else:
+        known = did_you_mean(name, rule_names())
+        raise NeurochipError(f"'{name}': unknown learning rule{known} (your own file needs a path or .py in its name)")
+    rule = plugin.module.RULE  # type: ignore[union-attr]
+    if not isinstance(rule, Rule):
+        raise NeurochipError(f"{plugin.file}: RULE is of type {type(rule).__name__}; it must be a Rule of neurochip.rules")
+    return LearningRule(rule, plugin)
+
+
+def _know(modules: Iterable[str], sources: Mapping[str, str]) -> None:
+    """Key compiled code by what hands a rule its functions too: neurochip.rules, and the shipped rules, are not of the core's digest."""
+    hooks.know_sources(modules, {**sources, "neurochip.rules": SURFACE.read_text(encoding="utf-8")})
+
+
+def rule_names() -> list[str]:
+    """List the names that `rule.name` can have: of shipped rules, then of entry points."""
+    return [*rules.names(), *(name for name in entries(GROUP) if name not in rules.names())]
