@@ -40,7 +40,9 @@ def run(
     _check_folder(folder, resume, exp.experiment.train is not None)
     if (folder / SUMMARY).exists():
         if load_run(folder).summary.experiment_sha256 != exp.sha256():
-            raise NeurochipError(f"{folder}: holds a complete run of another experiment, seed, chip or energy table; choose another --out")
+            raise NeurochipError(
+                f"{folder}: holds a complete run of another experiment, rule, seed, chip or energy table; choose another --out"
+            )
         if not quiet:
             show(console, f"{folder}: this run is already complete")
         return finished(folder, plots)

@@ -279,6 +279,15 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 
 
 @main.command()
+@click.argument("file")
+def check(file: str) -> None:
+    """Check your own FILE as the tests check what ships: a learning rule, by path or name. Exit code 1 if a check fails."""
+    from neurochip.cli import checking
+
+    sys.exit(checking.check(file))
+
+
+@main.command()
 def info() -> None:
     """List the chips, energy tables, learning rules and experiments found."""
     from neurochip.cli import listing

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import rule_outcomes
 from support.checked_arrays import Checked, checked, indices_checked, kernels
 from support.chip_check import check
 from support.chip_corners import CORNERS, SMALL
 from support.chip_nets import Net, conv, dense
 from support.digests import in_a_new_process, tiny_digests
+
+from neurochip.checks.rule import lines_of
+from neurochip.checks.tiny_chips import outcomes_of
+from neurochip.experiment.rules import find_rule
 
 NETS = (
     SMALL,
@@ -29,11 +32,16 @@ NETS = (
 """With the tiny chips and a rule of binary weights they run every kernel."""
 
 
+def outcomes(rule: str) -> list[str]:
+    """What a rule does to the tiny chips of its checks."""
+    return lines_of(list(outcomes_of(find_rule(rule), rule)))
+
+
 def test_no_index_out_of_bounds():
     """Every kernel is run, and the chips come out as those of compiled, unchecked code."""
     assert in_a_new_process([__file__], NUMBA_DISABLE_JIT="1") == [
         *tiny_digests(),
-        *rule_outcomes.outcomes("stochastic_stdp"),
+        *outcomes("stochastic_stdp"),
         "not run: []",
     ]
 
@@ -59,7 +67,7 @@ def test_views_are_checked_too():
 def main() -> None:
     """What the first test asks of a new process."""
     with tempfile.TemporaryDirectory() as folder, indices_checked() as run:
-        print("\n".join((*tiny_digests(), *rule_outcomes.outcomes("stochastic_stdp"))))
+        print("\n".join((*tiny_digests(), *outcomes("stochastic_stdp"))))
         for net in NETS:
             check(replace(net, images=net.images[:1]), Path(folder))
     print("not run:", sorted(kernels() - run))

@@ -1,25 +1,25 @@
 """What holds for every file of a kind: floors of imports, integers in the core; all rules, chips, tables, experiments that ship."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from support import rule_outcomes
-from support.digests import in_a_new_process
-from support.rule_outcomes import outcomes
 
+from neurochip.checks.integers import is_host_in_a_rule, reals_in
+from neurochip.checks.rule import agreement, checks_of, interpreted, lines_of
+from neurochip.checks.tiny_chips import outcomes_of
 from neurochip.common.toml import shipped
 from neurochip.core import rules
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
-from neurochip.core.rng import GENERATORS
 from neurochip.core.vectors import N_COUNTS
 from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import ROLES, Core
 from neurochip.energy.table import available_tables, load_table
 from neurochip.experiment.chip import TIMED, load_chip
+from neurochip.experiment.rules import find_rule
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
 from neurochip.simulator.samples import handed_shape
@@ -88,32 +88,20 @@ def test_only_the_program_imports_the_command_line():
     assert set(users) <= {"neurochip.__main__", "neurochip.cli.main"}
 
 
-def reals_in(node: ast.AST, is_host: bool = False) -> list[str]:
-    """Floats and true divisions outside a rule's `quantise`..., its `traces`, its `remark` and its Settings, as line: what."""
-    is_host |= isinstance(node, ast.FunctionDef) and (node.name.startswith("quantise") or node.name in ("traces", "remark"))
-    is_host |= isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Setting"
-    found = []
-    if not is_host:
-        if isinstance(node, ast.Constant) and isinstance(node.value, float | complex):
-            found.append(f"{node.lineno}: {node.value}")
-        if isinstance(node, ast.Div):
-            found.append("/")
-        if isinstance(node, ast.Attribute) and node.attr in ("random", "float16", "float32", "float64"):
-            found.append(f"{node.lineno}: {node.attr}")
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("float", "round"):
-            found.append(f"{node.lineno}: {node.func.id}")
-    return found + [real for child in ast.iter_child_nodes(node) for real in reals_in(child, is_host)]
-
-
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_knows_only_integers(module):
-    assert reals_in(tree_of(module)) == []
+    """A rule's functions that are not compiled may know real numbers: they make integers of them."""
+    is_host = is_host_in_a_rule if within(module, "neurochip.core.rules") else lambda node: False
+    assert reals_in(tree_of(module), is_host) == []
 
 
 def test_the_integer_test_sees_reals():
-    reals = ("x = 1.0", "y = a / b", "np.random.seed(1)", "z = float(1)", "round(x)", "np.zeros(3, np.float64)")
-    assert [len(reals_in(ast.parse(line))) for line in reals] == [1] * 6
-    assert reals_in(ast.parse("def quantise():\n    return 0.5\nSetting(0.1)\nx = 3 // 2")) == []
+    reals = ("x = 1.0", "y = a / b", "y /= b", "np.random.seed(1)", "z = float(1)", "round(x)", "np.zeros(3, np.float64)")
+    assert [len(reals_in(ast.parse(line), is_host_in_a_rule)) for line in reals] == [1] * 7
+    host = "def quantise():\n    return 0.5\nSetting(0.1)\nx = 3 // 2"
+    assert reals_in(ast.parse(host), is_host_in_a_rule) == [] and len(reals_in(ast.parse(host))) == 2
+    compiled = "@kernel\ndef f():\n    return 0.5\n@rule_hook\ndef g():\n    return 1 / 2\n"
+    assert reals_in(ast.parse(compiled), is_host_in_a_rule) == ["line 3: 0.5", "line 6: /"]
 
 
 # ---- every learning rule
@@ -124,32 +112,22 @@ def test_rules_are_found_by_walking():
     assert set(rules.names()) == files >= {"frozen", "spike_backprop"}
 
 
-@pytest.mark.parametrize("name", rules.names())
-def test_rule_declares_itself(name):
-    rule, tree = rules.load(name), tree_of(f"neurochip.core.rules.{name}")
-    assert rule.summary and "\n" not in rule.summary and ast.get_docstring(tree)
-    assert all(setting.help and setting.low <= setting.default <= setting.high for setting in rule.settings.values())
-    lengths = set()
-    for edge in ("low", "default", "high"):
-        values = {key: getattr(setting, edge) for key, setting in rule.settings.items()}
-        for epoch, frac_bits, generator in ((0, 0, "xorshift16"), (3, 15, "xorshift16"), (9, 12, "xorshift32")):
-            param = rule.quantise(values, epoch, frac_bits, GENERATORS[generator].bits)
-            assert all(type(number) is int for number in param)
-            assert np.array(param, dtype=np.int64).tolist() == param
-            lengths.add(len(param))
-    assert len(lengths) == 1
+@functools.cache
+def outcomes(name: str) -> list:
+    """What a rule does to the tiny chips."""
+    return list(outcomes_of(find_rule(name), name))
 
 
 @pytest.mark.parametrize("name", rules.names())
-def test_rule_keeps_its_range_and_repeats_itself(name):
-    first = outcomes(name)
-    assert outcomes(name) == first
-    assert any(outcome.startswith("True") for outcome in first) == rules.load(name).learns
+def test_rule_passes_the_checks_of_a_users_own(name):
+    checks = checks_of(find_rule(name), name, outcomes(name))
+    assert len(checks) >= 9 and [check for check in checks if not check.passed] == []
+    assert sum(outcome is not None for _, outcome in outcomes(name)) == len(outcomes(name)) >= 8
 
 
 def test_rules_compiled_and_interpreted_agree():
-    lines = in_a_new_process([rule_outcomes.__file__], NUMBA_DISABLE_JIT="1")
-    assert lines == [f"{name} {outcome}" for name in rules.names() for outcome in outcomes(name)]
+    lines = [line for name in rules.names() for line in lines_of(outcomes(name))]
+    assert agreement(lines, interpreted(rules.names())).faults == ()
 
 
 # ---- every chip, energy table, experiment

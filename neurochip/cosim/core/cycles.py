@@ -34,6 +34,7 @@ from neurochip.cosim.core.cycle_records import (
     emit_winner,
     encode_all,
 )
+from neurochip.cosim.core.record import P_LEARN
 
 
 class Status(IntEnum):
@@ -63,7 +64,6 @@ EMIT = types.UniTuple(_I8, 2)(
     types.Array(types.int32, 1, "C", readonly=True),
     types.int32[:, ::1],
     _I8[::1],
-    _I8,
     _I8,
     _I8[::1],
     _I8[:, ::1],
@@ -107,19 +107,19 @@ def emit_spikes(chip, core, parity, records, at, cover):
 
 
 @kernel
-def emit_changes(core, bits, p_learn, direction, touched, records, at, cover):
+def emit_changes(core, bits, rule_param, direction, touched, records, at, cover):
     """Write the cycles of phase 6, before the rule runs, if the core has errors of its own. Return where the next record goes."""
     if core.queue[Queue.OWN_ERRORS] > 0:
-        at = emit_decide(core, p_learn, direction, touched, records, at, cover)
+        at = emit_decide(core, rule_param[P_LEARN], direction, touched, records, at, cover)
         at = emit_learn(core, bits, direction, touched, records, at, cover)
     return at
 
 
 @njit(EMIT, cache=True, nogil=True)
-def emit(chip, run, hook, pixels, labels, votes, weight_bits, p_learn, room, position, records, start, length, label, cover):
+def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
     """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
 
-    p_learn: as in Rule. room: records that the longest tick can need, and there must be as many. position int64 (3,): sample, tick to go on with (changed); the
+    room: records that the longest tick can need, and there must be as many. position int64 (3,): sample, tick to go on with (changed); the
     records written. records int64 (n, 4); start, length int64 (ticks, cores): where a core's tick lies; label int32 (ticks,): the label
     where a tick begins a sample, else -1; cover int64 (Cover,). Return (Status, ticks written).
     """
@@ -161,7 +161,7 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, p_learn, room, pos
                 at = emit_spikes(chip, core, parity, records, at, cover)
             if run[Run.TEACH] and tick >= run[Run.LEARN_FROM]:
                 rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
-                at = emit_changes(core, bits, rule_param[p_learn], direction, touched, records, at, cover)
+                at = emit_changes(core, bits, rule_param, direction, touched, records, at, cover)
                 learn_from_errors(core, rule_param, hook)
             finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
             length[n_ticks, c] = at - start[n_ticks, c]

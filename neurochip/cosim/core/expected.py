@@ -39,13 +39,12 @@ def expected_cycles(
     Raises Contradiction if the records are not what the kernels did.
     """
     room, hook, shape = most_records(state), rule.hook, (MOST_TICKS, len(state.param))
-    p_learn = int(rule.p_learn or 0)  # of a rule that does not learn nothing is asked
     records = np.empty((max(MOST_RECORDS, 2 * room), 4), dtype=np.int64)
     start, length, label = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64), np.empty(MOST_TICKS, dtype=np.int32)
     position, status = np.zeros(3, dtype=np.int64), Status.FULL
     while status == Status.FULL:
         sample, tick, _ = position.tolist()
-        arguments = (state, run, hook, pixels, labels, votes, weight_bits, p_learn, room, position, records, start, length, label, cover)
+        arguments = (state, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover)
         status, n = emit(*arguments)
         if status in CONTRADICTIONS:
             where = f"sample {position[0]}, tick {position[1]}"

@@ -36,6 +36,7 @@ FLAGS = (
 )  # fmt: skip
 """Events of one, from bit 240 up."""
 
+P_LEARN = 0  # which of a rule's parameters the RTL's learning unit takes
 FIELDS = (
     Field("state", 0, 4), Field("row_read", 4, 1), Field("row_write", 5, 1), Field("column_read_issued", 6, 1), Field("address", 8, 20),
     Field("spike_leaves", 28, 1), Field("error_leaves", 29, 1), Field("sign", 30, 1), Field("flag", 31, 1), Field("unit", 32, 16),

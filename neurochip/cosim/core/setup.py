@@ -11,6 +11,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import validate
 from neurochip.core.state import ChipState
 from neurochip.cosim.core.package import NotInRtl, package_text
+from neurochip.cosim.core.record import P_LEARN
 from neurochip.cosim.core.wiring import Wiring
 from neurochip.experiment.setup import Experiment, Setup
 from neurochip.mapping.place import Placement
@@ -51,10 +52,10 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
     if experiment.run.input_ticks is not None:
         raise NotInRtl(f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: the RTL's encoder never stops; leave it out")
     rule = experiment.learning_rule
-    if rule.learns and (rule.rtl not in LEARNING_UNITS or rule.p_learn is None):
+    if rule.learns and (rule.rtl not in LEARNING_UNITS or rule.p_learn != P_LEARN):
         raise NotInRtl(
             f"{setup.where}: rule.name = '{experiment.rule.name}': the RTL has no learning unit for it; use 'frozen' or a rule that tells "
-            f"its p_learn, and as rtl one of: {', '.join(LEARNING_UNITS)}"
+            f"its p_learn, parameter {P_LEARN}, and as rtl one of: {', '.join(LEARNING_UNITS)}"
         )
     data = load_samples(setup, say).data
     pixels = data.x_train.reshape(len(data.x_train), -1)

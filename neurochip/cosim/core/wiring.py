@@ -11,6 +11,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.cosim.core.bridge import Rtl
 from neurochip.cosim.core.package import BARRIER_CYCLES
+from neurochip.cosim.core.record import P_LEARN
 from neurochip.cosim.core.register_map import BARRIER_CORE, IDENTITY, Barrier, Region, Register, port_address
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.place import Placement
@@ -86,7 +87,7 @@ def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
 
 def registers(state: ChipState, c: int) -> np.ndarray:
     """Return core c's configuration registers from p_learn on, in order of their addresses."""
-    param, p_learn, bits = state.param[c], int(state.rule_param[c, 0]), int(state.rng_param[RngParam.BITS])
+    param, p_learn, bits = state.param[c], int(state.rule_param[c, P_LEARN]), int(state.rng_param[RngParam.BITS])
     values = {
         Register.P_LEARN: p_learn & (1 << bits) - 1,
         Register.BETA: param[P.BETA],
