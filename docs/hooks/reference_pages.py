@@ -12,9 +12,9 @@ from neurochip.cli.main import main
 from neurochip.common.toml import shipped
 from neurochip.core import events, rules
 from neurochip.core.events import COMPONENT, Event
-from neurochip.core.rng import GENERATORS
 from neurochip.energy.table import EnergyTable, available_tables
 from neurochip.experiment.chip import Chip, load_chip
+from neurochip.experiment.generator import generators
 from neurochip.experiment.schema import experiment_keys as keys_of_experiment
 
 Schema = Mapping[str, Any]
@@ -221,7 +221,7 @@ def what_ships() -> str:
         "Chips": [(name, load_chip(name, {}, "").summary) for name in shipped("chips")],
         "Energy tables": list(available_tables()),
         "Learning rules": [(name, rules.load(name).summary) for name in rules.names()],
-        "Random generators": [(name, f"{g.bits} bits, period {g.period:,}; {g.source}") for name, g in GENERATORS.items()],
+        "Random generators": [(name, f"{g.bits} bits, period {g.period:,}; {g.source}") for name, g in generators().items()],
         "Networks": [(name, _first_comment(path.read_text(encoding="utf-8"))) for name, path in shipped("networks").items()],
     }
     intro = "`neurochip info` prints this list, with your own files; `neurochip data list` the [data sets](../data.md)."

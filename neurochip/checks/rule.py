@@ -14,7 +14,7 @@ from neurochip.checks.integers import is_host_in_a_rule, reals_in
 from neurochip.checks.result import Check, check_of
 from neurochip.checks.tiny_chips import Outcome, Tiny, chips_of, outcome_of, outcomes_of
 from neurochip.common.plugins import is_path
-from neurochip.core.rng import GENERATORS
+from neurochip.experiment.generator import generators
 from neurochip.core.rules import Rule
 from neurochip.experiment.rules import LearningRule, find_rule, rule_names
 
@@ -115,7 +115,7 @@ def _quantised(rule: Rule) -> Iterator[str]:
     lengths = set()
     for edge, values in _edges(rule):
         for epoch, frac_bits, generator in ((0, 0, "xorshift16"), (3, 15, "xorshift16"), (9, 12, "xorshift32")):
-            rng_bits = GENERATORS[generator].bits
+            rng_bits = generators()[generator].bits
             where = f"settings at {edge}, epoch {epoch}, frac_bits {frac_bits}, rng_bits {rng_bits}"
             try:
                 param = rule.quantise(values, epoch, frac_bits, rng_bits)
@@ -165,7 +165,7 @@ def _decided(found: LearningRule, name: str) -> Iterator[str]:
     tiny = next(iter(chips_of(found.rule)))
     if outcome_of(found, name, tiny, p_learn=0).learned:
         yield "with P = 0 weights change"
-    certain = outcome_of(found, name, tiny, p_learn=1 << GENERATORS["xorshift16"].bits)
+    certain = outcome_of(found, name, tiny, p_learn=1 << generators()["xorshift16"].bits)
     if certain.draws:
         yield "with P = 2**rng_bits it draws"
     if not certain.learned:

@@ -89,8 +89,9 @@ def simulator_of(found: LearningRule, name: str, tiny: Tiny) -> Simulator:
     values = {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(tiny.corner)
     if values:
         dice, cores = np.random.default_rng(SEED), range(len(simulator.placements))
-        shapes = [[array.shape for array in core_weights(simulator.state, c)] for c in cores]
-        load_weights(simulator.state, simulator.mapping, [tuple(dice.choice(values, (1, *size)) for size in pair) for pair in shapes])
+        shapes = [(weight.shape, bias.shape) for weight, bias in (core_weights(simulator.state, c) for c in cores)]
+        drawn = [(dice.choice(values, (1, *weight)), dice.choice(values, (1, *bias))) for weight, bias in shapes]
+        load_weights(simulator.state, simulator.mapping, drawn)
     set_rule(simulator.state, experiment, 0)
     return simulator
 

@@ -1,7 +1,7 @@
 """`neurochip data`, `schema` and `info`: what there is, and what can be named in an experiment."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from rich import box
@@ -58,18 +58,26 @@ def schema(of_summary: bool, out: str | None) -> None:
 
 def info() -> None:
     """List what can be named in an experiment."""
-    from neurochip.common.toml import read_toml, shipped
-    from neurochip.core.rng import GENERATORS
-    from neurochip.energy.table import available_tables
+    from neurochip.common.toml import find, read_toml, shipped
+    from neurochip.energy.table import available_tables, load_table
     from neurochip.experiment.chip import load_chip
+    from neurochip.experiment.generator import Generator, generators, load_generator
+
+    def circuit(made: Generator) -> str:
+        return f"{made.bits} bits, period {made.period:,}; {made.source}"
 
     console = new_console()
     entries = {
-        "chips": [(name, load_chip(name, {}, "").summary) for name in shipped("chips")],
-        "energy tables": available_tables(),
+        "chips": [(name, load_chip(name, {}, "").summary) for name in shipped("chips")]
+        + _installed("chips", lambda name: load_chip(name, {}, "").summary),
+        "energy tables": available_tables() + _installed("energy_tables", lambda name: load_table(name).title),
         "learning rules": _rules(),
-        "random generators": [(name, f"{g.bits} bits, period {g.period:,}; {g.source}") for name, g in GENERATORS.items()],
-        "experiments": [(name, _first_comment(path) or read_toml(path).get("name", "")) for name, path in shipped("experiments").items()],
+        "random generators": [(name, circuit(made)) for name, made in generators().items()]
+        + _installed("generators", lambda name: circuit(load_generator(name))),
+        "networks": [(name, _first_comment(path)) for name, path in shipped("networks").items()]
+        + _installed("networks", lambda name: _first_comment(find(name, "networks", "network", ""))),
+        "experiments": [(name, _first_comment(path) or read_toml(path).get("name", "")) for name, path in shipped("experiments").items()]
+        + _installed("experiments", lambda name: _first_comment(find(name, "experiments", "experiment", ""))),
     }
     for title, rows in entries.items():
         console.print(_table(title, ("name", "what"), rows), "")
@@ -91,6 +99,22 @@ def _rules() -> list[tuple[str, str]]:
                 rows.append((name, f"{find_rule(name).rule.summary} ({origin})"))
             except NeurochipError as error:
                 rows.append((name, f"cannot be loaded: {error}"))
+    return rows
+
+
+def _installed(folder: str, what: Callable[[str], str]) -> list[tuple[str, str]]:
+    """(name, what it is and where it comes from) of every TOML file of that kind that installed packages bring, or why it is not used."""
+    from neurochip.common.plugins import entries
+    from neurochip.common.toml import shipped
+
+    rows = []
+    for name, found in entries(f"neurochip.{folder}").items():
+        origins = " and ".join(origin for _, origin in found)
+        try:
+            told = "never used: one that ships has this name" if name in shipped(folder) else what(name)
+        except NeurochipError as error:
+            told = f"cannot be loaded: {error}"
+        rows.append((name, f"{told} ({origins})"))
     return rows
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -15,9 +16,39 @@ def _lowest_bit(typing_context, word):
     return types.int64(types.int64), codegen
 
 
+def _of_32_bits(name):
+    """An instruction on words of 32 bits, which Numba would widen to 64."""
+
+    @intrinsic
+    def operation(typing_context, a, b):
+        def codegen(context, builder, signature, args):
+            return getattr(builder, name)(*args)
+
+        return types.uint32(types.uint32, types.uint32), codegen
+
+    return operation
+
+
 if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
     lowest_bit = _lowest_bit
+    left32, right32, and32, xor32 = (_of_32_bits(name) for name in ("shl", "lshr", "and_", "xor"))
 else:
+
+    def left32(word, shift):
+        """The word shifted left by less than 32."""
+        return np.uint32(int(word) << int(shift) & 0xFFFFFFFF)
+
+    def right32(word, shift):
+        """The word shifted right by less than 32."""
+        return np.uint32(int(word) >> int(shift))
+
+    def and32(a, b):
+        """Bits in both words."""
+        return np.uint32(int(a) & int(b))
+
+    def xor32(a, b):
+        """Bits in one word alone."""
+        return np.uint32(int(a) ^ int(b))
 
     def lowest_bit(word):
         """Number of the lowest bit that is set; there is one."""

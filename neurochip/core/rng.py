@@ -2,23 +2,24 @@
 
 A bank is the array of states (uint32) that serves the units of one side of a core. `per_unit`: one state per unit. `broadcast`: one
 state, its word goes to every unit. `rotated`: one state, unit j sees the word rotated left by j modulo the word length.
+Which LFSR or xorshift it is, a TOML file says (neurochip/generators).
 A step makes one fresh word. Being linear, n steps are one matrix over GF(2): `advance` jumps any number of ticks in two look-ups a state.
 """
 
 from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 from numba import njit
+
+from neurochip.core.bits import and32, left32, right32, xor32
 
 
 class Kind(IntEnum):
     """Kinds of generator circuits."""
 
-    LFSR16 = 0
-    XORSHIFT16 = 1
-    XORSHIFT32 = 2
+    LFSR = 0
+    XORSHIFT = 1
 
 
 class Sharing(IntEnum):
@@ -36,60 +37,28 @@ class RngParam(IntEnum):
     BITS = 1  # length of state and word
     STEPS = 2  # state updates per draw
     SHARING = 3
-
-
-class Generator(NamedTuple):
-    """What a designer must know of a generator: word length, period, a known answer (seed, next words) and where both come from."""
-
-    kind: Kind
-    bits: int
-    period: int
-    seed: int
-    words: tuple[int, ...]
-    source: str
-
-
-GENERATORS = {
-    "lfsr16": Generator(
-        Kind.LFSR16, 16, 2**16 - 1, 0x0001, (0xB400, 0x5A00, 0x2D00, 0x1680, 0x0B40),
-        "Galois form of x^16 + x^14 + x^13 + x^11 + 1, mask 0xB400, shifted right; Wikipedia, 'Linear-feedback shift register'",
-    ),
-    "xorshift16": Generator(
-        Kind.XORSHIFT16, 16, 2**16 - 1, 0x0001, (0x8181, 0x6021, 0xE999, 0x2E0B, 0xB59E),
-        "shifts 7, 9, 8; words by the routine published by J. Metcalf, retroprogramming.com, 2017",
-    ),
-    "xorshift32": Generator(
-        Kind.XORSHIFT32, 32, 2**32 - 1, 2463534242, (723471715, 2497366906, 2064144800, 2008045182, 3532304609),
-        "shifts 13, 17, 5; G. Marsaglia, 'Xorshift RNGs', J. Stat. Software 8(14), 2003",
-    ),
-}  # fmt: skip
-
-LFSR16_MASK = 0xB400
-MASK16 = 0xFFFF
-MASK32 = 0xFFFFFFFF
+    MASK = 4  # LFSR: the bits into which it is fed back; xorshift: all bits of a word
+    LEFT = 5  # xorshift: the three shifts, in order
+    RIGHT = 6
+    LAST = 7
 
 
 @njit(cache=True)
 def step(state, n, rng_param):
-    """Advance the first n states (uint32) by one draw, in place. Constants are literal so that the loops vectorise in 32-bit lanes."""
-    kind = rng_param[RngParam.KIND]
+    """Advance the first n states (uint32) by one draw, in place. The operations are named so that the loops stay in 32-bit lanes."""
+    kind, mask = rng_param[RngParam.KIND], np.uint32(rng_param[RngParam.MASK])
+    left, right, last = np.uint32(rng_param[RngParam.LEFT]), np.uint32(rng_param[RngParam.RIGHT]), np.uint32(rng_param[RngParam.LAST])
     for _ in range(rng_param[RngParam.STEPS]):
-        if kind == Kind.LFSR16:
+        if kind == Kind.LFSR:
             for i in range(n):
                 x = int(state[i])
-                state[i] = (x >> 1) ^ (LFSR16_MASK & -(x & 1))
-        elif kind == Kind.XORSHIFT16:
-            for i in range(n):
-                x = int(state[i])
-                x ^= (x << 7) & MASK16
-                x ^= x >> 9
-                state[i] = x ^ ((x << 8) & MASK16)
+                state[i] = (x >> 1) ^ (int(mask) & -(x & 1))
         else:
             for i in range(n):
-                x = int(state[i])
-                x ^= (x << 13) & MASK32
-                x ^= x >> 17
-                state[i] = x ^ ((x << 5) & MASK32)
+                x = state[i]
+                x = xor32(x, and32(left32(x, left), mask))
+                x = xor32(x, right32(x, right))
+                state[i] = xor32(x, and32(left32(x, last), mask))
 
 
 @njit(cache=True)

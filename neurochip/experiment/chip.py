@@ -1,16 +1,18 @@
 """Chip: one named design point, loaded from `chips/*.toml`; the only place where widths, sizes and cycles per event come from."""
 
 import math
+from collections.abc import Callable
 from typing import Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.common.layers import Kind, read_layered
+from neurochip.common.layers import Kind, Location, read_layered
 from neurochip.common.toml import STRICT, find, validate
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
-from neurochip.core.rng import GENERATORS, Generator, Sharing
+from neurochip.core.rng import Sharing
+from neurochip.experiment.generator import Generator, brought, generators, of_table
 
 MOST_CYCLES = 65536
 TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
@@ -39,9 +41,17 @@ class RngModel(BaseModel):
 
     model_config = STRICT
 
-    kind: Literal["lfsr16", "xorshift16", "xorshift32"]
+    kind: str = Field(description="a shipped generator, or the path of your own .toml")
     sharing: Literal["per_unit", "rotated", "broadcast"]
     steps_per_draw: int = Field(default=1, ge=1, le=64, description="state updates per draw; an LFSR makes one new bit per update")
+    generator: Generator | None = Field(default=None, description="what circuit `kind` is, if it is not a shipped one")
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Self:
+        if self.generator is None and self.kind not in generators():
+            raise ValueError(f"kind = '{self.kind}': unknown random generator{did_you_mean(self.kind, generators())}")
+        of_table(self.kind, self.generator)
+        return self
 
 
 class CyclesPerTick(BaseModel):
@@ -115,12 +125,11 @@ class Chip(BaseModel):
     @property
     def generator(self) -> Generator:
         """The generator circuit."""
-        return GENERATORS[self.rng.kind]
+        return of_table(self.rng.kind, self.rng.generator)
 
     def rng_param(self) -> np.ndarray:
         """Return the int64 vector of RngParam."""
-        sharing = Sharing[self.rng.sharing.upper()]
-        return np.array([self.generator.kind, self.generator.bits, self.rng.steps_per_draw, sharing], dtype=np.int64)
+        return self.generator.vector(self.rng.steps_per_draw, Sharing[self.rng.sharing.upper()])
 
     def cycle_vector(self) -> np.ndarray:
         """Return cycles per event, int64 (phases * events,), the same in every phase; observed losses take none."""
@@ -142,19 +151,26 @@ class Chip(BaseModel):
         return cycles / self.clock_mhz
 
 
-KIND = Kind("chips", "chip", names=("rng.kind",))
+KIND = Kind("chips", "chip", names=("rng.kind",), either=(("rng.kind", "rng.generator"),))
 
 
 def load_chip(preset: str, overrides: dict[str, Any], asked_by: str) -> Chip:
     """Load the preset (a shipped name or a path) with single keys overridden, as an experiment's [chip] table does."""
     path = find(preset, KIND.folder, KIND.what, f"{asked_by} preset: ")
     layers = read_layered(path, KIND)
-    chip = validate(Chip, layers.data, layers.where(str(path)))
+    chip = _checked(layers.data, layers.where(str(path)), f"{path}: [rng]")
     if not overrides:
         return chip
     data = chip.model_dump()
+    changed = overrides.get("rng")
+    if isinstance(changed, dict) and "kind" in changed:
+        data["rng"]["generator"] = None  # it was that of the other kind
     _merge(data, overrides, asked_by, "chip")
-    return validate(Chip, data, f"{asked_by} over {path.name}")
+    return _checked(data, f"{asked_by} over {path.name}", f"{asked_by} rng")
+
+
+def _checked(data: dict[str, Any], where: str | Callable[[Location], str], asked_by: str) -> Chip:
+    return validate(Chip, {**data, "rng": brought(data["rng"], asked_by)} if "rng" in data else data, where)
 
 
 def _merge(base: dict[str, Any], changes: dict[str, Any], where: str, table: str) -> None:

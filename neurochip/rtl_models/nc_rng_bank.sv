@@ -3,11 +3,15 @@
 // Counterpart: step() and spread() in core/rng.py.
 `default_nettype none
 module nc_rng_bank #(
-    parameter int KIND = neurochip_pkg::XORSHIFT16,
+    parameter int KIND = neurochip_pkg::RNG_KIND,
     parameter int STEPS = 1,
     parameter int SHARING = neurochip_pkg::PER_UNIT,
     parameter int UNITS = 8,
-    parameter int BITS = KIND == neurochip_pkg::XORSHIFT32 ? 32 : 16,
+    parameter int BITS = neurochip_pkg::RNG_BITS,
+    parameter [31:0] MASK = neurochip_pkg::RNG_MASK,
+    parameter int LEFT = neurochip_pkg::RNG_LEFT,
+    parameter int RIGHT = neurochip_pkg::RNG_RIGHT,
+    parameter int LAST = neurochip_pkg::RNG_LAST,
     parameter int STATES = SHARING == neurochip_pkg::PER_UNIT ? UNITS : 1
 ) (
     input wire clk,

@@ -69,15 +69,17 @@ package neurochip_pkg;
     localparam int N_PHASES = 3;
     localparam [77:0] COUNTED = 78'h42c106680e5688127b3;
     // generators
-    localparam int LFSR16 = 0;
-    localparam int XORSHIFT16 = 1;
-    localparam int XORSHIFT32 = 2;
+    localparam int LFSR = 0;
+    localparam int XORSHIFT = 1;
     localparam int PER_UNIT = 0;
     localparam int ROTATED = 1;
     localparam int BROADCAST = 2;
-    localparam [15:0] LFSR16_MASK = 16'hb400;
-    localparam int RNG_KIND = XORSHIFT16;
+    localparam int RNG_KIND = XORSHIFT;
     localparam int RNG_BITS = 16;
+    localparam [31:0] RNG_MASK = 32'hffff;
+    localparam int RNG_LEFT = 7;
+    localparam int RNG_RIGHT = 9;
+    localparam int RNG_LAST = 8;
     localparam int RNG_STEPS = 1;
     localparam int RNG_SHARING = PER_UNIT;
     // memory and time

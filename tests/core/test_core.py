@@ -14,15 +14,17 @@ from numba import config, njit
 from neurochip.common import random as host_random
 from neurochip.core import encoder, memory, rng, soma
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.rng import GENERATORS, Sharing
+from neurochip.core.rng import Sharing
 from neurochip.core.rules import spike_backprop
 from neurochip.core.state import ChipState, CoreState, Synapses
 from neurochip.core.timing import share_cycles
 from neurochip.core.vector import LANES, add_rows, compress
 from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, P, Queue
+from neurochip.experiment.generator import generators
 from neurochip.simulator.build import gumbel_table
 from neurochip.simulator.memories import aligned
 
+GENERATORS = generators()
 SIXTEEN_BITS = [name for name, generator in GENERATORS.items() if generator.bits == 16]
 SIGMAS = 5  # how far a frequency may be from its probability
 
@@ -42,8 +44,7 @@ _load_input, _encode, _share_cycles = from_python(encoder.load_input), from_pyth
 
 
 def rng_param(name: str, sharing: Sharing = Sharing.PER_UNIT, steps: int = 1) -> np.ndarray:
-    generator = GENERATORS[name]
-    return np.array([generator.kind, generator.bits, steps, sharing], dtype=np.int64)
+    return GENERATORS[name].vector(steps, sharing)
 
 
 def seeds(name: str, n: int, key: int = 1) -> np.ndarray:
@@ -114,9 +115,9 @@ def near(hits: int, n: int, p: float) -> bool:
 @pytest.mark.parametrize("name", GENERATORS)
 def test_published_words(name):
     generator = GENERATORS[name]
-    state = np.array([generator.seed], dtype=np.uint32)
-    assert tuple(_draw(state, rng_param(name)) for _ in generator.words) == generator.words
-    assert (generator.words[-1], generator.period) == (int(state[0]), 2**generator.bits - 1)
+    state = np.array([generator.known.seed], dtype=np.uint32)
+    assert [_draw(state, rng_param(name)) for _ in generator.known.words] == generator.known.words
+    assert (generator.known.words[-1], generator.period) == (int(state[0]), 2**generator.bits - 1)
 
 
 @njit

@@ -17,10 +17,10 @@ from support.chip_nets import Net, conv, dense, pool
 from neurochip.common.errors import NeurochipError
 from neurochip.core import rules
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.rng import GENERATORS
 from neurochip.core.rules import stdp, stochastic_stdp, stochastic_stdp_hebbian
 from neurochip.core.state import Synapses
 from neurochip.core.vectors import N_COUNTS, P
+from neurochip.experiment.generator import generators
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
 
@@ -175,11 +175,11 @@ def synapses_of(weight: np.ndarray, low: int, high: int, kind: str = "xorshift32
     param = np.zeros(len(P), np.int64)
     for key, value in {"STRIDE": channels, "CHANNELS": channels, "WEIGHT_MIN": low, "WEIGHT_MAX": high, "FIELDS_PER_WORD": 8}.items():
         param[P[key]] = value
-    generator = GENERATORS[kind]
+    generator = generators()[kind]
     lists = np.zeros(channels, np.int32), np.zeros(channels, np.int32)
     return Synapses(
-        param, np.array([generator.kind, generator.bits, 1, 0], np.int64), np.zeros(N_COUNTS, np.int64), weight,
-        np.zeros(channels, np.int32), np.array([generator.seed], np.uint32), *lists,
+        param, generator.vector(), np.zeros(N_COUNTS, np.int64), weight,
+        np.zeros(channels, np.int32), np.array([generator.known.seed], np.uint32), *lists,
     )  # fmt: skip
 
 

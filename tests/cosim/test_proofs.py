@@ -14,8 +14,9 @@ from support.rtl_tools import miter
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core import rng
-from neurochip.core.rng import GENERATORS, Sharing
+from neurochip.core.rng import Kind, RngParam
 from neurochip.cosim.yosys import WANTED, find_yosys, run_yosys
+from neurochip.experiment.generator import Generator, generators
 
 RTL = Path(__file__).parents[2] / "rtl_models"
 SOURCES = {
@@ -38,6 +39,17 @@ def parameters(names: str, *rows: tuple[int, ...]) -> list[dict[str, int]]:
     return [dict(zip(names.split(), row, strict=True)) for row in rows]
 
 
+GENERATORS = generators() | {
+    "users_lfsr": Generator(name="users_lfsr", kind="lfsr", bits=24, mask=0xE10000, source="x^24 + x^23 + x^22 + x^17 + 1"),
+}
+
+
+def numbers(generator: Generator, steps: int = 1) -> dict[str, int]:
+    """The RTL's parameters of a generator."""
+    vector = generator.vector(steps)
+    return {key.name: int(vector[key]) for key in RngParam if key != RngParam.SHARING}
+
+
 PROOFS = {
     "saturating_add": parameters(
         "SUM_BITS TERM_BITS SATURATES", (4, 7, 1), (8, 8, 1), (8, 8, 0), (17, 17, 1), (21, 16, 1), (26, 16, 0), (32, 16, 1)
@@ -47,8 +59,8 @@ PROOFS = {
     "fire": parameters("ACC_BITS FRAC_BITS BITS", (21, 12, 16), (4, 15, 16), (32, 1, 32), (16, 8, 16)),
     "error_fire": parameters("BACK_BITS FRAC_BITS BITS", (20, 12, 16), (4, 15, 16), (32, 1, 32), (12, 6, 16)),
     "spike_backprop": parameters("WEIGHT_BITS FIELDS BITS", (16, 4, 16), (3, 5, 16), (8, 8, 32)),
-    "rng_next": parameters("KIND", *((generator.kind,) for generator in GENERATORS.values())),
-    "rng_steps": parameters("KIND STEPS", *((generator.kind, steps) for generator in GENERATORS.values() for steps in (2, 16))),
+    "rng_next": [numbers(generator) for generator in GENERATORS.values()],
+    "rng_steps": [numbers(generator, steps) for generator in GENERATORS.values() for steps in (2, 16)],
     "link": parameters("BITS", (1,), (3,)),
     "leaky": parameters("STATE_BITS ACC_BITS REST_BITS", (4, 6, 8), (6, 5, 1), (8, 10, 3), (16, 21, 8), (32, 32, 8)),
 }
@@ -106,8 +118,8 @@ MUTANTS = {  # of which block: old text, new text, and with which parameters its
     "rng_next": [
         ("rng_next >> 1", "rng_next >> 2", 0),
         ("rng_next[0] ?", "~rng_next[0] ?", 0),
-        ("rng_next << 8", "rng_next << 9", 1),
-        ("rng_next >> 17", "rng_next >> 16", 2),
+        ("rng_next << LAST", "rng_next << (LAST + 1)", 1),
+        ("rng_next >> RIGHT", "rng_next >> (RIGHT - 1)", 2),
     ],
     "rng_steps": [
         ("update < STEPS", "update < STEPS - 1", 1),
@@ -145,27 +157,28 @@ MUTANTS = {  # of which block: old text, new text, and with which parameters its
 }  # fmt: skip
 
 
-def matrix(kind: int, bits: int, steps: int = 1) -> np.ndarray:
+def matrix(generator: Generator, steps: int = 1) -> np.ndarray:
     """uint32 (bits,): what the simulator's generator makes of each unit vector. Being linear, it is no more than that."""
-    images = np.array([1 << i for i in range(bits)], np.uint32)
-    rng.step(images, bits, np.array([kind, bits, steps, Sharing.PER_UNIT], np.int64))
+    images = np.array([1 << i for i in range(generator.bits)], np.uint32)
+    rng.step(images, generator.bits, generator.vector(steps))
     return images
 
 
-def matrix_module(kind: int, bits: int) -> str:
+def matrix_module(generator: Generator) -> str:
     """One step of the simulator's generator: every bit of the next state is the parity of some bits of this one."""
-    images = matrix(kind, bits).tolist()
+    images, bits = matrix(generator).tolist(), generator.bits
     rows = [sum((images[j] >> i & 1) << j for j in range(bits)) for i in range(bits)]
     lines = "".join(f"    assign word[{i}] = ^(state & {bits}'h{row:x});\n" for i, row in enumerate(rows))
+    parameters = ", ".join(f"parameter [31:0] {name} = 0" for name in numbers(generator))
     ports = f"input wire [{bits - 1}:0] state, output wire [{bits - 1}:0] word"
-    return f"module spec_rng_next #(parameter int KIND = 0) ({ports});\n{lines}endmodule\n"
+    return f"module spec_rng_next #({parameters}) ({ports});\n{lines}endmodule\n"
 
 
 def copied(block: str, folder: Path, old: str = "", new: str = "") -> None:
     """The sources of a block in `folder`, one text replaced; their package holds the names of the simulator's generators."""
-    mask = rng.LFSR16_MASK
-    kinds = "".join(f"    localparam int {name.upper()} = {int(generator.kind)};\n" for name, generator in GENERATORS.items())
-    package = f"package neurochip_pkg;\n{kinds}    localparam [15:0] LFSR16_MASK = 16'h{mask:x};\nendpackage\n"
+    values = {kind.name: kind.value for kind in Kind} | {f"RNG_{key}": value for key, value in numbers(GENERATORS["xorshift16"]).items()}
+    package = "".join(f"    localparam int {name} = {value};\n" for name, value in values.items())
+    package = f"package neurochip_pkg;\n{package}endpackage\n"
     (folder / "neurochip_pkg.sv").write_text(package, encoding="utf-8")
     found = 0
     for name in SOURCES[block]:
@@ -195,8 +208,8 @@ def prove(block: str, values: dict[str, int], folder: Path) -> None:
     sources = ["neurochip_pkg.sv", *(Path(name).name for name in SOURCES[block] if name.endswith(".sv"))]
     top = f"nc_{block}"
     if block == "rng_next":
-        bits = next(g.bits for g in GENERATORS.values() if g.kind == values["KIND"])
-        (folder / "spec_rng_next.sv").write_text(matrix_module(values["KIND"], bits), encoding="utf-8")
+        generator = next(one for one in GENERATORS.values() if numbers(one) == values)
+        (folder / "spec_rng_next.sv").write_text(matrix_module(generator), encoding="utf-8")
         specification = ["spec_rng_next.sv"]
     else:
         shutil.copy(RTL / "proofs" / f"spec_{block}.sv", folder)
@@ -241,9 +254,9 @@ def test_the_simulators_generators_are_their_matrices(name):
     and 16 steps are 16 times one."""
     generator = GENERATORS[name]
     bits = generator.bits
-    few = np.random.default_rng(1).integers(0, 2**32, 50_000, dtype=np.uint32)
+    few = np.random.default_rng(1).integers(0, 2**bits, 50_000, dtype=np.uint32)
     states = np.arange(2**16, dtype=np.uint32) if bits == 16 else few
-    images = {steps: matrix(generator.kind, bits, steps) for steps in (1, 16)}
+    images = {steps: matrix(generator, steps) for steps in (1, 16)}
 
     def product_of(vectors: np.ndarray, steps: int) -> np.ndarray:
         result = np.zeros_like(vectors)
@@ -253,7 +266,7 @@ def test_the_simulators_generators_are_their_matrices(name):
 
     for steps in (1, 16):
         stepped = states.copy()
-        rng.step(stepped, len(stepped), np.array([generator.kind, bits, steps, Sharing.PER_UNIT], np.int64))
+        rng.step(stepped, len(stepped), generator.vector(steps))
         assert np.array_equal(stepped, product_of(states, steps))
     power = images[1]
     for _ in range(15):

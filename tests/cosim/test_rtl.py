@@ -14,11 +14,11 @@ from support.tiny import neurochip, write_experiment
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import Event, Phase
-from neurochip.core.rng import GENERATORS
 from neurochip.cosim import verilator
 from neurochip.cosim.core import cases, package, record
 from neurochip.cosim.core.cycles import Cover
 from neurochip.cosim.core.wiring import pack
+from neurochip.experiment.generator import generators
 
 SEEDS = range(25)
 NOT_IN_SHORT_RUNS = {"generator_periods"}  # `make cosim-long` has them
@@ -56,8 +56,21 @@ def test_the_programs_have_met_every_case(seen):
 
 def test_the_cases_have_every_generator_in_every_sharing():
     have = {case.rng[:2] for case in cases.CASES}
-    assert have == {(kind, sharing) for kind in GENERATORS for sharing in ("per_unit", "rotated", "broadcast")}
+    assert have == {(kind, sharing) for kind in generators() for sharing in ("per_unit", "rotated", "broadcast")}
     assert {cases.case_setup(case)[0].chip.core.transposable for case in cases.CASES} == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("name", "circuit", "sharing"),
+    [("lfsr24", "kind = 'lfsr'\nmask = 0xE10000", "per_unit"), ("xs24", "kind = 'xorshift'\nshifts = [3, 7, 5]", "broadcast")],
+)
+def test_a_users_generator_in_lock_step(name, circuit, sharing, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(f"name = '{name}'\nbits = 24\nsource = 'found by search'\n{circuit}\n", encoding="utf-8")
+    case = cases.Case(name, 8, ((6, 8, 6), (3, 8, 5)), "reference", (str(path), sharing, 2))
+    assert cases.case_setup(case)[0].chip.generator.name == name
+    outcomes = [outcome for _, outcome in cases.run_programs(case, cases.case_library(case), range(4))]
+    assert all(outcome.divergence is None for outcome in outcomes) and sum(outcome.busy_cycles for outcome in outcomes) > 200
 
 
 def test_the_committed_package_is_what_the_chip_file_gives():

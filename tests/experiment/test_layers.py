@@ -8,7 +8,8 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from support.tiny import write_data, write_experiment
+from support.packages import install
+from support.tiny import neurochip, write_data, write_experiment
 
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import shipped
@@ -190,6 +191,39 @@ def test_what_is_typed_starts_from_the_working_folder(tmp_path, monkeypatch):
     assert setup.resolved()["data"]["path"] == str(tmp_path / "typed" / "typed.npz")
     with pytest.raises(NeurochipError, match=r"^net\.toml: no such file"):
         load_setup(str(path), ("network.preset=net.toml",))
+
+
+# ---- entry points
+
+
+def test_installed_packages_bring_files(tmp_path, monkeypatch):
+    files = {
+        "some_parts/__init__.py": "", "some_parts/small.toml": 'base = "reference"\nname = "small"\nsummary = "a small one"\nn_cores = 2\n',
+        "some_parts/cheap.toml": 'base = "sg13g2_1v2"\nname = "cheap"\ntitle = "cheap ones"\n',
+        "some_parts/net.toml": "# two layers\nlayers = [{ neurons = 12 }, { neurons = 3 }]\n",
+        "some_parts/slow.toml": 'name = "slow"\nkind = "lfsr"\nbits = 16\nmask = 0xD008\nsource = "a table"\n',
+        "some_parts/start.toml": '# a start\nbase = "mnist_quick"\nname = "start"\nnetwork.preset = "net"\n'
+        'chip.preset = "small"\nenergy.table = "cheap"\n',
+        "some_parts/bad.toml": "name = 3\n", "some_parts/reference.toml": "",
+    }  # fmt: skip
+    points = "".join(
+        f"[neurochip.{group}]\n" + "".join(f"{name} = some_parts\n" for name in names.split())
+        for group, names in {
+            "chips": "small bad reference gone", "energy_tables": "cheap", "networks": "net", "generators": "slow", "experiments": "start",
+        }.items()
+    )  # fmt: skip
+    monkeypatch.syspath_prepend(str(install(tmp_path / "site", "some_parts", files, points)))
+    setup = load_setup("start", ("chip.rng.kind=slow",))
+    assert (setup.chip.name, setup.energy_table.name, setup.chip.generator.name) == ("small", "cheap", "slow")
+    assert [layer.neurons for layer in setup.experiment.network.layers] == [12, 3]
+    assert load_chip("reference", {}, "x").n_cores == 8
+    shown = " ".join(neurochip("info").stdout.split())
+    told = ["small a small one (entry point of package some_parts version 1.0)", "cheap cheap ones (", "net two layers (", "slow 16 bits"]
+    told += ["start a start (", "bad cannot be loaded: ", "never used: one that ships has this name (entry"]
+    assert [words for words in told if words not in shown] == []
+    assert "gone cannot be loaded: some_parts/gone.toml (entry point" in shown
+    with pytest.raises(NeurochipError, match=r"^x preset: unknown chip 'smal'; did you mean 'small'\?"):
+        load_chip("smal", {}, "x")
 
 
 # ---- the JSON Schema

@@ -22,6 +22,7 @@ from support.tiny import ROOT
 from neurochip.common.toml import shipped
 from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
+from neurochip.experiment.generator import Generator
 from neurochip.experiment.schema import experiment_keys
 from neurochip.experiment.setup import load_setup
 
@@ -192,7 +193,12 @@ def keys_of(content: Any, above: tuple[str, ...] = ()) -> Iterator[list[str]]:
             yield from keys_of(one, (*above, key))
 
 
-SCHEMAS = {"an experiment": experiment_keys, "a chip": Chip.model_json_schema, "an energy table": EnergyTable.model_json_schema}
+SCHEMAS = {
+    "an experiment": experiment_keys,
+    "a chip": Chip.model_json_schema,
+    "an energy table": EnergyTable.model_json_schema,
+    "a generator": Generator.model_json_schema,
+}
 
 
 def foreign_keys(content: Mapping[str, Any]) -> Iterable[str]:

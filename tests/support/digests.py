@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.core import rng
-from neurochip.core.rng import GENERATORS, Sharing
+from neurochip.experiment.generator import generators
 from support import chip_cases
 from support.chip_cases import Case
 from support.tiny import ROOT
@@ -55,7 +55,7 @@ def main() -> None:
     print("\n".join(tiny_digests()))
     if sys.argv[1:] == ["out of bounds"]:
         try:
-            rng.step(np.ones(2, np.uint32), 3, np.array([GENERATORS["lfsr16"].kind, 16, 1, Sharing.PER_UNIT]))
+            rng.step(np.ones(2, np.uint32), 3, generators()["lfsr16"].vector())
         except IndexError:
             print("IndexError")
 

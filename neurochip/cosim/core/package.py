@@ -10,7 +10,7 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
-from neurochip.core.rng import GENERATORS, LFSR16_MASK, Kind, Sharing
+from neurochip.core.rng import Kind, RngParam, Sharing
 from neurochip.core.vectors import BETA_FRAC_BITS
 from neurochip.cosim.core import register_map
 from neurochip.cosim.core.record import State
@@ -55,6 +55,11 @@ class NotInRtl(NeurochipError):
 def refuse_if_not_rtl(chip: Chip, mapping: Mapping) -> None:
     """Raise NeurochipError, naming the key, if the RTL is not this chip or cannot hold this network."""
     _refuse_if_not_a_chain(chip, mapping)
+    if chip.rng.sharing == "rotated" and chip.generator.bits & (chip.generator.bits - 1):
+        raise NotInRtl(
+            f"chip {chip.name}: [rng] sharing = 'rotated': the RTL turns words of 16 or 32 bits, generator '{chip.generator.name}' has "
+            f"{chip.generator.bits}; use another generator, 'per_unit' or 'broadcast'"
+        )
     for event, cycles in RTL_CYCLES.items():
         key = event.name.lower()
         if chip.cycles_per_event.get(key, cycles) != cycles:
@@ -123,7 +128,7 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
     placements = mapping.cores
     table = gumbel_table(chip.core.gumbel_address_bits, placements[-1].frac_bits)
     gumbel_bits = max(int(table.max()).bit_length(), int(-table.min()).bit_length()) + 1
-    sharing = Sharing[chip.rng.sharing.upper()]
+    sharing, rng = Sharing[chip.rng.sharing.upper()], chip.rng_param()
     lines = [
         f"// Generated from {made_from}; not to be edited.",
         "`default_nettype none",
@@ -141,9 +146,10 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         "    // generators",
         *(f"    localparam int {kind.name} = {kind.value};" for kind in Kind),
         *(f"    localparam int {kind.name} = {kind.value};" for kind in Sharing),
-        f"    localparam [15:0] LFSR16_MASK = 16'h{LFSR16_MASK:x};",
-        f"    localparam int RNG_KIND = {GENERATORS[chip.rng.kind].kind.name};",
-        f"    localparam int RNG_BITS = {chip.generator.bits};",
+        f"    localparam int RNG_KIND = {Kind(rng[RngParam.KIND]).name};",
+        f"    localparam int RNG_BITS = {rng[RngParam.BITS]};",
+        f"    localparam [31:0] RNG_MASK = 32'h{rng[RngParam.MASK]:x};",
+        *(f"    localparam int RNG_{shift.name} = {rng[shift]};" for shift in (RngParam.LEFT, RngParam.RIGHT, RngParam.LAST)),
         f"    localparam int RNG_STEPS = {chip.rng.steps_per_draw};",
         f"    localparam int RNG_SHARING = {sharing.name};",
         "    // memory and time",
