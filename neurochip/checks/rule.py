@@ -14,8 +14,8 @@ from neurochip.checks.integers import is_host_in_a_rule, reals_in
 from neurochip.checks.result import Check, check_of
 from neurochip.checks.tiny_chips import Outcome, Tiny, chips_of, outcome_of, outcomes_of
 from neurochip.common.plugins import is_path
-from neurochip.experiment.generator import generators
 from neurochip.core.rules import Rule
+from neurochip.experiment.generator import generators
 from neurochip.experiment.rules import LearningRule, find_rule, rule_names
 
 INTERPRETED_S = 600
