@@ -16,7 +16,8 @@ from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.core.rng import advance, jump_table
 from neurochip.core.rules import Rule
-from neurochip.core.state import ChipState, P
+from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip
 from neurochip.experiment.rules import LearningRule

@@ -112,7 +112,7 @@ class Experiment(BaseModel):
 
     @property
     def rule_plugin(self) -> Plugin:
-        """Where the rule came from, and its sources."""
+        """The rule as a plug-in: the place it came from, and its sources."""
         return self._found.plugin
 
     @property

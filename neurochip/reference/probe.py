@@ -41,7 +41,7 @@ class Probe(NamedTuple):
 
 
 def is_told(rule: Rule) -> bool:
-    """Does the rule tell what the probe needs?"""
+    """Return True if the rule tells what the probe needs."""
     return rule.p_learn is not None or rule.effective_rate is not None
 
 
