@@ -40,7 +40,7 @@ _keys: dict[str, str] = {}
 
 
 def know_sources(modules: Iterable[str], sources: Mapping[str, str]) -> None:
-    """Say of which sources (name -> text) the hooks of modules that are about to be imported are made.
+    """Note the sources (name -> text) of which the hooks of modules that are about to be imported are made.
 
     Without it a hook outside this package is compiled in every process: what it calls could have changed. Shipped rules, whose functions
     it may import, count too.

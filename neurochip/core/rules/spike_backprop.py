@@ -47,12 +47,12 @@ def quantise(settings, epoch, frac_bits, rng_bits):
 
 
 def rate_decay(settings, epoch):
-    """What is left of the first epoch's rate."""
+    """Return what is left of the first epoch's rate, as a factor."""
     return settings["learn_rate_decay"] ** epoch
 
 
 def effective_rate(settings, epoch, frac_bits):
-    """The rate asked for; a coincidence steps a weight by one LSB at most."""
+    """Return the rate asked for, at most one LSB: so far a coincidence steps a weight."""
     return min(settings["learn_rate"] * rate_decay(settings, epoch), 0.5**frac_bits)
 
 
