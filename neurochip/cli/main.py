@@ -281,10 +281,21 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 @main.command()
 @click.argument("file")
 def check(file: str) -> None:
-    """Check your own FILE as the tests check what ships: a learning rule, by path or name. Exit code 1 if a check fails."""
+    """Check your own FILE as the tests check what ships: rule, chip, table, data set, experiment..., by path or name. Exit code 1 if a check fails."""
     from neurochip.cli import checking
 
     sys.exit(checking.check(file))
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["rule", "chip", "table", "dataset", "experiment"]))
+@click.argument("name")
+@click.option("--out", metavar="DIR", help="Folder to write it into; default: here.")
+def new(kind: str, name: str, out: str | None) -> None:
+    """Write a commented, working start of your own KIND into NAME.py or NAME.toml. Never overwrites a file."""
+    from neurochip.cli import starting
+
+    starting.new(kind, name, out)
 
 
 @main.command()
