@@ -1,11 +1,21 @@
 """The kinds of files that `neurochip check` knows: each is recognised from the file, and has its checks."""
 
+import ast
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
+from neurochip import datasets
+from neurochip.checks.chip import check_chip
+from neurochip.checks.dataset import check_dataset
+from neurochip.checks.energy_table import check_table
+from neurochip.checks.experiment import check_experiment, check_network
+from neurochip.checks.generator import check_generator
 from neurochip.checks.result import Check
 from neurochip.checks.rule import check_rule, is_rule
 from neurochip.common.errors import NeurochipError
+from neurochip.common.plugins import entries, is_path
+from neurochip.common.toml import read_toml, shipped
 
 
 class Kind(NamedTuple):
@@ -17,7 +27,53 @@ class Kind(NamedTuple):
     check: Callable[[str], list[Check]]  # raises NeurochipError if it cannot be loaded
 
 
-KINDS = (Kind("learning rule", "a .py that assigns RULE, or a rule's name", is_rule, check_rule),)
+def _toml_of(folder: str, *keys: str) -> Callable[[str], bool]:
+    """Make the test whether a name, or the TOML file at a path, is of the kind that ships in `folder`; any of `keys` gives it away."""
+
+    def is_one(name: str) -> bool:
+        if not is_path(name, ".toml"):
+            return name in shipped(folder) or name in entries(f"neurochip.{folder}")
+        if name.endswith(".py"):
+            return False
+        seen, path = set(), Path(name)
+        while path.resolve() not in seen:
+            seen.add(path.resolve())
+            data = read_toml(path)
+            if any(key in data for key in keys):
+                return True
+            base: Any = data.get("base")
+            if not isinstance(base, str):
+                return False
+            if not is_path(base, ".toml"):
+                return is_one(base)
+            path = path.parent / base
+        return False
+
+    return is_one
+
+
+def _is_dataset(name: str) -> bool:
+    if not is_path(name, ".py"):
+        return any(one.name == name for one in datasets.available())
+    if name.endswith(".toml"):
+        return False
+    try:
+        tree = ast.parse(Path(name.rpartition(".py:")[0] + ".py" if ".py:" in name else name).read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return False
+    stored = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return bool(stored & {"DATASET", "DATASETS"})
+
+
+KINDS = (
+    Kind("experiment", "a .toml with [network] or [run]", _toml_of("experiments", "run", "data", "rule"), check_experiment),
+    Kind("chip", "a .toml with [core] or [cycles_per_event]", _toml_of("chips", "core", "cycles_per_event", "clock_mhz"), check_chip),
+    Kind("energy table", "a .toml with [pj_per_event]", _toml_of("energy_tables", "pj_per_event", "leakage"), check_table),
+    Kind("random generator", "a .toml with bits", _toml_of("generators", "bits"), check_generator),
+    Kind("network", "a .toml with layers", _toml_of("networks", "layers"), check_network),
+    Kind("data set", "a .py that assigns DATASET, or a set's name", _is_dataset, check_dataset),
+    Kind("learning rule", "a .py that assigns RULE, or a rule's name", is_rule, check_rule),
+)
 
 
 def kind_of(name: str) -> Kind:

@@ -281,7 +281,7 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 @main.command()
 @click.argument("file")
 def check(file: str) -> None:
-    """Check your own FILE as the tests check what ships: rule, chip, table, data set, experiment..., by path or name. Exit code 1 if a check fails."""
+    """Check your own FILE (or a name) as the tests check what ships: rule, chip, table, data set, ... Exit code 1 if a check fails."""
     from neurochip.cli import checking
 
     sys.exit(checking.check(file))

@@ -10,6 +10,7 @@ from neurochip.checks.dataset import check_dataset
 from neurochip.checks.energy_table import check_table
 from neurochip.checks.experiment import check_experiment, check_network
 from neurochip.checks.generator import check_generator
+from neurochip.checks.kinds import kind_of
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import shipped
 from neurochip.energy.table import load_table
@@ -100,6 +101,35 @@ def test_a_generator_that_kernels_do_not_make_is_seen(monkeypatch):
     assert faults(check_generator("xorshift16")) == []
     monkeypatch.setattr("neurochip.core.rng.step", lambda state, n, param: state.__setitem__(slice(None), state + 1))
     assert any("draw 1 is 0x2, expected 0x8181" in fault for fault in faults(check_generator("xorshift16")))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ('base = "reference"\nname = "c"', "chip"),
+        ('base = "./other.toml"\nname = "c"', "chip"),
+        ('base = "sg13g2_1v2"\nname = "t"', "energy table"),
+        ('base = "mnist_quick"\nname = "e"', "experiment"),
+        ("layers = []", "network"),
+        ('kind = "lfsr"\nbits = 16', "random generator"),
+    ],
+)
+def test_kinds_are_told_apart(text, kind, tmp_path):
+    (tmp_path / "other.toml").write_text("[core]\n", encoding="utf-8")
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8")
+    assert kind_of(str(tmp_path / "mine.toml")).name == kind
+
+
+def test_names_and_sources_are_told_apart(tmp_path):
+    names = ["reference", "sg13g2_1v2", "mnist_quick", "lenet", "lfsr16", "mnist", "stdp"]
+    kinds = ["chip", "energy table", "experiment", "network", "random generator", "data set", "learning rule"]
+    assert [kind_of(name).name for name in names] == kinds
+    for text, kind in (("DATASETS = ()", "data set"), ("RULE = None", "learning rule")):
+        (tmp_path / "mine.py").write_text(text, encoding="utf-8")
+        assert kind_of(str(tmp_path / "mine.py")).name == kind
+    (tmp_path / "odd.toml").write_text("x = 1", encoding="utf-8")
+    with pytest.raises(NeurochipError, match=r"odd\.toml: none of the kinds that can be checked \(experiment: a \.toml with"):
+        kind_of(str(tmp_path / "odd.toml"))
 
 
 def test_what_cannot_be_loaded_is_told(tmp_path):

@@ -13,16 +13,10 @@ from neurochip.checks.rule import agreement, checks_of, interpreted, lines_of
 from neurochip.checks.tiny_chips import outcomes_of
 from neurochip.common.toml import shipped
 from neurochip.core import rules
-from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
-from neurochip.core.vectors import N_COUNTS
-from neurochip.energy.prices import PRICED
-from neurochip.energy.sized import ROLES, Core
-from neurochip.energy.table import available_tables, load_table
-from neurochip.experiment.chip import TIMED, load_chip
+from neurochip.energy.table import available_tables
+from neurochip.experiment.chip import load_chip
 from neurochip.experiment.rules import find_rule
 from neurochip.experiment.setup import load_setup
-from neurochip.mapping.place import place
-from neurochip.simulator.samples import handed_shape
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "neurochip"
@@ -130,46 +124,21 @@ def test_rules_compiled_and_interpreted_agree():
     assert agreement(lines, interpreted(rules.names())).faults == ()
 
 
-# ---- every chip, energy table, experiment
+# ---- every chip, energy table, experiment: what `neurochip check` runs on a user's own is run on these by tests/checks
 
 
 @pytest.mark.parametrize("name", CHIPS)
-def test_chip_loads_times_every_event_and_has_whole_banks(name):
+def test_chip_has_its_name_and_a_memory_for_all_its_neurons(name):
     chip = load_chip(name, {}, "test")
-    assert (chip.name, "\n" in chip.summary) == (name, False)
-    assert set(chip.cycles_per_event) == set(TIMED) == {event.name.lower() for event in Event} - {e.name.lower() for e in OBSERVED}
-    vector = chip.cycle_vector().reshape(N_PHASES, N_EVENTS)
-    assert vector.size == N_COUNTS and not vector[:, list(OBSERVED)].any()
-    assert all((vector[:, Event[key.upper()]] == cycles).all() for key, cycles in chip.cycles_per_event.items())
-    core = chip.core
-    assert core.memory_words % core.bank_words == 0
-    full = core.n_axons * chip.row_words(core.n_neurons, core.weight_bits)
-    assert core.memory_words == full or (chip.mesh and core.memory_words < full)  # layers that are cut or share kernels need less
-
-
-@pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("name", CHIPS)
-def test_every_table_prices_every_chip(name, table):
-    core = load_chip(name, {}, "test").core
-    for role in ROLES:
-        priced = load_table(table).for_memory(core.word_bits, core.bank_words, Core(core.n_axons, core.n_neurons, (role,)))
-        assert set(priced.prices) == set(PRICED) == set(Event) - set(OBSERVED)
-        assert priced.pj[Event.WORD_READ] + priced.pj[Event.ACCUMULATE] > 0  # a table may hold a synaptic operation in either
-
-
-SHAPES = {  # inputs and classes, where not MNIST's
-    "emnist_letters": ((28, 28), 26), "nmnist": ((2, 34, 34), 10), "cifar10": ((3, 32, 32), 10), "svhn": ((3, 32, 32), 10),
-}  # fmt: skip
+    full = chip.core.n_axons * chip.row_words(chip.core.n_neurons, chip.core.weight_bits)
+    assert chip.name == name
+    assert chip.core.memory_words == full or (chip.mesh and chip.core.memory_words < full)  # layers that are cut or share kernels need less
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_experiment_loads_and_fits_its_chip(name):
+def test_experiment_has_its_name(name):
     setup = load_setup(name)
-    shape, n_classes = SHAPES.get(setup.experiment.data.name, ((28, 28), 10))
-    mapping = place(setup, handed_shape(setup.experiment.data, shape), n_classes)
-    assert setup.experiment.name == name
-    assert len(mapping.cores) <= setup.chip.n_cores
-    assert len(setup.sha256()) == 64
+    assert setup.experiment.name == name and len(setup.sha256()) == 64
 
 
 def test_everything_that_ships_was_found():
