@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from neurochip.api.benchmarks import measure_network as measure_network
     from neurochip.api.benchmarks import measure_scaling as measure_scaling
     from neurochip.api.benchmarks import measure_speed as measure_speed
+    from neurochip.api.catalogue import available as available
+    from neurochip.api.catalogue import check as check
     from neurochip.api.comparison import Comparison as Comparison
     from neurochip.api.comparison import compare as compare
     from neurochip.api.data import available_datasets as available_datasets
@@ -52,7 +54,9 @@ _HOMES = {
     "Placed": "api.mapped",
     "Run": "api.results",
     "Simulator": "api.simulation",
+    "available": "api.catalogue",
     "available_datasets": "api.data",
+    "check": "api.catalogue",
     "compare": "api.comparison",
     "cosimulate": "api.rtl",
     "dataset_folders": "api.data",

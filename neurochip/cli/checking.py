@@ -9,10 +9,10 @@ from neurochip.common.screen import new_console, show
 
 def check(name: str) -> int:
     """Print what holds for the file and what does not; return 1 if a check fails."""
+    from neurochip.api.catalogue import check as run_checks
     from neurochip.checks.kinds import kind_of
 
-    console, kind = new_console(), kind_of(name)
-    checks = kind.check(name)
+    console, kind, checks = new_console(), kind_of(name), run_checks(name)
     table = Table(title=f"{kind.name} {name}", title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, pad_edge=False)
     table.add_column("check", overflow="fold")
     table.add_column("", no_wrap=True)

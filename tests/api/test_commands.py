@@ -127,3 +127,13 @@ def test_the_speed_of_the_mesh(monkeypatch):
 def test_an_energy_table_needs_its_files(tmp_path):
     with pytest.raises(nc.NeurochipError):
         nc.make_energy_table(tmp_path / "none.lib", [tmp_path / "none.lib"])
+
+
+def test_what_can_be_named_and_the_checks_of_a_file(tmp_path):
+    found = nc.available()
+    assert "spike_backprop" in dict(found["learning rules"]) and "reference" in dict(found["chips"]) and "experiments" in found
+    told = " ".join(neurochip("info").output.split())
+    assert all(name in told for rows in found.values() for name, _ in rows)
+    (tmp_path / "none.txt").write_text("", encoding="utf-8")
+    with pytest.raises(nc.NeurochipError, match="none of the kinds"):
+        nc.check(tmp_path / "none.txt")

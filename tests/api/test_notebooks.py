@@ -20,8 +20,10 @@ FOLDER = ROOT / "docs" / "notebooks"
 SIZES = {"run.epochs": 1, "data.train_samples": 200, "data.test_samples": 100}
 SMALL = {
     "my_first_chip": {},
+    "my_own_learning_rule": {"STEPS": (1, 8)},
     "read_a_run_and_plot_it": {"FOLDER": "runs/small"},
 }
+FEWEST_PICTURES = {"my_first_chip": 2, "my_own_learning_rule": 0, "read_a_run_and_plot_it": 3}
 
 
 def data(folder: Path) -> dict[str, object]:
