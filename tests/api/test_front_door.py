@@ -77,6 +77,12 @@ def test_every_public_name_is_there_listed_and_documented(name):
     assert isinstance(value, str) or value.__doc__
 
 
+def test_every_function_is_in_the_reference():
+    page = (PACKAGE.parent / "docs" / "reference" / "api.md").read_text(encoding="utf-8").split()
+    of_api = [f"neurochip.{home}.{name}" for name, home in nc._HOMES.items() if home.startswith("api.")]
+    assert len(of_api) > 20 and [name for name in of_api if name not in page] == []
+
+
 def test_an_unknown_name_is_an_attribute_error_that_knows_the_near_one():
     with pytest.raises(AttributeError, match="has no attribute 'load_experment'") as error:
         nc.load_experment  # noqa: B018
