@@ -8,7 +8,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
 from neurochip.report.mesh_plot import Cell, draw_cores, in_row, inches, layer_legend, number_places, without_mesh
-from neurochip.report.style import DPI, layer_colour, new_figure, styled, writing
+from neurochip.report.style import layer_colour, new_figure, save_figure, styled
 
 KINDS = (".png", ".svg", ".pdf")
 MOST_NAMES = 40  # bars that are named, not numbered
@@ -19,9 +19,8 @@ def draw_placement(setup: Setup, mapping: Mapping, path: Path) -> Path:
     if path.suffix.lower() not in KINDS:
         raise NeurochipError(f"--out {path}: a picture of kind {', '.join(KINDS)}; give it one of these endings")
     figure = placement_figure(setup, mapping)
-    with writing(path), styled():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=DPI, facecolor="white")
+    with styled():
+        save_figure(figure, path)
     return path
 
 

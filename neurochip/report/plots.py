@@ -9,7 +9,6 @@ from neurochip.report.bar_plots import draw_energy, draw_spikes
 from neurochip.report.learned import draw_images, draw_kernels
 from neurochip.report.network_plots import draw_latency, draw_links
 from neurochip.report.style import (
-    DPI,
     LEGEND_BELOW,
     MAIN,
     OTHER,
@@ -19,8 +18,8 @@ from neurochip.report.style import (
     layer_marker,
     named,
     new_figure,
+    save_figure,
     styled,
-    writing,
 )
 from neurochip.report.tick_plots import draw_ticks
 from neurochip.runfile.load import Run
@@ -39,8 +38,8 @@ def make_plots(run: Run) -> list[Path]:
         figure = draw(run, name)
         if figure is not None:
             paths.append(run.folder / f"{name}.png")
-            with writing(paths[-1]), styled():
-                figure.savefig(paths[-1], dpi=DPI, facecolor="white")
+            with styled():
+                save_figure(figure, paths[-1])
     return paths
 
 

@@ -1,11 +1,13 @@
 """How all pictures look: fonts, colours, a figure with a title; matplotlib is imported on first use and no pyplot state is touched."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from neurochip.common.errors import NeurochipError
+from neurochip.common.files import write_atomically
 from neurochip.runfile.load import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DPI = 110
 STYLE = {
@@ -29,13 +31,14 @@ MARKERS = "os^Dv"
 LEGEND_BELOW = {"loc": "outside lower center", "ncols": 6, "columnspacing": 1.4, "handletextpad": 0.5}
 
 
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn a failure to write `path` into the user's error."""
-    try:
-        yield
-    except OSError as error:
-        raise NeurochipError(f"{path}: cannot be written ({error.strerror}); make the folder writable or copy the run elsewhere") from error
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure, of the kind that the ending of `path` says; whole or not at all. The folder is made if it is not there."""
+
+    def write(part: Path) -> None:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(part, dpi=DPI, facecolor="white", format=path.suffix.removeprefix(".").lower())
+
+    write_atomically(path, write, "make the folder writable or copy the run elsewhere")
 
 
 def styled():

@@ -1,6 +1,5 @@
 """One run from experiment to report: train, evaluate after every epoch, checkpoint, and leave a complete run directory."""
 
-import signal
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.common.files import fingerprint
 from neurochip.common.progress import Progress
 from neurochip.common.screen import show
+from neurochip.common.stop import stop_signals
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Weights
 from neurochip.mapping.remarks import training_remarks
@@ -80,8 +80,7 @@ class Runner:
 
     def go(self) -> Summary:
         """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM (at once, without a new checkpoint, after two)."""
-        handlers = {number: signal.signal(number, self._on_signal) for number in _signals()}
-        try:
+        with stop_signals(self.stop):
             self.folder.mkdir(parents=True, exist_ok=True)
             self.position, self.record = checkpoint.load(
                 self.folder, self.identity, self.simulator.state, self.simulator.traffic.totals, self.reference
@@ -96,9 +95,6 @@ class Runner:
                     self._epoch(progress, twin_thread)
                 self.evaluation = self.evaluation or self._evaluate(progress, "test")
             return self._finish(self.evaluation)
-        finally:
-            for number, handler in handlers.items():
-                signal.signal(number, handler)
 
     def _epoch(self, progress: Progress, twin_thread: ThreadPoolExecutor) -> None:
         """Train one epoch (or what is left of it), the twin beside it, and evaluate."""
@@ -222,11 +218,6 @@ class Runner:
         state, totals = self.simulator.state, self.simulator.traffic.totals
         checkpoint.save(self.folder, self.identity, self.position, state, totals, self.twin_start, self.record)
 
-    def _on_signal(self, *_: Any) -> None:
-        if self.stop.is_set():
-            raise KeyboardInterrupt
-        self.stop.set()
-
     def _check_stop(self) -> None:
         if self.stop.is_set():
             raise Interrupted
@@ -285,7 +276,3 @@ class Runner:
 
     def _weights(self) -> Weights:
         return weights_of(self.simulator.state, self.simulator.mapping)
-
-
-def _signals() -> tuple[int, ...]:
-    return (signal.SIGINT, signal.SIGTERM) if threading.current_thread() is threading.main_thread() else ()

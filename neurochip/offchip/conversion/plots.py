@@ -7,7 +7,7 @@ import numpy as np
 
 from neurochip.offchip.conversion.balance import Balance, Currents, edges
 from neurochip.offchip.conversion.fidelity import RESIDUAL_EDGES, Fidelity
-from neurochip.report.style import DPI, LEGEND_BELOW, MAIN, OTHER, layer_colour, new_figure, styled, writing
+from neurochip.report.style import LEGEND_BELOW, MAIN, OTHER, layer_colour, new_figure, save_figure, styled
 
 CURRENT_BINS = 60
 TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # on the axis
@@ -33,8 +33,7 @@ def draw_conversion(path: Path, name: str, facts: dict[str, Any], found: Balance
         figure.legend(handles, labels, **LEGEND_BELOW)
         for axes in (currents, residuals):
             axes.yaxis.set_major_formatter(_plain)
-        with writing(path):
-            figure.savefig(path, dpi=DPI, facecolor="white")
+        save_figure(figure, path)
 
 
 def _plain(value: float, _: int) -> str:

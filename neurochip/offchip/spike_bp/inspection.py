@@ -13,7 +13,7 @@ from neurochip.offchip import torch
 from neurochip.offchip.neurons import Neuron, by_tick
 from neurochip.offchip.spike_bp.sweep import SpikingNet, Sweep
 from neurochip.offchip.trains import Trains
-from neurochip.report.style import DPI, MAIN, layer_colour, new_figure, styled, writing
+from neurochip.report.style import MAIN, layer_colour, new_figure, save_figure, styled
 
 UNITS = 3  # drawn per layer if none are named
 MOST_SPIKES = 20_000  # of a layer in the raster
@@ -141,8 +141,7 @@ def _draw_traces(path: Path, title: str, net: SpikingNet, traces: list[Trace]) -
         panels[0].set_title("potential (weights' units); dashed: threshold; triangles: spikes", fontsize=10)
         panels[-1].set_xlabel("tick of input")
         panels[-1].xaxis.get_major_locator().set_params(integer=True)
-        with writing(path):
-            figure.savefig(path, dpi=DPI, facecolor="white")
+        save_figure(figure, path)
 
 
 def _draw_raster(path: Path, title: str, net: SpikingNet, sweep: Sweep) -> None:
@@ -161,8 +160,7 @@ def _draw_raster(path: Path, title: str, net: SpikingNet, sweep: Sweep) -> None:
         panels[0].set_title("spikes, by number of the unit", fontsize=10)
         panels[-1].set_xlabel("tick of input")
         panels[-1].xaxis.get_major_locator().set_params(integer=True)
-        with writing(path):
-            figure.savefig(path, dpi=DPI, facecolor="white")
+        save_figure(figure, path)
 
 
 def _draw_gradients(path: Path, title: str, net: SpikingNet, gradients: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
@@ -182,5 +180,4 @@ def _draw_gradients(path: Path, title: str, net: SpikingNet, gradients: dict[str
             axes.set_xlabel("gradient without leak term")
             axes.tick_params(axis="x", rotation=30)
         panels[0].set_ylabel("gradient with leak term")
-        with writing(path):
-            figure.savefig(path, dpi=DPI, facecolor="white")
+        save_figure(figure, path)

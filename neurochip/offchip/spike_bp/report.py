@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.report.style import DPI, MAIN, OTHER, epoch_axis, new_figure, styled, writing
+from neurochip.report.style import MAIN, OTHER, epoch_axis, new_figure, save_figure, styled
 
 SHOWN = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 200, 500, 1000)  # ticks on screen
 
@@ -51,8 +51,7 @@ def draw_training(path: Path, name: str, facts: dict[str, Any]) -> None:
             epoch_axis(axes, len(epochs))
         _accuracy_axes(by_tick, facts["evaluation"])
         _rate_axes(rates, facts["evaluation"]["layers"])
-        with writing(path):
-            figure.savefig(path, dpi=DPI, facecolor="white")
+        save_figure(figure, path)
 
 
 def draw_evaluation(path: Path, name: str, facts: dict[str, Any]) -> None:
@@ -62,8 +61,7 @@ def draw_evaluation(path: Path, name: str, facts: dict[str, Any]) -> None:
         by_tick, rates = figure.subplots(1, 2)
         _accuracy_axes(by_tick, facts)
         _rate_axes(rates, facts["layers"])
-        with writing(path):
-            figure.savefig(path, dpi=DPI, facecolor="white")
+        save_figure(figure, path)
 
 
 def _accuracy_axes(axes: Any, facts: dict[str, Any]) -> None:

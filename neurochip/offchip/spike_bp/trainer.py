@@ -3,11 +3,9 @@
 Everything drawn belongs to a stream named by seed, epoch and batch, so a batch can be done again alone.
 """
 
-import contextlib
 import math
-import signal
+import threading
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from neurochip.common import random as host_random
 from neurochip.common.errors import NeurochipError
 from neurochip.common.files import write_atomically
 from neurochip.common.progress import Progress
+from neurochip.common.stop import stop_signals
 from neurochip.experiment.training import SpikeBpModel
 from neurochip.offchip import descent, torch
 from neurochip.offchip.graph import seeded
@@ -68,12 +67,13 @@ class Trainer:
 
     def train(self, progress: Progress, checkpoint_s: float) -> None:
         """Train all epochs that are left, then take the best weights. KeyboardInterrupt after a checkpoint if a signal asks to stop."""
-        with _stop_asked() as is_stopped:
+        asked = threading.Event()
+        with stop_signals(asked):
             while len(self.epochs) < self.model.epochs:
-                self._epoch(progress, checkpoint_s, is_stopped)
+                self._epoch(progress, checkpoint_s, asked)
         self.net.graph.load_state_dict(self.best["weights"])
 
-    def _epoch(self, progress: Progress, checkpoint_s: float, is_stopped: Callable[[], bool]) -> None:
+    def _epoch(self, progress: Progress, checkpoint_s: float, asked: threading.Event) -> None:
         epoch, n, size = len(self.epochs) + 1, self.parts.train.n, self.model.batch
         order = torch.from_numpy(host_random.permutation(host_random.stream(self.seed, "offchip", "order", epoch), n))
         progress.start(f"epoch {epoch}/{self.model.epochs}", n, self.batch * size)
@@ -86,13 +86,13 @@ class Trainer:
             self.wall_s = spent + now - begun
             done = min(n, (k + 1) * size)
             progress.at(done, self.right / done)
-            if is_stopped() or now - saved > checkpoint_s:
+            if asked.is_set() or now - saved > checkpoint_s:
                 self.save()
                 saved = time.monotonic()
-            if is_stopped():
+            if asked.is_set():
                 raise KeyboardInterrupt
         self._close(epoch, progress)
-        if is_stopped():
+        if asked.is_set():
             raise KeyboardInterrupt
 
     @property
@@ -207,24 +207,3 @@ def load_weights(net: SpikingNet, weights: dict[str, torch.Tensor], path: Path) 
                 f"{path}: {about}: weights {found}, the experiment wants {wanted}; it is of another network, give one of this experiment"
             )
     net.graph.load_state_dict(weights)
-
-
-@contextlib.contextmanager
-def _stop_asked() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM are noted while it lasts; a second one stops at once."""
-    asked: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not in the main thread: nobody can ask
-        before = {}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
