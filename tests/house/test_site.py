@@ -41,6 +41,7 @@ def page(site: Path, name: str) -> str:
 @pytest.mark.slow
 def test_the_site_has_every_page(site):
     pages = {path.relative_to(ROOT / "docs").with_suffix(".html").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    pages |= {path.relative_to(ROOT / "docs").with_suffix(".html").as_posix() for path in (ROOT / "docs").rglob("*.ipynb")}
     built = {path.relative_to(site).as_posix() for path in site.rglob("*.html")}
     assert pages <= built
     assert built - pages == {
