@@ -127,7 +127,7 @@ class Simulator:
         After Ctrl-C the next call goes on in the epoch that was interrupted, with the same bits. Raises NeurochipError if the rule does
         not learn.
         """
-        rule, n = self.exp.experiment.rule.name, len(self.data.y_train)
+        rule, n = self.exp.experiment.rule_name, len(self.data.y_train)
         if not self._chip.rule.learns:
             raise NeurochipError(f"{self.exp.where}: [rule] name = '{rule}': this rule does not learn; evaluate, or choose another rule")
         found = []

@@ -12,7 +12,7 @@ import numpy as np
 
 from neurochip.checks.integers import is_host_in_a_rule, reals_in
 from neurochip.checks.result import Check, check_of
-from neurochip.checks.tiny_chips import Outcome, Tiny, chips_of, outcome_of, outcomes_of
+from neurochip.checks.tiny_chips import IMAGES, TICKS, Outcome, Tiny, chips_of, outcome_of, outcomes_of
 from neurochip.common.plugins import is_path
 from neurochip.core.rules import Rule
 from neurochip.experiment.generator import generators
@@ -20,6 +20,7 @@ from neurochip.experiment.rules import LearningRule, find_rule, rule_names
 
 INTERPRETED_S = 600
 AGREES = "compiled and interpreted it does the same"
+UNTRIED = "not tried: mend what is above first"
 Outcomes = list[tuple[Tiny, Outcome | None]]
 
 
@@ -35,31 +36,45 @@ def is_rule(name: str) -> bool:
 
 
 def check_rule(name: str) -> list[Check]:
-    """Check a rule by its name or path. Raises NeurochipError if it cannot be loaded."""
+    """Check a rule by its name or path. Raises NeurochipError if it cannot be loaded.
+
+    What it says is checked first, then what it does without the JIT, where an index outside an array is an error and no crash.
+    """
     found = find_rule(name)
+    checks = said(found)
+    if not all(check.passed for check in checks):
+        return [*checks, check_of(AGREES, [UNTRIED])]
+    lines = interpreted([name])
+    if len(lines) != len(list(chips_of(found.rule))):
+        return [*checks, agreement([], lines or ["nothing"])]
     outcomes = list(outcomes_of(found, name))
-    return [*checks_of(found, name, outcomes), agreement(lines_of(outcomes), interpreted([name]))]
+    return [*checks, *done(found, name, outcomes), agreement(lines_of(outcomes), lines)]
 
 
-def checks_of(found: LearningRule, name: str, outcomes: Outcomes) -> list[Check]:
-    """Return the checks that need no second process; outcomes: those of `outcomes_of`."""
-    rule, done = found.rule, [(tiny, outcome) for tiny, outcome in outcomes if outcome]
-    again = list(outcomes_of(found, name))
-    learned = any(outcome.learned for _, outcome in done)
-    contrary = f"{'no' if rule.learns else 'some'} weight changed" if done and learned != rule.learns else ""
+def said(found: LearningRule) -> list[Check]:
+    """Check what a rule says of itself."""
     return [
         check_of("it says what it is: docstring, summary, settings and their ranges", _undeclared(found)),
         check_of("what is compiled knows integers only", reals_in(ast.parse(found.plugin.source), is_host_in_a_rule)),
-        check_of("quantise gives integers of 64 bits, always as many", _quantised(rule)),
-        check_of("what else it tells of itself is of the right form", _members(rule)),
-        check_of("some tiny chip can have it", [] if done else ["it refuses all of them"]),
-        check_of("weights and biases stay in their range", (f"{tiny.text()}: {o.out_of_range}" for tiny, o in done if o.out_of_range)),
+        check_of("quantise gives integers of 64 bits, always as many", _quantised(found.rule)),
+        check_of("what else it tells of itself is of the right form", _members(found.rule)),
+    ]
+
+
+def done(found: LearningRule, name: str, outcomes: Outcomes) -> list[Check]:
+    """Check what a rule does to the tiny chips; outcomes: those of `outcomes_of`."""
+    rule, known = found.rule, [(tiny, outcome) for tiny, outcome in outcomes if outcome]
+    again = lines_of(list(outcomes_of(found, name)))
+    learned = any(outcome.learned for _, outcome in known)
+    contrary = f"{'no' if rule.learns else 'some'} weight changed" if known and learned != rule.learns else ""
+    uncounted = (f"{tiny.text()}: {outcome.uncounted}" for tiny, outcome in known if outcome.uncounted)
+    outside = (f"{tiny.text()}: {outcome.out_of_range}" for tiny, outcome in known if outcome.out_of_range)
+    return [
+        check_of("some tiny chip can have it", [] if known else ["it refuses all of them"]),
+        check_of("weights and biases stay in their range", outside),
         check_of("it learns if it says so", [contrary] if contrary else []),
-        check_of(
-            "every change is counted as an update, every draw as a draw",
-            (f"{tiny.text()}: {o.uncounted}" for tiny, o in done if o.uncounted),
-        ),
-        check_of("the same seed gives the same bits", _differing(chips_of(rule), lines_of(outcomes), lines_of(again))),
+        check_of("every change is counted as an update, every draw as a draw", uncounted),
+        check_of("the same seed gives the same bits", _differing(chips_of(rule), lines_of(outcomes), again)),
         *([check_of("it decides as its p_learn says", _decided(found, name))] if rule.p_learn is not None else []),
     ]
 
@@ -151,7 +166,7 @@ def _members(rule: Rule) -> Iterator[str]:
             yield f"settings at {edge}: {type(error).__name__}: {error}"
             continue
         if rule.p_learn is not None and not 0 <= rule.p_learn < length:
-            yield f"p_learn = {rule.p_learn}: there are {length} parameters"
+            yield f"p_learn = {int(rule.p_learn)}: there are {length} parameters"
     if rule.rtl is not None and rule.p_learn is None:
         yield f"rtl = {rule.rtl!r} without p_learn, which that unit takes"
 
@@ -162,7 +177,7 @@ def _differing(chips: Iterable[Tiny], first: Sequence[str], second: Sequence[str
 
 def _decided(found: LearningRule, name: str) -> Iterator[str]:
     """Find where a P of 0 changes a weight, or a P of 2**rng_bits makes a draw."""
-    tiny = next(iter(chips_of(found.rule)))
+    tiny = next(tiny for tiny in chips_of(found.rule) if tiny.bits == 16)
     if outcome_of(found, name, tiny, p_learn=0).learned:
         yield "with P = 0 weights change"
     certain = outcome_of(found, name, tiny, p_learn=1 << generators()["xorshift16"].bits)
@@ -170,3 +185,5 @@ def _decided(found: LearningRule, name: str) -> Iterator[str]:
         yield "with P = 2**rng_bits it draws"
     if not certain.learned:
         yield "with P = 2**rng_bits no weight changes"
+    if certain.largest > IMAGES * TICKS:
+        yield f"with P = 2**rng_bits a weight changes by {certain.largest} LSB in {IMAGES * TICKS} ticks: by more than one in a tick"

@@ -27,7 +27,7 @@ from neurochip.simulator.memories import core_weights, load_weights
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import of_images
 
-SIDE, CLASSES, TICKS, SEED = 3, 4, 8, 1
+SIDE, CLASSES, IMAGES, TICKS, SEED = 3, 4, 2, 8, 1
 SCRATCH = ("words", "fired", "units")
 CORNERS = ("none", "low", "high", "mixed")
 
@@ -53,6 +53,7 @@ class Outcome(NamedTuple):
     out_of_range: str
     uncounted: str
     draws: int
+    largest: int  # change of one weight or bias, in LSB
     digest: str
 
     def line(self) -> str:
@@ -102,9 +103,9 @@ def learn(simulator: Simulator) -> np.ndarray:
     experiment, state = simulator.setup.experiment, simulator.state
     dice = np.random.default_rng(SEED)
     images = np.stack([np.full(SIDE * SIDE, 255), dice.integers(0, 256, SIDE * SIDE)]).astype(np.uint8)
-    labels, votes = np.array([0, 1], dtype=np.int32), np.zeros((2, CLASSES), dtype=np.int32)
+    labels, votes = np.arange(IMAGES, dtype=np.int32), np.zeros((IMAGES, CLASSES), dtype=np.int32)
     run = simulator.run_vector(TICKS, 0, experiment.read_from_tick, simulator.rule.learns)
-    for s in range(2):
+    for s in range(IMAGES):
         one = slice(s, s + 1)
         jump = jump_table(state.rng_param, TICKS)
         run_samples(state, simulator.traffic, run, simulator.rule.hook, jump, *of_images(images[one]), labels[one], votes[one])
@@ -120,7 +121,8 @@ def outcome_of(found: LearningRule, name: str, tiny: Tiny, p_learn: int | None =
     before, drawn = _memories(state), state.rng_learn.copy()
     votes = learn(simulator)
     after = _memories(state)
-    changed = [sum(int((a != b).sum()) for a, b in zip(*pair, strict=True)) for pair in zip(before, after, strict=True)]
+    changes = [[np.abs(a.astype(np.int64) - b) for a, b in zip(*pair, strict=True)] for pair in zip(before, after, strict=True)]
+    changed = [sum(int((change > 0).sum()) for change in of_core) for of_core in changes]
     counts = state.counts.reshape(-1, N_PHASES, N_EVENTS)
     updates = counts[:, Phase.LEARN, [Event.WEIGHT_UPDATE, Event.BIAS_UPDATE]].sum(axis=1)
     missing = [
@@ -138,7 +140,8 @@ def outcome_of(found: LearningRule, name: str, tiny: Tiny, p_learn: int | None =
         missing.append("it does not learn, and events of learning are counted")
     parts = [value for key, value in state._asdict().items() if key not in SCRATCH]
     digest = sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, votes))).hexdigest()
-    return Outcome(any(changed), _out_of_range(state, tiny.bits), "; ".join(missing), sum(draws), digest)
+    largest = max(int(change.max()) for of_core in changes for change in of_core)
+    return Outcome(any(changed), _out_of_range(state, tiny.bits), "; ".join(missing), sum(draws), largest, digest)
 
 
 def _memories(state: ChipState) -> list[tuple[np.ndarray, ...]]:

@@ -15,26 +15,12 @@ from hashlib import sha256
 from importlib import metadata, resources
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from neurochip.common.errors import NeurochipError, did_you_mean, reason_of
 from neurochip.common.imports import Source, imports_of, reached
 
 SHIPPED, BY_PATH = "shipped", "path"
-
-
-class Base(NamedTuple):
-    """What the relative paths in an experiment start from: those in its file from the file's folder, those typed from the working one."""
-
-    folder: Path = Path()
-    typed: frozenset[str] = frozenset()
-    """Keys given by --set, as "rule.name", or their tables."""
-
-    def path(self, key: str, text: str) -> Path:
-        """Return the path that `text` means as the value of `key`."""
-        path = Path(text).expanduser()
-        is_typed = any(key == typed or key.startswith(f"{typed}.") for typed in self.typed)
-        return path if is_typed else self.folder / path
 
 
 @dataclass(frozen=True)

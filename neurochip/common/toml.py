@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.common.plugins import Base, entries, entry_toml, is_path
+from neurochip.common.plugins import entries, entry_toml, is_path
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, validate_default=True, allow_inf_nan=False)
 Model = TypeVar("Model", bound=BaseModel)
@@ -87,15 +87,13 @@ def find(name: str, folder: str, what: str, asked_by: str, start: Path = Path())
     raise NeurochipError(f"{asked_by}unknown {what} '{name}'{near} (your own file needs a path or .toml in its name)")
 
 
-def validate(
-    model: type[Model], data: dict[str, Any], where: str | Callable[[Sequence[str | int]], str], base: Base | None = None
-) -> Model:
+def validate(model: type[Model], data: dict[str, Any], where: str | Callable[[Sequence[str | int]], str]) -> Model:
     """Check `data`; the first mistake becomes `where: [table] key = value: what is wrong`, with the nearest known key if it is unknown.
 
-    where: a text, or what makes one from the mistake's location. base: what relative paths start from; validators find it in their context.
+    where: a text, or what makes one from the mistake's location.
     """
     try:
-        return model.model_validate(data, context=base)
+        return model.model_validate(data)
     except ValidationError as error:
         place = where if isinstance(where, str) else where(error.errors()[0]["loc"])
         raise NeurochipError(f"{place}: {_explain(error, model)}") from None

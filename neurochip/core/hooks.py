@@ -7,6 +7,7 @@ in a folder named by a hash of the sources it is made of: who edits a rule compi
 import os
 import shutil
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -67,15 +68,16 @@ class _Locator(_CacheLocator):
     def __init__(self, function) -> None:
         key, name = _key_of(function.__module__), function.__module__.rpartition(".")[2][:60]
         self._module, self._py_file = function.__module__, function.__code__.co_filename  # the file for a warning
-        self._path, self._key = Path(config.CACHE_DIR) / "rules" / f"{name}-{key[:16]}", key
+        self._path, self._key = Path(config.CACHE_DIR, "rules", f"{name}-{key[:16]}"), key
 
     def ensure_cache_path(self) -> None:
         """Make the folder; drop the oldest if there are many."""
         if not self._path.exists():
             self._path.mkdir(parents=True, exist_ok=True)
-            others = [(path.stat().st_mtime, path) for path in self._path.parent.iterdir() if path != self._path]
-            for _, old in sorted(others, reverse=True)[KEPT:]:
-                shutil.rmtree(old, ignore_errors=True)
+            with suppress(OSError):  # another process drops them too
+                others = [(path.stat().st_mtime, path) for path in self._path.parent.iterdir() if path != self._path]
+                for _, old in sorted(others, reverse=True)[KEPT:]:
+                    shutil.rmtree(old, ignore_errors=True)
 
     def get_cache_path(self) -> str:
         """Return the folder."""

@@ -36,7 +36,7 @@ def find_rule(name: str) -> LearningRule:
         plugin = load_entry(GROUP, name, ("RULE",), WHAT, MAY_IMPORT, _know)
     else:
         known = did_you_mean(name, rule_names())
-        raise NeurochipError(f"'{name}': unknown learning rule{known} (your own file needs a path or .py in its name)")
+        raise NeurochipError(f"unknown learning rule{known} (your own file needs a path or .py in its name)")
     rule = plugin.module.RULE  # type: ignore[union-attr]
     if not isinstance(rule, Rule):
         raise NeurochipError(f"{plugin.file}: RULE is of type {type(rule).__name__}; it must be a Rule of neurochip.rules")

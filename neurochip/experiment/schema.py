@@ -18,19 +18,14 @@ def experiment_keys() -> dict[str, Any]:
     base = rule["properties"]
     base["name"]["anyOf"] = [{"enum": rule_names()}, {"pattern": r"[/\\]|\.py$"}]
     base["beta"]["multipleOf"] = 1 / 16
-    settings = {}
+    limits: dict[str, Any] = {}
     for name in rules.names():
         for key, setting in rules.load(name).settings.items():
-            settings[key] = {
-                "type": "number",
-                "minimum": setting.low,
-                "maximum": setting.high,
-                "default": setting.default,
-                "description": f"{name}: {setting.help}",
-            }
+            base[key] = {"type": "number", "default": setting.default, "description": f"{name}: {setting.help}"}
+            limits[key] = {"minimum": setting.low, "maximum": setting.high}
     rule["if"] = {"properties": {"name": {"enum": rules.names()}}}
-    rule["then"] = {"properties": dict.fromkeys(base, True) | settings, "additionalProperties": False}
-    rule["else"] = {"properties": dict.fromkeys(base, True), "additionalProperties": {"type": "number"}}  # a rule of the user's own
+    rule["then"] = {"properties": limits, "propertyNames": {"enum": list(base)}}
+    rule["additionalProperties"] = {"type": "number"}  # of a rule of the user's own
     chip = Chip.model_json_schema()
     cycles = {"type": "integer", "minimum": 0, "maximum": MOST_CYCLES}
     chip["properties"]["cycles_per_event"] |= {"properties": dict.fromkeys(TIMED, cycles), "additionalProperties": False}

@@ -14,7 +14,7 @@ from neurochip import datasets
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.files import digest_of
 from neurochip.common.layers import Kind, Layered, Location, path_keys, read_layered
-from neurochip.common.plugins import Base, Plugin
+from neurochip.common.plugins import Plugin, is_path
 from neurochip.common.toml import STRICT, find, override, read_toml, validate
 from neurochip.core.rules import Rule, Setting
 from neurochip.energy.sized import Core
@@ -70,12 +70,13 @@ class Experiment(BaseModel):
         try:
             self._found = find_rule(self.rule.name)
         except NeurochipError as error:
-            raise ValueError(f"[rule] name: {error}") from None
+            name = "" if is_path(self.rule.name, ".py") else f" = '{self.rule.name}'"  # the error begins with a path
+            raise ValueError(f"[rule] name{name}: {error}") from None
         settings = self.learning_rule.settings
         for key, value in (self.rule.model_extra or {}).items():
             if key not in settings:
                 known = [*settings, *RuleModel.model_fields]
-                raise ValueError(f"[rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, known)}")
+                raise ValueError(f"[rule] {key}: unknown key of rule {self.rule_name}{did_you_mean(key, known)}")
             low, high = settings[key].low, settings[key].high
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ValueError(f"[rule] {key} = {value!r}: must be a number from {low:g} to {high:g}")
@@ -88,7 +89,7 @@ class Experiment(BaseModel):
         for i, layer in enumerate(self.network.layers):
             for key, value in layer.rule.items():
                 if key not in settings:
-                    raise ValueError(f"[network.layers[{i}].rule] {key}: unknown key of rule {self.rule.name}{did_you_mean(key, settings)}")
+                    raise ValueError(f"[network.layers[{i}].rule] {key}: unknown key of rule {self.rule_name}{did_you_mean(key, settings)}")
                 if not settings[key].low <= value <= settings[key].high:
                     low, high = settings[key].low, settings[key].high
                     raise ValueError(f"[network.layers[{i}].rule] {key} = {value!r}: must be a number from {low:g} to {high:g}")
@@ -114,6 +115,11 @@ class Experiment(BaseModel):
     def rule_plugin(self) -> Plugin:
         """The rule as a plug-in: the place it came from, and its sources."""
         return self._found.plugin
+
+    @property
+    def rule_name(self) -> str:
+        """Name of the rule for a message: of a path the file's."""
+        return self.rule_plugin.name
 
     @property
     def test_ticks(self) -> int:
@@ -154,8 +160,6 @@ class Setup(BaseModel):
     """That of the experiment's file, absolute: paths below it are told as seen from there, so that it can be moved."""
     starts: Mapping[str, str] = {}
     """SHA-256 of the files that it starts from, as they were when it was loaded: `weights` of the network, `ann` of the conversion."""
-    base: Base = Base()
-    """What relative paths in `experiment` start from: the working folder."""
     plugins: Mapping[str, InstanceOf[Plugin]] = {}
     """By kind: the rule, which is put in here, and what else is not wholly in the models above ("data", ...). Their hashes are part of the
     identity, their sources of run.h5."""
@@ -214,7 +218,7 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     _expand_preset(data, where)
     if seed is not None:
         data["seed"] = seed
-    experiment = validate(Experiment, data, _place(layers, settings, where), Base())
+    experiment = validate(Experiment, data, _place(layers, settings, where))
     chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
     table = load_table(find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: "))
     largest = Core(chip.core.n_axons, chip.core.n_neurons)

@@ -50,7 +50,7 @@ def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
 
 def check_learning(setup: Setup, layers: list[Layer]) -> None:
     """Refuse layers through which the experiment's rule cannot learn."""
-    rule = setup.experiment.rule.name
+    rule = setup.experiment.rule_name
     loaded = setup.experiment.learning_rule
     learns_from = loaded.learns_from
     for layer in layers if learns_from else ():

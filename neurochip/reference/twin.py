@@ -193,12 +193,12 @@ class Reference:
         rule = experiment.learning_rule
         if rule.learns_from == "spikes":
             raise NeurochipError(
-                f"[reference] enabled: the float twin learns by exact backprop, rule '{experiment.rule.name}' from spikes; set "
+                f"[reference] enabled: the float twin learns by exact backprop, rule '{experiment.rule_name}' from spikes; set "
                 f"reference.enabled = false"
             )
         if experiment.reference.learn_rate is None and rule.effective_rate is None:
             raise NeurochipError(
-                f"[reference] learn_rate: missing; rule '{experiment.rule.name}' does not tell its effective_rate, so say at which the "
+                f"[reference] learn_rate: missing; rule '{experiment.rule_name}' does not tell its effective_rate, so say at which the "
                 f"float twin learns, or set reference.enabled = false"
             )
         self.experiment, self.mapping, self.beta = experiment, mapping, experiment.rule.beta

@@ -250,7 +250,7 @@ class Summary(Form):
     name: str = Field(description="name of the experiment")
     seed: Count = Field(description="seed of the run")
     version: str = Field(description="version of neurochip that made it")
-    experiment_sha256: str = Field(description="hash of the resolved experiment, chip and energy table")
+    experiment_sha256: str = Field(description="hash of the resolved experiment, chip and energy table, and the sources of plugins")
     experiment: dict[str, Any] = Field(description="the resolved experiment: every default is filled in")
     dataset: DataSet = Field(description="the samples")
     accuracy: Accuracy = Field(description="shares of right answers")

@@ -54,7 +54,7 @@ class Runner:
         self.initial = self._weights()
         self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
         if self.epochs < experiment.run.epochs:
-            self.say(f"rule '{experiment.rule.name}' does not learn: no training, one evaluation")
+            self.say(f"rule '{experiment.rule_name}' does not learn: no training, one evaluation")
         self.readout: Readout | None = None
         if experiment.readout:
             train, test = Shown(self.train_stimulus, self.data.y_train), Shown(self.test_stimulus, self.data.y_test)
@@ -255,7 +255,7 @@ class Runner:
         from neurochip.reference import probe
 
         if not probe.is_told(self.simulator.rule):
-            self.say(f"no gradient probe: rule '{self.setup.experiment.rule.name}' tells neither its p_learn nor its effective_rate")
+            self.say(f"no gradient probe: rule '{self.setup.experiment.rule_name}' tells neither its p_learn nor its effective_rate")
             return None
         n = self.setup.experiment.reference.probe_samples
         weights = self.initial if self.setup.experiment.reference.probe_weights == "initial" else self._weights()

@@ -49,7 +49,7 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
         return Start([None] * len(mapping.layers), None)
     if simulator.rule.learns:
         raise NeurochipError(
-            f"{setup.where}: [rule] name = '{setup.experiment.rule.name}': a net trained off the chip has scales of its own, in which no "
+            f"{setup.where}: [rule] name = '{setup.experiment.rule_name}': a net trained off the chip has scales of its own, in which no "
             f"rule can learn; set rule.name = 'frozen'"
         )
     path = _file(Path(given)) if given else folder / TRAINED

@@ -107,7 +107,7 @@ def _check(setup: Setup, simulator: Simulator, wanted: int, samples: int) -> Non
             f"ticks; make them equal"
         )
     if simulator.rule.learns_from == "errors":
-        raise NeurochipError(f"{where}: rule '{experiment.rule.name}' trains the output itself; leave [readout] out, or use another rule")
+        raise NeurochipError(f"{where}: rule '{experiment.rule_name}' trains the output itself; leave [readout] out, or use another rule")
     if wanted > samples:
         raise NeurochipError(f"{where} train_samples = {wanted}: there are {samples} training samples; ask for fewer")
     total = samples * experiment.run.epochs if simulator.rule.learns else 0

@@ -127,7 +127,7 @@ def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]
     setup = stored_setup(run, facts)
     if setup.experiment.learning_rule.learns_from == "spikes":
         raise NeurochipError(
-            f"{run}: rule '{setup.experiment.rule.name}' learns from spikes, `why` knows steps made by error spikes; what "
+            f"{run}: rule '{setup.experiment.rule_name}' learns from spikes, `why` knows steps made by error spikes; what "
             f"changed, tick by tick, is in run.h5: record/N/layers/I/changes"
         )
     recordings = chosen(run, recordings, sample)

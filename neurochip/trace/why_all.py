@@ -41,7 +41,7 @@ class Watch:
         self.setup = stored_setup(run, self.facts)
         rule = self.setup.experiment.learning_rule
         if rule.p_learn is None:
-            name = self.setup.experiment.rule.name
+            name = self.setup.experiment.rule_name
             raise NeurochipError(f"{run}: rule '{name}' does not tell how it decides (its p_learn), which --all needs; {AGAIN}")
         self.p_learn = rule.p_learn
         self.samples = load_samples(self.setup, say)

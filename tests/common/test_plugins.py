@@ -7,7 +7,7 @@ import pytest
 from support.packages import install
 
 from neurochip.common.errors import NeurochipError
-from neurochip.common.plugins import Base, entries, entry_toml, hash_of, is_path, load_entry, load_path
+from neurochip.common.plugins import entries, entry_toml, hash_of, is_path, load_entry, load_path
 
 ALLOWED = ("numpy", "neurochip.core")
 MODULE = "from package_a.helper import ONE\nfrom . import other\nVALUE = ONE + other.TWO\n"
@@ -34,11 +34,7 @@ def from_entry(name="mine"):
     return load_entry("test.values", name, ("VALUE",), "a value", ALLOWED)
 
 
-def test_paths_start_from_the_file_or_as_typed_from_the_working_folder(tmp_path):
-    base = Base(tmp_path, frozenset({"rule.name", "chip"}))
-    assert base.path("data.name", "./a.py") == tmp_path / "a.py"
-    assert str(base.path("rule.name", "./a.py")) == str(base.path("chip.preset", "a.py")) == "a.py"
-    assert base.path("chips.preset", "/b/a.py").as_posix() == "/b/a.py"
+def test_a_path_is_told_from_a_name():
     assert [is_path(name, ".py") for name in ("a.py", "./a", "b/a", "a", "a.toml")] == [True, True, True, False, False]
 
 

@@ -102,7 +102,5 @@ def test_a_rule_of_the_users_own_is_known_by_its_text(package, tmp_path):
 
 def test_a_hook_of_unknown_sources_is_never_cached(tmp_path):
     (tmp_path / "own.py").write_text(OWN)
-    program = (
-        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport own; print(own.hook.stats.cache_misses, own.hook._cache.cache_path)"
-    )
-    assert in_a_new_process(["-B", "-c", program], NUMBA_DISABLE_JIT="0") == ["Counter() None"]
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport own; print(own.hook._cache.cache_path)"
+    assert in_a_new_process(["-B", "-c", program], NUMBA_DISABLE_JIT="0") == ["None"]

@@ -54,7 +54,7 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
     rule = experiment.learning_rule
     if rule.learns and (rule.rtl not in LEARNING_UNITS or rule.p_learn != P_LEARN):
         raise NotInRtl(
-            f"{setup.where}: rule.name = '{experiment.rule.name}': the RTL has no learning unit for it; use 'frozen' or a rule that tells "
+            f"{setup.where}: rule.name = '{experiment.rule_name}': the RTL has no learning unit for it; use 'frozen' or a rule that tells "
             f"its p_learn, parameter {P_LEARN}, and as rtl one of: {', '.join(LEARNING_UNITS)}"
         )
     data = load_samples(setup, say).data
@@ -85,4 +85,4 @@ def _shortened(setup: Setup, ticks: int) -> Setup:
     for key, first in (("warmup_ticks", experiment.warmup_ticks), ("read_from_tick", experiment.read_from_tick)):
         if first >= ticks:
             content["run"][key] = max(0, math.ceil(ticks / 2) - 1)
-    return setup.model_copy(update={"experiment": validate(Experiment, content, setup.where, setup.base)})
+    return setup.model_copy(update={"experiment": validate(Experiment, content, setup.where)})
