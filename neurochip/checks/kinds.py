@@ -12,7 +12,6 @@ from neurochip.checks.energy_table import check_table
 from neurochip.checks.experiment import check_experiment, check_network
 from neurochip.checks.generator import check_generator
 from neurochip.checks.result import Check
-from neurochip.checks.rule import check_rule, is_rule
 from neurochip.common.errors import NeurochipError
 from neurochip.common.plugins import entries, is_path
 from neurochip.common.toml import read_toml, shipped
@@ -65,6 +64,18 @@ def _is_dataset(name: str) -> bool:
     return bool(stored & {"DATASET", "DATASETS"})
 
 
+def _is_rule(name: str) -> bool:
+    from neurochip.checks.rule import is_rule  # compiles the engine, which the checks of other kinds do not need
+
+    return is_rule(name)
+
+
+def _check_rule(name: str) -> list[Check]:
+    from neurochip.checks.rule import check_rule
+
+    return check_rule(name)
+
+
 KINDS = (
     Kind("experiment", "a .toml with [network] or [run]", _toml_of("experiments", "run", "data", "rule"), check_experiment),
     Kind("chip", "a .toml with [core] or [cycles_per_event]", _toml_of("chips", "core", "cycles_per_event", "clock_mhz"), check_chip),
@@ -72,7 +83,7 @@ KINDS = (
     Kind("random generator", "a .toml with bits", _toml_of("generators", "bits"), check_generator),
     Kind("network", "a .toml with layers", _toml_of("networks", "layers"), check_network),
     Kind("data set", "a .py that assigns DATASET, or a set's name", _is_dataset, check_dataset),
-    Kind("learning rule", "a .py that assigns RULE, or a rule's name", is_rule, check_rule),
+    Kind("learning rule", "a .py that assigns RULE, or a rule's name", _is_rule, _check_rule),
 )
 
 
