@@ -1,9 +1,6 @@
 """One chip in memory: trained epoch by epoch, looked at in between, and without a run directory."""
 
-import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -13,6 +10,7 @@ from numpy.typing import NDArray
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
 from neurochip.common.progress import Progress
+from neurochip.common.stop import stop_signals
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
@@ -141,11 +139,12 @@ class Simulator:
 
     def _train_epoch(self, shown: Progress, n: int) -> None:
         shown.start(f"epoch {self.epoch + 1}", n, self._at)
-        with _interrupt_noted() as is_interrupted:
+        asked = threading.Event()
+        with stop_signals(asked):  # so that no chunk of samples is cut in two
             for reached, right in self._chip.train(self._samples.train, self.data.y_train, self.epoch, self._at):
                 self._at, self._right = reached, self._right + right
                 shown.at(reached, self._right / reached)
-                if is_interrupted():
+                if asked.is_set():
                     raise KeyboardInterrupt(f"interrupted after {reached:,} of {n:,} samples of epoch {self.epoch + 1}; train() goes on")
 
     def evaluate(self) -> Evaluation:
@@ -197,23 +196,3 @@ def _not_trained(exp: Setup, folder: Path) -> NoReturn:
 def _single(array: NDArray[Any]) -> NDArray[Any]:
     """Without the axis of copies, if there is one copy."""
     return array[0].copy() if len(array) == 1 else array.copy()
-
-
-@contextmanager
-def _interrupt_noted() -> Iterator[Any]:
-    """Note SIGINT while it lasts, so that no chunk of samples is cut in two; a second one interrupts at once."""
-    asked: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGINT, before)
