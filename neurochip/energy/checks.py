@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import BaseModel, Field, field_validator
 
 from neurochip.common.errors import did_you_mean
+from neurochip.common.toml import STRICT
 from neurochip.core.events import OBSERVED
-from neurochip.energy.prices import PRICED, STRICT
+from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import Role
 
 EVENTS = {event.name.lower(): event for event in PRICED}

@@ -9,15 +9,14 @@ from functools import cached_property
 from typing import Literal, Self, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from neurochip.common.toml import STRICT
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, OBSERVED, Event, Phase
 
 Kind = Literal["measured", "simulated", "scaled", "assumed"]
 KINDS: tuple[str, ...] = get_args(Kind)
 PRICED = tuple(event for event in Event if event not in OBSERVED)
-
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Provenance(BaseModel):

@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, Field, model_validator
 
-from neurochip.energy.prices import STRICT, Price, Provenance
+from neurochip.common.toml import STRICT
+from neurochip.energy.prices import Price, Provenance
 
 Role = Literal["first", "inner", "last"]
 ROLES: tuple[str, ...] = get_args(Role)

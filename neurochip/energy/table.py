@@ -12,11 +12,11 @@ from pydantic import BaseModel, Discriminator, Field, PrivateAttr, Tag, Validati
 
 from neurochip.common.errors import NeurochipError
 from neurochip.common.layers import Kind, read_layered
-from neurochip.common.toml import find, shipped
+from neurochip.common.toml import STRICT, find, shipped
 from neurochip.core.events import N_EVENTS, N_PHASES, Phase
 from neurochip.energy.checks import EVENTS, Check, CheckedCore, Size, refuse_unknown_events
 from neurochip.energy.explain import explain
-from neurochip.energy.prices import STRICT, ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
+from neurochip.energy.prices import ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
 from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Core, Logic, SizedPrice, Timing
 
 __all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]

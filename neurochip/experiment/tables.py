@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from neurochip.common.toml import STRICT
 
-OPEN = ConfigDict(extra="allow", strict=True, frozen=True, allow_inf_nan=False)  # further keys are checked against the rule or the chip
+OPEN = ConfigDict(**STRICT | {"extra": "allow"})  # further keys are checked against the rule or the chip
 
 
 class DataModel(BaseModel):
