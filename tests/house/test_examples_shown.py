@@ -9,7 +9,7 @@ from support.packages import install
 from support.tiny import ROOT
 
 import neurochip as nc
-from neurochip import datasets
+from neurochip import datasets, rules
 from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip
 from neurochip.experiment.setup import load_setup
@@ -87,7 +87,8 @@ def test_the_package(write, tmp_path, monkeypatch):
     setup = load_setup(str(path))
     assert (setup.chip.name, setup.energy_table.name, setup.plugins["data"].name) == ("my_chip", "my_table", "patterns")
     assert "our_chips" in setup.plugins["data"].origin
-    assert set(groups) | {"neurochip.networks"} == set(re.findall(r"^\| `(neurochip\.\w+)`", text, re.MULTILINE))
+    brought_too = {f"neurochip.{group}" for group in ("experiments", "networks", "generators", "rules")}
+    assert set(groups) | brought_too == set(re.findall(r"^\| `(neurochip\.\w+)`", text, re.MULTILINE))
 
 
 def test_python_names_exist():
@@ -97,3 +98,10 @@ def test_python_names_exist():
     named = re.findall(r"\b(nc|run|sim|both)\.([A-Za-z_]\w*)", " ".join([*spans(text), *blocks(text, "python")]))
     assert len(set(named)) > 20
     assert [f"{kind}.{name}" for kind, name in named if not hasattr(kinds[kind], name) and (kind, name) != ("run", "epochs")] == []
+
+
+def test_the_api_has_every_public_name():
+    """What `import neurochip as nc` gives, and what a rule may import that has a docstring."""
+    shown = set(re.findall(r"^::: neurochip\.[\w.]*\.(\w+)$", text_of(ROOT / "docs" / "reference" / "api.md"), re.MULTILINE))
+    assert {*nc.__all__} - shown == {"__version__"}
+    assert {*rules.__all__} - shown == {"HOOK", "N_EVENTS", "P", "RngParam"}  # a type, and orders of vectors
