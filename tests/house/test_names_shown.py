@@ -179,6 +179,8 @@ def has_key(schema: Mapping[str, Any], node: Mapping[str, Any], path: list[str])
         return True
     if "items" in node:
         return has_key(schema, node["items"], path[1:] if path[0].isdecimal() else path)
+    if "then" in node and has_key(schema, node["then"], path):  # [rule]: settings of the shipped rules
+        return True
     rest = node.get("additionalProperties")
     if path[0] in node.get("properties", {}):
         return has_key(schema, node["properties"][path[0]], path[1:])
