@@ -80,7 +80,9 @@ class Simulator:
         threads: of evaluation; results do not depend on it. Default: all processors.
         progress: True prints lines, and bars on a terminal, here and in training; a rich Console is written to.
         """
-        self.exp, self.threads, self.epoch = exp, threads or default_threads(), 0
+        self.exp = exp
+        self.threads = threads or default_threads()
+        self.epoch = 0
         self._console, self._quiet = console_of(progress)
         self._at = self._right = 0  # in the epoch that is not complete
         with Progress(self._console, self._quiet) as shown:

@@ -81,7 +81,9 @@ class Design:
         experiment = validate(Experiment, content, "calibration")
         setup = Setup(experiment=experiment, chip=chip, energy_table=load_table(ANY_PRICES), where="calibration")
         self.simulator = Simulator(setup, network.inputs, network.neurons[-1])
-        self.chip, self.network, self.stimulus = chip, network, stimulus
+        self.chip = chip
+        self.network = network
+        self.stimulus = stimulus
         refuse_if_not_rtl(chip, self.simulator.mapping)
 
     @property

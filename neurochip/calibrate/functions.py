@@ -35,7 +35,8 @@ def to_verilog(function: str, name: Callable[[str], str], where: str) -> str:
 
 class _Parser:
     def __init__(self, words: list[str], name: Callable[[str], str]) -> None:
-        self.words, self.name = words, name
+        self.words = words
+        self.name = name
 
     def any_of(self) -> str:
         terms = [self._all_of()]

@@ -35,7 +35,11 @@ class Table(Fitted):
 
     def __init__(self, name: str, node_nm: float | None, chip: Chip, library: Library, macros: Sequence[Macro], measured: Measured) -> None:
         super().__init__(measured)
-        self.name, self.node_nm, self.chip, self.library, self.macros = name, node_nm, chip, library, macros
+        self.name = name
+        self.node_nm = node_nm
+        self.chip = chip
+        self.library = library
+        self.macros = macros
         self.rng = f"{chip.rng.kind} {chip.rng.sharing}, {chip.generator.bits} bits, {chip.rng.steps_per_draw} steps per draw"
 
     # ---- text

@@ -48,7 +48,8 @@ class _Arrivals:
     """Latest arrival and slew of every net, worked out when asked for."""
 
     def __init__(self, netlist: Netlist, wire_pf: float, input_ns: dict[str, float]) -> None:
-        self.netlist, self.wire_pf = netlist, wire_pf
+        self.netlist = netlist
+        self.wire_pf = wire_pf
         self.known: dict[int, tuple[float, float, int]] = {}  # arrival, slew, net before it
         starts = [i for i in netlist.flip_flops for p in i.cell.outputs if p.name in i.nets]
         clocks = [self._through(i, p) for i in starts for p in i.cell.outputs if p.name in i.nets]

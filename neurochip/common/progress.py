@@ -11,7 +11,8 @@ class Progress:
     """One bar at a time; leaves no bars behind, only the lines given to `note`."""
 
     def __init__(self, console: Console, quiet: bool) -> None:
-        self.console, self.quiet = console, quiet
+        self.console = console
+        self.quiet = quiet
         self.task: TaskID | None = None
         columns = (
             TextColumn("{task.description}", markup=False),

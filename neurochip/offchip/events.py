@@ -82,7 +82,8 @@ class Events:
     """Currents of a graph's layers from spikes, and their gradients; weights are as they were at `begin`."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph, self.room = graph, Room()
+        self.graph = graph
+        self.room = Room()
         self.fans: dict[tuple[int, int], Fan] = {}
         self.packed: dict[tuple[int, int], np.ndarray] = {}
         for layer in graph.layers:

@@ -26,7 +26,8 @@ class Graph(torch.nn.Module):
 
     def __init__(self, layers: list[Layer], signed: bool = False) -> None:
         super().__init__()
-        self.layers, self.signed = layers, signed
+        self.layers = layers
+        self.signed = signed
         self.weights = torch.nn.ParameterDict()
         self.biases = torch.nn.ParameterDict()  # none in training; an ANN from a file may bring some
         for layer in layers:

@@ -26,7 +26,8 @@ class Spiking:
     """The first `depth` layers of a graph with their thresholds (by number of the layer), run on spike trains."""
 
     def __init__(self, graph: Graph, thresholds: dict[int, float], depth: int | None = None) -> None:
-        self.graph, self.thresholds = graph, thresholds
+        self.graph = graph
+        self.thresholds = thresholds
         self.depth = len(graph.layers) if depth is None else depth
         self.early = len(graph.layers) - 1 if graph.biases else 0  # ticks before the input
 

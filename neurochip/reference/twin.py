@@ -201,7 +201,9 @@ class Reference:
                 f"[reference] learn_rate: missing; rule '{experiment.rule_name}' does not tell its effective_rate, so say at which the "
                 f"float twin learns, or set reference.enabled = false"
             )
-        self.experiment, self.mapping, self.beta = experiment, mapping, experiment.rule.beta
+        self.experiment = experiment
+        self.mapping = mapping
+        self.beta = experiment.rule.beta
         self.tied = [layer.name for layer in mapping.layers if mapping.tiles_of(layer.index) > 1]
         self.twin: Twin | NetworkTwin
         if is_dense_chain(mapping.layers):

@@ -41,8 +41,13 @@ class Runner:
     """A run in a directory. `go` trains and evaluates what is left to do and writes the results."""
 
     def __init__(self, setup: Setup, folder: Path, threads: int, console: Console, quiet: bool, started: float, jit_s: float) -> None:
-        self.setup, self.folder, self.threads, self.console, self.quiet = setup, folder, threads, console, quiet
-        self.started, self.jit_s = started, jit_s
+        self.setup = setup
+        self.folder = folder
+        self.threads = threads
+        self.console = console
+        self.quiet = quiet
+        self.started = started
+        self.jit_s = jit_s
         experiment = setup.experiment
         self.stop = threading.Event()
         self.data, self.train_stimulus, self.test_stimulus = load_samples(setup, self.say)

@@ -30,11 +30,16 @@ class Readout:
         """Check that the output core can hold a read-out. Raises NeurochipError."""
         model = setup.experiment.readout
         assert model is not None
-        self.setup, self.simulator, self.threads, self.samples = setup, simulator, threads, len(train.labels)
-        self.l2, self.at_samples = model.l2, sorted(set(model.at_samples))
+        self.setup = setup
+        self.simulator = simulator
+        self.threads = threads
+        self.samples = len(train.labels)
+        self.l2 = model.l2
+        self.at_samples = sorted(set(model.at_samples))
         n = model.train_samples or len(train.labels)
         _check(setup, simulator, n, len(train.labels))
-        self.train, self.test = Shown(train.stimulus.take(slice(0, n)), train.labels[:n]), test
+        self.train = Shown(train.stimulus.take(slice(0, n)), train.labels[:n])
+        self.test = test
         self.fitted: readout.Quantised | None = None
         self.train_accuracy = self.float_train_accuracy = 0.0
 

@@ -141,8 +141,11 @@ class Network:
 
     def __init__(self, mesh: Mesh, overhead: int = 0, budget: int = 0) -> None:
         """overhead: cycles of the barrier at the end of each tick. budget: cycles that a tick may last, 0 for as many as it needs."""
-        self.mesh, self.overhead, self.budget = mesh, overhead, budget
-        self.noc, self.totals = build_noc(mesh), empty_totals(mesh)
+        self.mesh = mesh
+        self.overhead = overhead
+        self.budget = budget
+        self.noc = build_noc(mesh)
+        self.totals = empty_totals(mesh)
 
     def run(self, ready: Numbers, source: Numbers, dest: Numbers, busy: Numbers = ()) -> TickResult:
         """Carry one tick's packets: cycle from which the core offers it, from, to; those of one source in its order of sending.

@@ -38,8 +38,12 @@ class Observer:
     """Replays one sample and collects what `[record]` asks for."""
 
     def __init__(self, simulator: Simulator, layers: list[int], what: tuple[str, ...], has_events: bool) -> None:
-        self.simulator, self.mapping, self.layers, self.what = simulator, simulator.mapping, layers, what
-        self.has_events, self.has_mesh = has_events, simulator.setup.chip.mesh is not None
+        self.simulator = simulator
+        self.mapping = simulator.mapping
+        self.layers = layers
+        self.what = what
+        self.has_events = has_events
+        self.has_mesh = simulator.setup.chip.mesh is not None
         self.p_learn = simulator.rule.p_learn
         mapping = self.mapping
         self.names = [unit_names(mapping.layers[place.layer], place) for place in mapping.cores]

@@ -24,7 +24,8 @@ class Timeline:
     """Makes the events of a run's recordings."""
 
     def __init__(self, recordings: list[Recording], clock_mhz: float) -> None:
-        self.recordings, self.clock_mhz = recordings, clock_mhz
+        self.recordings = recordings
+        self.clock_mhz = clock_mhz
         self.cores: list[tuple[str, int]] = json.loads(recordings[0].facts["cores"])
         self.layers = [name for name, _ in json.loads(recordings[0].facts["network"])]
         self.has_mesh = any((one.arrays["packets"][:, Column.INJECTED] >= 0).any() for one in recordings if "packets" in one.arrays)

@@ -24,7 +24,9 @@ class Recorder:
     """Stands beside the training loop: a recorded sample is replayed on a copy of the chip, which then learns it as it would anyway."""
 
     def __init__(self, simulator: Simulator, stimulus: Stimulus, labels: np.ndarray, epochs: int) -> None:
-        self.simulator, self.stimulus, self.labels = simulator, stimulus, labels
+        self.simulator = simulator
+        self.stimulus = stimulus
+        self.labels = labels
         self.model, setup = simulator.setup.experiment.record, simulator.setup
         self.where = f"{setup.where}: [record]"
         names = [layer.name for layer in simulator.mapping.layers]

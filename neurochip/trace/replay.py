@@ -50,7 +50,9 @@ class Replay:
         set_rule(chip, experiment, epoch)
         if is_final:
             seed_generators(chip, simulator.mapping, experiment.seed, "raster")
-        self.chip, self.one, self.label = chip, one, label
+        self.chip = chip
+        self.one = one
+        self.label = label
         self.ticks = experiment.run.ticks
         self.learn_from = self.ticks if is_final else experiment.warmup_ticks
         self.traffic = build_traffic(simulator.setup.chip, chip)

@@ -114,7 +114,9 @@ class Packets:
     """Finds a tick's packets; `of` checks them against those that the mesh carried."""
 
     def __init__(self, mapping: Mapping, chip: ChipState, has_events: bool, has_mesh: bool) -> None:
-        self.mapping, self.has_events, self.has_mesh = mapping, has_events, has_mesh
+        self.mapping = mapping
+        self.has_events = has_events
+        self.has_mesh = has_mesh
         self.names = [unit_names(mapping.layers[place.layer], place) for place in mapping.cores]
         self.inputs = [axon_names(place) for place in mapping.cores]
         self.wanted_by: list[list[list[int]]] = [[[] for _ in range(place.neurons)] for place in mapping.cores]  # core, unit: cores

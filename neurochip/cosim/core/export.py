@@ -31,10 +31,17 @@ class Golden:
 
     def __init__(self, state: ChipState, wiring: Wiring, run: np.ndarray, rule: Rule, pixels: np.ndarray, labels: np.ndarray) -> None:
         """Run the samples; `state` ends as the chip after them."""
-        self.before, self.after, self.wiring, self.run, self.pixels, self.labels = copy_of(state), state, wiring, run, pixels, labels
+        self.before = copy_of(state)
+        self.after = state
+        self.wiring = wiring
+        self.run = run
+        self.pixels = pixels
+        self.labels = labels
         n_ticks, n_cores = len(labels) * int(run[0]), len(wiring.placements)
-        self.start, self.length = np.zeros((n_ticks, n_cores), dtype=np.int64), np.zeros((n_ticks, n_cores), dtype=np.int64)
-        self.label, self.votes = np.zeros(n_ticks, dtype=np.int32), np.zeros((len(labels), wiring.placements[-1].neurons), dtype=np.int32)
+        self.start = np.zeros((n_ticks, n_cores), dtype=np.int64)
+        self.length = np.zeros((n_ticks, n_cores), dtype=np.int64)
+        self.label = np.zeros(n_ticks, dtype=np.int32)
+        self.votes = np.zeros((len(labels), wiring.placements[-1].neurons), dtype=np.int32)
         cover, parts, done, written = np.zeros(len(Cover), dtype=np.int64), [], 0, 0
         for chunk in expected_cycles(state, run, rule, pixels, labels, wiring.weight_bits, self.votes, cover):
             ticks = slice(done, done + len(chunk.label))

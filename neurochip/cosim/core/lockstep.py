@@ -68,8 +68,11 @@ class Lockstep:
     def __init__(
         self, state: ChipState, wiring: Wiring, library: Path, run: np.ndarray, rule: Rule, vcd: tuple[Path, int, int] | None = None
     ):
-        self.state, self.wiring, self.vector = state, wiring, run
-        self.rule, self.rtl = rule, Rtl(library, vcd)
+        self.state = state
+        self.wiring = wiring
+        self.vector = run
+        self.rule = rule
+        self.rtl = Rtl(library, vcd)
         load(self.rtl, state, wiring, run)
 
     def restart(self, state: ChipState, run: np.ndarray, cycles_before_reset: int, intensity: np.ndarray) -> None:

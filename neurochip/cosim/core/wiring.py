@@ -22,7 +22,9 @@ class Wiring:
     """What the RTL must be told of a chip beside its arrays: how words are packed, how long the barrier takes."""
 
     def __init__(self, state: ChipState, placements: Sequence[Placement], chip: Chip) -> None:
-        self.chip, self.placements, self.word_bits = chip, placements, chip.core.word_bits
+        self.chip = chip
+        self.placements = placements
+        self.word_bits = chip.core.word_bits
         self.slices = -(-self.word_bits // 32)
         self.weight_bits = np.array([place.weight_bits for place in placements], dtype=np.int64)
         self.quiet = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier - BARRIER_CYCLES

@@ -83,7 +83,8 @@ class MeshRtl:
     """A verilated mesh and the simulator's, which run the same ticks. `core_stalls` may change from mesh to mesh of one library."""
 
     def __init__(self, mesh: Mesh, library: Path) -> None:
-        self.mesh, self.network = mesh, Network(mesh)
+        self.mesh = mesh
+        self.network = Network(mesh)
         self._lib = ctypes.CDLL(str(library))
         self._lib.mesh_new.restype = ctypes.c_void_p
         self._rtl = ctypes.c_void_p(self._lib.mesh_new())

@@ -34,8 +34,12 @@ class AnnTrainer:
     """Trains `graph` in place. `identity` says whose checkpoint it is; `where` names the experiment in errors."""
 
     def __init__(self, graph: Graph, model: ConversionModel, seed: int, folder: Path, identity: str, where: str) -> None:
-        self.graph, self.model, self.seed, self.where = graph, model, seed, where
-        self.path, self.identity = folder / CHECKPOINT, identity
+        self.graph = graph
+        self.model = model
+        self.seed = seed
+        self.where = where
+        self.path = folder / CHECKPOINT
+        self.identity = identity
         self.record = AnnRecord([], [], [], 0, 0.0)
         self.best: dict[str, torch.Tensor] = {}
         self.update = 0

@@ -50,7 +50,11 @@ class Converter:
     def __init__(self, setup: Setup, samples: Samples, folder: Path, identity: str, device: str, progress: Progress) -> None:
         train = setup.experiment.train
         assert train is not None and train.conversion is not None
-        self.setup, self.folder, self.identity, self.device, self.progress = setup, folder, identity, device, progress
+        self.setup = setup
+        self.folder = folder
+        self.identity = identity
+        self.device = device
+        self.progress = progress
         self.train: TrainModel = train
         self.model: ConversionModel = train.conversion
         self.seed = setup.experiment.seed

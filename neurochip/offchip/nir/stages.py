@@ -47,7 +47,9 @@ class Reader:
     """Walks a graph from its input to its output and cuts it into stages."""
 
     def __init__(self, nodes: dict[str, Node], edges: list[tuple[str, str]], about: str, say: Callable[[str], None]) -> None:
-        self.nodes, self.about, self.say = nodes, about, say
+        self.nodes = nodes
+        self.about = about
+        self.say = say
         self.before: dict[str, list[str]] = {name: [a for a, b in edges if b == name] for name in nodes}
         self.found: list[Stage] = []
         self.signals: dict[str, Signal] = {}

@@ -142,7 +142,8 @@ class Keeper:
     """
 
     def __init__(self, graph: Graph, rate: float) -> None:
-        self.graph, self.rate = graph, rate
+        self.graph = graph
+        self.rate = rate
         self.lengths = {name: float(_lengths(weight).square().mean().sqrt()) for name, *_, weight, _ in self._kept()}
         self.first = dict(self.lengths)
         self.means: dict[str, torch.Tensor] = {}

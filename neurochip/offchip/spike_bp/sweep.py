@@ -29,14 +29,16 @@ class SpikingNet:
     """A graph with its neurons; `thresholds` by name of the layer replace those of the experiment."""
 
     def __init__(self, graph: Graph, thresholds: dict[str, float] | None = None, leak_correction: bool = True) -> None:
-        self.graph, self.leak_correction = graph, leak_correction
+        self.graph = graph
+        self.leak_correction = leak_correction
         self.last = len(graph.layers) - 1
         self.neurons: list[Neuron] = []
         for layer in graph.layers:
             threshold = (thresholds or {}).get(layer.name)
             self.neurons.append(neuron_of(layer.model.neuron, threshold, layer.model.kind == "pool"))
         weight = next(graph.parameters())
-        self.device, self.dtype = weight.device, weight.dtype
+        self.device = weight.device
+        self.dtype = weight.dtype
         self.engine: Dense | Events = Events(graph) if is_compiled(self.device, self.dtype) else Dense(graph)
 
     @property

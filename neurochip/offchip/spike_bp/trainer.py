@@ -32,13 +32,23 @@ class Trainer:
     def __init__(
         self, net: SpikingNet, model: SpikeBpModel, parts: Parts, ticks: int, seed: int, folder: Path, identity: str, where: str
     ) -> None:
-        self.net, self.model, self.parts, self.ticks, self.seed = net, model, parts, ticks, seed
-        self.path, self.identity, self.where = folder / NAME, identity, where
+        self.net = net
+        self.model = model
+        self.parts = parts
+        self.ticks = ticks
+        self.seed = seed
+        self.path = folder / NAME
+        self.identity = identity
+        self.where = where
         self.optimizer = descent.make_optimizer(net.graph, model)
         self.initial: list[dict[str, Any]] = []  # what balancing the initial weights found, by layer
         self.keeper: Keeper | None = None
         self.epochs: list[dict[str, Any]] = []  # of those that are complete
-        self.batch, self.loss, self.right, self.wall_s = 0, 0.0, 0, 0.0  # of the epoch that is not
+        # of the epoch that is not complete:
+        self.batch = 0
+        self.loss = 0.0
+        self.right = 0
+        self.wall_s = 0.0
         self.best: dict[str, Any] = {"epoch": 0, "accuracy": None, "weights": descent.snapshot(net.graph)}
 
     def start(self, progress: Progress) -> None:
