@@ -6,7 +6,6 @@ A reader's own files are called my_... or mine; what else has no counterpart her
 import ast
 import builtins
 import functools
-import importlib
 import itertools
 import re
 import shlex
@@ -19,6 +18,7 @@ import pytest
 from support.documents import PACKAGE, PAGES, blocks, commands, name_of, spans, text_of
 from support.tiny import ROOT
 
+import neurochip
 from neurochip.common.toml import shipped
 from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
@@ -34,6 +34,7 @@ ELSEWHERE = {
     "docs/decisions/NNN-*.md": "a form of names",
     "./other.toml": "a reader's",
     "NAME.toml": "a form of names",
+    "neurochip.x": "any name",
 }
 
 GENERATED = {"commands", "experiment", "rules", "chip", "events", "energy_table", "shipped", "index", "changelog", "contributing"}
@@ -78,7 +79,10 @@ def test_files_exist(page):
 def definitions(path: Path) -> frozenset[str]:
     """Names that a module defines or imports at its top, and the methods and fields of its classes."""
     names: set[str] = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    nodes = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    for node in nodes:
+        if isinstance(node, ast.If):
+            nodes += [*node.body, *node.orelse]
         names |= _defined(node)
         if isinstance(node, ast.ClassDef):
             names |= set(itertools.chain(*map(_defined, node.body)))
@@ -107,19 +111,15 @@ def modules() -> Mapping[str, list[Path]]:
 
 
 def leads_somewhere(dotted: str) -> bool:
-    """Tell whether a name that starts with `neurochip.` is a module, a folder of data, or something that a module holds."""
+    """Tell whether a name that starts with `neurochip.` is a module, a folder of data, or something that a module defines."""
     parts = dotted.split(".")
     for n in range(len(parts), 0, -1):
         place = ROOT.joinpath(*parts[:n])
-        if place.is_dir() or place.with_suffix(".py").is_file():
-            if n == len(parts):
-                return True
-            held: Any = importlib.import_module(".".join(parts[:n]))
-            for part in parts[n:]:
-                if not hasattr(held, part):
-                    return part in getattr(held, "_fields", ()) or part in getattr(held, "model_fields", ())
-                held = getattr(held, part)
+        files = [file for file in (place.with_suffix(".py"), place / "__init__.py") if file.is_file()]
+        if n == len(parts) and (files or place.is_dir()):
             return True
+        if files:
+            return parts[n] in definitions(files[0]) or (n == 1 and parts[1] in neurochip.__all__)
     return False
 
 
