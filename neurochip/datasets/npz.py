@@ -1,17 +1,16 @@
 """Images of the user's own in one .npz file with the arrays x_train, y_train, x_test, y_test."""
 
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
+from neurochip.common.arrays import UNREADABLE
 from neurochip.common.errors import NeurochipError
 from neurochip.datasets._idx_format import flat_pixels
 from neurochip.datasets._types import Announce, Dataset, SetFile
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 SAVE = "save it with np.savez(file, x_train=..., y_train=..., x_test=..., y_test=...)"
 MAX_LABEL = 65_535
 

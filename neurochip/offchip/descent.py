@@ -53,8 +53,19 @@ def reading(path: Path, way_out: str) -> Iterator[None]:
 
 
 def load(path: Path) -> Any:
-    """Read the content of a checkpoint, on the CPU. Raises anything if it is none: use it within `reading`."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """Read the content of a checkpoint, on the CPU. Raises anything if it is none, or not finite: use it within `reading`."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    _refuse_not_finite(content, "")
+    return content
+
+
+def _refuse_not_finite(content: Any, where: str) -> None:
+    """Raise ValueError with the name of the first tensor in `content` that is not finite."""
+    if isinstance(content, torch.Tensor) and content.is_floating_point() and not bool(torch.isfinite(content).all()):
+        raise ValueError(f"{where[1:]} holds a value that is not finite")
+    if isinstance(content, dict | list | tuple):
+        for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+            _refuse_not_finite(value, f"{where}.{key}")
 
 
 def check_identity(content: dict[str, Any], identity: str, path: Path) -> None:

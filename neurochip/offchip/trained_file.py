@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from neurochip.common.files import write_atomically
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, is_identity
-from neurochip.runfile.names import TRAINED, TRAINED_FORMAT
+from neurochip.runfile.names import TRAINED_FORMAT
+from neurochip.runfile.trained import WAY_OUT, read_content
 
 
 def rows_of(graph: Graph, layer: Layer) -> np.ndarray | None:
@@ -72,35 +74,31 @@ def write_trained(
 
 def read_trained(path: Path, graph: Graph) -> tuple[dict[str, float], dict[str, Any]]:
     """Set the weights of `graph` from a file; returns (thresholds by layer, summary). Raises NeurochipError for another topology."""
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise NeurochipError(f"{path}: is not a file of trained weights ({error}); give the {TRAINED} of `neurochip train`") from None
-    with file:
-        if file.attrs.get("format") != TRAINED_FORMAT:
+    if path.is_file() and not h5py.is_hdf5(path):
+        raise NeurochipError(f"{path}: is not a file of trained weights; {WAY_OUT}")
+    content = read_content(path, str(path))
+    if foreign := sorted(set(content.layers) - {layer.name for layer in graph.layers}):
+        raise NeurochipError(
+            f"{path}: layer '{foreign[0]}' is not in the experiment; it was trained for another network, give one of this experiment"
+        )
+    thresholds = {}
+    for layer in graph.layers:
+        found = content.layers.get(layer.name)
+        wanted = None if layer.model.kind == "pool" else (layer.rows, layer.shape.channels)
+        shape = None if found is None or found.weight is None else found.weight.shape
+        if found is None or shape != wanted or (found.bias is not None and found.bias.shape != (layer.shape.channels,)):
+            text = "missing" if found is None else f"weights {shape}"
+            text += f", biases {found.bias.shape}" if found is not None and found.bias is not None else ""
             raise NeurochipError(
-                f"{path}: format = {file.attrs.get('format')!r}: is not '{TRAINED_FORMAT}'; give the {TRAINED} of `neurochip train`"
+                f"{path}: layer '{layer.name}': {text}, the experiment wants {wanted}; it was trained for another network, give one of "
+                "this experiment"
             )
-        thresholds = {}
-        names = {layer.name for layer in graph.layers}
-        if foreign := sorted(set(file["layers"]) - names):
-            raise NeurochipError(
-                f"{path}: layer '{foreign[0]}' is not in the experiment; it was trained for another network, give one of this experiment"
-            )
-        for layer in graph.layers:
-            group = file.get(f"layers/{layer.name}")
-            wanted = None if layer.model.kind == "pool" else (layer.rows, layer.shape.channels)
-            found = group["weight"].shape if group is not None and "weight" in group else None
-            if group is None or found != wanted:
-                text = f"weights {found}" if group is not None else "missing"
-                raise NeurochipError(
-                    f"{path}: layer '{layer.name}': {text}, the experiment wants {wanted}; it was trained for another network, give one of "
-                    "this experiment"
-                )
-            if wanted is not None:
-                put_rows(graph, layer, group["weight"][()])
-            if "bias" in group:
-                graph.biases[str(layer.index)] = torch.nn.Parameter(torch.from_numpy(group["bias"][()]))
-            if "threshold" in group.attrs:
-                thresholds[layer.name] = float(group.attrs["threshold"])
-        return thresholds, json.loads(str(file.attrs["summary"]))
+        if found.weight is not None:
+            put_rows(graph, layer, found.weight)
+        if found.bias is not None:
+            graph.biases[str(layer.index)] = torch.nn.Parameter(torch.from_numpy(found.bias))
+        if found.threshold is not None:
+            if not 0 < found.threshold < math.inf:
+                raise NeurochipError(f"{path}: layer '{layer.name}': threshold = {found.threshold}: must be above 0; train it again")
+            thresholds[layer.name] = found.threshold
+    return thresholds, content.summary

@@ -1,62 +1,90 @@
 """Weights and thresholds of an earlier run, from its run.h5 (docs/run_format.md), checked against the network that is to have them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from neurochip.common.errors import NeurochipError
+from neurochip.common.arrays import UNREADABLE, Limit, checked, checked_number, signed_limit
+from neurochip.common.errors import NeurochipError, reason_of
 from neurochip.mapping.place import Mapping, Weights
 from neurochip.mapping.widths import levels_lsb
 from neurochip.runfile.facts import layer_facts
 from neurochip.runfile.names import RUN_H5
 
+KEYS = ("weight_bits", "frac_bits")
+WAY_OUT = "give the run.h5 of a complete run"
+
 
 def read_weights(path: Path, mapping: Mapping, where: str) -> Weights:
     """Read per layer the weights and biases of a run.h5 (or its folder), which must have the same shapes and bit widths.
 
-    One copy of a layer's weights serves all its tiles.
+    One copy of a layer's weights serves all its tiles. Nothing is cast: other types, and values beyond `weight_bits`, are refused.
     """
-    import h5py
-
-    path = path / RUN_H5 if path.is_dir() else path
-    about = f"{where}: [network] weights = '{path}'"
-    if not path.exists():
-        raise NeurochipError(f"{about}: no such file; give the run.h5 of a complete run, or its folder")
-    try:
-        with h5py.File(path, "r") as file:
-            layers = [file[f"layers/{i}"] for i in range(len(file["layers"]))]
-            widths = [tuple(int(layer.attrs[key]) for key in ("weight_bits", "frac_bits")) for layer in layers]
-            weights = [
-                (_copies(layer["weight"][...].astype(np.int16), 3), _copies(layer["bias"][...].astype(np.int32), 2)) for layer in layers
-            ]
-    except (OSError, KeyError, RuntimeError) as error:
-        raise NeurochipError(f"{about}: not a readable run.h5 ({error}); give the run.h5 of a complete run") from None
+    about, layers = _read(path, where)
+    widths = [tuple(checked_number(layer[key], f"{about}: layers/{i} {key}") for key in KEYS) for i, layer in enumerate(layers)]
+    weights = [(_copies(layer["weight"], 3), _copies(layer["bias"], 2)) for layer in layers]
     facts = [layer_facts(mapping, i) for i in range(len(mapping.layers))]
     wanted = [(fact.rows, fact.shape[2], fact.weight_bits, fact.frac_bits) for fact in facts]
-    found = [(*weight.shape[1:], *width) for (weight, _), width in zip(weights, widths, strict=True)]
+    found = [(*np.shape(weight)[1:], *width) for (weight, _), width in zip(weights, widths, strict=True)]
     if found != wanted:
         raise NeurochipError(
             f"{about}: layers (rows, neurons or feature maps, weight_bits, frac_bits) are {found}, "
             f"network.layers and the data want {wanted}; make them alike"
         )
-    if any(bias.shape != (weight.shape[0], weight.shape[2]) for weight, bias in weights):
+    if any(np.shape(bias) != (len(weight), weight.shape[2]) for weight, bias in weights):
         raise NeurochipError(f"{about}: weights and biases differ in shape; give an undamaged run.h5")
-    for layer, fact, (weight, _) in zip(mapping.layers, facts, weights, strict=True):
-        if layer.model.levels and not np.isin(weight, levels_lsb(layer, fact.frac_bits)).all():
+    for i, (fact, layer) in enumerate(zip(facts, layers, strict=True)):
+        for name in ("weight", "bias"):  # a bias is as wide as a weight
+            checked(layer[name], f"{about}: layers/{i}/{name}", "iu", None, signed_limit(fact.weight_bits, "weight_bits"))
+    for of_layer, fact, (weight, _) in zip(mapping.layers, facts, weights, strict=True):
+        if of_layer.model.levels and not np.isin(weight, levels_lsb(of_layer, fact.frac_bits)).all():
             raise NeurochipError(
-                f"{about}: layer '{layer.name}' has weights beside its levels = {layer.model.levels}; "
+                f"{about}: layer '{of_layer.name}' has weights beside its levels = {of_layer.model.levels}; "
                 "give a run with the same levels, or leave levels out"
             )
-    return [_for_tiles(about, mapping, i, *pair) for i, pair in enumerate(weights)]
+    return [_for_tiles(about, mapping, i, weight.astype(np.int16), bias.astype(np.int32)) for i, (weight, bias) in enumerate(weights)]
 
 
-def read_thresholds(path: Path) -> list[int | None]:
-    """Read per layer the threshold in LSB that a run.h5 (or its folder) keeps because a training chose it, else None."""
+def read_thresholds(path: Path, mapping: Mapping, where: str) -> list[int | None]:
+    """Read per layer the threshold in LSB that a run.h5 (or its folder) keeps because a training chose it, else None.
+
+    Raises NeurochipError if a layer that fires by no threshold has one, or it is none that a potential of `state_bits` can reach.
+    """
+    about, layers = _read(path, where)
+    found: list[int | None] = []
+    for layer, stored in zip(mapping.layers, layers, strict=True):
+        if (threshold := stored["threshold_lsb"]) is None:
+            found.append(None)
+            continue
+        neuron, what = layer.model.neuron, f"{about}: layers/{layer.index} threshold_lsb"
+        if neuron.model not in ("if", "lif"):
+            raise NeurochipError(
+                f"{what} = {threshold}: neuron.model = '{neuron.model}' of layer '{layer.name}' has no threshold; give a run of its neurons"
+            )
+        highest = (1 << (neuron.state_bits - 1)) - 1
+        found.append(checked_number(threshold, what, Limit(1, highest, f"neuron.state_bits = {neuron.state_bits}")))
+    return found
+
+
+def _read(path: Path, where: str) -> tuple[str, list[dict[str, Any]]]:
+    """Return what errors begin with, and per layer what the file holds of it, not yet checked."""
     import h5py
 
-    with h5py.File(path / RUN_H5 if path.is_dir() else path, "r") as file:
-        found = [file[f"layers/{i}"].attrs.get("threshold_lsb") for i in range(len(file["layers"]))]
-    return [None if threshold is None else int(threshold) for threshold in found]
+    path = path / RUN_H5 if path.is_dir() else path
+    about = f"{where}: [network] weights = '{path}'"
+    if not path.exists():
+        raise NeurochipError(f"{about}: no such file; {WAY_OUT}, or its folder")
+    layers = []
+    try:
+        with h5py.File(path, "r") as file:
+            for i in range(len(file["layers"])):
+                group = file[f"layers/{i}"]
+                stored = {name: np.asarray(group[name][()]) for name in ("weight", "bias")}
+                layers.append(stored | {key: group.attrs[key] for key in KEYS} | {"threshold_lsb": group.attrs.get("threshold_lsb")})
+    except UNREADABLE as error:
+        raise NeurochipError(f"{about}: not a readable run.h5 ({reason_of(error)}); {WAY_OUT}") from None
+    return about, layers
 
 
 def _copies(array: np.ndarray, dimensions: int) -> np.ndarray:

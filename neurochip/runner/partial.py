@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from neurochip.common.arrays import UNREADABLE, like
 from neurochip.common.files import write_atomically
+from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc.totals import NocTotals
 from neurochip.runfile.names import EVALUATION
-from neurochip.runner.checkpoint import UNREADABLE
-from neurochip.simulator.simulator import Counts, Evaluation
+from neurochip.simulator.simulator import Counts, Evaluation, Simulator
 
 
 def save(folder: Path, identity: str, part: Evaluation) -> None:
@@ -32,8 +33,11 @@ def save(folder: Path, identity: str, part: Evaluation) -> None:
     write_atomically(folder / EVALUATION, write)
 
 
-def load(folder: Path, identity: str) -> Evaluation | None:
-    """Load the unfinished evaluation of that identity; None if there is none, or only a damaged one or of something else."""
+def load(folder: Path, identity: str, simulator: Simulator, samples: int) -> Evaluation | None:
+    """Load the unfinished evaluation of that identity, of at most so many samples on that chip.
+
+    None if there is none, or only a damaged one or of something else: then it is made again.
+    """
     path = folder / EVALUATION
     try:
         if not path.exists() or not zipfile.is_zipfile(path):
@@ -41,9 +45,26 @@ def load(folder: Path, identity: str) -> Evaluation | None:
         with np.load(path, allow_pickle=False) as file:
             if str(file["identity"]) != identity:
                 return None
-            packets = NocTotals(*(file[f"packets/{name}"] for name in NocTotals._fields))
-            cost = Counts(file["counts"], file["cycles"], len(file["votes"]), packets)
-            layers = sum(name.startswith("unit_spikes/") for name in file.files)
-            return Evaluation(file["votes"], cost, file["answers"], [file[f"unit_spikes/{i}"] for i in range(layers)])
+            return _evaluation(file, simulator, samples)
     except UNREADABLE:
         return None
+
+
+def _evaluation(file: Any, simulator: Simulator, samples: int) -> Evaluation:
+    """What the file holds; ValueError if it is not of this chip."""
+    n, outputs, cores = len(file["votes"]), simulator.placements[-1].neurons, len(simulator.placements)
+    if not 0 < n <= samples:
+        raise ValueError(f"votes of {n} samples, limit 1..{samples}")
+    like_this: dict[str, np.ndarray] = {
+        "votes": np.zeros((n, outputs), np.int32),
+        "answers": np.zeros((n, simulator.setup.experiment.test_ticks), np.int32),
+        "counts": np.zeros((cores, N_PHASES, N_EVENTS), np.int64),
+        "cycles": np.zeros((cores, 2), np.int64),
+    }
+    found = {name: like(file[name], known, name) for name, known in like_this.items()}
+    totals: dict[str, np.ndarray] = simulator.traffic.totals._asdict()
+    packets = NocTotals(*(like(file[f"packets/{name}"], known, name) for name, known in totals.items()))
+    cost = Counts(found["counts"], found["cycles"], n, packets)
+    units = [np.zeros(layer.shape.units, np.int64) for layer in simulator.mapping.layers]
+    spikes = [like(file[f"unit_spikes/{i}"], known, f"unit_spikes/{i}") for i, known in enumerate(units)]
+    return Evaluation(found["votes"], cost, found["answers"], spikes)

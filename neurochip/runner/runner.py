@@ -201,7 +201,7 @@ class Runner:
         labels, identity = self.data.y_test, f"{self.identity}/{self.position.epoch}"
         self._fit_readout(progress, title.replace("test", "counts for the read-out"))
         begun = saved = time.monotonic()
-        before = partial.load(self.folder, identity)
+        before = partial.load(self.folder, identity, self.simulator, len(labels))
         parts, done = ([before], len(before.votes)) if before else ([], 0)
         progress.start(title, len(labels), done)
         with closing(self.simulator.evaluate_parts(self.test_stimulus, labels, self.threads, done)) as rest:

@@ -11,8 +11,9 @@ from neurochip.common.toml import validate
 from neurochip.experiment.setup import Setup
 from neurochip.runfile.names import RUN_H5, TRAINED
 from neurochip.runfile.summary import Training
+from neurochip.runfile.trained import is_trained
 from neurochip.runfile.weights import read_thresholds, read_weights
-from neurochip.runner.trained import is_trained, loss_lines, put_on_chip, quantise, read_trained, set_threshold
+from neurochip.runner.trained import loss_lines, put_on_chip, quantise, read_trained, set_threshold
 from neurochip.simulator.memories import load_weights
 from neurochip.simulator.simulator import Simulator
 
@@ -40,7 +41,7 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
     given, where = setup.experiment.network.weights, f"{setup.where}: [network] weights"
     if given and not is_trained(_file(Path(given))):
         load_weights(state, mapping, read_weights(Path(given), mapping, setup.where))
-        thresholds = read_thresholds(Path(given))
+        thresholds = read_thresholds(Path(given), mapping, setup.where)
         for i, threshold in enumerate(thresholds):
             if threshold is not None:
                 set_threshold(state, mapping, i, threshold)

@@ -3,7 +3,6 @@
 Signed inputs need no care here: the file holds rows for w and -w, and rounding and clipping are symmetric, so they stay exact negatives.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,25 +15,16 @@ from neurochip.core.vectors import P
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Widths
 from neurochip.mapping.widths import pool_weight_lsb
-from neurochip.runfile.names import TRAINED, TRAINED_FORMAT
 from neurochip.runfile.summary import QuantisedLayer
+from neurochip.runfile.trained import TrainedLayer, read_content
 from neurochip.simulator.memories import load_weights, weights_of
 
-WAY_OUT = f"give the {TRAINED} of `neurochip train`"
 CLIPS = np.geomspace(1.0, 0.1, 64)  # shares of the largest weight that are tried as the largest one that is held
 MOST_TRIED = 1 << 20  # weights on which they are tried
 
 
-class TrainedLayer(NamedTuple):
-    """What a file says of a layer, in units of the float net."""
-
-    weight: np.ndarray | None  # float32 (rows, channels), rows as in docs/network.md; None of a pool
-    bias: np.ndarray | None  # float32 (channels,)
-    threshold: float | None  # strict: a unit fires above it; None of a layer that does not fire
-
-
 class TrainedNet(NamedTuple):
-    """A file of trained weights; `summary` is what its training says of itself, {} if nothing."""
+    """A file of trained weights, its layers in the order of the network's; `summary` is what its training says of itself, {} if nothing."""
 
     method: str
     experiment: str
@@ -67,50 +57,23 @@ class Quantised(NamedTuple):
         )
 
 
-def is_trained(path: Path) -> bool:
-    """Return True if this is a file of trained weights (and not, say, a run.h5)."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            return str(file.attrs.get("format", "")).startswith(TRAINED_FORMAT.rstrip("0123456789"))
-    except OSError:
-        return False
-
-
 def read_trained(path: Path, mapping: Mapping, where: str) -> TrainedNet:
     """Read a file of trained weights for these layers. Raises NeurochipError, one line, if it is damaged or of another network.
 
     where: begins the message; the experiment's file and key.
     """
-    import h5py
-
     where = f"{where} = '{path}'"
-    try:
-        with h5py.File(path, "r") as file:
-            found = str(file.attrs.get("format"))
-            if found != TRAINED_FORMAT:
-                raise NeurochipError(f"{where}: format is '{found}', this version reads '{TRAINED_FORMAT}'; {WAY_OUT}")
-            groups = {name: _read_layer(group) for name, group in file["layers"].items()}
-            method, summary = str(file.attrs["method"]), json.loads(file.attrs.get("summary", "{}"))
-            experiment, seed = str(file.attrs.get("experiment", "")), file.attrs.get("seed")
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise NeurochipError(f"{where}: not a readable file of trained weights ({error}); {WAY_OUT}") from None
+    content = read_content(path, where)
     names = [layer.name for layer in mapping.layers]
-    for name in groups:
+    for name in content.layers:
         if name not in names:
             raise NeurochipError(f"{where}: layer '{name}' is another network's{did_you_mean(name, names)}")
     for layer in mapping.layers:
-        if layer.name not in groups:
+        if layer.name not in content.layers:
             raise NeurochipError(f"{where}: has no layer '{layer.name}', network.layers[{layer.index}]; it is another network's")
-        if flaw := _flaw(layer, groups[layer.name]):
+        if flaw := _flaw(layer, content.layers[layer.name]):
             raise NeurochipError(f"{where}: layer '{layer.name}': {flaw}")
-    return TrainedNet(method, experiment, None if seed is None else int(seed), summary, [groups[name] for name in names])
-
-
-def _read_layer(group: Any) -> TrainedLayer:
-    weight, bias = (group[name][...].astype(np.float32) if name in group else None for name in ("weight", "bias"))
-    return TrainedLayer(weight, bias, float(group.attrs["threshold"]) if "threshold" in group.attrs else None)
+    return TrainedNet(*content[:-1], [content.layers[name] for name in names])
 
 
 def _flaw(layer: Layer, found: TrainedLayer) -> str:
@@ -124,9 +87,6 @@ def _flaw(layer: Layer, found: TrainedLayer) -> str:
         return f"{have} (rows x channels), this network and data want {want}; train this experiment, or make them alike"
     if found.bias is not None and found.bias.shape != (layer.shape.channels,):
         return f"biases of shape {found.bias.shape}, one of each of {layer.shape.channels} channels is wanted; make them alike"
-    for what, array in (("weight", found.weight), ("bias", found.bias)):
-        if array is not None and not np.isfinite(array).all():
-            return f"a {what} is not finite; its training has diverged: lower its learn_rate"
     fires = layer.model.neuron.model in ("lif", "if")
     if fires and not (found.threshold is not None and 0 < found.threshold < math.inf):
         return f"threshold = {found.threshold}: neurons of model = '{layer.model.neuron.model}' fire above a positive one; train it again"

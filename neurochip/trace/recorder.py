@@ -2,12 +2,12 @@
 
 import json
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from neurochip.common.arrays import UNREADABLE
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.files import write_atomically
 from neurochip.runfile.names import RECORDED, RUN_H5
@@ -16,7 +16,7 @@ from neurochip.simulator.stimulus import Stimulus
 from neurochip.trace.observe import Observer, Recording
 from neurochip.trace.replay import Replay
 
-UNREADABLE = (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error)
+NAME = "recorded_{}.npz"  # beside the checkpoint, for a run that is resumed
 AGAIN = "record a sample with --set record.samples=[0] --set record.epoch=1"
 
 
