@@ -1,14 +1,19 @@
 """Samples recorded in a run ([record] samples): as a timeline, as waveforms, and why one weight is what it is."""
 
 import json
+import math
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from neurochip.api.results import Run
+from neurochip.common.arrays import reading
 from neurochip.common.errors import NeurochipError
+from neurochip.runfile.names import RUN_H5
 from neurochip.trace.observe import Recording
+
+DAMAGED, AGAIN = "{}: its recordings are not what a run leaves", "make the run again"
 
 RunOrFolder = Run | str | os.PathLike[str]
 
@@ -37,7 +42,8 @@ def write_timeline(run: RunOrFolder, path: str | os.PathLike[str], sample: int |
     from neurochip.trace.perfetto import write_trace
 
     recordings, clock_mhz, name = _recorded(run, sample)
-    return Timeline(Path(path), *write_trace(Path(path), recordings, clock_mhz, name))
+    with reading(DAMAGED.format(folder_of(run) / RUN_H5), AGAIN):
+        return Timeline(Path(path), *write_trace(Path(path), recordings, clock_mhz, name))
 
 
 def write_waves(run: RunOrFolder, path: str | os.PathLike[str], sample: int | None = None) -> Waves:
@@ -48,7 +54,8 @@ def write_waves(run: RunOrFolder, path: str | os.PathLike[str], sample: int | No
     from neurochip.trace.vcd import write_vcd
 
     recordings, clock_mhz, _ = _recorded(run, sample)
-    return Waves(Path(path), write_vcd(Path(path), recordings, clock_mhz))
+    with reading(DAMAGED.format(folder_of(run) / RUN_H5), AGAIN):
+        return Waves(Path(path), write_vcd(Path(path), recordings, clock_mhz))
 
 
 def explain_weight(
@@ -90,4 +97,8 @@ def _recorded(run: RunOrFolder, sample: int | None) -> tuple[list[Recording], fl
 
     folder = folder_of(run)
     facts, recordings = load_recordings(folder)
-    return chosen(folder, recordings, sample), float(json.loads(facts["chip"])["clock_mhz"]), str(facts["name"])
+    with reading(f"{folder / RUN_H5}: its chip cannot be read", AGAIN):
+        clock_mhz = json.loads(facts["chip"])["clock_mhz"]
+        if isinstance(clock_mhz, bool) or not isinstance(clock_mhz, int | float) or not 0 < clock_mhz < math.inf:
+            raise ValueError(f"clock_mhz = {clock_mhz!r}, must be above 0")
+        return chosen(folder, recordings, sample), float(clock_mhz), str(facts["name"])

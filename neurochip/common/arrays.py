@@ -1,14 +1,16 @@
 """Arrays from files: checked for type, shape, finiteness and range, never cast to fit; and what reading a damaged file may raise."""
 
+import contextlib
 import pickle
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurochip.common.errors import NeurochipError
+from neurochip.common.errors import NeurochipError, reason_of
 
 UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError, RuntimeError, AssertionError, MemoryError,
@@ -18,6 +20,15 @@ UNREADABLE = (
 
 UNDAMAGED = "give an undamaged file"
 KINDS = {"iu": "whole numbers", "f": "floating-point numbers", "iuf": "real numbers", "b": "booleans"}
+
+
+@contextlib.contextmanager
+def reading(about: str, way_out: str = UNDAMAGED) -> Iterator[None]:
+    """Turn what a damaged file makes its reader raise into a NeurochipError that begins with `about`; others of ours pass."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise NeurochipError(f"{about} ({type(error).__name__}: {reason_of(error)}); {way_out}") from None
 
 
 class Limit(NamedTuple):

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from neurochip.common.arrays import reading
 from neurochip.common.errors import NeurochipError
 from neurochip.common.layers import anchor
 from neurochip.common.plugins import BY_PATH, SHIPPED, hash_of, read_source
@@ -19,6 +20,11 @@ def stored_setup(run: Path, facts: dict[str, Any]) -> Setup:
     A rule of the user's own must be there as it was: the file where it was, in the run directory, beside it or in the working directory;
     or the installed package. Its text in run.h5 is not run: to look at results is to run nobody's program. Raises NeurochipError.
     """
+    with reading(f"{run / 'run.h5'}: its experiment or chip cannot be read"):
+        return _stored_setup(run, facts)
+
+
+def _stored_setup(run: Path, facts: dict[str, Any]) -> Setup:
     content, where = json.loads(facts["experiment"]), str(run / "run.h5")
     plugins, folder = _stored(run / "run.h5")
     anchor(content, KIND, folder)

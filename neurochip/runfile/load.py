@@ -10,8 +10,10 @@ import h5py
 import numpy as np
 from pydantic import ValidationError
 
+from neurochip.common.arrays import UNREADABLE
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import dotted
+from neurochip.runfile.arrays import flaw_of
 from neurochip.runfile.costs import BothSets, Costs
 from neurochip.runfile.names import CHECKPOINT, RUN_H5, SUMMARY
 from neurochip.runfile.summary import FORMAT, Summary
@@ -41,7 +43,7 @@ class Run:
         try:
             with h5py.File(self.h5, "r") as file:
                 return take(file)
-        except (OSError, KeyError, RuntimeError, ValueError) as error:
+        except UNREADABLE as error:
             _refuse(self.h5, f"'{path}' cannot be read ({error})")
 
 
@@ -155,11 +157,14 @@ def _check_h5(path: Path, summary: Summary) -> None:
         wanted += [f"packets/{which}/latency" for which in ("train", "test") if summary.network.of(which).packets]
     try:
         with h5py.File(path, "r") as file:
-            made_by = file.attrs.get("experiment_sha256")
+            made_by = str(file.attrs.get("experiment_sha256"))
             missing = next((name for name in wanted if name not in file), None)
-    except (OSError, RuntimeError, ValueError) as error:
+            flaw = "" if missing else flaw_of(file, wanted)
+    except UNREADABLE as error:
         _refuse(path, f"not readable as HDF5, truncated or corrupt ({error})")
     if made_by != summary.experiment_sha256:
         _refuse(path, f"not from the run that wrote {SUMMARY} (experiment_sha256 differs)")
     if missing:
         _refuse(path, f"data set '/{missing}' is missing")
+    if flaw:
+        _refuse(path, flaw)

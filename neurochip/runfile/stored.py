@@ -1,10 +1,13 @@
 """Counts of cores in a run.h5 alone, for a report that prices them again."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from neurochip.common.errors import NeurochipError
+from neurochip.common.arrays import UNREADABLE, Limit, checked, checked_number
+from neurochip.common.errors import NeurochipError, reason_of
+from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.energy.sized import Core, roles_of
 from neurochip.energy.table import EnergyTable, PricedTable
 from neurochip.experiment.chip import Chip
@@ -24,20 +27,32 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
         with h5py.File(path, "r") as file:
             chip = Chip.model_validate_json(file.attrs["chip"])
             table = EnergyTable.model_validate_json(file.attrs["energy_table"])
-            samples = int(file[f"samples/{part}"][epochs].sum())
+            samples = int(checked(file[f"samples/{part}"][epochs], f"samples/{part}", "iu").sum())
             stored = [file[f"cores/{c}"] for c in range(len(file["cores"]))]
-            keys = ("memory_words", "axons", "neurons", "state_bits", "is_first")
-            facts = [[int(core.attrs[key]) for key in keys] for core in stored]
+            keys = ("memory_words", "axons", "neurons", "state_bits")
+            facts = [
+                [checked_number(core.attrs[key], f"{core.name} {key}") for key in keys] + [bool(core.attrs["is_first"])] for core in stored
+            ]
             names = [str(core.attrs["name"]) for core in stored]
-            counts = [core[f"{part}/counts"][epochs].sum(axis=0) for core in stored]
-            cycles, busy = ([int(core[f"{part}/cycles"][epochs, column].sum()) for core in stored] for column in (0, 1))
-    except (OSError, KeyError, RuntimeError, ValueError) as error:
-        raise NeurochipError(f"{path}: cannot be priced again ({error}); make the run again") from None
+            counts = [_counts(core, f"{part}/counts", (N_PHASES, N_EVENTS))[epochs].sum(axis=0) for core in stored]
+            of_cycles = [_counts(core, f"{part}/cycles", (2,))[epochs].sum(axis=0) for core in stored]
+            cycles, busy = ([int(both[column]) for both in of_cycles] for column in (0, 1))
+    except UNREADABLE as error:
+        raise NeurochipError(f"{path}: cannot be priced again ({reason_of(error)}); make the run again") from None
+    except NeurochipError as error:
+        raise NeurochipError(f"{path}: {error}") from None
     chip_cycles = sum(cycles)
     cores: list[StoredCore] = []
     for c, (words, axons, neurons, state_bits, is_first) in enumerate(facts):
-        roles = roles_of(bool(is_first), c == len(facts) - 1)
+        roles = roles_of(is_first, c == len(facts) - 1)
         priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, Core(axons, neurons, roles))
         leakage = priced.leakage_pj(chip.leaking_bits(words, state_bits * neurons), neurons, chip.microseconds(chip_cycles))
         cores.append((names[c], priced, counts[c], leakage, chip_cycles, priced.clock_pj(busy[c], chip_cycles - busy[c])))
     return (cores if samples else []), chip.microseconds(1)
+
+
+def _counts(core: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """The counts of all epochs, int64 (epochs, *shape), none below 0."""
+    array = np.asarray(core[name][()])
+    wanted = (len(array), *shape) if array.ndim else None
+    return checked(array, f"{core.name}/{name}", "iu", wanted, Limit(0, (1 << 63) - 1, "a count"))

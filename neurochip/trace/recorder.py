@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurochip.common.arrays import UNREADABLE
+from neurochip.common.arrays import UNREADABLE, checked, reading
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.files import write_atomically
 from neurochip.runfile.names import RECORDED, RUN_H5
@@ -17,6 +17,7 @@ from neurochip.trace.observe import Observer, Recording
 from neurochip.trace.replay import Replay
 
 NAME = "recorded_{}.npz"  # beside the checkpoint, for a run that is resumed
+WHOLE_RUN = "give the folder of a complete run"
 AGAIN = "record a sample with --set record.samples=[0] --set record.epoch=1"
 
 
@@ -130,7 +131,10 @@ def read(path: Path, identity: str) -> Recording:
         content = json.loads(str(file["content"]))
         if content["identity"] != identity:
             raise ValueError("it belongs to another run")
-        return Recording(content["facts"], {name: file[name] for name in file.files if name != "content"})
+        arrays = {name: file[name] for name in file.files if name != "content"}
+        if not isinstance(content["facts"], dict) or any(array.dtype.kind not in "iu" for array in arrays.values()):
+            raise ValueError("it holds other things than whole numbers")
+        return Recording(content["facts"], arrays)
 
 
 def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
@@ -139,26 +143,31 @@ def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
 
     path = run / RUN_H5
     if not path.exists():
-        raise NeurochipError(f"{path}: no such file; give the folder of a complete run")
+        raise NeurochipError(f"{path}: no such file; {WHOLE_RUN}")
     found = []
-    try:
-        with h5py.File(path, "r") as file:
-            facts = dict(file.attrs)
-            for n in sorted(file.get("record", ()), key=int):
-                group = file[f"record/{n}"]
-                arrays: dict[str, np.ndarray] = {}
-
-                def keep(name: str, item: Any, arrays: dict = arrays) -> None:
-                    if isinstance(item, h5py.Dataset):
-                        arrays[name] = item[()]
-
-                group.visititems(keep)
-                found.append(Recording({key: plain(value) for key, value in group.attrs.items()}, arrays))
-    except (OSError, KeyError, RuntimeError) as error:
-        raise NeurochipError(f"{path}: not a readable run.h5 ({error}); give the folder of a complete run") from None
+    with reading(f"{path}: not a readable run.h5", WHOLE_RUN), h5py.File(path, "r") as file:
+        facts = dict(file.attrs)
+        for n in sorted(file.get("record", ()), key=int):
+            group = file[f"record/{n}"]
+            names: list[str] = []
+            group.visit(names.append)
+            of_arrays = [name for name in names if isinstance(group[name], h5py.Dataset)]
+            arrays = {name: checked(group[name][()], f"{path}: record/{n}/{name}", "iu", None, None, WHOLE_RUN) for name in of_arrays}
+            found.append(Recording({key: plain(value) for key, value in group.attrs.items()}, arrays))
+            _check_facts(found[-1].facts, f"{path}: record/{n}")
     if not found:
         raise NeurochipError(f"{path}: holds no recorded sample; run it again and {AGAIN}")
     return facts, found
+
+
+def _check_facts(facts: dict[str, Any], where: str) -> None:
+    """Refuse a recording without the numbers and lists that its readers count on, or with others in their place."""
+    for key in ("position", "sample", "label", "first", "last", "ticks", "learn_from"):
+        if type(facts[key]) is not int or facts[key] < 0:
+            raise NeurochipError(f"{where}: attribute '{key}' is {facts[key]!r:.40}, expected a whole number from 0; {WHOLE_RUN}")
+    for key in ("inputs", "what", "recorded_layers", "cores", "network"):
+        if not isinstance(json.loads(facts[key]), list):
+            raise NeurochipError(f"{where}: attribute '{key}' is {facts[key]!r:.40}, expected a list in JSON; {WHOLE_RUN}")
 
 
 def chosen(run: Path, recordings: list[Recording], sample: int | None) -> list[Recording]:

@@ -3,18 +3,20 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from neurochip.common.arrays import reading
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, place
 from neurochip.runfile.experiment import stored_setup
+from neurochip.runfile.names import RUN_H5
 from neurochip.simulator.address_tables import Fields, axon_names, fields_of, weight_rows
 from neurochip.trace.observe import CERTAIN, UNKNOWN, Recording
-from neurochip.trace.recorder import chosen, load_recordings
+from neurochip.trace.recorder import WHOLE_RUN, chosen, load_recordings
 
 
 class Weight(NamedTuple):
@@ -124,6 +126,11 @@ def unit_text(layer: Layer, mapping: Mapping, unit: int) -> str:
 def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]:
     """Yield lines about one weight in the recorded samples, or in one of them."""
     facts, recordings = load_recordings(run)
+    with reading(f"{run / RUN_H5}: its recordings do not fit its experiment", WHOLE_RUN):
+        yield from _told(run, layer, weight, sample, facts, recordings)
+
+
+def _told(run: Path, layer: str, weight: str, sample: int | None, facts: dict[str, Any], recordings: list[Recording]) -> Iterator[str]:
     setup = stored_setup(run, facts)
     if setup.experiment.learning_rule.learns_from == "spikes":
         raise NeurochipError(
@@ -189,7 +196,10 @@ def lines(recording: Recording, setup: Setup, mapping: Mapping, weight: Weight) 
     if all(step.learned != UNKNOWN for step in steps):
         wrong = [tick for tick, _, new in changes if by_tick.get(tick) != new]
         if wrong or now != final:
-            raise RuntimeError(f"weight {weight}: steps and memory differ at ticks {wrong}; this is a fault of the simulator")
+            raise NeurochipError(
+                f"steps and memory of the weight differ at ticks {wrong}: the recording is damaged, or this is a fault of the simulator; "
+                "make the run again"
+            )
         total = f"+{ups} -{downs} = {now - old:+d}"
     else:
         total = f"{final - old:+d} (this rule does not tell how it decides: from the memory)"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurochip.common.arrays import checked, reading
 from neurochip.common.errors import NeurochipError
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, Sharing, advance, jump_table
@@ -23,7 +24,7 @@ from neurochip.simulator.memories import load_weights, memory_of, weights_of
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 from neurochip.trace.observe import CERTAIN, Recording
-from neurochip.trace.recorder import AGAIN
+from neurochip.trace.recorder import AGAIN, WHOLE_RUN
 from neurochip.trace.why import Step, parse, step_text, steps_of, where_of
 
 
@@ -35,9 +36,11 @@ class Watch:
 
         if not (run / RUN_H5).exists():
             raise NeurochipError(f"{run / 'run.h5'}: no such file; give the folder of a complete run")
-        with h5py.File(run / RUN_H5, "r") as file:
-            self.facts, self.final = dict(file.attrs), [file[f"layers/{i}/weight"][()] for i in range(len(file["layers"]))]
-            self.presented = file["samples/train"][()].tolist()
+        with reading(f"{run / RUN_H5}: not a readable run.h5", WHOLE_RUN), h5py.File(run / RUN_H5, "r") as file:
+            self.facts, names = dict(file.attrs), [f"layers/{i}/weight" for i in range(len(file["layers"]))]
+            self.final = [checked(file[name][()], f"{run / RUN_H5}: {name}", "iu") for name in names]
+            presented = checked(file["samples/train"][()], f"{run / RUN_H5}: samples/train", "iu")
+            self.presented = [int(n) for n in presented.reshape(-1)]
         self.setup = stored_setup(run, self.facts)
         rule = self.setup.experiment.learning_rule
         if rule.p_learn is None:

@@ -9,8 +9,8 @@ from support.tiny import assert_same_h5, neurochip, write_experiment
 from support.whole_runs import Killed, die_at, run
 
 from neurochip.common.errors import NeurochipError
-from neurochip.runfile.trained import read_content
 from neurochip.runfile.names import CHECKPOINT, EVALUATION
+from neurochip.runfile.trained import read_content
 
 IF_NEURONS = 'network.neuron={model="if", threshold=1.0, state_bits=16}'
 W = np.random.default_rng(4).integers(-20, 20, (64, 12)).astype(np.int16)

@@ -263,7 +263,7 @@ def test_nothing_else_is_resumed(what, interrupted):
         options = ["--set", f"network.weights={experiment.parent / 'other'}"]
     result = neurochip("run", experiment, "--out", folder, "--resume", "--quiet", *options)
     assert result.exit_code == 2
-    path = re.escape(str(folder / checkpoint.NAME))
+    path = re.escape(str(folder / CHECKPOINT))
     pattern = rf"neurochip: {path}: belongs to another experiment, rule, seed, chip, energy table or data; .*\n"
     assert re.fullmatch(pattern, result.stderr), result.stderr
     assert (folder / CHECKPOINT).read_bytes() == before
