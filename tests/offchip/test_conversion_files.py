@@ -80,6 +80,45 @@ def test_batch_norm_is_folded(bias, tmp_path):
         same_scores(graph, net(images()))
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_a_state_dict_among_other_things_is_taken_aloud(depth, tmp_path):
+    """Under a key of any name, beside numbers and what an optimizer keeps."""
+    torch.manual_seed(4)
+    net, file = module(True), tmp_path / "ann.pt"
+    kept = {"net": net.state_dict(), "acc": 0.9, "epoch": 3, "optimizer": {"state": {}, "param_groups": [{"lr": 0.1}]}}
+    torch.save(kept if depth == 1 else {"model": kept, "args": "--lr 1"}, file)
+    graph, said = read(file, tmp_path)
+    assert said[-1] == "ANN: 'net' of the file is taken; left out: acc, epoch, optimizer"
+    assert said[:-1] == ([] if depth == 1 else ["ANN: 'model' of the file is taken; left out: args"])
+    with torch.no_grad():
+        same_scores(graph, net(images()))
+
+
+def test_two_state_dicts_are_not_guessed_from(tmp_path):
+    torch.save({"net": module().state_dict(), "ema": module().state_dict()}, tmp_path / "ann.pt")
+    with pytest.raises(NeurochipError, match="holds several state dicts \\('net', 'ema'\\); save the one that is meant alone"):
+        read(tmp_path / "ann.pt", tmp_path)
+
+
+def test_neurons_of_snntorch_are_relus_of_their_threshold(tmp_path):
+    """A neuron that fires at 2 fires half as often; what it leaks is said."""
+    torch.manual_seed(5)
+    net, found = module(True), {}
+    for name, tensor in net.state_dict().items():
+        found[name] = tensor
+        if name in ("0.bias", "3.bias"):
+            neuron = {"threshold": 1.0 if name == "0.bias" else 2.0, "graded_spikes_factor": 1.0, "reset_mechanism_val": 0, "beta": 0.95}
+            found |= {f"n{name[0]}.{key}": torch.tensor(value) for key, value in neuron.items()}
+    torch.save(found, tmp_path / "ann.pt")
+    graph, said = read(tmp_path / "ann.pt", tmp_path)
+    left = "left out: graded_spikes_factor 1, reset_mechanism_val 0, beta 0.95"
+    assert said == [f"ANN: neurons 'n{i}' are taken as ReLUs of gain 1 / threshold behind '{i}'; {left}" for i in (0, 3)]
+    with torch.no_grad():
+        net[3].weight /= 2
+        net[3].bias /= 2
+        same_scores(graph, net(images()))
+
+
 def state(**changes):
     """A state dict of CONV with entries changed, added, or left out (None)."""
     found = {**module().state_dict(), **changes}
@@ -97,6 +136,11 @@ BAD_STATES = {
         "batch norm 'n' does not directly follow",
     ),
     "nan": (state(**{"0.weight": torch.full((4, 2, 3, 3), float("nan"))}), "'0.weight' holds values that are not finite"),
+    "complex": (state(**{"0.weight": torch.zeros(4, 2, 3, 3, dtype=torch.complex64)}), "'0.weight' is torch.complex64"),
+    "threshold": (
+        {**state(), "n.threshold": torch.tensor(-1.0)},
+        r"neurons 'n' have threshold = \[-1.0\]: must be above 0",
+    ),
     "no tensors": ({"epoch": 3}, "holds no state dict"),
     "empty": ({}, "holds no state dict"),
 }
@@ -128,7 +172,7 @@ def test_files_that_are_none(tmp_path):
         with pytest.raises(NeurochipError, match="not a readable NIR graph"):
             read(tmp_path / f"{name}.nir", tmp_path)
     torch.save(module(), tmp_path / "module.pt")  # a whole module: its class would have to be imported
-    with pytest.raises(NeurochipError, match="not a readable state dict"):
+    with pytest.raises(NeurochipError, match="not a readable state dict: a whole model, pickled with its program, which is not run here;"):
         read(tmp_path / "module.pt", tmp_path)
 
 
