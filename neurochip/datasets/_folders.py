@@ -1,6 +1,7 @@
 """Where data lies on this computer: the folders of NEUROCHIP_DATA, then the user's cache."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from neurochip.common.errors import NeurochipError
@@ -31,3 +32,8 @@ def cache_folder() -> Path:
 def data_folders() -> list[Path]:
     """Return all folders data is looked for in, in this order; a NeurochipError if NEUROCHIP_DATA is wrong."""
     return [*user_folders(), cache_folder()]
+
+
+def shown(files: Iterable[Path]) -> list[Path]:
+    """Return the files in order of name, without those whose name begins with a dot: other systems leave such beside every file."""
+    return sorted(file for file in files if not file.name.startswith("."))

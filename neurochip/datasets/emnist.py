@@ -14,6 +14,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _idx_format as idx
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
+from neurochip.datasets._folders import shown
 from neurochip.datasets._published import Form, Published, as_set
 from neurochip.datasets._types import Dataset, Keep, SampleForm
 
@@ -87,7 +88,7 @@ def _title(split: Split) -> str:
 
 
 def _cuts(split: Split, folder: Path) -> list[Path]:
-    return sorted(folder.glob(f"emnist_{split.name}*.npz")) if folder.is_dir() else []
+    return shown(folder.glob(f"emnist_{split.name}*.npz")) if folder.is_dir() else []
 
 
 def _missing_cut(split: Split, folder: Path) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _address_events as address_events
 from neurochip.datasets import _camera
+from neurochip.datasets._folders import shown
 from neurochip.datasets._published import WHOLE, refuse
 from neurochip.datasets._types import Announce, EventDataset, Keep, SetFile
 
@@ -43,7 +44,7 @@ def load(path: Path, announce: Announce, keep: Keep = WHOLE) -> EventDataset:
 
 def _classes(folder: Path) -> list[str]:
     """Return the class folders in order: by number if all are numbers, else by name."""
-    names = [f.name for f in folder.iterdir() if f.is_dir()] if folder.is_dir() else []
+    names = [f.name for f in shown(folder.iterdir()) if f.is_dir()] if folder.is_dir() else []
     if not names:
         raise NeurochipError(f"'{folder}' holds no class folders; data.path wants train/CLASS/ and test/CLASS/ with {', '.join(SUFFIXES)}")
     return sorted(names, key=lambda name: (int(name) if all(n.isdecimal() for n in names) else 0, name))
@@ -53,7 +54,7 @@ def _listed(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
     """Return every recording and its label, by file name across the classes, so that the first few are of all classes."""
     files = []
     for label, name in enumerate(classes):
-        found = [f for f in (folder / name).iterdir() if f.suffix in SUFFIXES]
+        found = [f for f in shown((folder / name).iterdir()) if f.suffix in SUFFIXES]
         if not found:
             raise NeurochipError(f"'{folder / name}' holds no recording; expected {', '.join(SUFFIXES)}")
         files += [(path, label) for path in found]

@@ -13,6 +13,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.datasets import _address_events as address_events
 from neurochip.datasets import npz
 from neurochip.datasets._archives import Archive
+from neurochip.datasets._folders import shown
 from neurochip.datasets._published import Form, Published, as_set
 from neurochip.datasets._types import EventDataset, Keep, Recordings, SampleForm
 
@@ -48,7 +49,7 @@ def _listed(folder: Path, way_out: str) -> list[tuple[Path, int]]:
     """Return every recording of a part and its label, in order of file name; a NeurochipError if a digit has none."""
     files = []
     for digit in range(N_CLASSES):
-        found = sorted((folder / str(digit)).glob("*.bin"))
+        found = shown((folder / str(digit)).glob("*.bin"))
         if not found:
             what = "holds no .bin recording" if (folder / str(digit)).is_dir() else "is missing"
             raise NeurochipError(f"{folder / str(digit)} {what}; a folder for each digit 0..9 is needed; {way_out}")
@@ -61,7 +62,7 @@ def _not_the_whole() -> str:
 
 
 def _cut_of(folder: Path, part: str) -> list[Path]:
-    return sorted(folder.glob(f"nmnist_{part.lower()}*.npz")) if folder.is_dir() else []
+    return shown(folder.glob(f"nmnist_{part.lower()}*.npz")) if folder.is_dir() else []
 
 
 def _missing_cut(folder: Path) -> str:
@@ -92,6 +93,8 @@ def read_npz(path: Path, sensor_shape: tuple[int, int, int], n_classes: int, way
             raise NeurochipError(f"{path}: {name} has {len(arrays[name]):,} events, expected {n:,} as t; {way_out}")
     if len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != n or (np.diff(offsets) < 0).any():
         raise NeurochipError(f"{path}: offsets must rise from 0 to the number of events ({n:,}); {way_out}")
+    if (empty := np.flatnonzero(np.diff(offsets) == 0)).size:
+        raise NeurochipError(f"{path}: recording {empty[0]} has no event in it; leave it out")
     if len(labels) != len(offsets) - 1:
         raise NeurochipError(f"{path}: {len(labels):,} labels, expected {len(offsets) - 1:,}, one for each recording; {way_out}")
     wrong = np.flatnonzero((labels < 0) | (labels >= n_classes))

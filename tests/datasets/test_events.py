@@ -237,6 +237,27 @@ def test_published_recordings_come_in_mnists_order(monkeypatch, tmp_path, names)
     assert heard == [f"nmnist: SUBSTITUTE: {data.note}"] and "not verified" in data.source
 
 
+def test_names_with_a_leading_dot_are_skipped(monkeypatch, tmp_path):
+    """What other systems leave beside every file is no recording, in either form."""
+    write_nmnist(tmp_path / "nmnist")
+    monkeypatch.setenv("NEUROCHIP_DATA", str(tmp_path))
+    before = rows(datasets.load_events("nmnist").train)
+    for digit in range(10):
+        (tmp_path / "nmnist" / "Train" / str(digit) / "._00001.bin").write_bytes(bytes(range(255)))
+    assert rows(datasets.load_events("nmnist").train) == before
+    for part in ("train", "test"):
+        write_cut(tmp_path / "cut", part)
+        (tmp_path / "cut" / f"._nmnist_{part}8.npz").write_bytes(b"Mac OS X")
+    assert len(datasets.load_events("nmnist", tmp_path / "cut").train) == 8
+
+
+def test_a_recording_without_events_is_refused_by_number(tmp_path):
+    write_cut(tmp_path, "test")
+    write_cut(tmp_path, offsets=put(2, 1))
+    with pytest.raises(NeurochipError, match=r"nmnist_train8\.npz: recording 1 has no event in it; leave it out"):
+        datasets.load_events("nmnist", tmp_path)
+
+
 def test_the_full_number_of_recordings_is_no_substitute(monkeypatch, tmp_path):
     write_nmnist(tmp_path)
     monkeypatch.setattr(nmnist, "COUNTS", (14, 10))
