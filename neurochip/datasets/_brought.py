@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurochip.common.errors import NeurochipError, reason_of
-from neurochip.datasets._types import Announce, Dataset, EventDataset, Recordings, SetFile
+from neurochip.datasets._types import Announce, Dataset, EventDataset, Recordings, SetFile, is_planes_last
 
 MEND = "mend it there"
 
@@ -76,6 +76,11 @@ def check_images(data: Any, where: str) -> Dataset:
     shape = data.image_shape
     if not isinstance(shape, tuple) or len(shape) not in (2, 3) or any(type(n) is not int or n < 1 for n in shape):
         raise NeurochipError(f"{where}: image_shape = {shape!r}: must be (height, width) or (planes, height, width); {MEND}")
+    if is_planes_last(shape) and shape[0] == shape[1]:
+        raise NeurochipError(
+            f"{where}: image_shape = {shape}: {shape[0]} planes of {shape[1]} x {shape[2]}, but it looks like (height, width, planes); "
+            "give x.transpose(0, 3, 1, 2), flattened, and image_shape = (planes, height, width)"
+        )
     for part in ("train", "test"):
         x, y = (getattr(data, f"{axis}_{part}") for axis in "xy")
         pixels = int(np.prod(shape))
@@ -105,6 +110,8 @@ def check_events(data: Any, where: str) -> EventDataset:
         offsets = part.offsets
         if offsets[0] != 0 or offsets[-1] != n_events or (np.diff(offsets) < 0).any():
             raise NeurochipError(f"{where}: {name}.offsets: must rise from 0 to {n_events}, the number of events; {MEND}")
+        if (empty := np.flatnonzero(np.diff(offsets) == 0)).size:
+            raise NeurochipError(f"{where}: {name}: recording {int(empty[0])} has no event; leave it out")
         falls = np.flatnonzero(part.t[1:] < part.t[:-1]) + 1
         if np.setdiff1d(falls, offsets).size:
             raise NeurochipError(f"{where}: {name}.t: falls within a recording; sort its events by time")

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+MOST_COLOURS = 4
+
 Announce = Callable[[str], None]
 
 Keep = tuple[int | None, int | None]
@@ -148,3 +150,8 @@ class Available(NamedTuple):
 
 class StepFailed(Exception):
     """One way to get the files failed; the text is a one-line reason. Never leaves this package."""
+
+
+def is_planes_last(shape: tuple[int, ...]) -> bool:
+    """Return True if a shape (planes, height, width) reads more like (height, width, planes): few at the end, as colours are."""
+    return len(shape) == 3 and shape[2] <= MOST_COLOURS and shape[2] <= shape[0] and shape[2] < shape[1]

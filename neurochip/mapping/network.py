@@ -128,6 +128,7 @@ def build_network(setup: Setup, input_shape: tuple[int, ...], n_classes: int) ->
         if name in {other.name for other in layers} or name == INPUT_NAME:
             raise NeurochipError(f"{table} name = '{name}': another layer has that name; choose a different one")
         layers.append(_layer(table, i, name, model, layers, _input_shape(input_shape)))
+    _check_flat(setup, layers, input_shape)
     used = {source.layer for layer in layers for source in layer.sources}
     for layer in layers[:-1]:
         if layer.index not in used:
@@ -136,6 +137,18 @@ def build_network(setup: Setup, input_shape: tuple[int, ...], n_classes: int) ->
                 f"layer's source or skip, or leave it out"
             )
     return layers
+
+
+def _check_flat(setup: Setup, layers: list[Layer], shape: tuple[int, ...]) -> None:
+    """Refuse taps on pictures of which nobody said how they are made of rows and columns."""
+    data = setup.experiment.data
+    flat = len(shape) == 1 or (shape[1:2] == (1,) and (data.signed or data.intensity_planes > 1))  # several planes of a flat picture
+    for layer in layers if flat else ():
+        if layer.has_grid and any(source.layer == INPUT for source in layer.sources):
+            raise NeurochipError(
+                f"{setup.where}: [network.layers[{layer.index}]] kind = '{layer.model.kind}': the data's pictures are flat, {shape[-1]} "
+                f"values in a row; save them as (images, height, width) or (images, planes, height, width)"
+            )
 
 
 def _size_text(model: LayerModel) -> str:

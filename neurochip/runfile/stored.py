@@ -30,9 +30,8 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
             samples = int(checked(file[f"samples/{part}"][epochs], f"samples/{part}", "iu").sum())
             stored = [file[f"cores/{c}"] for c in range(len(file["cores"]))]
             keys = ("memory_words", "axons", "neurons", "state_bits")
-            facts = [
-                [checked_number(core.attrs[key], f"{core.name} {key}") for key in keys] + [bool(core.attrs["is_first"])] for core in stored
-            ]
+            numbers = [[checked_number(core.attrs[key], f"{core.name} {key}") for key in keys] for core in stored]
+            facts = [(*of_core, bool(core.attrs["is_first"])) for of_core, core in zip(numbers, stored, strict=True)]
             names = [str(core.attrs["name"]) for core in stored]
             counts = [_counts(core, f"{part}/counts", (N_PHASES, N_EVENTS))[epochs].sum(axis=0) for core in stored]
             of_cycles = [_counts(core, f"{part}/cycles", (2,))[epochs].sum(axis=0) for core in stored]

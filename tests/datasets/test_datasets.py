@@ -243,8 +243,31 @@ def test_npz_of_bytes(tmp_path):
 def test_npz_of_flat_images_and_of_colour(tmp_path):
     x = np.zeros((4, 5), np.uint8)
     assert datasets.load("npz", npz(tmp_path, x_train=x, x_test=x[:2])).image_shape == (5,)
-    x = np.zeros((4, 8, 8, 3), np.uint8)
+    x = np.zeros((4, 3, 8, 8), np.uint8)
     assert datasets.load("npz", npz(tmp_path, x_train=x, x_test=x[:2])).x_train.shape == (4, 192)
+
+
+@pytest.mark.parametrize("shape", [(6, 6, 1), (28, 28, 3), (5, 7, 2), (1, 6, 1)])
+def test_planes_at_the_end_are_refused_with_the_transpose(tmp_path, shape):
+    """What is saved as the line says, or with the order beside it, is read as it is meant."""
+    x = np.random.default_rng(1).integers(0, 256, (4, *shape), np.uint8)
+    with pytest.raises(NeurochipError) as error:
+        datasets.load("npz", npz(tmp_path, x_train=x, x_test=x[:2]))
+    height, width, planes = shape
+    check_error(error, tmp_path / "own.npz", f"{height} planes of {width} x {planes} pixels by our order")
+    assert "save x_train.transpose(0, 3, 1, 2), or with axes='nchw' if the order is right" in str(error.value)
+    turned = x.transpose(0, 3, 1, 2)
+    for changes in ({"x_train": turned, "x_test": turned[:2]}, {"x_train": x, "x_test": x[:2], "axes": "nhwc"}):
+        if changes.get("axes") or shape != (1, 6, 1):  # turned, 1 x 1 x 6 is clear
+            data = datasets.load("npz", npz(tmp_path, **changes))
+            assert data.image_shape == (planes, height, width) and np.array_equal(data.x_train, turned.reshape(4, -1))
+    assert datasets.load("npz", npz(tmp_path, x_train=x, x_test=x[:2], axes="nchw")).image_shape == shape
+
+
+@pytest.mark.parametrize("shape", [(1, 6, 6), (3, 6, 6), (3, 28, 28), (2, 34, 34), (8, 4, 4), (16, 1, 1), (1, 1, 9)])
+def test_planes_first_are_as_they_are(tmp_path, shape):
+    x = np.zeros((4, *shape), np.uint8)
+    assert datasets.load("npz", npz(tmp_path, x_train=x, x_test=x[:2])).image_shape == shape
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4"])
@@ -274,6 +297,9 @@ BAD_ARRAYS = [
     ({"y_test": np.array([0, -1])}, "y_test holds -1"),
     ({"y_test": np.array([0, 70_000])}, "y_test holds 70000, limit 0..65535"),
     ({"y_test": np.array([0, 2**63], np.uint64)}, "y_test holds 9223372036854775808"),
+    ({"axes": "hwc"}, "axes = 'hwc': must be one of nchw, nhwc"),
+    ({"axes": "nhwc"}, "axes = 'nhwc', but x_train has shape (4, 2, 3)"),
+    ({"x_train": np.zeros((4, 1, 2, 3, 5), np.uint8)}, "x_train has shape (4, 1, 2, 3, 5), expected (images, planes, height, width)"),
     ({"y_train": None}, "holds no y_train"),
     ({"x_train": np.array([{}], object)}, "x_train cannot be read"),
 ]

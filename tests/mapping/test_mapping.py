@@ -252,3 +252,15 @@ def test_limits(settings, sizes, message):
 
 def test_spike_counts_have_no_such_limit():
     assert len(placed("run.test_ticks=1000", "run.readout=spikes").cores) == 2
+
+
+def test_taps_on_flat_pictures_are_refused():
+    """784 values in a row would be a picture of 1 x 784; several planes of it, one of each part of the range, are no better."""
+    conv = 'network.layers=[{kind="conv", filters=2, kernel=3, padding=1}, {neurons=10}]'
+    words = "kind = 'conv': the data's pictures are flat, 784 values in a row; save them as (images, height, width)"
+    with pytest.raises(NeurochipError, match=re.escape(words)):
+        placed(conv, inputs=(784,))
+    with pytest.raises(NeurochipError, match=re.escape(words)):
+        placed(conv, "data.intensity_planes=2", inputs=(2, 1, 784))
+    assert placed(inputs=(784,)).layers[0].source_units == placed(inputs=(28, 28)).layers[0].source_units == 784
+    assert placed(conv.replace("filters=2", "filters=1"), inputs=(1, 28, 28)).layers[0].is_conv
