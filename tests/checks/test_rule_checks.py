@@ -96,7 +96,7 @@ def test_an_installed_rule_is_checked_by_its_name(tmp_path, monkeypatch):
         (
             "my_rule.py",
             "x = 1",
-            "my_rule.py: none of the kinds that can be checked (learning rule: a .py that assigns RULE, or a rule's name",
+            "learning rule: a .py that assigns RULE, or a rule's name",
         ),
         ("no.py", None, "no.py: no such file; give the path of a learning rule (.py)"),
         ("nothing", None, "nothing: none of the kinds that can be checked"),

@@ -38,7 +38,7 @@ def test_a_run_directory(more, tmp_path):
     weight, first = (loaded.array(f"layers/0/{name}") for name in ("weight", "weight_initial"))
     assert weight.shape == (64, 12) and weight.dtype == np.int16 and (weight != first).any()
     with h5py.File(tmp_path / "run" / "run.h5") as file:
-        assert set(file) == {"accuracy", "layers", "cores", "samples", "test", "raster", "generators", "simulation"} | (
+        assert set(file) == {"accuracy", "layers", "cores", "samples", "test", "raster", "generators", "simulation", "plugins"} | (
             {"probe"} if more else set()
         )
         assert file["layers/1/train/counts"].shape[0] == 2 and file["test/votes"].shape == (20, 3)
