@@ -23,7 +23,7 @@ class Dataset:
     `x_train` and `x_test` are C-contiguous uint8 of shape (n, n_pixels), 0..255; `y_train` and `y_test` are int32 of
     shape (n,), 0..n_classes - 1. `image_shape` is one image before it was flattened, e.g. (28, 28). `source` says for a
     human which files these are and where they lie. `is_substitute` is true if they are not the whole set that `name`
-    promises; `note` then says what they are.
+    promises; `note` then says what they are. `losses`: a line for each thing of which much did not reach the chip.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Dataset:
     source: str
     is_substitute: bool = False
     note: str = ""
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

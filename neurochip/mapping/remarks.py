@@ -1,11 +1,17 @@
 """What a person should know of a training on the chip before it begins, from the experiment alone."""
 
+import math
+from collections import abc
+
+from neurochip.core.rules import Rule
 from neurochip.experiment.setup import Experiment
 from neurochip.mapping.place import Mapping
 
+Settings = abc.Mapping[str, float]
 
-def training_remarks(experiment: Experiment, mapping: Mapping) -> list[str]:
-    """Return what a user should know before training, one line each; none if nothing learns."""
+
+def training_remarks(experiment: Experiment, mapping: Mapping, rng_bits: int) -> list[str]:
+    """Return what a user should know before training, one line each; none if nothing learns. rng_bits: of a draw."""
     rule, epochs = experiment.learning_rule, experiment.run.epochs
     if not (epochs and rule.learns):
         return []
@@ -13,6 +19,9 @@ def training_remarks(experiment: Experiment, mapping: Mapping) -> list[str]:
     for layer in mapping.layers:
         frac_bits = mapping.widths_of(layer.index).frac_bits
         if rule.remark and layer.model.can_learn and (text := rule.remark(experiment.layer_settings(layer.index), epochs, frac_bits)):
+            found.append(f"layer {layer.name}: {text}")
+        settings = experiment.layer_settings(layer.index)
+        if layer.model.can_learn and (text := _rounded_to_nothing(rule, settings, epochs, frac_bits, rng_bits)):
             found.append(f"layer {layer.name}: {text}")
     return found
 
@@ -25,3 +34,36 @@ def _untied(mapping: Mapping) -> list[str]:
         for layer in mapping.layers
         if layer.is_conv and mapping.tiles_of(layer.index) > 1
     ]
+
+
+def _rounded_to_nothing(rule: Rule, settings: Settings, epochs: int, frac_bits: int, rng_bits: int) -> str | None:
+    """Name the first setting above 0 of which the chip's integers leave nothing, in any epoch, and the smallest that works in all."""
+    for key, value in settings.items():
+        known = rule.settings.get(key)
+        if known is None or known.low != 0.0 or value <= 0.0 or key.endswith("_decay"):
+            continue
+
+        def is_lost(tried: float, epoch: int, key: str = key) -> bool:
+            made = [rule.quantise({**settings, key: number}, epoch, frac_bits, rng_bits) for number in (tried, 0.0)]
+            return made[0] == made[1]
+
+        lost = [epoch for epoch in range(epochs) if is_lost(value, epoch)]
+        if lost:
+            low, high = value, known.high
+            if is_lost(high, lost[-1]):
+                told = f"{key} = {value:g} is rounded to 0 in {len(lost)} of {epochs} epochs"
+                return f"{told}, and so is {high:g}, its limit; take fewer epochs or a slower decay"
+            while high > low * 1.001:
+                middle = (low * high) ** 0.5
+                low, high = (middle, high) if is_lost(middle, lost[-1]) else (low, middle)
+            return (
+                f"{key} = {value:g} is rounded to 0 in {len(lost)} of {epochs} epochs, in which nothing is learned by it; the smallest "
+                f"that works in all is {_up(high):g}"
+            )
+    return None
+
+
+def _up(value: float) -> float:
+    """The value rounded up to three digits."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 2)
+    return float(f"{math.ceil(value / unit) * unit:.3g}")

@@ -44,7 +44,7 @@ def make_plan(setup: Setup, say: Callable[[str], None]) -> Plan:
         raise (NeurochipError(f"{setup.where}: {error}") if str(error).startswith("data.") else error) from None
     form = form._replace(shape=handed_shape(spec, form.shape))
     mapping = place(setup, form.shape, form.n_classes)
-    return Plan(setup, form, mapping, training_remarks(setup.experiment, mapping))
+    return Plan(setup, form, mapping, training_remarks(setup.experiment, mapping, setup.chip.generator.bits))
 
 
 def print_plan(plan: Plan, console: Console) -> None:

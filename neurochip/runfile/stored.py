@@ -43,7 +43,7 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
     chip_cycles = sum(cycles)
     cores: list[StoredCore] = []
     for c, (words, axons, neurons, state_bits, is_first) in enumerate(facts):
-        roles = roles_of(is_first, c == len(facts) - 1)
+        roles = roles_of(bool(is_first), c == len(facts) - 1)
         priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, Core(axons, neurons, roles))
         leakage = priced.leakage_pj(chip.leaking_bits(words, state_bits * neurons), neurons, chip.microseconds(chip_cycles))
         cores.append((names[c], priced, counts[c], leakage, chip_cycles, priced.clock_pj(busy[c], chip_cycles - busy[c])))

@@ -23,6 +23,7 @@ from neurochip.runfile.names import EVALUATION
 from neurochip.runfile.summary import Summary
 from neurochip.runner import checkpoint, finals, partial, results, summary
 from neurochip.runner.checkpoint import Position
+from neurochip.runner.losses import data_losses
 from neurochip.runner.start import put_start_on_chip
 from neurochip.runner.unsupervised import Readout, Shown
 from neurochip.simulator.memories import weights_of
@@ -64,7 +65,9 @@ class Runner:
         if experiment.readout:
             train, test = Shown(self.train_stimulus, self.data.y_train), Shown(self.test_stimulus, self.data.y_test)
             self.readout = Readout(setup, self.simulator, train, test, threads)
-        for text in training_remarks(experiment, self.simulator.mapping):
+        for text in data_losses(self.data, self.epochs > 0):
+            self.say(text)
+        for text in training_remarks(experiment, self.simulator.mapping, setup.chip.generator.bits):
             self.say(text)
         self.recorder = Recorder(self.simulator, self.train_stimulus, self.data.y_train, self.epochs)
         self.reference = (

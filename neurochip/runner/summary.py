@@ -20,6 +20,7 @@ from neurochip.runfile.names import RUN_H5, SUMMARY
 from neurochip.runfile.summary import FORMAT, Accuracy, ChipFacts, Core, Layer, MeshFacts, ProbeFacts, ProbeLayer, Summary, TableFacts
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
 from neurochip.runner.ann_twin import twin_facts
+from neurochip.runner.losses import MOST_SATURATED, data_losses, run_losses
 from neurochip.runner.pricing import add_costs, priced_cores
 from neurochip.runner.results import Final, Record, at_rail, dataset_facts, write_h5
 from neurochip.runner.silicon import silicon
@@ -29,7 +30,6 @@ from neurochip.simulator.simulator import Counts
 from neurochip.simulator.traffic import join, mesh_of
 
 MOST_AT_RAIL = 0.01  # share of a layer's weights above which it is warned about
-MOST_SATURATED = 0.01  # saturated sums per SOP, likewise
 
 
 def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> Summary:
@@ -74,7 +74,9 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
         warnings=[],
     )
     silence = [line for activity in activities for line in activity.warnings()]
-    return result.model_copy(update={"warnings": training_remarks(experiment, mapping) + _warnings(result) + silence})
+    lost = data_losses(data, trains=bool(record.train)) + run_losses(result, mapping)
+    remarks = training_remarks(experiment, mapping, chip.generator.bits)
+    return result.model_copy(update={"warnings": remarks + _warnings(result) + lost + silence})
 
 
 def _accuracy(record: Record, final: Final) -> Accuracy:

@@ -14,6 +14,8 @@ from neurochip.experiment.setup import Setup
 from neurochip.experiment.tables import DataModel
 from neurochip.simulator.stimulus import RATE_ONE, Stimulus, of_events, of_images
 
+MOST_BEYOND = 0.01  # share of events after the last tick above which it is warned about
+
 
 class Samples(NamedTuple):
     """`data` holds the images as the chip is handed them (of events their rates); `train` and `test` are what it is presented."""
@@ -52,15 +54,25 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
             raise NeurochipError(f"data.{key} = {str(value).lower()}: data.name = '{spec.name}' holds events, not images; leave it out")
     events = datasets.load_events(*wanted)
     n_axons = math.prod(events.sensor_shape)
-    stimuli = []
-    for part, ticks in ((events.train, experiment.run.ticks), (events.test, experiment.test_ticks)):
-        stimuli.append(of_events(datasets.bin_events(part, spec.us_per_tick, ticks, say), n_axons, ticks))
+    stimuli, losses = [], []
+    for name, part, ticks in (("training", events.train, experiment.run.ticks), ("test", events.test, experiment.test_ticks)):
+        binned = datasets.bin_events(part, spec.us_per_tick, ticks, say)
+        losses += _beyond(name, part.n_events, binned.beyond, spec.us_per_tick, ticks)
+        stimuli.append(of_events(binned, n_axons, ticks))
     train, test = stimuli
     data = Dataset(
         events.name, train.pixels, events.train.labels, test.pixels, events.test.labels, events.sensor_shape, events.n_classes,
-        events.source, events.is_substitute, events.note,
+        events.source, events.is_substitute, events.note, tuple(losses),
     )  # fmt: skip
     return Samples(data, train, test)
+
+
+def _beyond(name: str, n_events: int, beyond: int, us_per_tick: int, ticks: int) -> list[str]:
+    """A line if many events of a part come after the last tick; a NeurochipError if all do."""
+    shown = f"{beyond:,} of {n_events:,} events of the {name} recordings come after the last of {ticks} ticks"
+    if beyond and beyond == n_events:
+        raise NeurochipError(f"data.us_per_tick = {us_per_tick}: all {shown}; raise it or the ticks, or count time from 0")
+    return [f"{shown} ({100 * beyond / n_events:.1f} %): raise data.us_per_tick or the ticks"] if beyond > MOST_BEYOND * n_events else []
 
 
 def handed_shape(spec: DataModel, shape: tuple[int, ...]) -> tuple[int, ...]:
