@@ -2,7 +2,7 @@
 
 import os
 
-from neurochip.runner import checkpoint, results
+from neurochip.runner import checkpoint, results, runner
 from support.tiny import neurochip
 
 
@@ -18,6 +18,7 @@ class Killed(BaseException):
 
 def die_at(monkeypatch, call: int, moment: str) -> None:
     """Let the call-th file that is to be replaced be the last: before it is written, half written, before or after it is moved."""
+    assert runner.Recorder  # loaded before: what is imported meanwhile would keep what is patched here
     calls = iter(range(10_000))
     whole = results.write_atomically
 
