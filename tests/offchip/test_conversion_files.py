@@ -240,6 +240,64 @@ def test_what_neurons_and_pools_of_nir_scale_goes_into_the_weights(tmp_path):
         same_scores(graph, net[8](x))
 
 
+def timed(kind, shape, dt, beta=0.95):
+    """Neurons as exporters write them for steps of dt: their input weighs 1 in every step, they fire at 0.5."""
+    full = lambda value: np.full(shape, value)  # noqa: E731
+    if kind == "if":
+        return nir.IF(r=full(1 / dt), v_threshold=full(0.5), v_reset=full(0.0))
+    tau = dt / (1 - beta)
+    if kind == "lif":
+        return nir.LIF(tau=full(tau), r=full(tau / dt), v_leak=full(0.0), v_threshold=full(0.5), v_reset=full(0.0))
+    return nir.CubaLIF(
+        tau_mem=full(tau), tau_syn=full(2 * tau), r=full(tau / dt), w_in=full(2 * tau / dt), v_leak=full(0.0), v_threshold=full(0.5),
+        v_reset=full(0.0),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["if", "lif", "cubalif"])
+@pytest.mark.parametrize("dt", [1e-4, 1e-3])
+def test_r_of_exporters_is_a_step_of_time_and_no_gain(kind, dt, tmp_path):
+    """With biases behind it: a gain of 1 / dt would make them vanish. As a net of r = 1 that fires at 0.5."""
+    torch.manual_seed(6)
+    net = module(True)
+    arrays = [p.detach().numpy() for p in net.parameters()]
+    nodes = nir_nodes()
+    nodes[1], nodes[2] = conv(arrays[0], bias=arrays[1]), timed(kind, (4, 8, 8), dt)
+    nodes[4 if isinstance(nodes[4], nir.Conv2d) else 5] = conv(arrays[2], bias=arrays[3], stride=2, input_shape=(4, 4))
+    for i, node in enumerate(nodes):
+        if isinstance(node, nir.IF) and i > 2:
+            nodes[i] = timed(kind, node.v_threshold.shape, dt)
+    control = [neurons(*node.v_threshold.shape, threshold=0.5) if hasattr(node, "v_threshold") else node for node in nodes]
+    (tmp_path / "control").mkdir()
+    wanted, _ = read(write(tmp_path / "control", control), tmp_path)
+    graph, said = read(write(tmp_path, nodes), tmp_path)
+    assert said[0].startswith(f"ANN: time step dt = {dt:.4g} s, inferred")
+    with torch.no_grad():
+        same_scores(graph, scores(wanted, images()))
+
+
+def test_steps_that_differ_are_refused_where_biases_follow(tmp_path):
+    """Without a bias behind them, gains change no answer."""
+    nodes = changed(2, timed("if", (4, 8, 8), 1e-4))
+    read(write(tmp_path, nodes), tmp_path)
+    nodes[8] = nir.Affine(weight=nodes[8].weight, bias=np.ones(6, np.float32))
+    words = r"node 'IF2' \(IF\): its r is in units of a time step that the graph does not tell .*, and biases follow \('IF9'\)"
+    with pytest.raises(NeurochipError, match=words):
+        read(write(tmp_path, nodes), tmp_path)
+
+
+def test_the_way_from_reset_to_threshold_counts(tmp_path):
+    """A neuron that falls to -3 and fires at 1 needs four times as much as one that falls to 0."""
+    shape = (4, 8, 8)
+    graphs = []
+    for reset, threshold in ((-3.0, 1.0), (0.0, 4.0)):
+        torch.manual_seed(7)
+        nodes = changed(2, nir.IF(r=np.ones(shape), v_threshold=np.full(shape, threshold), v_reset=np.full(shape, reset)))
+        graphs.append(read(write(tmp_path, nodes), tmp_path)[0])
+    with torch.no_grad():
+        same_scores(graphs[0], scores(graphs[1], images()))
+
+
 def changed(place, node):
     """CONV's nodes with one of them replaced."""
     nodes = nir_nodes()
@@ -258,6 +316,14 @@ BAD_GRAPHS = {
     "kernel": (changed(1, conv(W[:, :, :2])), "node 'Conv2d1' .*must be square"),
     "shape": (changed(5, conv(np.zeros((5, 3, 3, 3), np.float32), stride=2)), r"node 'Conv2d5' has weights \[5, 3, 3, 3\], layer 'b'"),
     "no neurons": (nir_nodes()[:2] + nir_nodes()[3:], r"node 'AvgPool2d2' \(AvgPool2d\): there is no spiking node"),
+    "reset": (
+        changed(2, nir.IF(r=np.ones((4, 8, 8)), v_threshold=np.ones((4, 8, 8)), v_reset=np.ones((4, 8, 8)))),
+        "node 'IF2' .*not above v_reset",
+    ),
+    "rest": (
+        changed(2, nir.LIF(tau=np.ones((4, 8, 8)), r=np.ones((4, 8, 8)), v_leak=np.ones((4, 8, 8)), v_threshold=np.ones((4, 8, 8)))),
+        "node 'LIF2' .*v_leak is not 0",
+    ),
     "threshold": (changed(2, neurons(4, 8, 8, threshold=0.0)), "node 'IF2' .*not above 0"),
     "map": (changed(2, nir.IF(r=np.ones((4, 8, 8)), v_threshold=1 + np.random.rand(4, 8, 8))), "node 'IF2' .*one feature map"),
     "overlap": (changed(3, nir.AvgPool2d(**{**POOL, "stride": np.array([1, 1])})), "node 'AvgPool2d3' .*overlap"),

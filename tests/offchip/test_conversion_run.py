@@ -256,3 +256,16 @@ def test_conversion_by_the_command(tmp_path):
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "out/evaluation.json").read_text())
     assert abs(found["accuracy_by_tick"][-1] - summary["accuracy_by_tick"][-1]) < 0.06  # other spikes, the same net
+
+
+def test_an_ann_that_overflows_is_refused(tmp_path):
+    """Of infinities every threshold would be right, and every error 0."""
+    state = {
+        "0.weight": torch.ones(6, 1, 3, 3) * 1e30,
+        "2.weight": torch.ones(12, 96) * 1e30,
+        "3.weight": torch.ones(3, 12),
+    }
+    torch.save(state, tmp_path / "ann.pt")
+    made, _ = converter(tmp_path, f"train.conversion.ann='{tmp_path / 'ann.pt'}'")
+    with pytest.raises(NeurochipError, match="ann: activations of layer 'hidden' are not finite on training images"):
+        made.convert()

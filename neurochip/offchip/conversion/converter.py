@@ -14,7 +14,7 @@ from neurochip.experiment.setup import Setup
 from neurochip.experiment.training import ConversionModel, TrainModel
 from neurochip.mapping.network import Layer, build_network
 from neurochip.offchip import torch
-from neurochip.offchip.ann.net import put_ann
+from neurochip.offchip.ann.net import activations, put_ann
 from neurochip.offchip.ann.train import AnnRecord, AnnTrainer, accuracy_of
 from neurochip.offchip.conversion.balance import Balance, balance, normalise
 from neurochip.offchip.conversion.fidelity import Fidelity, add_batch, new_fidelity
@@ -87,10 +87,22 @@ class Converter:
         else:
             put_ann(ann, read_ann(self.model.ann, self.layers, ann.input_shape[0], self.setup.where, self.say))
             ann.to(self.device)
+        self._check_activations(ann)
         held = accuracy_of(ann, self.held_out) if self.held_out is not None else None
         graph = copy.deepcopy(ann)
         found = self.balance(graph)
         return Conversion(graph, ann, found, record, held, self.notes)
+
+    def _check_activations(self, ann: Graph) -> None:
+        """Refuse an ANN that overflows: of what is not a number every threshold would be right."""
+        with torch.no_grad():
+            found = activations(ann, intensities(self.training.pixels[self._balancing_images()[:BATCH]], self.signed))
+        for layer in self.layers:
+            if not bool(torch.isfinite(found[layer.index]).all()):
+                raise NeurochipError(
+                    f"{self.setup.where}: [train.conversion] ann: activations of layer '{layer.name}' are not finite on training images; "
+                    "its weights, or r / v_threshold of its neurons, are too large: give an ANN in other units"
+                )
 
     def balance(self, graph: Graph) -> Balance:
         """Find balanced thresholds; `graph` may be rescaled."""

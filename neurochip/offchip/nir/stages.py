@@ -1,8 +1,9 @@
 """A NIR graph cut into stages; `nir.file` reads and writes the files, `nir.fit` gives the stages to the layers of an experiment.
 
 A NIR graph holds currents (Conv2d, Linear, Affine, Scale) and spiking nodes. Read as an ANN, a spiking node is the ReLU that its rate
-stands for: IF fires at relu(r I) / v_threshold, so r / v_threshold goes into the weights before it; of LIF nodes the leak is left out,
-and said.
+stands for: IF fires at relu(dt r I) / (v_threshold - v_reset) a step, so that gain goes into the weights before it; LIF has dt r / tau in
+it, CubaLIF dt^2 r w_in / (tau_mem tau_syn). Their leak is left out, and said. dt is inferred, aloud, where every neuron's input then weighs
+1; else r counts as it is.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,28 @@ import numpy as np
 from neurochip.common.errors import NeurochipError
 from neurochip.mapping.network import INPUT
 from neurochip.offchip.nir.file import NEURONS, PASSING, POOLS, WEIGHTS, Node, text_of
+
+TIMED = ("IF", "LIF", "CubaLIF")  # neurons with a differential equation, whose step in time the format leaves to the reader
+LONGEST_STEP = 0.01  # seconds: an r of 1 / dt is told from a gain by its size
+
+
+def rise_of(node: Node) -> np.ndarray:
+    """Return r, times w_in of a neuron with a synapse."""
+    return np.asarray(node.values.get("r", 1.0), np.float64) * np.asarray(node.values.get("w_in", 1.0), np.float64)
+
+
+def taus_of(node: Node) -> list[np.ndarray]:
+    """Return a neuron's time constants in seconds: none, that of the membrane, or both."""
+    keys = {"IF": (), "LIF": ("tau",), "CubaLIF": ("tau_mem", "tau_syn")}[node.type]
+    return [np.asarray(node.values.get(key, np.nan), np.float64) for key in keys]
+
+
+def step_of(node: Node) -> np.ndarray:
+    """Return the step at which the input weighs 1: dt r (IF), dt r / tau (LIF) or dt^2 r w_in / (tau_mem tau_syn) (CubaLIF) is 1."""
+    taus = taus_of(node)
+    if not taus:
+        return 1.0 / rise_of(node)
+    return np.asarray((np.prod(np.broadcast_arrays(*taus), axis=0) / rise_of(node)) ** (1.0 / len(taus)))
 
 
 class Term(NamedTuple):
@@ -53,14 +76,17 @@ class Reader:
         self.before: dict[str, list[str]] = {name: [a for a, b in edges if b == name] for name in nodes}
         self.found: list[Stage] = []
         self.signals: dict[str, Signal] = {}
+        self.dt: float | None = None  # seconds
 
     def stages(self) -> list[Stage]:
         """Return all stages, each after those it takes spikes from."""
+        self.dt = self._time_step()
         for name in self._order():
             node, arriving = self.nodes[name], [self.signals[other] for other in self.before[name]]
             if node.type != "Input" and not arriving:
                 raise self._refusal(node, "nothing leads to it; give an undamaged file")
             self.signals[name] = self._pass(node, arriving)
+        self._refuse_unknown_step()
         return self.found
 
     def _order(self) -> list[str]:
@@ -161,13 +187,54 @@ class Reader:
         return Signal(len(self.found) - 1)
 
     def _gain(self, node: Node) -> np.ndarray:
-        threshold = np.asarray(node.values["threshold" if node.type == "Threshold" else "v_threshold"], np.float64)
-        resistance = np.asarray(node.values.get("r", 1.0), np.float64) * np.asarray(node.values.get("w_in", 1.0), np.float64)
-        if (threshold <= 0).any() or (resistance <= 0).any():
+        """What a neuron makes of a current, as a ReLU: by how much its potential rises in a step, over the way from reset to threshold."""
+        if node.type == "Threshold":
+            span, rise = self._value(node, "threshold", None), np.ones(1)
+        else:
+            threshold, reset = self._value(node, "v_threshold", None), self._value(node, "v_reset", 0.0)
+            span, rise = threshold - reset, rise_of(node)
+            if self.dt is not None:
+                rise = rise * self.dt ** max(1, len(taus_of(node)))
+            if (threshold <= 0).any() or (span <= 0).any():
+                raise self._refusal(node, "a threshold is not above 0, or not above v_reset; give such ones")
+            if self._value(node, "v_leak", 0.0).any():
+                raise self._refusal(node, "v_leak is not 0: a neuron that rests elsewhere is no ReLU; take it into the bias before it")
+            for tau in taus_of(node) if self.dt is not None else ():
+                rise = rise / tau
+        if (span <= 0).any() or (rise <= 0).any():
             raise self._refusal(node, "a threshold or resistance is not above 0; give positive ones")
         if node.type in ("LIF", "CubaLIF", "Threshold"):
             self.say(f"ANN: node '{node.name}' ({node.type}) is taken as a ReLU: what else it does with its potential is left out")
-        return resistance / threshold
+        return rise / span
+
+    def _value(self, node: Node, key: str, default: float | None) -> np.ndarray:
+        if key not in node.values and default is None:
+            raise self._refusal(node, f"it has no {key}; give an undamaged file")
+        return np.asarray(node.values.get(key, default), np.float64)
+
+    def _time_step(self) -> float | None:
+        """The step in seconds at which each neuron weighs its input by 1, as exporters write r; None if the graph tells of none."""
+        timed = [node for node in self.nodes.values() if node.type in TIMED]
+        for node in timed:
+            if any((tau <= 0).any() for tau in taus_of(node)) or (rise_of(node) <= 0).any():
+                raise self._refusal(node, "a threshold or resistance, or a time constant, is not above 0; give positive ones")
+        steps = [np.ravel(step_of(node)) for node in timed]
+        found = np.concatenate(steps) if steps else np.zeros(0)
+        if found.size and found.max() <= LONGEST_STEP and np.ptp(found) <= 1e-3 * found.max():
+            self.say(f"ANN: time step dt = {found.mean():.4g} s, inferred: the input of every neuron then weighs 1, as exporters write r")
+            return float(found.mean())
+        return None
+
+    def _refuse_unknown_step(self) -> None:
+        """A gain of a step's length is harmless in a net of ReLUs until a bias is added that does not have it."""
+        large = next((node for node in self.nodes.values() if node.type in TIMED and (rise_of(node) >= 1 / LONGEST_STEP).any()), None)
+        biased = next((stage for stage in self.found if stage.bias is not None and any(t.source != INPUT for t in stage.terms)), None)
+        if self.dt is None and large is not None and biased is not None:
+            raise self._refusal(
+                large,
+                f"its r is in units of a time step that the graph does not tell (its neurons differ), and biases follow ('{biased.name}'); "
+                "write r such that r * dt, or r * dt / tau, is the gain of an input, with one dt for all",
+            )
 
     def _scaled(self, node: Node, signal: Signal, scale: np.ndarray) -> Signal:
         """The current times `scale`, which must be the same for all units of a channel."""
