@@ -18,7 +18,7 @@ class Trained(NamedTuple):
     file: Path
     """trained.h5: weights and thresholds; `{"network.weights": file}` puts them on a chip."""
     log: dict[str, Any]
-    """train.json: epochs, accuracies, what was warned of."""
+    """train.json, of a conversion alone conversion.json: epochs, accuracies, what was warned of."""
 
     def __repr__(self) -> str:
         return f"<Trained net in {str(self.file)!r}>"
@@ -32,6 +32,7 @@ def train(exp: Setup, out: str | os.PathLike[str] | None = None, progress: Shown
     Raises NeurochipError for a mistake, and KeyboardInterrupt, which says how to go on, after Ctrl-C.
     """
     from neurochip.api.runs import folder_of
+    from neurochip.offchip.conversion.report import RESULT
     from neurochip.offchip.training import LOG, train_into
     from neurochip.runfile.names import TRAINED
 
@@ -47,7 +48,8 @@ def train(exp: Setup, out: str | os.PathLike[str] | None = None, progress: Shown
         train_into(exp, folder, console, quiet, resume)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; go on with: train(exp, out={str(folder)!r}, resume=True)") from None
-    return Trained(folder / TRAINED, json.loads((folder / LOG).read_text(encoding="utf-8")))
+    log = LOG if exp.experiment.train is not None and exp.experiment.train.spike_bp is not None else RESULT
+    return Trained(folder / TRAINED, json.loads((folder / log).read_text(encoding="utf-8")))
 
 
 def evaluate(

@@ -269,3 +269,12 @@ def test_an_ann_that_overflows_is_refused(tmp_path):
     made, _ = converter(tmp_path, f"train.conversion.ann='{tmp_path / 'ann.pt'}'")
     with pytest.raises(NeurochipError, match="ann: activations of layer 'hidden' are not finite on training images"):
         made.convert()
+
+
+def test_a_conversion_by_command_ends_well(tmp_path):
+    """It leaves no train.json, which a training by spikes does."""
+    converter(tmp_path)
+    short = ("--set", "train.conversion.epochs=1", "--set", "train.ticks=10", "--set", "train.encoder_seeds=1")
+    result = neurochip("train", tmp_path / "tiny.toml", *short, "--out", tmp_path / "out", "--quiet")
+    assert (result.exit_code, result.output) == (0, "")
+    assert {"conversion.json", "trained.h5"} <= {path.name for path in (tmp_path / "out").iterdir()}
