@@ -192,7 +192,7 @@ def half(folder: Path, top: str, sources: list[str], values: dict[str, int], nam
     """The commands that leave `top` with its parameters set, flat, in a design called `name`."""
     chosen = "".join(f" -chparam {key} {value}" for key, value in values.items())
     return f"""
-read_verilog -sv -formal {" ".join(sources)}
+read_verilog -sv -formal -DSYNTHESIS {" ".join(sources)}
 hierarchy -check -top {top}{chosen}
 proc
 flatten
