@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from neurochip.calibrate.cells import Library
+from neurochip.calibrate.core_work import CoreWork, simulate_rtl
 from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design, Network, Stimulus
 from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_core, figures_of, make_netlist, port_widths
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.record import Recording, record
 from neurochip.energy.sized import Core
 from neurochip.experiment.chip import Chip
 
@@ -55,27 +55,27 @@ def measure(
             (measured.other_size if is_held_out else measured.figures).append((core, figures))
             say(_line(network, core, figures))
         for stimulus in (FIT, *(HOLD_OUT if is_first else ())):
-            recordings = record(Design(chip, network, stimulus), sources, ports, _folder(folder, f"{network.title}_rtl"))
+            works = simulate_rtl(Design(chip, network, stimulus), sources, ports, _folder(folder, f"{network.title}_rtl"))
             with_low = is_first and stimulus is FIT
-            activities = [_activity(item, network, stimulus, r, folder, with_low) for item, r in zip(netlists, recordings, strict=True)]
+            activities = [_activity(item, network, stimulus, r, folder, with_low) for item, r in zip(netlists, works, strict=True)]
             target = measured.fitted if stimulus is FIT and not is_held_out else None
             if target is None:
                 target = measured.held_out.setdefault(HELD_OUT_SIZE if is_held_out else stimulus.name, [])
             target += activities
             measured.cycles += sum(a.busy_cycles + a.idle_cycles for a in activities)
             energy = sum(activity.total_pj() for activity in activities)
-            say(f"{network.title}, {stimulus.name}: netlists equal to the RTL in all {len(recordings[0].states)} cycles, {energy:,.0f} pJ")
+            say(f"{network.title}, {stimulus.name}: netlists equal to the RTL in all {len(works[0].states)} cycles, {energy:,.0f} pJ")
     measured.seconds = time.monotonic() - begun
     return measured
 
 
 def _activity(
-    item: tuple[Core, Netlist, Figures], network: Network, stimulus: Stimulus, recording: Recording, folder: Path, with_low: bool
+    item: tuple[Core, Netlist, Figures], network: Network, stimulus: Stimulus, core_work: CoreWork, folder: Path, with_low: bool
 ) -> Activity:
     core, netlist, figures = item
     title = f"{' and '.join(core.roles)} core of {network.title}"
     place = _folder(folder, f"{network.title}_{core.roles[0]}_replay")
-    return activity_of(netlist, core, title, recording, figures.path.ns, place, with_low)
+    return activity_of(netlist, core, title, core_work, figures.path.ns, place, with_low)
 
 
 def _copied(folder: Path) -> list[Path]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from neurochip.calibrate.activity import Toggles, read_toggles
 from neurochip.calibrate.cells import Library
+from neurochip.calibrate.core_work import TRACE, CoreWork
 from neurochip.calibrate.delays import WIRE_PF, to_verilog_text
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.record import TRACE, Recording
 from neurochip.calibrate.replay import GATE, replay
 from neurochip.calibrate.synth import synthesise
 from neurochip.calibrate.timing import Path as TimedPath
@@ -92,20 +92,20 @@ def figures_of(netlist: Netlist, memory_access_ns: float) -> Figures:
 
 
 def activity_of(
-    netlist: Netlist, core: Core, title: str, recording: Recording, path_ns: float, folder: Path, with_low: bool = False
+    netlist: Netlist, core: Core, title: str, core_work: CoreWork, path_ns: float, folder: Path, with_low: bool = False
 ) -> Activity:
-    """Run the netlist on the recording with delays, and for the low bound without; refuses a netlist that is not the RTL."""
+    """Run the netlist on the pins of a core with delays, and for the low bound without; refuses a netlist that is not the RTL."""
     period = 2 * round(500 * path_ns * MARGIN) + 2000
-    n = len(recording.states)
+    n = len(core_work.states)
     toggles: dict[bool, Toggles] = {}
     for delayed in (False, True) if with_low else (True,):
-        vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), recording.pins, period, folder, {TRACE})
+        vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), core_work.pins, period, folder, {TRACE})
         toggles[delayed] = read_toggles(vcd, netlist, period, n)
         vcd.unlink()
     random = {net for net in netlist.drivers if _is_within(netlist.block_of(net), GENERATORS)}
-    rows, count = _rows(recording.states)
-    counts = np.zeros((count, recording.events.shape[1]), dtype=np.int64)
-    np.add.at(counts, rows[rows >= 0], recording.events[rows >= 0])
+    rows, count = _rows(core_work.states)
+    counts = np.zeros((count, core_work.events.shape[1]), dtype=np.int64)
+    np.add.at(counts, rows[rows >= 0], core_work.events[rows >= 0])
     logic_pj, random_pj = {}, {}
     for name, wire in WIRES_PF.items():
         if name == "low" and not with_low:
@@ -114,7 +114,7 @@ def activity_of(
         whole, drawn = moved.energy_pj(energies), moved.energy_pj(energies, random)
         by_row = [np.bincount(rows[rows >= 0], weights=pj[rows >= 0], minlength=count) for pj in (whole - drawn, drawn)]
         logic_pj[name], random_pj[name] = by_row
-    busy = int(((recording.states != State.IDLE) & (rows >= 0)).sum())
+    busy = int(((core_work.states != State.IDLE) & (rows >= 0)).sum())
     return Activity(core, title, counts, logic_pj, random_pj, busy, int((rows >= 0).sum()) - busy)
 
 

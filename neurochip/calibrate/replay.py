@@ -1,6 +1,6 @@
 """A netlist run on recorded pins: every input as it was in each cycle of the RTL, every output compared, every toggle recorded.
 
-The netlist is simulated alone; what was around it (memory, network, other cores) is in the record. So a wrong netlist shows in the first
+The netlist is simulated alone; what was around it (memory, network, other cores) is in the pins. So a wrong netlist shows in the first
 cycle in which it differs, and the energy is that of the same work.
 """
 
@@ -16,12 +16,12 @@ from neurochip.calibrate.netlist import Netlist, Port
 from neurochip.common.errors import NeurochipError
 
 GATE = "netlist_under_test"
-MOST_CYCLES = 1 << 16  # of a record
+MOST_CYCLES = 1 << 16  # that are replayed
 INPUT_DELAY_PS = 300  # inputs come from flip-flops elsewhere; at once where gates take no time either
 
 
 @dataclass(frozen=True)
-class Record:
+class PinWaves:
     """Pins of one module, cycle by cycle, sampled before the rising edge: text of 0, 1, x per port, highest bit first."""
 
     clock: str
@@ -29,21 +29,21 @@ class Record:
     rows: list[list[str]]  # cycles x ports
 
 
-def replay(netlist: Netlist, verilog: str, record: Record, period_ps: int, folder: Path, not_compared: Collection[str] = ()) -> Path:
-    """Simulate `verilog` (module GATE) on `record`; return its VCD. Raises NeurochipError at the first output that differs.
+def replay(netlist: Netlist, verilog: str, waves: PinWaves, period_ps: int, folder: Path, not_compared: Collection[str] = ()) -> Path:
+    """Simulate `verilog` (module GATE) on `waves`; return its VCD. Raises NeurochipError at the first output that differs.
 
     Outputs in `not_compared` were left out of the netlist on purpose.
     """
-    inputs = [port for port in netlist.inputs() if port.name != record.clock]
+    inputs = [port for port in netlist.inputs() if port.name != waves.clock]
     outputs = [port for port in netlist.outputs() if port.name not in not_compared]
-    if missing := [port.name for port in (*inputs, *outputs) if port.name not in record.ports]:
+    if missing := [port.name for port in (*inputs, *outputs) if port.name not in waves.ports]:
         raise NeurochipError(f"netlist of {netlist.top}: no record of port {missing[0]}; the RTL that was recorded has other ports")
     input_ps = INPUT_DELAY_PS if "assign #" in verilog else 0
-    bench = _bench(record, inputs, outputs, period_ps, input_ps)
-    places = {name: i for i, name in enumerate(record.ports)}
+    bench = _bench(waves, inputs, outputs, period_ps, input_ps)
+    places = {name: i for i, name in enumerate(waves.ports)}
     for file, ports in (("inputs.mem", inputs), ("outputs.mem", outputs)):
         columns = [places[port.name] for port in ports]
-        lines = ("".join(row[column] for column in columns) for row in record.rows)
+        lines = ("".join(row[column] for column in columns) for row in waves.rows)
         text = "\n".join(line.replace("x", "0").replace("z", "0") if file == "inputs.mem" else line for line in lines)
         (folder / file).write_text(text + "\n", encoding="ascii")
     key = hashlib.sha256((verilog + bench).encode()).hexdigest()
@@ -51,17 +51,17 @@ def replay(netlist: Netlist, verilog: str, record: Record, period_ps: int, folde
         for name, text in (("netlist.v", verilog), ("bench.sv", bench)):
             (folder / name).write_text(text, encoding="utf-8")
         run_tool("iverilog", ["-g2012", "-o", key, "-s", "bench", "netlist.v", "bench.sv"], folder)
-    said = run_tool("vvp", ["-n", key, f"+cycles={len(record.rows)}"], folder)
+    said = run_tool("vvp", ["-n", key, f"+cycles={len(waves.rows)}"], folder)
     if found := re.search(r"DIFFERS (\d+) ([01xz]+) ([01xz]+)", said):
         _refuse(netlist, outputs, int(found[1]), found[2], found[3])
-    if f"EQUAL {len(record.rows)}" not in said:
+    if f"EQUAL {len(waves.rows)}" not in said:
         raise NeurochipError(f"netlist of {netlist.top}: the simulation ended early: {said.strip()[-200:]}")
     return folder / "netlist.vcd"
 
 
-def _bench(record: Record, inputs: list[Port], outputs: list[Port], period_ps: int, input_ps: int) -> str:
+def _bench(waves: PinWaves, inputs: list[Port], outputs: list[Port], period_ps: int, input_ps: int) -> str:
     widths = [sum(len(port.bits) for port in ports) for ports in (inputs, outputs)]
-    pins, low = [f"    .{record.clock}(clk)"], widths[0]
+    pins, low = [f"    .{waves.clock}(clk)"], widths[0]
     for port in inputs:
         low -= len(port.bits)
         pins.append(f"    .{port.name}(given[{low + len(port.bits) - 1}:{low}])")

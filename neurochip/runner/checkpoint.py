@@ -17,7 +17,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.reference.twin import Reference
 from neurochip.runfile.names import CHECKPOINT
-from neurochip.runner.results import Record
+from neurochip.runner.results import History
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import BANKS, MACHINE, Counts
 
@@ -39,17 +39,17 @@ def twin_arrays(reference: Reference | None) -> dict[str, np.ndarray]:
 
 
 def save(
-    folder: Path, identity: str, position: Position, state: ChipState, packets: NocTotals, twin: dict[str, np.ndarray], record: Record
+    folder: Path, identity: str, position: Position, state: ChipState, packets: NocTotals, twin: dict[str, np.ndarray], history: History
 ) -> None:
     """Replace the checkpoint in `folder`; `identity` says which run it belongs to."""
     arrays = {f"machine/{name}": getattr(state, name) for name in MACHINE}
     arrays |= {f"packets/{name}": array for name, array in packets._asdict().items()}
     arrays |= {f"twin/{name}": array for name, array in twin.items()}
-    for name, costs in (("train", record.train), ("test", record.test)):
+    for name, costs in (("train", history.train), ("test", history.test)):
         for i, cost in enumerate(costs):
             arrays |= {f"{name}/{i}/counts": cost.counts, f"{name}/{i}/cycles": cost.cycles, f"{name}/{i}/samples": np.array(cost.samples)}
             arrays |= {f"{name}/{i}/packets/{key}": array for key, array in cost.packets._asdict().items()}
-    facts = {"identity": identity, "position": position, "record": {name: getattr(record, name) for name in SCALARS}}
+    facts = {"identity": identity, "position": position, "record": {name: getattr(history, name) for name in SCALARS}}
 
     def write(part: Path) -> None:
         with open(part, "wb") as handle:
@@ -58,14 +58,14 @@ def save(
     write_atomically(folder / CHECKPOINT, write)
 
 
-def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, reference: Reference | None) -> tuple[Position, Record]:
-    """Put the saved machine state back into `state`, `packets` and the twin, and return position and record.
+def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, reference: Reference | None) -> tuple[Position, History]:
+    """Put the saved machine state back into `state`, `packets` and the twin, and return position and history.
 
     Without a checkpoint: the very beginning.
     """
     path = folder / CHECKPOINT
     if not path.exists():
-        return Position(), Record()
+        return Position(), History()
     try:
         if not zipfile.is_zipfile(path):
             raise ValueError("not an .npz file, or cut off")
@@ -80,7 +80,7 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
             _check_machine(found, state)
             of_packets = [like(file[f"packets/{name}"], getattr(packets, name), f"packets/{name}") for name in NocTotals._fields]
             twin = _twin_of(file, reference)
-            record, position = _record_of(facts, file, state, packets), _position_of(facts["position"])
+            history, position = _history_of(facts, file, state, packets), _position_of(facts["position"])
     except UNREADABLE as error:
         raise NeurochipError(
             f"{path}: damaged checkpoint ({type(error).__name__}: {error}); delete it to start the run from the beginning"
@@ -92,7 +92,7 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
     if reference:
         for name, array in twin.items():
             getattr(reference.twin, name)[...] = array
-    return position, record
+    return position, history
 
 
 def _check_machine(found: dict[str, np.ndarray], state: ChipState) -> None:
@@ -119,22 +119,22 @@ def _twin_of(file: Any, reference: Reference | None) -> dict[str, np.ndarray]:
     return {name: like(file[f"twin/{name}"], getattr(reference.twin, name), f"twin/{name}") for name in LEARNED}
 
 
-def _record_of(facts: dict[str, Any], file: Any, state: ChipState, packets: NocTotals) -> Record:
-    record = Record(**facts["record"])
+def _history_of(facts: dict[str, Any], file: Any, state: ChipState, packets: NocTotals) -> History:
+    history = History(**facts["record"])
     for key in SCALARS:
         kind = float if key.endswith("_wall_s") else list
-        if not isinstance(getattr(record, key), kind):
-            raise TypeError(f"record.{key} is {getattr(record, key)!r:.40}, expected a {kind.__name__}")
+        if not isinstance(getattr(history, key), kind):
+            raise TypeError(f"record.{key} is {getattr(history, key)!r:.40}, expected a {kind.__name__}")
     n_cores = len(state.param)
     of_cores = {"counts": np.zeros((n_cores, N_PHASES, N_EVENTS), np.int64), "cycles": np.zeros((n_cores, 2), np.int64)}
     for name in ("train", "test"):
-        for i in range(len(getattr(record, f"{name}_accuracy"))):
+        for i in range(len(getattr(history, f"{name}_accuracy"))):
             counts, cycles = (like(file[f"{name}/{i}/{key}"], known, f"{name}/{i}/{key}") for key, known in of_cores.items())
             at = f"{name}/{i}/packets/"
             spent = NocTotals(*(like(file[at + key], known, at + key) for key, known in packets._asdict().items()))
             samples = like(file[f"{name}/{i}/samples"], np.array(0), f"{name}/{i}/samples")
-            getattr(record, name).append(Counts(counts, cycles, int(samples), spent))
-    return record
+            getattr(history, name).append(Counts(counts, cycles, int(samples), spent))
+    return history
 
 
 def _position_of(numbers: list[int]) -> Position:

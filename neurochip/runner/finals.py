@@ -11,7 +11,7 @@ from neurochip.core.events import Event
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P, Trace
 from neurochip.runfile.summary import Simulation
-from neurochip.runner.results import Record
+from neurochip.runner.results import History
 from neurochip.simulator.address_tables import unit_names
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import Stimulus
@@ -35,15 +35,15 @@ def raster(simulator: Simulator, stimulus: Stimulus, labels: np.ndarray, sample:
     return {"sample": sample, "label": int(labels[sample]), "ticks": simulator.setup.experiment.run.ticks, "events": events}
 
 
-def simulation(record: Record, started: float, threads: int, jit_s: float) -> Simulation:
+def simulation(history: History, started: float, threads: int, jit_s: float) -> Simulation:
     """Return how long the computer took, and how fast it was; `started` is time.monotonic() then."""
-    sops = sum(int(cost.counts[:, 0, Event.ACCUMULATE].sum()) for cost in record.train + record.test)
-    samples = sum(cost.samples for cost in record.train + record.test)
-    busy_s = record.train_wall_s + record.test_wall_s
+    sops = sum(int(cost.counts[:, 0, Event.ACCUMULATE].sum()) for cost in history.train + history.test)
+    samples = sum(cost.samples for cost in history.train + history.test)
+    busy_s = history.train_wall_s + history.test_wall_s
     return Simulation(
         wall_s=time.monotonic() - started,
-        train_wall_s=record.train_wall_s,
-        test_wall_s=record.test_wall_s,
+        train_wall_s=history.train_wall_s,
+        test_wall_s=history.test_wall_s,
         samples_per_s=samples / busy_s if busy_s else 0.0,
         sops_per_s=sops / busy_s if busy_s else 0.0,
         threads=threads,

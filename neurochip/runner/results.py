@@ -1,4 +1,4 @@
-"""What a run leaves behind: the record that grows epoch by epoch, and `run.h5` (docs/run_format.md)."""
+"""What a run leaves behind: the history that grows epoch by epoch, and `run.h5` (docs/run_format.md)."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ from neurochip.simulator.traffic import join
 
 
 @dataclass
-class Record:
+class History:
     """Results of the epochs that are complete; everything in it is in the checkpoint too."""
 
     train: list[Counts] = field(default_factory=list)
@@ -98,21 +98,21 @@ def dataset_facts(data: Dataset) -> DataSet:
     )
 
 
-def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> None:
+def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, history: History, final: Final) -> None:
     """Write run.h5 in one step. The HDF5 library makes it in memory: on a full disk it would take the whole process down."""
     import h5py
 
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
         file.attrs.update(identity(setup, data))
-        file["accuracy/test"], file["accuracy/train"] = record.test_accuracy, record.train_accuracy
-        if record.reference_accuracy:
-            file["accuracy/reference"] = record.reference_accuracy
+        file["accuracy/test"], file["accuracy/train"] = history.test_accuracy, history.train_accuracy
+        if history.reference_accuracy:
+            file["accuracy/reference"] = history.reference_accuracy
         for i in range(len(mapping.layers)):
-            _write_layer(file.create_group(f"layers/{i}"), i, mapping, record, final)
+            _write_layer(file.create_group(f"layers/{i}"), i, mapping, history, final)
         for c, place in enumerate(mapping.cores):
-            _write_core(file.create_group(f"cores/{c}"), c, place, record)
+            _write_core(file.create_group(f"cores/{c}"), c, place, history)
         run = setup.experiment.run
-        for name, costs, ticks in (("train", record.train, run.ticks), ("test", record.test, setup.experiment.test_ticks)):
+        for name, costs, ticks in (("train", history.train, run.ticks), ("test", history.test, setup.experiment.test_ticks)):
             file[f"samples/{name}"] = np.array([cost.samples for cost in costs], dtype=np.int64)
             file[f"samples/{name}"].attrs["ticks"] = ticks
             if setup.chip.mesh and costs:
@@ -142,34 +142,34 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, record: 
     write_atomically(path, lambda part: part.write_bytes(image))
 
 
-def _write_layer(group, i: int, mapping: Mapping, record: Record, final: Final) -> None:
+def _write_layer(group, i: int, mapping: Mapping, history: History, final: Final) -> None:
     cores = mapping.cores_of(i)
     group.attrs.update(layer_facts(mapping, i).model_dump())
     if final.thresholds and final.thresholds[i] is not None:
         group.attrs["threshold_lsb"] = final.thresholds[i]  # who starts from these weights needs it
     if final.unit_spikes:
         group.create_dataset("unit_spikes", data=final.unit_spikes[i], compression="gzip", compression_opts=4)
-    _write_costs(group, cores, record)
+    _write_costs(group, cores, history)
     for suffix, (weight, bias) in (("", final.weights[i]), ("_initial", final.initial[i])):
         is_one = len(weight) == 1
         group.create_dataset(f"weight{suffix}", data=weight[0] if is_one else weight, compression="gzip", compression_opts=4)
         group[f"bias{suffix}"] = bias[0] if is_one else bias
-    group["weights_at_rail"] = np.array([rails[i] for rails in record.weights_at_rail], dtype=np.int64)
+    group["weights_at_rail"] = np.array([rails[i] for rails in history.weights_at_rail], dtype=np.int64)
 
 
-def _write_core(group, c: int, place: Placement, record: Record) -> None:
+def _write_core(group, c: int, place: Placement, history: History) -> None:
     group.attrs.update(
         {key: getattr(place, key) for key in ("name", "layer", "neurons", "axons", "memory_words", "state_bits", "is_first")}
     )
     group.attrs["part"] = place.part
     if place.at is not None:
         group.attrs["at"] = place.at
-    _write_costs(group, [c], record)
+    _write_costs(group, [c], history)
 
 
-def _write_costs(group, cores: list[int], record: Record) -> None:
+def _write_costs(group, cores: list[int], history: History) -> None:
     """Counts (epochs, phases, events) and cycles (epochs, 2) of some cores together."""
-    for name, costs in (("train", record.train), ("test", record.test)):
+    for name, costs in (("train", history.train), ("test", history.test)):
         counts = [cost.counts[cores].sum(axis=0) for cost in costs]
         group[f"{name}/counts"] = np.array(counts, dtype=np.int64).reshape(-1, len(Phase), len(Event))
         group[f"{name}/cycles"] = np.array([cost.cycles[cores].sum(axis=0) for cost in costs], dtype=np.int64).reshape(-1, 2)

@@ -90,7 +90,7 @@ class Runner:
         """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM (at once, without a new checkpoint, after two)."""
         with stop_signals(self.stop):
             self.folder.mkdir(parents=True, exist_ok=True)
-            self.position, self.record = checkpoint.load(
+            self.position, self.history = checkpoint.load(
                 self.folder, self.identity, self.simulator.state, self.simulator.traffic.totals, self.reference
             )
             if self.position != Position():
@@ -114,15 +114,15 @@ class Runner:
         self.position = Position(epoch + 1, 0, 0)
         self.twin_start = checkpoint.twin_arrays(self.reference)
         self._save()
-        twin_text = f", float twin {100 * self.record.reference_accuracy[-1]:.2f} %" if self.reference else ""
+        twin_text = f", float twin {100 * self.history.reference_accuracy[-1]:.2f} %" if self.reference else ""
         progress.note(
-            f"epoch {epoch + 1}/{self.epochs}: training {100 * self.record.train_accuracy[-1]:.2f} %, "
-            f"test {100 * self.record.test_accuracy[-1]:.2f} %{twin_text}"
+            f"epoch {epoch + 1}/{self.epochs}: training {100 * self.history.train_accuracy[-1]:.2f} %, "
+            f"test {100 * self.history.test_accuracy[-1]:.2f} %{twin_text}"
         )
 
     def _train(self, progress: Progress, epoch: int, n: int) -> None:
         fits = self.readout.stops(epoch) if self.readout else []
-        if self.position.sample == 0 and 0 in fits and not self.record.readout_curve:
+        if self.position.sample == 0 and 0 in fits and not self.history.readout_curve:
             self._try_readout(progress, 0)
         begun = saved = time.monotonic()
         progress.start(f"epoch {epoch + 1}/{self.epochs}", n, self.position.sample)
@@ -139,10 +139,10 @@ class Runner:
             progress.at(reached, None if self.readout else self.position.correct / reached)
             now = time.monotonic()
             if self.stop.is_set() or now - saved > self.setup.experiment.run.checkpoint_s:
-                self.record.train_wall_s, begun, saved = self.record.train_wall_s + now - begun, now, now
+                self.history.train_wall_s, begun, saved = self.history.train_wall_s + now - begun, now, now
                 self._save()
                 self._check_stop()
-        self.record.train_wall_s += time.monotonic() - begun
+        self.history.train_wall_s += time.monotonic() - begun
 
     def _try_readout(self, progress: Progress, presented: int) -> None:
         """Fit the read-out after so many training samples, and keep its accuracy on the test set."""
@@ -150,8 +150,8 @@ class Runner:
         begun = time.monotonic()
         self._fit_readout(progress, f"{presented:,} samples: counts")
         accuracy = self.readout.test_accuracy(self._shown(progress, f"{presented:,} samples: test", len(self.data.y_test)))
-        self.record.readout_curve.append([presented, accuracy])
-        self.record.test_wall_s += time.monotonic() - begun
+        self.history.readout_curve.append([presented, accuracy])
+        self.history.test_wall_s += time.monotonic() - begun
         progress.note(f"{presented:,} training samples: read-out {100 * accuracy:.2f} % on the test set")
 
     def _fit_readout(self, progress: Progress, title: str) -> None:
@@ -182,19 +182,19 @@ class Runner:
         return reference.accuracy(self.data.x_test, self.data.y_test)
 
     def _keep(self, evaluation: Evaluation, n: int, twin: Future | None) -> None:
-        """Put a finished epoch into the record."""
-        record = self.record
-        record.train.append(self.simulator.take_counts(n))
-        record.train_accuracy.append(self.readout.train_accuracy if self.readout else self.position.correct / n)
-        record.test.append(evaluation.cost)
-        record.test_accuracy.append(self._accuracy(evaluation))
+        """Put a finished epoch into the history."""
+        history = self.history
+        history.train.append(self.simulator.take_counts(n))
+        history.train_accuracy.append(self.readout.train_accuracy if self.readout else self.position.correct / n)
+        history.test.append(evaluation.cost)
+        history.test_accuracy.append(self._accuracy(evaluation))
         if self.readout:
-            record.readout_curve.append([(self.position.epoch + 1) * n, record.test_accuracy[-1]])
+            history.readout_curve.append([(self.position.epoch + 1) * n, history.test_accuracy[-1]])
         mapping = self.simulator.mapping
         bits = [mapping.widths_of(i).weight_bits for i in range(len(mapping.layers))]
-        record.weights_at_rail.append([results.at_rail(weight, n) for (weight, _), n in zip(self._weights(), bits, strict=True)])
+        history.weights_at_rail.append([results.at_rail(weight, n) for (weight, _), n in zip(self._weights(), bits, strict=True)])
         if self.reference:
-            record.reference_accuracy.append(twin.result() if twin else self._train_twin(self.reference, self.position.epoch))
+            history.reference_accuracy.append(twin.result() if twin else self._train_twin(self.reference, self.position.epoch))
 
     def _accuracy(self, evaluation: Evaluation) -> float:
         return float((evaluation.predictions == self.data.y_test).mean())
@@ -214,17 +214,17 @@ class Runner:
                 progress.at(done, None)
                 now = time.monotonic()
                 if self.stop.is_set() or (done < len(labels) and now - saved > self.setup.experiment.run.checkpoint_s):
-                    self.record.test_wall_s, begun, saved = self.record.test_wall_s + now - begun, now, now
+                    self.history.test_wall_s, begun, saved = self.history.test_wall_s + now - begun, now, now
                     parts = [joined(parts)]
                     partial.save(self.folder, identity, parts[0])
                     self._save()
                     self._check_stop()
-        self.record.test_wall_s += time.monotonic() - begun
+        self.history.test_wall_s += time.monotonic() - begun
         return joined(parts)
 
     def _save(self) -> None:
         state, totals = self.simulator.state, self.simulator.traffic.totals
-        checkpoint.save(self.folder, self.identity, self.position, state, totals, self.twin_start, self.record)
+        checkpoint.save(self.folder, self.identity, self.position, state, totals, self.twin_start, self.history)
 
     def _check_stop(self) -> None:
         if self.stop.is_set():
@@ -232,11 +232,11 @@ class Runner:
 
     def _finish(self, evaluation: Evaluation) -> Summary:
         """Probe, raster, files. `evaluation` is that of the last epoch, or of the chip as it was loaded if there was no epoch."""
-        if not self.record.test:
-            self.record.test.append(evaluation.cost)
-            self.record.test_accuracy.append(self._accuracy(evaluation))
+        if not self.history.test:
+            self.history.test.append(evaluation.cost)
+            self.history.test_accuracy.append(self._accuracy(evaluation))
             if self.readout:
-                self.record.readout_curve.append([0, self.record.test_accuracy[-1]])
+                self.history.readout_curve.append([0, self.history.test_accuracy[-1]])
         simulator, experiment = self.simulator, self.setup.experiment
         final = results.Final(
             weights=self._weights(),
@@ -246,14 +246,14 @@ class Runner:
             labels=self.data.y_test,
             raster=finals.raster(simulator, self.train_stimulus, self.data.y_train, experiment.record.raster_sample),
             probe=self._probe() if self.reference and not self.train_stimulus.is_events else None,  # events have no longer samples to offer
-            simulation=finals.simulation(self.record, self.started, self.threads, self.jit_s),
+            simulation=finals.simulation(self.history, self.started, self.threads, self.jit_s),
             recordings=self.recorder.finish(self.epochs),
             unit_spikes=evaluation.unit_spikes,
             thresholds=self.start.thresholds,
             training=self.start.training,
-            readout=self.readout.facts(self.record.readout_curve) if self.readout else None,
+            readout=self.readout.facts(self.history.readout_curve) if self.readout else None,
         )
-        parts = (self.setup, self.data, simulator.mapping, self.record, final)
+        parts = (self.setup, self.data, simulator.mapping, self.history, final)
         written = summary.write(self.folder, *parts)
         self.recorder.clean()
         (self.folder / EVALUATION).unlink(missing_ok=True)

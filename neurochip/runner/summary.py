@@ -22,7 +22,7 @@ from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
 from neurochip.runner.ann_twin import twin_facts
 from neurochip.runner.losses import MOST_SATURATED, data_losses, run_losses
 from neurochip.runner.pricing import add_costs, priced_cores
-from neurochip.runner.results import Final, Record, at_rail, dataset_facts, write_h5
+from neurochip.runner.results import Final, History, at_rail, dataset_facts, write_h5
 from neurochip.runner.silicon import silicon
 from neurochip.runner.unit_activity import Activity, activity_of
 from neurochip.simulator import noc_verdict
@@ -32,18 +32,18 @@ from neurochip.simulator.traffic import join, mesh_of
 MOST_AT_RAIL = 0.01  # share of a layer's weights above which it is warned about
 
 
-def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> Summary:
+def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, history: History, final: Final) -> Summary:
     """Write run.h5, then summary.json: its presence says that the run is complete. Return the summary."""
-    write_h5(folder / RUN_H5, setup, data, mapping, record, final)
-    summary = summarise(setup, data, mapping, record, final)
+    write_h5(folder / RUN_H5, setup, data, mapping, history, final)
+    summary = summarise(setup, data, mapping, history, final)
     write_json(folder / SUMMARY, summary.model_dump())
     return summary
 
 
-def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, final: Final) -> Summary:
+def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, final: Final) -> Summary:
     """Return the content of summary.json, from what a run was given, recorded and found at its end."""
     experiment, chip = setup.experiment, setup.chip
-    costs = {"train": _total(record.train, record.test[-1]), "test": record.test[-1]}
+    costs = {"train": _total(history.train, history.test[-1]), "test": history.test[-1]}
     ticks = {"train": experiment.run.ticks, "test": experiment.test_ticks}
     kinds: dict[str, dict[str, float]] = {name: {} for name in costs}
     priced = {name: priced_cores(setup, mapping, cost, ticks[name], kinds[name]) for name, cost in costs.items()}
@@ -57,7 +57,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
         experiment_sha256=setup.sha256(),
         experiment=setup.resolved(),
         dataset=dataset_facts(data),
-        accuracy=_accuracy(record, final),
+        accuracy=_accuracy(history, final),
         chip=_chip(chip),
         energy_table=TableFacts(**{key: getattr(setup.energy_table, key) for key in TableFacts.model_fields}),
         silicon=silicon(chip, setup.energy_table, mapping),
@@ -79,19 +79,19 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, record: Record, fin
     return result.model_copy(update={"warnings": remarks + _warnings(result) + lost + silence})
 
 
-def _accuracy(record: Record, final: Final) -> Accuracy:
+def _accuracy(history: History, final: Final) -> Accuracy:
     """What came of it, and how far the chip is below the float nets."""
-    test, training = record.test_accuracy[-1], final.training
-    reference = record.reference_accuracy[-1] if record.reference_accuracy else None
+    test, training = history.test_accuracy[-1], final.training
+    reference = history.reference_accuracy[-1] if history.reference_accuracy else None
     by_tick = accuracy_by_tick(final.evaluation.answers, final.labels)
     floats, spread = (training.accuracy_by_tick, training.accuracy_by_tick_std) if training else (None, None)
     last = float(floats[-1]) if floats and floats[-1] is not None else None
     return Accuracy(
         test=test,
-        per_epoch=record.test_accuracy[: len(record.train_accuracy)],  # without training there is one evaluation and no epoch
-        train_per_epoch=record.train_accuracy,
+        per_epoch=history.test_accuracy[: len(history.train_accuracy)],  # without training there is one evaluation and no epoch
+        train_per_epoch=history.train_accuracy,
         reference_test=reference,
-        reference_per_epoch=record.reference_accuracy or None,
+        reference_per_epoch=history.reference_accuracy or None,
         gap=None if reference is None else reference - test,
         by_tick=by_tick,
         ticks_to_final=ticks_to_final(by_tick),

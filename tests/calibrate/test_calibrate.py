@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from support.liberty_files import RAM, SUM, TINY, WIRE_PF, mapped, needs_tools, public, sum_record
+from support.liberty_files import RAM, SUM, TINY, WIRE_PF, mapped, needs_tools, public, sum_waves
 
 from neurochip.calibrate import replay as replaying
 from neurochip.calibrate.activity import read_toggles
@@ -15,7 +15,7 @@ from neurochip.calibrate.delays import to_verilog_text
 from neurochip.calibrate.functions import to_verilog, variables
 from neurochip.calibrate.liberty import only_cells, parse
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.replay import GATE, Record, replay
+from neurochip.calibrate.replay import GATE, PinWaves, replay
 from neurochip.calibrate.sram import read_macro
 from neurochip.calibrate.timing import longest_path
 from neurochip.common.errors import NeurochipError
@@ -216,8 +216,8 @@ def test_energy_of_a_toggle_by_hand(tmp_path):
     inside = netlist.drivers[d][1].toggle_pj(0.0) * 1000
     assert energies[d] == pytest.approx((inside + 0.5 * 3 * 4 + 1) / 1000)  # pin and wire of 3 fF, 1 fJ within the flip-flop's D
     rows = [["1", "x"], ["1", "0"], *(["0", str(k % 2)] for k in range(40))]
-    record = Record("clk", ["rst", "q"], rows)
-    vcd = replay(netlist, to_verilog_text(netlist, GATE), record, 2000, tmp_path)
+    waves = PinWaves("clk", ["rst", "q"], rows)
+    vcd = replay(netlist, to_verilog_text(netlist, GATE), waves, 2000, tmp_path)
     toggles = read_toggles(vcd, netlist, 2000, len(rows))
     per_cycle = toggles.energy_pj(energies)[5:-2]
     moving = [net for net in energies if net in netlist.drivers and net not in _constant(netlist)]
@@ -267,13 +267,13 @@ def _chain(netlist: Netlist, start: int) -> list[int]:
 @needs_tools
 @pytest.mark.parametrize("delayed", [False, True])
 def test_netlist_does_what_the_model_does(delayed, tmp_path):
-    netlist, record = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_record(300)
+    netlist, waves = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_waves(300)
     assert {instance.block for instance in netlist.instances} >= {"generator", "adder"}  # blocks keep their names
-    vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), record, 20000, tmp_path)
+    vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), waves, 20000, tmp_path)
     toggles = read_toggles(vcd, netlist, 20000, 300)
     energies = netlist.toggle_pj(WIRE_PF)
     drawn = {net for net in energies if netlist.block_of(net) == "generator"}
-    steps, adds = (np.array([row[i] == "1" for row in record.rows]) for i in (1, 2))
+    steps, adds = (np.array([row[i] == "1" for row in waves.rows]) for i in (1, 2))
     energy, of_draws = toggles.energy_pj(energies), toggles.energy_pj(energies, drawn)
     assert 0 < of_draws.sum() < energy.sum()
     states = {net for net, (instance, _) in netlist.drivers.items() if instance.cell.flip_flop}
@@ -284,9 +284,9 @@ def test_netlist_does_what_the_model_does(delayed, tmp_path):
 
 @needs_tools
 def test_delays_make_glitches(tmp_path):
-    netlist, record, counts = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_record(300), []
+    netlist, waves, counts = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_waves(300), []
     for delayed in (False, True):
-        vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), record, 20000, tmp_path)
+        vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), waves, 20000, tmp_path)
         counts.append(len(read_toggles(vcd, netlist, 20000, 300).nets))
     assert counts[1] > 1.05 * counts[0]
 
@@ -295,7 +295,7 @@ def test_delays_make_glitches(tmp_path):
 @pytest.mark.parametrize("kind", ["XOR2", "NAND2", "INV"])
 def test_broken_netlist_is_refused(kind, tmp_path):
     """One gate of a kind gets another function: the replay must find the cycle and the pin."""
-    netlist, record = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_record(300)
+    netlist, waves = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_waves(300)
     text = to_verilog_text(netlist, GATE)
     old = {"XOR2": " ^ ", "NAND2": " & ", "INV": "= ~n"}[kind]
     new = {"XOR2": " | ", "NAND2": " | ", "INV": "= n"}[kind]
@@ -307,24 +307,24 @@ def test_broken_netlist_is_refused(kind, tmp_path):
         with pytest.raises(
             NeurochipError, match=r"^netlist of toy: not the RTL: cycle \d+, output (sum\[\d+\]|odd\[0\]) is [01x], the RTL has [01]; "
         ):
-            replay(netlist, broken, record, 20000, tmp_path)
+            replay(netlist, broken, waves, 20000, tmp_path)
         found += 1
     assert found
 
 
 @needs_tools
 def test_other_work_is_refused(tmp_path):
-    netlist, record = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_record(100)
-    record.rows[70][3] = f"{int(record.rows[70][3], 2) ^ 4:016b}"
+    netlist, waves = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_waves(100)
+    waves.rows[70][3] = f"{int(waves.rows[70][3], 2) ^ 4:016b}"
     with pytest.raises(NeurochipError, match=r"not the RTL: cycle 70, output sum\[2\] is [01], the RTL has [01]"):
-        replay(netlist, to_verilog_text(netlist, GATE), record, 20000, tmp_path)
+        replay(netlist, to_verilog_text(netlist, GATE), waves, 20000, tmp_path)
 
 
 @needs_tools
 def test_a_port_without_record_is_refused(tmp_path):
     netlist = mapped(TOGGLE, "toggle", read_cells(TINY), tmp_path)
     with pytest.raises(NeurochipError, match=r"no record of port q; the RTL that was recorded has other ports$"):
-        replay(netlist, to_verilog_text(netlist, GATE), Record("clk", ["rst"], [["1"]]), 2000, tmp_path)
+        replay(netlist, to_verilog_text(netlist, GATE), PinWaves("clk", ["rst"], [["1"]]), 2000, tmp_path)
 
 
 def test_no_icarus_is_one_line(tmp_path, monkeypatch):

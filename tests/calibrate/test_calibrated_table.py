@@ -13,6 +13,7 @@ from support.tiny import write_experiment
 from neurochip.calibrate import fit
 from neurochip.calibrate.assumed import assumed_prices
 from neurochip.calibrate.cells import read_cells
+from neurochip.calibrate.core_work import TRACE, CoreWork, _compare_counts, simulate_rtl
 from neurochip.calibrate.delays import to_verilog_text
 from neurochip.calibrate.designs import FIT, Design, Network
 from neurochip.calibrate.flow import HELD_OUT_SIZE, RTL, Measured
@@ -27,8 +28,7 @@ from neurochip.calibrate.measure import (
     make_netlist,
     port_widths,
 )  # fmt: skip
-from neurochip.calibrate.record import TRACE, Recording, _compare_counts, record
-from neurochip.calibrate.replay import GATE, Record, replay
+from neurochip.calibrate.replay import GATE, PinWaves, replay
 from neurochip.calibrate.sram import Macro, read_macro
 from neurochip.calibrate.table import Table
 from neurochip.calibrate.timing import Path as TimedPath
@@ -351,22 +351,22 @@ SMALL = Network(6, (3,))  # a chain of one core: first and last
 
 @pytest.fixture(scope="module")
 def small_core(tmp_path_factory):
-    """(netlist, recording, folder) of a core that is first and last."""
+    """(netlist, work, folder) of a core that is first and last."""
     folder = tmp_path_factory.mktemp("small")
     design = Design(load_chip("plain_sram", {}, "t"), SMALL, FIT)
     sources = sorted(RTL.glob("nc_*.sv"))
     elaborated = elaborate_core(sources, design.package(folder), design.parameters(0), folder)
-    recording = record(design, sources, port_widths(folder), folder)[0]
-    return make_netlist(elaborated, read_cells(TINY), folder), recording, folder
+    core_work = simulate_rtl(design, sources, port_widths(folder), folder)[0]
+    return make_netlist(elaborated, read_cells(TINY), folder), core_work, folder
 
 
 @pytest.mark.slow
 @needs_tools
 def test_a_core_is_measured(small_core, tmp_path):
-    netlist, recording, _ = small_core
-    work = activity_of(netlist, Core(6, 3, ("first", "last")), "small", recording, 50.0, tmp_path, with_low=True)  # equal, or it raises
+    netlist, core_work, _ = small_core
+    work = activity_of(netlist, Core(6, 3, ("first", "last")), "small", core_work, 50.0, tmp_path, with_low=True)  # equal, or it raises
     assert (
-        work.counts[:, Event.LEARN_DECISION].any() and work.counts[:, Event.ACCUMULATE].sum() == recording.events[:, Event.ACCUMULATE].sum()
+        work.counts[:, Event.LEARN_DECISION].any() and work.counts[:, Event.ACCUMULATE].sum() == core_work.events[:, Event.ACCUMULATE].sum()
     )
     assert 0 < work.logic_pj["low"].sum() < work.logic_pj["value"].sum() < work.logic_pj["high"].sum()
     assert 0 < work.random_pj["value"].sum() < work.total_pj()
@@ -380,21 +380,21 @@ def test_a_core_is_measured(small_core, tmp_path):
 @needs_tools
 @pytest.mark.parametrize("block", ["control", "neuron_bank"])
 def test_a_core_with_one_wrong_gate_is_refused(block, small_core, tmp_path):
-    netlist, recording, _ = small_core
+    netlist, core_work, _ = small_core
     into_register = {net for net, sinks in netlist.sinks.items() if any(instance.cell.flip_flop for instance, _ in sinks)}
     gates = [net for net, (instance, _) in netlist.drivers.items() if instance.block.startswith(block) and not instance.cell.flip_flop]
     net = next((net for net in gates if net in into_register), gates[0])
     text, found = re.subn(rf"(assign n{net} = )(.*);", r"\1~(\2);", to_verilog_text(netlist, GATE, delayed=False))
     assert found == 1
     with pytest.raises(NeurochipError, match=r"^netlist of nc_core: not the RTL: cycle \d+, output \w+\[\d+\] is [01x], the RTL has [01]"):
-        replay(netlist, text, recording.pins, 20000, tmp_path, {TRACE})
+        replay(netlist, text, core_work.pins, 20000, tmp_path, {TRACE})
 
 
 def test_other_work_of_the_rtl_is_refused(tmp_path, monkeypatch):
     """If the simulator's counters are not those of the trace, nothing is calibrated."""
     design = Design(load_chip("plain_sram", {}, "t"), SMALL, FIT)
     counts = design.counts()
-    quiet = Recording(Record("clk", [], []), np.zeros(5, dtype=np.int64), np.zeros((5, N_EVENTS), dtype=np.int64))
+    quiet = CoreWork(PinWaves("clk", [], []), np.zeros(5, dtype=np.int64), np.zeros((5, N_EVENTS), dtype=np.int64))
     monkeypatch.setattr(Design, "counts", lambda self: counts)
     with pytest.raises(NeurochipError, match=r"^core 0 of 6-3: the RTL counts 0 input_load in phase forward, the simulator \d+: not "):
         _compare_counts(design, [quiet])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.liberty_files import SUM, TINY, mapped, needs_tools, sum_record
+from support.liberty_files import SUM, TINY, mapped, needs_tools, sum_waves
 
 from neurochip.calibrate.activity import read_toggles
 from neurochip.calibrate.cells import read_cells
@@ -58,12 +58,12 @@ def test_a_clock_gate_is_found_by_its_pins(gated):
 @needs_tools
 @pytest.mark.parametrize("delayed", [False, True])
 def test_gated_flip_flops_do_the_same_for_less(delayed, gated, tmp_path):
-    record, energies, clocks = sum_record(300), [], []
+    waves, energies, clocks = sum_waves(300), [], []
     for name, library in (("plain", read_cells(TINY)), ("gated", read_cells(gated))):
         folder = tmp_path / name
         folder.mkdir()
         netlist = mapped(ENABLED, "toy", library, folder)
-        vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), record, 20000, folder)  # refuses a netlist that differs
+        vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), waves, 20000, folder)  # refuses a netlist that differs
         toggles = read_toggles(vcd, netlist, 20000, 300)
         clocks.append(netlist.clock_pj(WIRE_PF))
         energies.append(toggles.energy_pj(netlist.toggle_pj(WIRE_PF)).sum() + 300 * clocks[-1])
@@ -74,7 +74,7 @@ def test_gated_flip_flops_do_the_same_for_less(delayed, gated, tmp_path):
         assert len(netlist.clock_gates) == 2
         assert clocks[-1] == pytest.approx(2 * (0.003 + 0.005 + (2 + 2) * 0.004))  # two gates' pins: 8 fJ inside, 4 fF x 4 V^2
         gates = {gate.block: gate.nets[gate.cell.clock_gate.output] for gate in netlist.clock_gates}
-        steps, adds, resets = (np.array([row[i] == "1" for row in record.rows]) for i in (1, 2, 0))
+        steps, adds, resets = (np.array([row[i] == "1" for row in waves.rows]) for i in (1, 2, 0))
         for block, works in (("generator", steps | resets), ("adder", adds | resets)):
             edges = np.bincount(toggles.cycles[toggles.nets == toggles.names.index(gates[block])], minlength=300)
             assert (edges[1:-1] == 2 * works[1:-1]).all(), f"{block}: both edges of its clock count to the cycle that let them through"
@@ -84,10 +84,10 @@ def test_gated_flip_flops_do_the_same_for_less(delayed, gated, tmp_path):
 
 @needs_tools
 def test_a_gate_that_is_stuck_is_refused(gated, tmp_path):
-    netlist, record = mapped(ENABLED, "toy", read_cells(gated), tmp_path), sum_record(300)
+    netlist, waves = mapped(ENABLED, "toy", read_cells(gated), tmp_path), sum_waves(300)
     text = to_verilog_text(netlist, GATE)
     broken = text.replace("& held_", "& ~held_", 1)
     assert broken != text
     with pytest.raises(NeurochipError, match="not the RTL: cycle"):
-        replay(netlist, broken, record, 20000, tmp_path)
+        replay(netlist, broken, waves, 20000, tmp_path)
     shutil.rmtree(tmp_path)

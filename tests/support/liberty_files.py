@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.replay import Record
+from neurochip.calibrate.replay import PinWaves
 from neurochip.calibrate.synth import synthesise
 from neurochip.cosim.yosys import find_yosys
 
@@ -63,7 +63,7 @@ def mapped(text: str, top: str, library, folder: Path) -> Netlist:
     return synthesise(source, top, library, folder)
 
 
-def sum_record(cycles: int, seed: int = 1) -> Record:
+def sum_waves(cycles: int, seed: int = 1) -> PinWaves:
     """What the toy does, by a model of its own."""
     draw, rows, state, total = random.Random(seed), [], 0, 0
     for k in range(cycles):
@@ -75,4 +75,4 @@ def sum_record(cycles: int, seed: int = 1) -> Record:
         else:
             total = (total + word) & 0xFFFF if add else total
             state = (state >> 1) ^ (0xB400 if state & 1 else 0) if step else state
-    return Record("clk", ["rst", "step", "add", "sum", "odd"], rows)
+    return PinWaves("clk", ["rst", "step", "add", "sum", "odd"], rows)

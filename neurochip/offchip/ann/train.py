@@ -20,7 +20,7 @@ INIT_GAIN = 2.0  # He et al. 2015, for ReLU
 EVALUATED = 500  # images at once
 
 
-class AnnRecord(NamedTuple):
+class AnnHistory(NamedTuple):
     """A finished training: per epoch mean loss, share right while training, and validation accuracy (None without a split)."""
 
     losses: list[float]
@@ -40,36 +40,36 @@ class AnnTrainer:
         self.where = where
         self.path = folder / CHECKPOINT
         self.identity = identity
-        self.record = AnnRecord([], [], [], 0, 0.0)
+        self.history = AnnHistory([], [], [], 0, 0.0)
         self.best: dict[str, torch.Tensor] = {}
         self.update = 0
         graph.initialise(seed, INIT_GAIN)
         self.optimizer = descent.make_optimizer(graph, model)
 
-    def train(self, train: Images, held_out: Images | None, progress: Progress) -> AnnRecord:
+    def train(self, train: Images, held_out: Images | None, progress: Progress) -> AnnHistory:
         """Train all epochs, from the checkpoint on if there is one. The weights of the best validation accuracy are kept, else the last.
 
         Raises NeurochipError if the loss is no longer a number; the checkpoint of the epoch before stays.
         """
         self._resume(progress)
-        for epoch in range(len(self.record.losses), self.model.epochs):
+        for epoch in range(len(self.history.losses), self.model.epochs):
             begun = time.monotonic()
             loss, accuracy = self._epoch(epoch, train, progress)
             held = accuracy_of(self.graph, held_out) if held_out is not None else None
-            before = max((a for a in self.record.validation_accuracy if a is not None), default=-1.0)
+            before = max((a for a in self.history.validation_accuracy if a is not None), default=-1.0)
             is_best = held is None or held > before
             if is_best:
                 self.best = descent.snapshot(self.graph)
-            self.record = AnnRecord(
-                [*self.record.losses, loss], [*self.record.train_accuracy, accuracy], [*self.record.validation_accuracy, held],
-                epoch + 1 if is_best else self.record.chosen_epoch, self.record.wall_s + time.monotonic() - begun,
+            self.history = AnnHistory(
+                [*self.history.losses, loss], [*self.history.train_accuracy, accuracy], [*self.history.validation_accuracy, held],
+                epoch + 1 if is_best else self.history.chosen_epoch, self.history.wall_s + time.monotonic() - begun,
             )  # fmt: skip
             self._save()
             text = f", validation {100 * held:.2f} %" if held is not None else ""
             progress.note(f"ANN epoch {epoch + 1}/{self.model.epochs}: loss {loss:.4f}, training {100 * accuracy:.2f} %{text}")
         if self.best:
             self.graph.load_state_dict(self.best)
-        return self.record
+        return self.history
 
     def _epoch(self, epoch: int, images: Images, progress: Progress) -> tuple[float, float]:
         """Mean loss and share right of an epoch."""
@@ -102,7 +102,7 @@ class AnnTrainer:
 
     def _save(self) -> None:
         content = {
-            "identity": self.identity, "record": list(self.record), "graph": self.graph.state_dict(), "best": self.best,
+            "identity": self.identity, "record": list(self.history), "graph": self.graph.state_dict(), "best": self.best,
             "optimizer": self.optimizer.state_dict(), "update": self.update,
         }  # fmt: skip
         write_atomically(self.path, lambda part: torch.save(content, part))
@@ -116,8 +116,8 @@ class AnnTrainer:
             self.graph.load_state_dict(content["graph"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.best, self.update = content["best"], content["update"]
-            self.record = AnnRecord(*content["record"])
-        progress.note(f"resuming the ANN after {len(self.record.losses)} of {self.model.epochs} epochs")
+            self.history = AnnHistory(*content["record"])
+        progress.note(f"resuming the ANN after {len(self.history.losses)} of {self.model.epochs} epochs")
 
 
 def accuracy_of(graph: Graph, images: Images, tick: Callable[[int], None] = lambda done: None) -> float:

@@ -15,7 +15,7 @@ from neurochip.experiment.training import ConversionModel, TrainModel
 from neurochip.mapping.network import Layer, build_network
 from neurochip.offchip import torch
 from neurochip.offchip.ann.net import activations, put_ann
-from neurochip.offchip.ann.train import AnnRecord, AnnTrainer, accuracy_of
+from neurochip.offchip.ann.train import AnnHistory, AnnTrainer, accuracy_of
 from neurochip.offchip.conversion.balance import Balance, balance, normalise
 from neurochip.offchip.conversion.fidelity import Fidelity, add_batch, new_fidelity
 from neurochip.offchip.conversion.source import read_ann
@@ -34,7 +34,7 @@ class Conversion(NamedTuple):
     graph: Graph
     ann: Graph
     balance: Balance
-    ann_record: AnnRecord | None
+    ann_history: AnnHistory | None
     validation_accuracy: float | None  # of the ANN
     notes: list[str]
 
@@ -79,9 +79,9 @@ class Converter:
     def convert(self) -> Conversion:
         """Train or read the ANN, then find its thresholds."""
         ann = Graph(self.layers, self.signed).to(self.device)
-        record = None
+        history = None
         if self.model.ann is None:
-            record = AnnTrainer(ann, self.model, self.seed, self.folder, self.identity, self.setup.where).train(
+            history = AnnTrainer(ann, self.model, self.seed, self.folder, self.identity, self.setup.where).train(
                 self.training, self.held_out, self.progress
             )
         else:
@@ -91,7 +91,7 @@ class Converter:
         held = accuracy_of(ann, self.held_out) if self.held_out is not None else None
         graph = copy.deepcopy(ann)
         found = self.balance(graph)
-        return Conversion(graph, ann, found, record, held, self.notes)
+        return Conversion(graph, ann, found, history, held, self.notes)
 
     def _check_activations(self, ann: Graph) -> None:
         """Refuse an ANN that overflows: of what is not a number every threshold would be right."""

@@ -111,7 +111,7 @@ class Fidelity:
 
 
 def new_fidelity(graph: Graph, ticks: int, has_layers: bool = True) -> Fidelity:
-    """Return a record with nothing counted yet; without `has_layers` only accuracies will be."""
+    """Return a fidelity with nothing counted yet; without `has_layers` only accuracies will be."""
     return Fidelity(np.zeros(ticks, np.int64), 0, 0, {layer.index: LayerStats(layer.name) for layer in graph.layers if has_layers})
 
 

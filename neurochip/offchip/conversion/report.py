@@ -45,11 +45,11 @@ def _summary(converter: Converter, conversion: Conversion, results: list[Fidelit
         "accuracy_by_tick_std": curves.std(axis=0).tolist(),
         "encoder_seeds": len(results),
         "test_samples": results[0].images,
-        "selected_by": "validation" if conversion.ann_record and converter.held_out is not None else "last",
+        "selected_by": "validation" if conversion.ann_history and converter.held_out is not None else "last",
         "validation_accuracy": conversion.validation_accuracy,
         "ann_accuracy": results[0].ann_accuracy,
         "spikes_per_image": {stats.name: stats.spikes / max(1, stats.images) for stats in layers if stats.images},
-        "epochs": len(conversion.ann_record.losses) if conversion.ann_record else 0,
+        "epochs": len(conversion.ann_history.losses) if conversion.ann_history else 0,
         "wall_s": wall_s,
         "device": converter.device,
     }
@@ -59,7 +59,7 @@ def _facts(converter: Converter, conversion: Conversion, results: list[Fidelity]
     """All that conversion.json says; accuracies are shares of the test images, latencies ticks of input."""
     curves = np.array([result.accuracy_by_tick for result in results])
     mean, model, found, ann = curves.mean(axis=0), converter.model, conversion.balance, results[0].ann_accuracy
-    record = conversion.ann_record
+    history = conversion.ann_history
     return {
         "experiment": converter.setup.experiment.name,
         "seed": converter.seed,
@@ -67,7 +67,7 @@ def _facts(converter: Converter, conversion: Conversion, results: list[Fidelity]
             "from": model.ann or "trained",
             "test_accuracy": ann,
             "validation_accuracy": conversion.validation_accuracy,
-            "per_epoch": record._asdict() if record else None,
+            "per_epoch": history._asdict() if history else None,
         },
         "balancing": {
             "ticks": model.balance_ticks,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.calibrate.designs import Design
-from neurochip.calibrate.replay import Record, run_tool
+from neurochip.calibrate.replay import PinWaves, run_tool
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
 from neurochip.cosim.core.record import FIELDS, FLAGS, State
@@ -20,16 +20,16 @@ _OF_FLAG = {name: Event[name.upper()] for name in FLAGS}
 
 
 @dataclass(frozen=True)
-class Recording:
+class CoreWork:
     """One core's pins, its state in each cycle, and what it did: counts (cycles, events)."""
 
-    pins: Record
+    pins: PinWaves
     states: np.ndarray
     events: np.ndarray
 
 
-def record(design: Design, sources: Sequence[Path], ports: dict[str, int], folder: Path) -> list[Recording]:
-    """Simulate; return a recording per core. `ports`: width of each port of nc_core but the clock.
+def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int], folder: Path) -> list[CoreWork]:
+    """Simulate; return the work of each core. `ports`: width of each port of nc_core but the clock.
 
     Raises NeurochipError if the RTL did other work than the simulator: then no netlist of it is worth a price.
     """
@@ -46,9 +46,9 @@ def record(design: Design, sources: Sequence[Path], ports: dict[str, int], folde
     said = run_tool("vvp", ["-n", "recorder.vvp"], folder)
     if "DONE" not in said:
         raise NeurochipError(f"the RTL of {design.network.title} did not finish its samples: {said.strip()[-200:]}")
-    recordings = [_read(folder / f"pins{c}.txt", list(ports)) for c in range(n_cores)]
-    _compare_counts(design, recordings)
-    return recordings
+    works = [_read(folder / f"pins{c}.txt", list(ports)) for c in range(n_cores)]
+    _compare_counts(design, works)
+    return works
 
 
 def _bench(design: Design, ports: list[str], n_writes: int, n_cores: int) -> str:
@@ -113,7 +113,7 @@ endmodule
 """
 
 
-def _read(path: Path, ports: list[str]) -> Recording:
+def _read(path: Path, ports: list[str]) -> CoreWork:
     rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
     column = ports.index(TRACE)
     places = {field.name: slice(256 - field.low - field.width, 256 - field.low) for field in FIELDS}
@@ -131,16 +131,16 @@ def _read(path: Path, ports: list[str]) -> Recording:
         stepped = Event.BIAS_UPDATE if states[k] == State.DECIDE else Event.WEIGHT_UPDATE
         events[k, stepped] = value["weight_or_bias_update"]
         events[k, Event.HOP] = value["spike_out"] + value["error_out"]
-    return Recording(Record("clk", ports, rows), states, events)
+    return CoreWork(PinWaves("clk", ports, rows), states, events)
 
 
-def _compare_counts(design: Design, recordings: list[Recording]) -> None:
+def _compare_counts(design: Design, works: list[CoreWork]) -> None:
     """The trace's events are those of the simulator, phase by phase."""
     expected = design.counts()
-    for c, recording in enumerate(recordings):
+    for c, core_work in enumerate(works):
         counted = np.zeros((N_PHASES, N_EVENTS), dtype=np.int64)
         for state in State:
-            counted[_PHASE.get(state, Phase.FORWARD)] += recording.events[recording.states == state].sum(axis=0)
+            counted[_PHASE.get(state, Phase.FORWARD)] += core_work.events[core_work.states == state].sum(axis=0)
         counted[:, list(OBSERVED)] = expected[c][:, list(OBSERVED)]
         wrong = np.argwhere(counted != expected[c])
         if len(wrong):
