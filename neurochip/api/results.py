@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.runfile.costs import Costs
-from neurochip.runfile.load import Run as StoredRun
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Layer as LayerSummary
 from neurochip.runfile.summary import LayerFacts
 

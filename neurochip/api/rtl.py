@@ -10,7 +10,7 @@ from neurochip.common.screen import show
 from neurochip.cosim import verilator
 from neurochip.cosim.core.export import export
 from neurochip.cosim.core.lockstep import Outcome
-from neurochip.cosim.core.run import Options, print_outcome, run_icarus, run_verilator
+from neurochip.cosim.core.session import Options, print_outcome, run_icarus, run_verilator
 from neurochip.cosim.core.setup import CosimJob, cosim_job
 from neurochip.experiment.setup import Setup
 

@@ -8,7 +8,7 @@ from neurochip.api.experiments import load_experiment
 from neurochip.api.rtl import cosimulate
 from neurochip.api.rtl import export_rtl as export
 from neurochip.common.screen import new_console, show
-from neurochip.cosim.core.run import print_outcome
+from neurochip.cosim.core.session import print_outcome
 
 
 def cosim(file: str, settings: tuple[str, ...], seed: int | None, quiet: bool, **options: Any) -> None:

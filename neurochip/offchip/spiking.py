@@ -14,8 +14,8 @@ from neurochip.offchip import sparse, torch
 from neurochip.offchip.graph import Graph, Outputs
 
 
-class SpikingRun(NamedTuple):
-    """Spikes and potentials that a run leaves, by number of the layer."""
+class SpikingResponse(NamedTuple):
+    """Spikes and potentials that a pass leaves, by number of the layer."""
 
     spikes: Outputs  # uint8 (ticks * images, channels, height, width), tick by tick; of the input int8
     potentials: Outputs  # after the last tick, (images, channels, height, width)
@@ -33,7 +33,7 @@ class Spiking:
 
     @sparse.keeps_threads
     @torch.no_grad()
-    def run(self, spikes: torch.Tensor) -> SpikingRun:
+    def run(self, spikes: torch.Tensor) -> SpikingResponse:
         """Run `spikes`, int8 (ticks, images, planes, height, width) of -1, 0 or 1, through the net. Potentials start at 0."""
         ticks, n = spikes.shape[:2]
         before = torch.zeros((self.early, *spikes.shape[1:]), dtype=spikes.dtype, device=spikes.device)
@@ -47,7 +47,7 @@ class Spiking:
             else:
                 sums = self._add_up(i, current.unflatten(0, (-1, n)))
                 potentials[i], readout = sums[-1], sums[self.early :].flatten(2)
-        return SpikingRun({i: train[self.early * n :] for i, train in trains.items()}, potentials, readout)
+        return SpikingResponse({i: train[self.early * n :] for i, train in trains.items()}, potentials, readout)
 
     def _current(self, i: int, trains: Outputs, n: int) -> torch.Tensor:
         found = sparse.current(self.graph, i, trains)

@@ -4,7 +4,7 @@ import numpy as np
 
 from neurochip.report.grids import SETS, decimals, per, shown_sets
 from neurochip.report.style import named, new_figure
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Summary
 
 # Tol's high-contrast set for phases, his muted set for components: safe for the colour-blind
@@ -16,7 +16,7 @@ COMPONENT_COLOURS = {
 OTHER_COLOURS = ("#661100", "#44AA99", "#999933", "#882255")
 
 
-def draw_spikes(run: Run):
+def draw_spikes(run: StoredRun):
     """Draw spikes per tick of every layer in training and inference, and error spikes in training."""
     layers = run.summary.layers
     sets = shown_sets(run.summary)
@@ -63,7 +63,7 @@ def _rows(axes, names: list[str]) -> None:
     axes.grid(False, axis="y")
 
 
-def draw_energy(run: Run):
+def draw_energy(run: StoredRun):
     """Draw the energy per sample of every layer and in all, by component and by phase."""
     from matplotlib.ticker import MaxNLocator
 

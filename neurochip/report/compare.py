@@ -7,7 +7,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.headline import compare_grid, differences
 from neurochip.report.inference import METHODS, by_tick
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Summary
 from neurochip.runfile.ticks import POINTS, ticks_to
 
@@ -23,7 +23,7 @@ PROPORTION = "Latency and energy at fewer than all ticks are in proportion to th
 class Comparison:
     """What the screen and the page show of several runs."""
 
-    runs: list[Run]
+    runs: list[StoredRun]
     names: list[str]  # of runs, each once
     common: float  # accuracy, a share
     grids: list[Grid]
@@ -31,7 +31,7 @@ class Comparison:
     warnings: list[str]
 
 
-def compare_runs(runs: Sequence[Run], at: float | None = None) -> Comparison:
+def compare_runs(runs: Sequence[StoredRun], at: float | None = None) -> Comparison:
     """Compare runs at a common accuracy: `at`, in percent, or half a point below the lowest final one. Raises NeurochipError."""
     runs = list(runs)
     finals = [_final(run.summary) for run in runs]
@@ -52,7 +52,7 @@ def compare_runs(runs: Sequence[Run], at: float | None = None) -> Comparison:
     return Comparison(runs, names, common, grids, lines, differences(runs))
 
 
-def _grid(title: str, runs: list[Run], headings: list[str], rows_of) -> Grid:
+def _grid(title: str, runs: list[StoredRun], headings: list[str], rows_of) -> Grid:
     rows = [rows_of(run.summary) for run in runs]
     columns = [Column(heading, [text for _, text in of_run]) for heading, of_run in zip(headings, rows, strict=True)]
     return Grid(title, "", [label for label, _ in rows[0]], columns)
@@ -112,14 +112,14 @@ def _ticks(ticks: int | None) -> str:
     return "-" if ticks is None else count(ticks)
 
 
-def _reached(runs: list[Run], names: list[str], common: float) -> list[tuple[int, str, Run]]:
+def _reached(runs: list[StoredRun], names: list[str], common: float) -> list[tuple[int, str, StoredRun]]:
     """(ticks, name, run) of the runs that get there, the fastest first."""
     kept = [(name, run) for name, run in zip(names, runs, strict=True) if run.summary.accuracy.by_tick]
     found = [(ticks_to(by_tick(run.summary), common), name, run) for name, run in kept]
     return sorted(((ticks, name, run) for ticks, name, run in found if ticks is not None), key=lambda item: item[0])
 
 
-def _ratio_lines(runs: list[Run], names: list[str], common: float) -> list[str]:
+def _ratio_lines(runs: list[StoredRun], names: list[str], common: float) -> list[str]:
     """Return how many times the ticks of the fastest run every other needs, and who does not get there."""
     reached = _reached(runs, names, common)
     lines = []
@@ -136,9 +136,9 @@ def _ratio_lines(runs: list[Run], names: list[str], common: float) -> list[str]:
     return lines
 
 
-def _claim_lines(runs: list[Run], names: list[str], common: float) -> list[str]:
+def _claim_lines(runs: list[StoredRun], names: list[str], common: float) -> list[str]:
     """Return the published claim beside our figure, where runs of both systems are among these."""
-    by_method: dict[str, list[tuple[int, str, Run]]] = {}
+    by_method: dict[str, list[tuple[int, str, StoredRun]]] = {}
     for item in _reached(runs, names, common):
         training = item[2].summary.training
         if training:

@@ -7,7 +7,7 @@ from neurochip.report.inference import inference_facts
 from neurochip.report.learned import learned_facts
 from neurochip.report.network import has_parts, network_facts, network_rows
 from neurochip.runfile.costs import Total
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import ChipFacts, Summary
 
 
@@ -101,7 +101,7 @@ def _silicon(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
-def compare_grid(runs: list[Run]) -> Grid:
+def compare_grid(runs: list[StoredRun]) -> Grid:
     """Return what differs between runs: a row per quantity, a column per run (named by its folder where names repeat)."""
     names = [run.summary.name for run in runs]
     columns, labels = [], []
@@ -144,7 +144,7 @@ def _compare_rows(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
-def differences(runs: list[Run]) -> list[str]:
+def differences(runs: list[StoredRun]) -> list[str]:
     """Return a line for each of data set, chip and energy table that is not the same in all runs."""
     keys: dict[str, tuple[Callable[[Summary], Hashable], str]] = {
         "data sets": (lambda s: (s.dataset.name, s.dataset.source, s.dataset.n_train, s.dataset.n_test), "accuracies"),

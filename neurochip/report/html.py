@@ -26,7 +26,7 @@ from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
 from neurochip.report.style import styled
 from neurochip.report.tick_plots import draw_comparison
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.names import REPORT
 from neurochip.runfile.summary import Summary
 
@@ -98,7 +98,7 @@ class Plot:
     caption: str
 
 
-def write_html(run: Run, plots: Iterable[Path] | None = None) -> Path:
+def write_html(run: StoredRun, plots: Iterable[Path] | None = None) -> Path:
     """Write `report.html` into the run's folder and return its path; the plots are drawn first unless their files are given."""
     summary = run.summary
     page = environment().get_template("report.html.j2")

@@ -7,7 +7,7 @@ import numpy as np
 
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.style import LEGEND_BELOW, MAIN, THIRD, named, new_figure
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Layer, Summary
 
 MOST_KERNELS = 64
@@ -62,7 +62,7 @@ def _switching(layers: list[Layer]) -> Grid:
     return Grid("learned without a teacher: weights that changed", "layer", [layer.name for layer in layers], columns)
 
 
-def draw_images(run: Run):
+def draw_images(run: StoredRun):
     """Draw the accuracy of the read-out against training samples of the rule; None without such a curve."""
     found = run.summary.readout
     if not found or len(found.samples) < 2:
@@ -83,7 +83,7 @@ def draw_images(run: Run):
     return figure
 
 
-def draw_kernels(run: Run):
+def draw_kernels(run: StoredRun):
     """Draw the kernels of conv layers that the rule changed, before and after; None if there are none."""
     layers = [(i, layer) for i, layer in enumerate(run.summary.layers) if layer.kind == "conv" and run.summary.readout and _changes(layer)]
     if not layers:

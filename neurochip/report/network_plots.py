@@ -7,7 +7,7 @@ from neurochip.report.mesh_plot import Cell, draw_cores, inches, layer_legend, n
 from neurochip.report.network import ran
 from neurochip.report.style import LEGEND_BELOW, named, new_figure
 from neurochip.runfile.costs import NetworkCosts
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Summary
 
 MOST_BINS = 150
@@ -17,7 +17,7 @@ STEPS = ((0, -1), (1, 0), (0, 1), (-1, 0))  # north, east, south, west, as in `l
 LATENCY_COLOURS = {"train": ("#E69F00", "--"), "test": ("#0072B2", "-")}
 
 
-def draw_links(run: Run):
+def draw_links(run: StoredRun):
     """Draw the mesh with its links coloured by packets per network cycle, a panel for each set; None without a mesh."""
     summary = run.summary
     sets = {which: network for which in SETS if (network := ran(summary, which))}
@@ -80,7 +80,7 @@ def _arrows(axes, rate: np.ndarray, width: int, height: int, highest: float):
     )  # fmt: skip
 
 
-def draw_latency(run: Run):
+def draw_latency(run: StoredRun):
     """Draw packets by latency, a line for each set; None without a mesh or without packets."""
     from matplotlib.ticker import MaxNLocator
 

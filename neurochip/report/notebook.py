@@ -8,13 +8,13 @@ from neurochip.report.headline import headline
 from neurochip.report.html import Plot, environment, plot_of
 from neurochip.report.inference import inference_grids
 from neurochip.report.plots import draw
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 
 PICTURES = ("accuracy", "images", "ticks", "spikes")  # the first that the run has data for
 MOST_ROWS = 12  # of a table that is not folded
 
 
-def run_piece(run: Run) -> str:
+def run_piece(run: StoredRun) -> str:
     """Return a finished run: what it reached, one picture, and its layers folded away."""
     summary = run.summary
     dataset = summary.dataset
@@ -73,7 +73,7 @@ def piece(
     )  # fmt: skip
 
 
-def _picture(run: Run) -> Plot | None:
+def _picture(run: StoredRun) -> Plot | None:
     for name in PICTURES:
         figure = draw(run, name)
         if figure is not None:

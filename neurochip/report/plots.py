@@ -22,13 +22,13 @@ from neurochip.report.style import (
     styled,
 )
 from neurochip.report.tick_plots import draw_ticks
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Layer
 
 PLUS, MINUS = "#D55E00", "#0072B2"
 
 
-def make_plots(run: Run) -> list[Path]:
+def make_plots(run: StoredRun) -> list[Path]:
     """Draw every plot the run has data for into its folder; returns the files in reading order.
 
     `links.png` and `latency.png` need a mesh, `gradient.png` a probe.
@@ -43,13 +43,13 @@ def make_plots(run: Run) -> list[Path]:
     return paths
 
 
-def draw(run: Run, name: str):
+def draw(run: StoredRun, name: str):
     """Draw the plot of that name, one of PLOTS, as a figure; None if the run has no data for it."""
     with styled():
         return PLOTS[name](run)
 
 
-def _accuracy(run: Run):
+def _accuracy(run: StoredRun):
     accuracy = run.summary.accuracy
     lines = (
         ("reference (test)", accuracy.reference_per_epoch, OTHER, "s", ":"),
@@ -73,7 +73,7 @@ def _accuracy(run: Run):
     return figure
 
 
-def _raster(run: Run):
+def _raster(run: StoredRun):
     from matplotlib.ticker import MaxNLocator
 
     facts, layers = run.attributes("raster"), run.summary.layers
@@ -109,7 +109,7 @@ def _raster(run: Run):
     return figure
 
 
-def _weights(run: Run):
+def _weights(run: StoredRun):
     layers = [(i, layer) for i, layer in enumerate(run.summary.layers) if layer.n_weights]
     if not layers:
         return None
@@ -152,7 +152,7 @@ def _histogram(axes, layer: Layer, one: float, colour: str, first: np.ndarray, f
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 
 
-def _gradient(run: Run):
+def _gradient(run: StoredRun):
     probe = run.summary.probe
     if probe is None:
         return None

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurochip.common.files import write_atomically
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -83,7 +83,7 @@ def epoch_axis(axes, n: int) -> None:
     axes.set(xlabel="epoch", xlim=(0.5, max(1, n) + 0.5))
 
 
-def named(run: Run, what: str) -> str:
+def named(run: StoredRun, what: str) -> str:
     """Return the title of a run's plot: run, data set, what it shows."""
     substitute = " (SUBSTITUTE)" if run.summary.dataset.is_substitute else ""
     return f"{run.summary.name}, {run.summary.dataset.name}{substitute}: {what}"

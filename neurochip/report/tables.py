@@ -14,7 +14,7 @@ from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_g
 from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
 from neurochip.report.network import core_grids, network_grids
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import DataSet, Summary
 
 FRAME = 120  # columns of the widest frame
@@ -27,7 +27,7 @@ def layer_tables(summary: Summary, width: int = WIDTH) -> list[Table]:
     return [table for which in SETS for table in _set_tables(summary, which, width)]
 
 
-def print_report(run: Run, console: Console) -> None:
+def print_report(run: StoredRun, console: Console) -> None:
     """Print headline, warnings and per-layer tables; where the console is no terminal it is taken to be at least 100 characters wide."""
     width = console.width if console.is_terminal else max(console.width, WIDTH)
     before, console.width = console.size, width

@@ -7,7 +7,7 @@ import numpy as np
 from neurochip.report.grids import percent
 from neurochip.report.inference import by_tick, float_after
 from neurochip.report.style import LAYER_COLOURS, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, layer_marker, named, new_figure
-from neurochip.runfile.load import Run
+from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Summary
 from neurochip.runfile.ticks import POINTS
 
@@ -16,7 +16,7 @@ NEAR = 2.0  # points below the final accuracy that the close view shows
 LOWEST = 12.0  # points below the final accuracy that a comparison shows
 
 
-def draw_ticks(run: Run):
+def draw_ticks(run: StoredRun):
     """Draw the accuracy after every tick of the test, whole and near the final one, of the chip and of the float net it is from.
 
     None of a run that did not keep it.
@@ -72,7 +72,7 @@ def _limits(axes, curves: list[np.ndarray], lowest: float) -> None:
     axes.set_ylim(max(0.0, float(known.min()) - margin), min(100.0, float(known.max()) + margin) + margin)
 
 
-def draw_comparison(runs: Sequence[Run], names: Sequence[str], common: float):
+def draw_comparison(runs: Sequence[StoredRun], names: Sequence[str], common: float):
     """Draw the accuracy of all runs against ticks and against energy, near their final ones; the line at `common`, a share."""
     figure = new_figure(12, 5.6, "Test accuracy against ticks and against energy of an inference")
     panels = figure.subplots(1, 2, sharey=True)

@@ -24,7 +24,7 @@ LAYER_ARRAYS = ("layers/{}/weight", "layers/{}/weight_initial", "raster/{}/spike
 
 
 @dataclass(frozen=True)
-class Run:
+class StoredRun:
     """One finished run: its folder, its checked `summary.json` and the path of its `run.h5`."""
 
     folder: Path
@@ -47,7 +47,7 @@ class Run:
             _refuse(self.h5, f"'{path}' cannot be read ({error})")
 
 
-def load_run(folder: str | Path) -> Run:
+def load_run(folder: str | Path) -> StoredRun:
     """Open the run directory `folder` and check it against the format; a flaw is a NeurochipError that names the file and the way out."""
     folder = Path(folder)
     if not folder.is_dir():
@@ -64,7 +64,7 @@ def load_run(folder: str | Path) -> Run:
             _refuse(path, "file is missing")
     summary = _load_summary(summary_path)
     _check_h5(h5_path, summary)
-    return Run(folder, summary, h5_path)
+    return StoredRun(folder, summary, h5_path)
 
 
 def _refuse(path: Path, what: str) -> NoReturn:

@@ -12,7 +12,7 @@ from neurochip.common.toml import shipped
 from neurochip.cosim.core import cases
 from neurochip.cosim.core.lockstep import Lockstep, Outcome
 from neurochip.cosim.core.package import NotInRtl
-from neurochip.cosim.core.run import Options, print_coverage, run_verilator
+from neurochip.cosim.core.session import Options, print_coverage, run_verilator
 from neurochip.cosim.core.setup import cosim_job
 from neurochip.cosim.core.wiring import Wiring
 from neurochip.experiment.setup import load_setup

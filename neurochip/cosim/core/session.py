@@ -33,7 +33,7 @@ class Options:
 
 
 def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool) -> Outcome:
-    """Run in lock-step on the verilated RTL. At a difference the run is repeated with a waveform of the cycles around it."""
+    """Run in lock-step on the verilated RTL. At a difference the session is repeated with a waveform of the cycles around it."""
     if not quiet:
         console.print("building the RTL (or loading an earlier build)", highlight=False)
     library = verilator.build(job.package, options.rtl)
@@ -57,7 +57,7 @@ def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool
 
 
 def _waveform(job: CosimJob, options: Options, before: ChipState, rule: Rule, seed: int, divergence: Divergence) -> None:
-    """The same run once more, in a build that writes a waveform."""
+    """The same session once more, in a build that writes a waveform."""
     library = verilator.build(job.package, options.rtl, vcd=True)
     window = (options.vcd, max(0, divergence.cycle - CYCLES_BEFORE), divergence.cycle + CYCLES_AFTER)
     step = Lockstep(before, job.wiring, library, job.run, rule, window)
