@@ -116,14 +116,14 @@ endmodule
 def _read(path: Path, ports: list[str]) -> CoreWork:
     rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
     column = ports.index(TRACE)
-    places = {field.name: slice(256 - field.low - field.width, 256 - field.low) for field in FIELDS}
+    slices = {field.name: slice(256 - field.low - field.width, 256 - field.low) for field in FIELDS}
     states, events = np.zeros(len(rows), dtype=np.int64), np.zeros((len(rows), N_EVENTS), dtype=np.int64)
     number = re.compile("[01]+")
     for k, row in enumerate(rows):
         trace = row[column]
         if not number.fullmatch(trace) or "1" not in trace:
             continue  # idle, or not yet reset
-        value = {name: int(trace[place], 2) for name, place in places.items()}
+        value = {name: int(trace[bits], 2) for name, bits in slices.items()}
         states[k] = value["state"]
         for name, event in _OF_FLAG.items():
             events[k, event] = value[name]

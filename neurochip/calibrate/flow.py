@@ -46,10 +46,10 @@ def measure(
         netlists: list[tuple[Core, Netlist, Figures]] = []
         ports: dict[str, int] = {}
         for i, core in enumerate(design.cores()):
-            place = _folder(folder, f"{network.title}_{i}")
-            elaborated = elaborate_core(sources, design.package(folder), design.parameters(i), place)
-            ports = port_widths(place)
-            netlist = make_netlist(elaborated, library, place)
+            subfolder = _folder(folder, f"{network.title}_{i}")
+            elaborated = elaborate_core(sources, design.package(folder), design.parameters(i), subfolder)
+            ports = port_widths(subfolder)
+            netlist = make_netlist(elaborated, library, subfolder)
             figures = figures_of(netlist, memory_access_ns)
             netlists.append((core, netlist, figures))
             (measured.other_size if is_held_out else measured.figures).append((core, figures))
@@ -74,22 +74,22 @@ def _activity(
 ) -> Activity:
     core, netlist, figures = item
     title = f"{' and '.join(core.roles)} core of {network.title}"
-    place = _folder(folder, f"{network.title}_{core.roles[0]}_replay")
-    return activity_of(netlist, core, title, core_work, figures.path.ns, place, with_low)
+    subfolder = _folder(folder, f"{network.title}_{core.roles[0]}_replay")
+    return activity_of(netlist, core, title, core_work, figures.path.ns, subfolder, with_low)
 
 
 def _copied(folder: Path) -> list[Path]:
     """The RTL as it is now: a calibration takes minutes, and all its netlists must be of one design."""
-    place = shutil.copytree(
+    subfolder = shutil.copytree(
         RTL, folder / "rtl", dirs_exist_ok=True, ignore=lambda path, names: [n for n in names if not n.startswith("nc_")]
     )
-    return sorted(Path(place).glob("nc_*.sv"))
+    return sorted(Path(subfolder).glob("nc_*.sv"))
 
 
 def _folder(folder: Path, name: str) -> Path:
-    place = folder / name
-    place.mkdir(parents=True, exist_ok=True)
-    return place
+    subfolder = folder / name
+    subfolder.mkdir(parents=True, exist_ok=True)
+    return subfolder
 
 
 def _line(network: Network, core: Core, figures: Figures) -> str:

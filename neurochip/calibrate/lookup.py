@@ -15,7 +15,7 @@ class Table:
 
     def at(self, slew_ns: float, load_pf: float) -> float:
         """Interpolate between four entries (bilinear); beyond its ends a table goes on as it ends, as timing tools do."""
-        (i, a), (j, b) = _place(self.slews, slew_ns), _place(self.loads, load_pf)
+        (i, a), (j, b) = _bracket(self.slews, slew_ns), _bracket(self.loads, load_pf)
         v = self.values
         low = v[i, j] + (v[i, j + 1] - v[i, j]) * b if len(self.loads) > 1 else v[i, 0]
         if len(self.slews) == 1:
@@ -24,7 +24,7 @@ class Table:
         return float(low + (high - low) * a)
 
 
-def _place(axis: tuple[float, ...], x: float) -> tuple[int, float]:
+def _bracket(axis: tuple[float, ...], x: float) -> tuple[int, float]:
     if len(axis) == 1:
         return 0, 0.0
     i = min(max(int(np.searchsorted(axis, x)) - 1, 0), len(axis) - 2)

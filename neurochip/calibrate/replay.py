@@ -40,9 +40,9 @@ def replay(netlist: Netlist, verilog: str, waves: PinWaves, period_ps: int, fold
         raise NeurochipError(f"netlist of {netlist.top}: no record of port {missing[0]}; the RTL that was recorded has other ports")
     input_ps = INPUT_DELAY_PS if "assign #" in verilog else 0
     bench = _bench(waves, inputs, outputs, period_ps, input_ps)
-    places = {name: i for i, name in enumerate(waves.ports)}
+    column_of = {name: i for i, name in enumerate(waves.ports)}
     for file, ports in (("inputs.mem", inputs), ("outputs.mem", outputs)):
-        columns = [places[port.name] for port in ports]
+        columns = [column_of[port.name] for port in ports]
         lines = ("".join(row[column] for column in columns) for row in waves.rows)
         text = "\n".join(line.replace("x", "0").replace("z", "0") if file == "inputs.mem" else line for line in lines)
         (folder / file).write_text(text + "\n", encoding="ascii")
@@ -108,15 +108,15 @@ endmodule
 
 
 def _refuse(netlist: Netlist, outputs: list[Port], cycle: int, want: str, got: str) -> None:
-    place, position = 0, next(i for i, (w, g) in enumerate(zip(want, got, strict=True)) if w in "01" and w != g)
+    first, position = 0, next(i for i, (w, g) in enumerate(zip(want, got, strict=True)) if w in "01" and w != g)
     for port in outputs:
-        if position < place + len(port.bits):
-            bit = len(port.bits) - 1 - (position - place)
+        if position < first + len(port.bits):
+            bit = len(port.bits) - 1 - (position - first)
             raise NeurochipError(
                 f"netlist of {netlist.top}: not the RTL: cycle {cycle}, output {port.name}[{bit}] is {got[position]}, the RTL has "
                 f"{want[position]}; the library's functions or the synthesis are wrong, nothing was written"
             )
-        place += len(port.bits)
+        first += len(port.bits)
 
 
 def run_tool(name: str, arguments: list[str], folder: Path) -> str:

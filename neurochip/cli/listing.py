@@ -19,9 +19,9 @@ def data_list() -> None:
     rows = []
     for entry in available_datasets():
         here = f"{entry.where}{' (a cut)' if entry.is_cut else ''}"
-        place = "give data.path" if entry.needs_path else here if entry.where else f"not here; neurochip data fetch {entry.name}"
-        place = place if entry.where or entry.needs_path or entry.can_fetch else "as its file says"
-        rows.append((entry.name, entry.description, place, entry.origin))
+        where = "give data.path" if entry.needs_path else here if entry.where else f"not here; neurochip data fetch {entry.name}"
+        where = where if entry.where or entry.needs_path or entry.can_fetch else "as its file says"
+        rows.append((entry.name, entry.description, where, entry.origin))
     new_console().print(_table("data sets", ("name", "what", "where", "from"), rows))
 
 

@@ -25,8 +25,8 @@ class OneLineErrors(click.Group):
             if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):  # since click 8.2
                 error.show()
                 sys.exit(2)
-            place = error.ctx.command_path if error.ctx else "neurochip"
-            _fail(f"{error.format_message().rstrip('.')} (see: {place} --help)")
+            command = error.ctx.command_path if error.ctx else "neurochip"
+            _fail(f"{error.format_message().rstrip('.')} (see: {command} --help)")
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what a user or the machine did wrong becomes its text."""

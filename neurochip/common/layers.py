@@ -101,10 +101,10 @@ def path_keys(kind: Kind, data: dict[str, Any]) -> Iterator[tuple[dict[str, Any]
 
 def _table(data: dict[str, Any], key: str) -> tuple[dict[str, Any] | None, str]:
     *tables, last = key.split(".")
-    place: Any = data
+    node: Any = data
     for part in tables:
-        place = place.get(part) if isinstance(place, dict) else None
-    return place if isinstance(place, dict) else None, last
+        node = node.get(part) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else None, last
 
 
 def _give_way(base: dict[str, Any], own: dict[str, Any], kind: Kind) -> None:

@@ -48,28 +48,28 @@ def override(data: dict[str, Any], setting: str) -> None:
     except tomllib.TOMLDecodeError:
         value = text
     *tables, last = key.split(".")
-    place: Any = data
+    node: Any = data
     for part in tables:
-        place = _enter(place, part, setting)
-    if isinstance(place, list):
-        place[_index(place, last, setting)] = value
-    elif isinstance(place, dict):
-        place[last] = value
+        node = _enter(node, part, setting)
+    if isinstance(node, list):
+        node[_index(node, last, setting)] = value
+    elif isinstance(node, dict):
+        node[last] = value
     else:
         raise NeurochipError(f"--set {setting}: '{tables[-1]}' is not a table; name a key of a table, for example run.epochs")
 
 
-def _enter(place: Any, part: str, setting: str) -> Any:
-    if isinstance(place, list):
-        return place[_index(place, part, setting)]
-    if not isinstance(place, dict):
+def _enter(node: Any, part: str, setting: str) -> Any:
+    if isinstance(node, list):
+        return node[_index(node, part, setting)]
+    if not isinstance(node, dict):
         raise NeurochipError(f"--set {setting}: '{part}' is not in a table; name a key of a table, for example run.epochs")
-    return place.setdefault(part, {})
+    return node.setdefault(part, {})
 
 
-def _index(place: list[Any], part: str, setting: str) -> int:
-    if not part.isdecimal() or int(part) >= len(place):
-        raise NeurochipError(f"--set {setting}: '{part}' must be an index from 0 to {len(place) - 1}")
+def _index(node: list[Any], part: str, setting: str) -> int:
+    if not part.isdecimal() or int(part) >= len(node):
+        raise NeurochipError(f"--set {setting}: '{part}' must be an index from 0 to {len(node) - 1}")
     return int(part)
 
 
@@ -95,8 +95,8 @@ def validate(model: type[Model], data: dict[str, Any], where: str | Callable[[Se
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        place = where if isinstance(where, str) else where(error.errors()[0]["loc"])
-        raise NeurochipError(f"{place}: {_explain(error, model)}") from None
+        begin = where if isinstance(where, str) else where(error.errors()[0]["loc"])
+        raise NeurochipError(f"{begin}: {_explain(error, model)}") from None
 
 
 def _explain(error: ValidationError, model: type[BaseModel]) -> str:

@@ -15,5 +15,5 @@ def violation(library: ctypes.CDLL) -> str | None:
     found = _LINE.search(said)
     if found is None:
         return f"an assertion of the RTL is violated: {said}" if said else None
-    place = f"{Path(found['file']).name}:{found['line']}, {found['where'].removeprefix('TOP.')}"
-    return f"an assertion of the RTL is violated: {found['text']} ({place})"
+    line = f"{Path(found['file']).name}:{found['line']}, {found['where'].removeprefix('TOP.')}"
+    return f"an assertion of the RTL is violated: {found['text']} ({line})"

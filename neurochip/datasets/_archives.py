@@ -71,23 +71,23 @@ def _unpack(archive: Archive, path: Path, folder: Path) -> None:
     if archive.name.endswith(".zip"):
         with zipfile.ZipFile(path) as opened:
             for info in opened.infolist():
-                place = None if info.is_dir() else archive.wanted(PurePosixPath(info.filename))
-                if place:
+                inside = None if info.is_dir() else archive.wanted(PurePosixPath(info.filename))
+                if inside:
                     with opened.open(info) as source:
-                        _write(source, folder / place)
+                        _write(source, folder / inside)
     elif archive.name.endswith(".tar.gz"):
         with tarfile.open(path) as tar:
             for member in tar:
-                place = archive.wanted(PurePosixPath(member.name)) if member.isfile() else None
-                content = tar.extractfile(member) if place else None
-                if place and content:
+                inside = archive.wanted(PurePosixPath(member.name)) if member.isfile() else None
+                content = tar.extractfile(member) if inside else None
+                if inside and content:
                     with content:
-                        _write(content, folder / place)
+                        _write(content, folder / inside)
     else:
         path.rename(folder / archive.name)
 
 
-def _write(source: IO[bytes], place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with place.open("wb") as target:
+def _write(source: IO[bytes], file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("wb") as target:
         shutil.copyfileobj(source, target)

@@ -79,13 +79,13 @@ def load(published: Published, path: Path | None, announce: Announce, keep: Keep
 
     A NeurochipError if its files are damaged, or are nowhere.
     """
-    form, folder = _place(published, announce) if path is None else (_form_in(published, path), path)
+    form, folder = _found_or_fetched(published, announce) if path is None else (_form_in(published, path), path)
     dataset: Dataset | EventDataset = form.read(folder, _way_out(published), keep)
     announce(f"{published.name}: {'SUBSTITUTE: ' + dataset.note if dataset.is_substitute else dataset.source}")
     return dataset
 
 
-def _place(published: Published, announce: Announce) -> tuple[Form, Path]:
+def _found_or_fetched(published: Published, announce: Announce) -> tuple[Form, Path]:
     form, folder, reasons = _local(published)
     if form is None or folder is None:
         return published.forms[0], _fetch(published, announce, reasons)

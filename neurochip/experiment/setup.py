@@ -218,7 +218,7 @@ def load_setup(file: str, settings: tuple[str, ...] = (), seed: int | None = Non
     _expand_preset(data, where)
     if seed is not None:
         data["seed"] = seed
-    experiment = validate(Experiment, data, _place(layers, settings, where))
+    experiment = validate(Experiment, data, _where_of(layers, settings, where))
     chip = load_chip(experiment.chip.preset, experiment.chip.model_extra or {}, f"{where}: [chip]")
     table = load_table(find(experiment.energy.table, "energy_tables", "energy table", f"{where}: [energy] table: "))
     largest = Core(chip.core.n_axons, chip.core.n_neurons)
@@ -236,7 +236,7 @@ def _starts(experiment: Experiment) -> dict[str, str]:
     return {key: digest_of(Path(path)) for key, path in given.items() if path}
 
 
-def _place(layers: Layered, settings: tuple[str, ...], where: str) -> Callable[[Location], str]:
+def _where_of(layers: Layered, settings: tuple[str, ...], where: str) -> Callable[[Location], str]:
     """What begins a message: the base that says what is wrong, unless --set says it."""
     typed: dict[str, Any] = {}
     for setting in settings:

@@ -163,10 +163,10 @@ def _input_shape(shape: tuple[int, ...]) -> Shape:
 def _default_name(i: int, model: LayerModel, models: list[LayerModel]) -> str:
     if i == len(models) - 1:
         return "output"
-    place = sum(other.kind == model.kind for other in models[: i + 1])
+    number = sum(other.kind == model.kind for other in models[: i + 1])
     if model.kind != "dense":
-        return f"{model.kind}{place}"
-    return "hidden" if place == 1 else f"hidden{place}"
+        return f"{model.kind}{number}"
+    return "hidden" if number == 1 else f"hidden{number}"
 
 
 def _layer(where: str, i: int, name: str, model: LayerModel, before: list[Layer], input_shape: Shape) -> Layer:

@@ -8,14 +8,14 @@ from neurochip.mapping.network import INPUT, Layer, Source
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, Outputs, add_grad, is_identity
 from neurochip.offchip.kernels import PARTS, add_currents, add_weight_grads, spike_grads, unpool
-from neurochip.offchip.neurons import by_image, by_place, mask_places
+from neurochip.offchip.neurons import by_channels_last, by_image, mask_channels_last
 
 LAST = torch.channels_last
 Grads = dict[int, torch.Tensor | None]
 
 
 class Fan(NamedTuple):
-    """The places that spikes of a source reach.
+    """The outputs that spikes of a source reach.
 
     Unit location * channels + c reaches, for each entry (output location, first row, n) of its location, n output locations in a
     row, by the rows first + c * step, ... of the packed weights.
@@ -126,9 +126,9 @@ class Events:
             found = self.room.take(tuple(spikes[j].shape)) if j in grads and before is None else before
             if layer.model.kind == "pool":
                 if found is not None:
-                    side, places = layer.model.pool, (by_place(flow, ticks).numpy(), by_place(found, ticks).numpy())
-                    mask = mask_places(masks.get(j))
-                    unpool(places[0], side, np.float32(1 / side**2), mask, before is not None, places[1])
+                    side, grids = layer.model.pool, (by_channels_last(flow, ticks).numpy(), by_channels_last(found, ticks).numpy())
+                    mask = mask_channels_last(masks.get(j))
+                    unpool(grids[0], side, np.float32(1 / side**2), mask, before is not None, grids[1])
             else:
                 seen, fired = by_image(flow).numpy(), by_image(spikes[j]).numpy()
                 fan, mask = self.fans[i, k], _mask(masks, j)

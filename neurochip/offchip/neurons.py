@@ -54,7 +54,7 @@ def by_image(x: torch.Tensor) -> torch.Tensor:
     return x.permute(0, 2, 3, 1).flatten(1)
 
 
-def by_place(x: torch.Tensor, ticks: int) -> torch.Tensor:
+def by_channels_last(x: torch.Tensor, ticks: int) -> torch.Tensor:
     """View the same memory as (ticks, images, height, width, channels)."""
     return x.permute(0, 2, 3, 1).unflatten(0, (ticks, -1))
 
@@ -92,14 +92,14 @@ def pool_all(neuron: Neuron, side: int, source: torch.Tensor, mask: torch.Tensor
         current = torch.nn.functional.avg_pool2d(numbers, side) if side > 1 else numbers
         return fire_all(neuron, current.contiguous(memory_format=LAST), ticks)
     spikes = torch.empty((n, c, h // side, w // side), dtype=torch.int8, memory_format=LAST)
-    out = by_place(spikes, ticks).numpy()
+    out = by_channels_last(spikes, ticks).numpy()
     u = np.zeros(out.shape[1:], np.float32)
     threshold, leak, weight = np.float32(neuron.threshold), np.float32(neuron.leak), np.float32(1 / side**2)
-    pool_fire(by_place(source, ticks).numpy(), side, weight, mask_places(mask), u, threshold, leak, neuron.is_hard, out)
+    pool_fire(by_channels_last(source, ticks).numpy(), side, weight, mask_channels_last(mask), u, threshold, leak, neuron.is_hard, out)
     return spikes
 
 
-def mask_places(mask: torch.Tensor | None) -> np.ndarray:
+def mask_channels_last(mask: torch.Tensor | None) -> np.ndarray:
     """Return a dropout mask as the kernels take it, (images, height, width, channels)."""
     return np.zeros((0, 0, 0, 0), np.float32) if mask is None else mask.permute(0, 2, 3, 1).numpy()
 
@@ -107,7 +107,7 @@ def mask_places(mask: torch.Tensor | None) -> np.ndarray:
 def masked(numbers: torch.Tensor, mask: torch.Tensor | None, ticks: int) -> torch.Tensor:
     """Apply the same mask in every tick, in place."""
     if mask is not None:
-        by_place(numbers, ticks).mul_(mask.permute(0, 2, 3, 1))
+        by_channels_last(numbers, ticks).mul_(mask.permute(0, 2, 3, 1))
     return numbers
 
 

@@ -52,15 +52,15 @@ def current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
         total += graph.biases[str(i)].detach().numpy()
     for k, source in enumerate(layer.sources):
         arriving, weight = spikes[source.layer], graph.weight(i, k)
-        places = _memory(arriving.permute(0, 2, 3, 1))
+        grid = _memory(arriving.permute(0, 2, 3, 1))
         if weight is None and layer.model.kind == "pool":
-            _add_pool(places, layer.model.pool, np.float32(1.0 / layer.model.pool**2), total)
+            _add_pool(grid, layer.model.pool, np.float32(1.0 / layer.model.pool**2), total)
         elif weight is None:
-            _add_identity(places, source.stride, total)
+            _add_identity(grid, source.stride, total)
         elif layer.is_conv:
-            _add_conv(places, _memory(weight.detach().permute(2, 3, 1, 0)), source.stride, source.padding, total)
+            _add_conv(grid, _memory(weight.detach().permute(2, 3, 1, 0)), source.stride, source.padding, total)
         else:
-            rows = _memory(arriving.flatten(1)) if source.layer == INPUT else places.reshape(n, -1)
+            rows = _memory(arriving.flatten(1)) if source.layer == INPUT else grid.reshape(n, -1)
             _add_dense(rows, _memory(weight.detach().T), total.reshape(n, -1))
     return torch.from_numpy(total).permute(0, 3, 1, 2)
 

@@ -92,6 +92,6 @@ def histogram(current: torch.Tensor, dropped_bits: int, bins: int) -> np.ndarray
         counts = np.zeros((numba.get_num_threads(), bins), np.int64)
         sparse.count_bits(numbers.permute(0, 2, 3, 1).reshape(-1).numpy(), dropped_bits, counts)
         return counts.sum(axis=0)
-    places = (numbers.reshape(-1).view(torch.int32) >> dropped_bits).clamp_(0)
-    found: np.ndarray = torch.bincount(places, minlength=bins).cpu().numpy()
+    bin_of = (numbers.reshape(-1).view(torch.int32) >> dropped_bits).clamp_(0)
+    found: np.ndarray = torch.bincount(bin_of, minlength=bins).cpu().numpy()
     return found

@@ -24,16 +24,16 @@ def draw_spikes(run: StoredRun):
     forward, *errors = figure.subplots(1, 1 + ("train" in sets), squeeze=False)[0]
     names = ["input", *(layer.name for layer in layers)]
     sizes = [layers[0].axons, *(layer.neurons for layer in layers)]
-    for place, which in enumerate(sets):
+    for nth, which in enumerate(sets):
         arrived = _input_rate(run.summary, which)
         rates = [arrived, *(per(layer.of(which).spikes_out, layer.of(which).ticks) for layer in layers)]
         texts = [f"{decimals(1)(rate)} ({decimals(1)(100 * rate / size)} %)" for rate, size in zip(rates, sizes, strict=True)]
-        _bars(forward, rates, texts, place, PHASE_COLOURS["forward"], SETS[which].lower(), alone=len(sets) == 1)
+        _bars(forward, rates, texts, nth, PHASE_COLOURS["forward"], SETS[which].lower(), alone=len(sets) == 1)
     for axes in errors:
         sent, gated = [layer.train.errors_out for layer in layers], [layer.train.errors_gated for layer in layers]
-        for place, (counts, label) in enumerate(((sent, "sent to the layer before"), (gated, "dropped at closed gates"))):
+        for nth, (counts, label) in enumerate(((sent, "sent to the layer before"), (gated, "dropped at closed gates"))):
             rates = [per(n, layer.train.ticks) for n, layer in zip(counts, layers, strict=True)]
-            _bars(axes, rates, list(map(decimals(3), rates)), place, PHASE_COLOURS["error"], label)
+            _bars(axes, rates, list(map(decimals(3), rates)), nth, PHASE_COLOURS["error"], label)
         axes.set(title="Error spikes in training", xlabel="error spikes per tick")
     forward.set(title="Forward: spikes sent (share of neurons active)", xlabel="spikes per tick")
     for axes, rows in ((forward, names), *((axes, names[1:]) for axes in errors)):
@@ -49,10 +49,10 @@ def _input_rate(summary: Summary, which: str) -> float:
     return per(sum(core.of(which).spikes_in for core in cores), cores[0].of(which).ticks * seen)
 
 
-def _bars(axes, values: list[float], texts: list[str], place: int, colour: str, label: str, alone: bool = False) -> None:
-    """Draw bar `place` (0 solid, 1 hatched) of each row's pair (or `alone`), with its text behind it."""
-    style = {"color": colour} if place == 0 else {"facecolor": "white", "edgecolor": colour, "hatch": "////"}
-    bars = axes.barh(np.arange(len(values)) + (0 if alone else 0.2 * (2 * place - 1)), np.nan_to_num(values), 0.36, label=label, **style)
+def _bars(axes, values: list[float], texts: list[str], nth: int, colour: str, label: str, alone: bool = False) -> None:
+    """Draw bar `nth` (0 solid, 1 hatched) of each row's pair (or `alone`), with its text behind it."""
+    style = {"color": colour} if nth == 0 else {"facecolor": "white", "edgecolor": colour, "hatch": "////"}
+    bars = axes.barh(np.arange(len(values)) + (0 if alone else 0.2 * (2 * nth - 1)), np.nan_to_num(values), 0.36, label=label, **style)
     axes.bar_label(bars, texts, padding=4, fontsize=9)
 
 

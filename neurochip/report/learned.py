@@ -92,7 +92,7 @@ def draw_kernels(run: StoredRun):
     figure = new_figure(11, 0.9 + sum(0.72 * height + 0.9 for height in heights), named(run, "kernels before and after learning"))
     panels = figure.subplots(2 * len(layers), 1, squeeze=False, height_ratios=[h / 2 for h in heights for _ in range(2)])[:, 0]
     models = run.summary.experiment["network"]["layers"]
-    for place, (i, layer) in enumerate(layers):
+    for nth, (i, layer) in enumerate(layers):
         side = models[i]["kernel"]
         for half, (name, when) in enumerate((("weight_initial", "before"), ("weight", "after"))):
             weight = run.array(f"layers/{i}/{name}")
@@ -100,7 +100,7 @@ def draw_kernels(run: StoredRun):
             planes = weight[: side * side * (len(weight) // side**2)].reshape(side, side, -1, weight.shape[1])
             one = planes.mean(axis=2) / (1 << layer.frac_bits)
             of = f", mean over {planes.shape[2]} maps below" if planes.shape[2] > 1 else ""
-            _draw_sheet(figure, panels[2 * place + half], one, f"{layer.name}, {when}{of}")
+            _draw_sheet(figure, panels[2 * nth + half], one, f"{layer.name}, {when}{of}")
     return figure
 
 

@@ -55,7 +55,7 @@ class Mesh:
         """Bits of a packet that are left for the receiving core: kind, axon or neuron, sign."""
         return self.packet_bits - self.address_bits
 
-    def place(self, n: int) -> list[tuple[int, int]]:
+    def positions(self, n: int) -> list[tuple[int, int]]:
         """Return (x, y) of cores 0 .. n - 1, row by row; NeurochipError if they are more than the mesh has."""
         if n > self.n_cores:
             raise NeurochipError(
@@ -83,7 +83,7 @@ def build_noc(mesh: Mesh) -> Noc:
     """Build the registers of an empty mesh."""
     n, slot_bits = mesh.n_cores, (mesh.fifo_depth - 1).bit_length()
     link = np.zeros((n, PORTS), np.uint32)
-    for core, (x, y) in enumerate(mesh.place(n)):
+    for core, (x, y) in enumerate(mesh.positions(n)):
         for port, (dx, dy) in STEPS.items():
             if 0 <= x + dx < mesh.width and 0 <= y + dy < mesh.height:
                 link[core, port] = (core + dx + dy * mesh.width) * PORTS + (port ^ 2)

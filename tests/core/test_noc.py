@@ -296,7 +296,7 @@ def test_names():
     mesh = Mesh(4, 3)
     assert [name_of(mesh, 6 * 8 + k) for k in (1, 4, 5, 7)] == ["(2,1) east", "(2,1) eject", "(2,1) inject", "(2,1) work"]
     assert [fifo_name(mesh, 6 * 8 + k) for k in (3, 4)] == ["(2,1) from west", "(2,1) from core"]
-    assert mesh.place(6) == [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1)]
+    assert mesh.positions(6) == [(0, 0), (1, 0), (2, 0), (3, 0), (0, 1), (1, 1)]
     assert (Mesh(16, 9, packet_bits=30).address_bits, Mesh(16, 9, packet_bits=30).payload_bits) == (8, 22)
 
 
@@ -360,7 +360,7 @@ def test_the_budget_is_exact_in_decimal():
             lambda: Mesh(4, 5, packet_bits=5),
             r"mesh: packet_bits = 5; naming one of 4 x 5 routers takes 5 .* at least 6 are needed",
         ),
-        (lambda: Mesh(4, 4).place(17), r"mesh: 17 cores wanted, 4 x 4 has 16; 4 x 5 would hold them"),
+        (lambda: Mesh(4, 4).positions(17), r"mesh: 17 cores wanted, 4 x 4 has 16; 4 x 5 would hold them"),
         (lambda: run(Mesh(2, 2), [(0, 0, 0), (1, 4, 0)]), r"network: source\[1\] = 4; it must be 0 to 3"),
         (lambda: run(Mesh(2, 2), [(0, 0, -1)]), r"network: dest\[0\] = -1; it must be 0 to 3"),
         (lambda: run(Mesh(2, 2), [(MAX_CYCLE, 0, 1)]), r"network: ready\[0\] = 68719476736; it must be 0 to 68719476735"),

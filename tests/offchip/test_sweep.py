@@ -10,7 +10,7 @@ from neurochip.experiment.setup import load_setup
 from neurochip.mapping.network import INPUT, build_network
 from neurochip.offchip.graph import Graph, seeded
 from neurochip.offchip.images import encoded
-from neurochip.offchip.neurons import Neuron, by_place, by_tick, fire_all, pool_all, pseudo_derivative
+from neurochip.offchip.neurons import Neuron, by_channels_last, by_tick, fire_all, pool_all, pseudo_derivative
 from neurochip.offchip.spike_bp.inspection import potentials
 from neurochip.offchip.spike_bp.sweep import SpikingNet
 
@@ -292,7 +292,7 @@ def test_dropout_is_held_over_all_ticks(tmp_path):
     # a unit that is dropped sends nothing in any tick: the next layer's current is that of the kept ones, scaled
     inputs = torch.ones((4 * 50, 2, 8, 8), dtype=torch.int8).contiguous(memory_format=LAST)
     sweep = net.forward(inputs, 4, masks)
-    sent = by_place(sweep.spikes[0].float(), 4) * masks[0].permute(0, 2, 3, 1)
+    sent = by_channels_last(sweep.spikes[0].float(), 4) * masks[0].permute(0, 2, 3, 1)
     outputs = {0: sent.flatten(0, 1).permute(0, 3, 1, 2)}
     current = net.engine.current(1, sweep.spikes, masks, 4)
     torch.testing.assert_close(current, graph.current(1, outputs).detach(), rtol=1e-5, atol=1e-5)

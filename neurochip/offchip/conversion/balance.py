@@ -42,8 +42,8 @@ class Currents:
         if percent >= 100 or self.largest <= 0:
             return self.largest
         wanted = int(np.ceil(percent / 100 * self.counts.sum()))
-        place = int(np.searchsorted(np.cumsum(self.counts), wanted))
-        return min(float(edges()[place + 1]), self.largest)
+        bin_number = int(np.searchsorted(np.cumsum(self.counts), wanted))
+        return min(float(edges()[bin_number + 1]), self.largest)
 
 
 def edges() -> np.ndarray:

@@ -65,9 +65,9 @@ def _rates(axes, facts: dict[str, Any]) -> None:
             value = layer[key]
             if value is None:
                 continue
-            place = i + 0.2 * (2 * k - 1)
-            axes.bar(place, value, 0.38, color=layer_colour(i), alpha=1.0 if k == 0 else 0.45, hatch="" if k == 0 else "//")
-            axes.annotate(f"{value:.2f}", (place, max(0.0, value)), ha="center", va="bottom", fontsize=9)
+            x = i + 0.2 * (2 * k - 1)
+            axes.bar(x, value, 0.38, color=layer_colour(i), alpha=1.0 if k == 0 else 0.45, hatch="" if k == 0 else "//")
+            axes.annotate(f"{value:.2f}", (x, max(0.0, value)), ha="center", va="bottom", fontsize=9)
     axes.set_xticks(range(len(layers)), [layer["name"] for layer in layers])
     axes.set(ylabel="correlation; rms error (hatched)", ylim=(0, max(1.15, *(1.1 * (layer["rms_error"] or 0) for layer in layers))))
     axes.set_title(f"rate x lambda against ANN, {facts['ticks']} ticks")
