@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from neurochip.api.data import available_datasets as available_datasets
     from neurochip.api.data import dataset_folders as dataset_folders
     from neurochip.api.data import fetch_dataset as fetch_dataset
+    from neurochip.api.energy_tables import make_energy_table as make_energy_table
     from neurochip.api.experiments import experiment_schema as experiment_schema
     from neurochip.api.experiments import load_experiment as load_experiment
     from neurochip.api.experiments import summary_schema as summary_schema
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from neurochip.api.runs import open_run as open_run
     from neurochip.api.runs import run as run
     from neurochip.api.simulation import Simulator as Simulator
-    from neurochip.api.tables import make_energy_table as make_energy_table
     from neurochip.common.errors import NeurochipError as NeurochipError
     from neurochip.core.events import Event as Event
     from neurochip.core.events import Phase as Phase
@@ -67,7 +67,7 @@ _HOMES = {
     "export_rtl": "api.rtl",
     "fetch_dataset": "api.data",
     "load_experiment": "api.experiments",
-    "make_energy_table": "api.tables",
+    "make_energy_table": "api.energy_tables",
     "map": "api.mapped",
     "measure_network": "api.benchmarks",
     "measure_scaling": "api.benchmarks",

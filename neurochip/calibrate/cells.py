@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.calibrate.liberty import Group, only_cells, parse, read_text
-from neurochip.calibrate.lookup import Table
+from neurochip.calibrate.lookup import LookUpTable
 from neurochip.calibrate.units import capacitance_scale_pf, scale_of, supply_v
 from neurochip.common.errors import NeurochipError
 
@@ -28,10 +28,10 @@ class Pin:
     capacitance_pf: float
     function: str
     max_load_pf: float
-    power: list[tuple[Table | None, Table | None]] = field(default_factory=list)
-    delays: dict[str, list[Table]] = field(default_factory=dict)  # by related pin
-    slews: dict[str, list[Table]] = field(default_factory=dict)
-    setup: list[Table] = field(default_factory=list)
+    power: list[tuple[LookUpTable | None, LookUpTable | None]] = field(default_factory=list)
+    delays: dict[str, list[LookUpTable]] = field(default_factory=dict)  # by related pin
+    slews: dict[str, list[LookUpTable]] = field(default_factory=dict)
+    setup: list[LookUpTable] = field(default_factory=list)
 
     def toggle_pj(self, load_pf: float) -> float:
         """Return the internal energy of one toggle in pJ: mean of rise and fall, over all arcs and conditions."""
@@ -215,7 +215,7 @@ class _Reader:
                     target.setdefault(related, []).extend(found)
         return pin
 
-    def table(self, group: Group | None, scale: float) -> Table | None:
+    def table(self, group: Group | None, scale: float) -> LookUpTable | None:
         if group is None or not (values := group.numbers("values")):
             return None
         template = self.templates.get(group.name, Group("", ""))
@@ -229,7 +229,7 @@ class _Reader:
         array = np.array(values) * scale
         by_load = [("capacitance" in template.attributes.get(f"variable_{i}", "")) for i in (1, 2)]
         if not axes:
-            return Table((0.0,), (0.0,), array.reshape(1, 1))
+            return LookUpTable((0.0,), (0.0,), array.reshape(1, 1))
         if len(axes) == 1:
             return self._line(axes[0], array, by_load[0])
         array = array.reshape(len(axes[0]), len(axes[1]))
@@ -237,12 +237,12 @@ class _Reader:
         if by_load[0]:
             slews, loads, array = loads, slews, array.T
         second_is_load = by_load[0] or by_load[1] or not template.attributes
-        return Table(self._ns(slews), self._scaled(loads, self.pf if second_is_load else self.ns), array)
+        return LookUpTable(self._ns(slews), self._scaled(loads, self.pf if second_is_load else self.ns), array)
 
-    def _line(self, axis: list[float], array: np.ndarray, by_load: bool) -> Table:
+    def _line(self, axis: list[float], array: np.ndarray, by_load: bool) -> LookUpTable:
         if by_load:
-            return Table((0.0,), self._scaled(axis, self.pf), array.reshape(1, -1))
-        return Table(self._ns(axis), (0.0,), array.reshape(-1, 1))
+            return LookUpTable((0.0,), self._scaled(axis, self.pf), array.reshape(1, -1))
+        return LookUpTable(self._ns(axis), (0.0,), array.reshape(-1, 1))
 
     def _ns(self, axis: list[float]) -> tuple[float, ...]:
         return self._scaled(axis, self.ns)

@@ -20,7 +20,7 @@ from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
 
 if TYPE_CHECKING:
-    from neurochip.calibrate.table import Table
+    from neurochip.calibrate.calibrated_table import CalibratedTable
 
 SHOWN = Core(784, 200, ("first",))  # the size whose prices are printed
 
@@ -39,8 +39,8 @@ def calibrate(
     path = Path(out or f"{name}.toml")
     if not path.parent.is_dir():
         raise NeurochipError(f"{path}: its folder is not there; make it, or choose another --out")
+    from neurochip.calibrate.calibrated_table import CalibratedTable
     from neurochip.calibrate.flow import measure
-    from neurochip.calibrate.table import Table
     from neurochip.common.files import write_text
 
     def say(text: str) -> None:
@@ -48,7 +48,7 @@ def calibrate(
 
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="calibrate_") as folder:
         measured = measure(design, library, access_ns, Path(folder), say)
-    made = Table(name, node_nm, design, library, macros, measured)
+    made = CalibratedTable(name, node_nm, design, library, macros, measured)
     text = made.text()
     write_text(path, text)
     table = load_table(path)
@@ -84,7 +84,7 @@ def _check_memory(chip: Chip, macros: Sequence[Macro], library: Library) -> floa
     return max(fits, key=lambda m: m.bits).access_ns
 
 
-def _show(made: "Table", table: EnergyTable, chip: Chip, say: Callable[[str], None]) -> None:
+def _show(made: "CalibratedTable", table: EnergyTable, chip: Chip, say: Callable[[str], None]) -> None:
     priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, SHOWN)
     say(f"prices at {SHOWN.axons} axons x {SHOWN.neurons} neurons, memory {priced.memory}, in pJ (low to high):")
     for event, price in priced.prices.items():

@@ -1,4 +1,4 @@
-"""From cells and macros to measured cores: every netlist made, checked against its RTL and run; what `table` then prices."""
+"""From cells and macros to measured cores: every netlist made, checked against its RTL and run; what `calibrated_table` then prices."""
 
 import hashlib
 import shutil

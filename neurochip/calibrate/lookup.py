@@ -6,7 +6,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Table:
+class LookUpTable:
     """A look-up table over slew (ns) and load (pF); one axis of length 1 where the file gives only the other."""
 
     slews: tuple[float, ...]

@@ -71,7 +71,7 @@ def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> 
 
 
 def _show_report(done: "Run", console: Console) -> None:
-    from neurochip.report.tables import print_report
+    from neurochip.report.printed import print_report
     from neurochip.runfile.names import REPORT
 
     print_report(done.stored, console)
@@ -92,7 +92,7 @@ def report(folder: str, accelergy: str | None) -> None:
 def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> None:
     """Compare several runs in one table, and at one accuracy."""
     from neurochip.api.comparison import compare as compare_runs
-    from neurochip.report.tables import compare_table
+    from neurochip.report.printed import compare_table
 
     console, comparison = new_console(), compare_runs(folders, at)
     console.print(compare_table(comparison.found, console.width))

@@ -31,6 +31,6 @@ def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | No
 
 def calibrate(quiet: bool, **options: Any) -> None:
     """Measure netlists and write an energy table."""
-    from neurochip.api.tables import make_energy_table
+    from neurochip.api.energy_tables import make_energy_table
 
     make_energy_table(**options, progress=Console(quiet=quiet, soft_wrap=True))

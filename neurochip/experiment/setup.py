@@ -21,8 +21,8 @@ from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
+from neurochip.experiment.models import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
 from neurochip.experiment.rules import LearningRule, find_rule
-from neurochip.experiment.tables import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
 from neurochip.experiment.training import ReadoutModel, TrainModel
 
 KIND = Kind(

@@ -14,7 +14,7 @@ from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, Placement, place
 from neurochip.mapping.remarks import training_remarks
 from neurochip.report.grids import Column, Grid, count
-from neurochip.report.tables import facts_panel, print_grids, warnings_panel
+from neurochip.report.printed import facts_panel, print_grids, warnings_panel
 from neurochip.simulator.samples import handed_shape
 
 

@@ -12,7 +12,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import P, Trace
 from neurochip.runfile.summary import Simulation
 from neurochip.runner.results import History
-from neurochip.simulator.address_tables import unit_names
+from neurochip.simulator.addresses import unit_names
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import Stimulus
 

@@ -19,7 +19,7 @@ from neurochip.experiment.setup import Experiment
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Placement, Weights
 from neurochip.mapping.widths import levels_lsb, pool_weight_lsb, threshold_lsb
-from neurochip.simulator.address_tables import Fields, Links, axon_names, fields_of, links_of, unit_names
+from neurochip.simulator.addresses import Fields, Links, axon_names, fields_of, links_of, unit_names
 from neurochip.simulator.memories import ALIGNMENT, aligned, load_weights
 from neurochip.simulator.seeds import seed_generators
 

@@ -7,7 +7,7 @@ import numpy as np
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.mapping.place import Mapping, Weights
-from neurochip.simulator.address_tables import weight_rows
+from neurochip.simulator.addresses import weight_rows
 
 ALIGNMENT = 64  # bytes: no vector load crosses a cache line
 SHARED = (

@@ -10,8 +10,8 @@ import numpy as np
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
 from neurochip.datasets import Dataset, Holdout
+from neurochip.experiment.models import DataModel
 from neurochip.experiment.setup import Setup
-from neurochip.experiment.tables import DataModel
 from neurochip.simulator.stimulus import RATE_ONE, Stimulus, of_events, of_images
 
 MOST_BEYOND = 0.01  # share of events after the last tick above which it is warned about

@@ -8,7 +8,7 @@ from neurochip.core.rng import RngParam, Sharing, advance, jump_table
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.mapping.place import Mapping
-from neurochip.simulator.address_tables import axon_names, slots_of, unit_names
+from neurochip.simulator.addresses import axon_names, slots_of, unit_names
 
 
 def seed_generators(state: ChipState, mapping: Mapping, seed: int, stream: str) -> None:

@@ -17,7 +17,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import P, Trace
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import place
-from neurochip.simulator.address_tables import unit_names
+from neurochip.simulator.addresses import unit_names
 from neurochip.simulator.build import build_chip, set_rule
 from neurochip.simulator.memories import fork
 from neurochip.simulator.seeds import jump_samples, seed_generators

@@ -9,7 +9,7 @@ import numpy as np
 from neurochip.core.events import Event, Phase
 from neurochip.core.rng import RngParam, advance, jump_table
 from neurochip.core.vectors import P, Queue
-from neurochip.simulator.address_tables import axon_names, slots_of, unit_names, weight_rows
+from neurochip.simulator.addresses import axon_names, slots_of, unit_names, weight_rows
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import Simulator
 from neurochip.trace.replay import Replay, Tick

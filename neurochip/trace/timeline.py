@@ -11,7 +11,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import Model, P, Queue
 from neurochip.mapping.network import INPUT
 from neurochip.mapping.place import Mapping
-from neurochip.simulator.address_tables import axon_names, unit_names
+from neurochip.simulator.addresses import axon_names, unit_names
 from neurochip.trace.replay import Tick
 
 HOST = -1  # as the source or destination of a packet

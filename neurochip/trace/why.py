@@ -14,7 +14,7 @@ from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, place
 from neurochip.runfile.experiment import stored_setup
 from neurochip.runfile.names import RUN_H5
-from neurochip.simulator.address_tables import Fields, axon_names, fields_of, weight_rows
+from neurochip.simulator.addresses import Fields, axon_names, fields_of, weight_rows
 from neurochip.trace.observe import CERTAIN, UNKNOWN, Recording
 from neurochip.trace.recorder import WHOLE_RUN, chosen, load_recordings
 

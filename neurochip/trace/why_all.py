@@ -18,7 +18,7 @@ from neurochip.mapping.network import INPUT
 from neurochip.runfile.experiment import stored_setup
 from neurochip.runfile.names import RUN_H5
 from neurochip.runfile.weights import read_weights
-from neurochip.simulator.address_tables import unit_names
+from neurochip.simulator.addresses import unit_names
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.memories import load_weights, memory_of, weights_of
 from neurochip.simulator.samples import load_samples

@@ -12,6 +12,7 @@ from support.tiny import write_experiment
 
 from neurochip.calibrate import fit
 from neurochip.calibrate.assumed import assumed_prices
+from neurochip.calibrate.calibrated_table import CalibratedTable
 from neurochip.calibrate.cells import read_cells
 from neurochip.calibrate.core_work import TRACE, CoreWork, _compare_counts, simulate_rtl
 from neurochip.calibrate.delays import to_verilog_text
@@ -30,7 +31,6 @@ from neurochip.calibrate.measure import (
 )  # fmt: skip
 from neurochip.calibrate.replay import GATE, PinWaves, replay
 from neurochip.calibrate.sram import Macro, read_macro
-from neurochip.calibrate.table import Table
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.cli.main import main
 from neurochip.common.errors import NeurochipError
@@ -100,8 +100,8 @@ def measured(noise: float = 0.0) -> Measured:
     return found
 
 
-def made(tmp_path: Path, noise: float = 0.0, chip: str = "plain_sram", name: str = "made") -> tuple[Table, Path]:
-    table = Table(name, 130, load_chip(chip, {}, "test"), read_cells(TINY), [read_macro(RAM)], measured(noise))
+def made(tmp_path: Path, noise: float = 0.0, chip: str = "plain_sram", name: str = "made") -> tuple[CalibratedTable, Path]:
+    table = CalibratedTable(name, 130, load_chip(chip, {}, "test"), read_cells(TINY), [read_macro(RAM)], measured(noise))
     path = tmp_path / f"{name}.toml"
     path.write_text(table.text(), encoding="utf-8")
     return table, path
@@ -178,7 +178,7 @@ def test_macros_of_another_supply_are_scaled(tmp_path):
     library = read_cells(TINY)
     library.vdd_v = 3.0
     path = tmp_path / "scaled.toml"
-    path.write_text(Table("scaled", None, load_chip("plain_sram", {}, "t"), library, [read_macro(RAM)], measured()).text())
+    path.write_text(CalibratedTable("scaled", None, load_chip("plain_sram", {}, "t"), library, [read_macro(RAM)], measured()).text())
     macro = load_table(path).sram_macro[0]
     assert (macro.read_pj, macro.write_pj, macro.leakage_nw, macro.kind) == (45.0, 54.0, 50.0, "scaled")
     assert "2 V -> 3 V" in macro.derivation and load_table(path).node_nm is None

@@ -18,7 +18,7 @@ from neurochip.report.headline import compare_grid
 from neurochip.report.html import write_compare_html, write_html
 from neurochip.report.inference import inference_facts, inference_grids
 from neurochip.report.plots import make_plots
-from neurochip.report.tables import compare_table, layer_tables, print_report
+from neurochip.report.printed import compare_table, layer_tables, print_report
 from neurochip.runfile.load import load_run
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -30,7 +30,7 @@ NOT_HERE = "Does not happen in such a core"
 TOLERANCE = 0.15
 
 
-class Table(Fitted):
+class CalibratedTable(Fitted):
     """The content of a table; `text` writes it."""
 
     def __init__(self, name: str, node_nm: float | None, chip: Chip, library: Library, macros: Sequence[Macro], measured: Measured) -> None:
