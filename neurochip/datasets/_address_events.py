@@ -17,7 +17,7 @@ OVERFLOW_US = 1 << 13
 """A record with y = 240 is no event: it adds this to every time after it (as the publishers' own reader of the format has it)."""
 
 
-class Events(NamedTuple):
+class AddressEvents(NamedTuple):
     """The events of one recording; as in Recordings."""
 
     x: np.ndarray
@@ -26,7 +26,7 @@ class Events(NamedTuple):
     t: np.ndarray
 
 
-def read_40_bit(path: Path, sensor_shape: tuple[int, int, int], way_out: str) -> Events:
+def read_40_bit(path: Path, sensor_shape: tuple[int, int, int], way_out: str) -> AddressEvents:
     """Return the events of a file of 40-bit records; a NeurochipError if it is cut off, empty, or not of this sensor."""
     try:
         data = np.fromfile(path, np.uint8)
@@ -40,12 +40,12 @@ def read_40_bit(path: Path, sensor_shape: tuple[int, int, int], way_out: str) ->
     if is_overflow.any():
         t += np.cumsum(is_overflow, dtype=np.uint32) * np.uint32(OVERFLOW_US)
         x, y, high, t = (array[~is_overflow] for array in (x, y, high, t))
-    events = Events(x, y, high >> 7, t)
+    events = AddressEvents(x, y, high >> 7, t)
     check(events, sensor_shape, str(path), way_out)
     return events
 
 
-def check(events: Events, sensor_shape: tuple[int, int, int], where: str, way_out: str) -> None:
+def check(events: AddressEvents, sensor_shape: tuple[int, int, int], where: str, way_out: str) -> None:
     """Raise a NeurochipError that begins with `where` unless all events lie on the sensor and time never falls."""
     problem = _problem(events, np.zeros(1, np.int64), sensor_shape)
     if problem:
@@ -54,12 +54,12 @@ def check(events: Events, sensor_shape: tuple[int, int, int], where: str, way_ou
 
 def check_all(part: Recordings, name_of: Callable[[int], str], way_out: str) -> None:
     """Check many recordings at once, as `check` does one; the error begins with name_of(recording)."""
-    problem = _problem(Events(part.x, part.y, part.p, part.t), part.offsets[:-1], part.sensor_shape)
+    problem = _problem(AddressEvents(part.x, part.y, part.p, part.t), part.offsets[:-1], part.sensor_shape)
     if problem:
         raise NeurochipError(f"{name_of(problem[0])}: {problem[1]}; {way_out}")
 
 
-def _problem(events: Events, starts: np.ndarray, sensor_shape: tuple[int, int, int]) -> tuple[int, str] | None:
+def _problem(events: AddressEvents, starts: np.ndarray, sensor_shape: tuple[int, int, int]) -> tuple[int, str] | None:
     """Return the recording and a description of the first event that is wrong, or None; recordings begin at `starts`."""
     n_polarities, height, width = sensor_shape
     x, y, p, t = events
@@ -77,7 +77,7 @@ def _problem(events: Events, starts: np.ndarray, sensor_shape: tuple[int, int, i
     return recording, f"{event} has x = {x[at]}, y = {y[at]}, polarity {p[at]}, outside the sensor of {n_polarities} x {height} x {width}"
 
 
-def gather(files: Sequence[tuple[Path, int]], read: Callable[[Path], Events], sensor_shape: tuple[int, int, int]) -> Recordings:
+def gather(files: Sequence[tuple[Path, int]], read: Callable[[Path], AddressEvents], sensor_shape: tuple[int, int, int]) -> Recordings:
     """Return the recordings of (file, label) one after another, as narrow as the sensor allows."""
     narrow = np.uint8 if max(sensor_shape) <= 256 else np.uint16
     all_events = [read(path) for path, _ in files]

@@ -61,11 +61,11 @@ def _listed(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
     return sorted(files, key=lambda file: (file[0].name, file[1]))
 
 
-def _read_all(paths: list[Path], folder: Path) -> tuple[tuple[int, int, int], dict[Path, address_events.Events]]:
+def _read_all(paths: list[Path], folder: Path) -> tuple[tuple[int, int, int], dict[Path, address_events.AddressEvents]]:
     """Return the sensor's shape and the events of every file, read by another process by way of the empty `folder`."""
     command = [sys.executable, "-P", _camera.__file__, str(folder)]
     subprocess.run(command, input=json.dumps([str(path.resolve()) for path in paths]).encode(), capture_output=True, check=False)
-    sensor_shape, recordings = (0, 0, 0), dict[Path, address_events.Events]()
+    sensor_shape, recordings = (0, 0, 0), dict[Path, address_events.AddressEvents]()
     for i, path in enumerate(paths):
         if not (folder / f"{i}.npz").is_file():
             reason = folder / "reason.txt"
@@ -89,15 +89,15 @@ def _sensor_shape(path: Path, size: np.ndarray) -> tuple[int, int, int]:
     return 2, height, width
 
 
-def _events(path: Path, found: dict[str, np.ndarray], sensor_shape: tuple[int, int, int]) -> address_events.Events:
+def _events(path: Path, found: dict[str, np.ndarray], sensor_shape: tuple[int, int, int]) -> address_events.AddressEvents:
     if not len(found["t"]):
         raise NeurochipError(f"{path}: no event in it; {WAY_OUT}")
     t = found["t"].astype(np.int64)
     t -= t[0]
-    address_events.check(address_events.Events(found["x"], found["y"], found["p"], t), sensor_shape, str(path), WAY_OUT)
+    address_events.check(address_events.AddressEvents(found["x"], found["y"], found["p"], t), sensor_shape, str(path), WAY_OUT)
     if t[-1] >= 2**32:
         raise NeurochipError(f"{path}: lasts {t[-1]:,} us, limit {2**32 - 1:,} (71 minutes); cut it into recordings")
-    return address_events.Events(found["x"], found["y"], found["p"].astype(np.uint8), t.astype(np.uint32))
+    return address_events.AddressEvents(found["x"], found["y"], found["p"].astype(np.uint8), t.astype(np.uint32))
 
 
 DATASET = SetFile(

@@ -9,7 +9,7 @@ LAST = torch.channels_last
 
 
 class Dense:
-    """Currents of a graph's layers from spikes, and their gradients: as `events.Events`."""
+    """Currents of a graph's layers from spikes, and their gradients: as `spike_driven.SpikeDriven`."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

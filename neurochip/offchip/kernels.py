@@ -1,4 +1,4 @@
-"""Compiled kernels of spiking layers on the CPU. `neurons.py` says what the neurons compute, `events.py` what a fan is.
+"""Compiled kernels of spiking layers on the CPU. `neurons.py` says what the neurons compute, `spike_driven.py` what a fan is.
 
 Spikes are few, so only they cost: a spike adds its rows of weights to the currents; a weight's gradient has a term for every spike; and the
 gradient of an output is needed only where there was a spike, because only there it passes (neurons.py). Arrays are (images, units), images

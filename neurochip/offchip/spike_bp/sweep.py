@@ -9,9 +9,9 @@ from typing import NamedTuple
 from neurochip.mapping.network import INPUT
 from neurochip.offchip import torch
 from neurochip.offchip.dense import Dense
-from neurochip.offchip.events import Events
 from neurochip.offchip.graph import Graph, Outputs
 from neurochip.offchip.neurons import Neuron, blame_all, by_tick, fire_all, is_compiled, neuron_of, pool_all
+from neurochip.offchip.spike_driven import SpikeDriven
 
 LAST = torch.channels_last
 
@@ -39,7 +39,7 @@ class SpikingNet:
         weight = next(graph.parameters())
         self.device = weight.device
         self.dtype = weight.dtype
-        self.engine: Dense | Events = Events(graph) if is_compiled(self.device, self.dtype) else Dense(graph)
+        self.engine: Dense | SpikeDriven = SpikeDriven(graph) if is_compiled(self.device, self.dtype) else Dense(graph)
 
     @property
     def thresholds(self) -> dict[str, float]:

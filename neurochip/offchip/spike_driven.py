@@ -78,7 +78,7 @@ class Room:
         self.free.setdefault(used.numel(), []).append(used.permute(0, 2, 3, 1).reshape(-1))
 
 
-class Events:
+class SpikeDriven:
     """Currents of a graph's layers from spikes, and their gradients; weights are as they were at `begin`."""
 
     def __init__(self, graph: Graph) -> None:
