@@ -39,11 +39,11 @@ def write_timeline(run: RunOrFolder, path: str | os.PathLike[str], sample: int |
 
     sample: its number in record.samples; default: all. Raises NeurochipError if nothing was recorded.
     """
-    from neurochip.trace.perfetto import write_trace
+    from neurochip.trace.perfetto import write_perfetto
 
     recordings, clock_mhz, name = _recorded(run, sample)
     with reading(DAMAGED.format(folder_of(run) / RUN_H5), AGAIN):
-        return Timeline(Path(path), *write_trace(Path(path), recordings, clock_mhz, name))
+        return Timeline(Path(path), *write_perfetto(Path(path), recordings, clock_mhz, name))
 
 
 def write_waves(run: RunOrFolder, path: str | os.PathLike[str], sample: int | None = None) -> Waves:

@@ -114,7 +114,7 @@ class Timeline:
             yield {"ph": ph, "id": self.flows, "name": Kind(kind).name.lower(), "cat": "packet", **where}
 
 
-def write_trace(path: Path, recordings: list[Recording], clock_mhz: float, name: str) -> tuple[int, int]:
+def write_perfetto(path: Path, recordings: list[Recording], clock_mhz: float, name: str) -> tuple[int, int]:
     """Write the file; return how many events and flows it has."""
     timeline, n = Timeline(recordings, clock_mhz), 0
 

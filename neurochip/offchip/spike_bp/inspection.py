@@ -21,7 +21,7 @@ MOST_WEIGHTS = 20_000  # of a layer in the plot of gradients
 RESET_AT = 0.12  # ticks behind its tick, where what a reset and the leak leave of a potential is drawn
 
 
-class Trace(NamedTuple):
+class PotentialCurve(NamedTuple):
     """A unit's potential in each tick, before (as it is compared with the threshold) and after the reset; its spikes."""
 
     layer: int
@@ -48,13 +48,13 @@ def potentials(neuron: Neuron, current: np.ndarray) -> tuple[np.ndarray, np.ndar
     return before, after, fired
 
 
-def traces_of(net: SpikingNet, sweep: Sweep, units: dict[int, list[int]]) -> list[Trace]:
-    """Return traces of units, by layer, of the one image of a sweep."""
+def curves_of(net: SpikingNet, sweep: Sweep, units: dict[int, list[int]]) -> list[PotentialCurve]:
+    """Return curves of units, by layer, of the one image of a sweep."""
     found = []
     for i, chosen in units.items():
         current = _current(net, i, sweep)
         for unit in chosen:
-            found.append(Trace(i, unit, *potentials(net.neurons[i], current[:, unit])))
+            found.append(PotentialCurve(i, unit, *potentials(net.neurons[i], current[:, unit])))
     return found
 
 
@@ -77,7 +77,7 @@ def inspect_image(setup: Setup, net: SpikingNet, trains: Trains, ticks: int, fol
     folder.mkdir(parents=True, exist_ok=True)
     label, answer = int(trains.labels(chosen)[0]), int(sweep.potentials[-1, 0].argmax())
     title = f"{setup.experiment.name}, test image {image} (class {label}, answer {answer})"
-    _draw_traces(folder / "potentials.png", title, net, traces_of(net, sweep, units))
+    _draw_curves(folder / "potentials.png", title, net, curves_of(net, sweep, units))
     _draw_raster(folder / "raster.png", title, net, sweep)
     gradients = leak_gradients(net, sweep, trains.labels(chosen))
     _draw_gradients(folder / "gradients.png", title, net, gradients)
@@ -127,17 +127,17 @@ def leak_gradients(net: SpikingNet, sweep: Sweep, labels: torch.Tensor) -> dict[
     return {name: (both[0][name], both[1][name]) for name in both[0]}
 
 
-def _draw_traces(path: Path, title: str, net: SpikingNet, traces: list[Trace]) -> None:
+def _draw_curves(path: Path, title: str, net: SpikingNet, curves: list[PotentialCurve]) -> None:
     with styled():
-        figure = new_figure(11, 1.2 + 1.25 * len(traces), title)
-        panels = figure.subplots(len(traces), 1, sharex=True, squeeze=False)[:, 0]
-        for axes, trace in zip(panels, traces, strict=True):
-            ticks, colour = np.arange(1, len(trace.before) + 1), layer_colour(trace.layer)
+        figure = new_figure(11, 1.2 + 1.25 * len(curves), title)
+        panels = figure.subplots(len(curves), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, curve in zip(panels, curves, strict=True):
+            ticks, colour = np.arange(1, len(curve.before) + 1), layer_colour(curve.layer)
             x = np.repeat(ticks, 2) + np.tile([0.0, RESET_AT], len(ticks))
-            axes.plot(x, np.stack([trace.before, trace.after], axis=1).ravel(), color=colour, lw=1.2)
-            axes.axhline(net.neurons[trace.layer].threshold, color="0.5", ls="--", lw=0.9)
-            axes.plot(ticks[trace.fired], trace.before[trace.fired], "v", color="black", ms=4)
-            axes.set_ylabel(f"{net.graph.layers[trace.layer].name}\nunit {trace.unit:,}", rotation=0, ha="right", va="center")
+            axes.plot(x, np.stack([curve.before, curve.after], axis=1).ravel(), color=colour, lw=1.2)
+            axes.axhline(net.neurons[curve.layer].threshold, color="0.5", ls="--", lw=0.9)
+            axes.plot(ticks[curve.fired], curve.before[curve.fired], "v", color="black", ms=4)
+            axes.set_ylabel(f"{net.graph.layers[curve.layer].name}\nunit {curve.unit:,}", rotation=0, ha="right", va="center")
         panels[0].set_title("potential (weights' units); dashed: threshold; triangles: spikes", fontsize=10)
         panels[-1].set_xlabel("tick of input")
         panels[-1].xaxis.get_major_locator().set_params(integer=True)
