@@ -74,7 +74,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
         warnings=[],
     )
     silence = [line for activity in activities for line in activity.warnings()]
-    lost = data_losses(data, trains=bool(record.train)) + run_losses(result, mapping)
+    lost = data_losses(data, trains=bool(history.train)) + run_losses(result, mapping)
     remarks = training_remarks(experiment, mapping, chip.generator.bits)
     return result.model_copy(update={"warnings": remarks + _warnings(result) + lost + silence})
 

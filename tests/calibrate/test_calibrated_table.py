@@ -378,7 +378,7 @@ def test_a_core_is_measured(small_core, tmp_path):
 
 @pytest.mark.slow
 @needs_tools
-@pytest.mark.parametrize("block", ["control", "neuron_bank"])
+@pytest.mark.parametrize("block", ["control", "generators.neuron_bank"])
 def test_a_core_with_one_wrong_gate_is_refused(block, small_core, tmp_path):
     netlist, core_work, _ = small_core
     into_register = {net for net, sinks in netlist.sinks.items() if any(instance.cell.flip_flop for instance, _ in sinks)}
