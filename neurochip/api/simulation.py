@@ -125,8 +125,10 @@ class Simulator:
         """Present the training set `epochs` times and learn; return the accuracy of each epoch, read while learning, float64 (epochs,).
 
         After Ctrl-C the next call goes on in the epoch that was interrupted, with the same bits. Raises NeurochipError if the rule does
-        not learn.
+        not learn, or `epochs` is negative.
         """
+        if epochs < 0:
+            raise NeurochipError(f"epochs = {epochs}: must not be negative; give how often to present the training set")
         rule, n = self.exp.experiment.rule_name, len(self.data.y_train)
         if not self._chip.rule.learns:
             raise NeurochipError(f"{self.exp.where}: [rule] name = '{rule}': this rule does not learn; evaluate, or choose another rule")

@@ -92,5 +92,8 @@ def kind_of(name: str) -> Kind:
     for kind in KINDS:
         if kind.is_one(name):
             return kind
+    if not Path(name).is_file():
+        lists = "`neurochip info` and `neurochip data list`"
+        raise NeurochipError(f"{name}: no such file, and nothing known has this name; give the path of a file, or a name that {lists} have")
     known = "; ".join(f"{kind.name}: {kind.known_by}" for kind in KINDS)
     raise NeurochipError(f"{name}: none of the kinds that can be checked ({known})")

@@ -13,13 +13,15 @@ def check(name: str) -> int:
     from neurochip.checks.kinds import kind_of
 
     console, kind, checks = new_console(), kind_of(name), run_checks(name)
-    table = Table(title=f"{kind.name} {name}", title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, pad_edge=False)
+    table = Table(
+        title=Text(f"{kind.name} {name}"), title_style="bold", title_justify="left", box=box.SIMPLE, show_edge=False, pad_edge=False
+    )
     table.add_column("check", overflow="fold")
     table.add_column("", no_wrap=True)
     table.add_column("what is wrong", overflow="fold")
     for one in checks:
         more = f" (and {len(one.faults) - 1} more)" if len(one.faults) > 1 else ""
-        table.add_row(one.what, "pass" if one.passed else "FAIL", Text(f"{one.faults[0]}{more}" if one.faults else ""))
+        table.add_row(Text(one.what), "pass" if one.passed else "FAIL", Text(f"{one.faults[0]}{more}" if one.faults else ""))
     console.print(table)
     failed = sum(not one.passed for one in checks)
     show(console, f"{failed} of {len(checks)} checks failed" if failed else f"all {len(checks)} checks passed")

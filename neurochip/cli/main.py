@@ -300,7 +300,7 @@ def new(kind: str, name: str, out: str | None) -> None:
 
 @main.command()
 def info() -> None:
-    """List the chips, energy tables, learning rules and experiments found."""
+    """List what an experiment can name, and the experiments: chips, energy tables, learning rules, random generators, networks."""
     from neurochip.cli import listing
 
     listing.info()

@@ -107,7 +107,7 @@ def load_path(
             exec(compile(tree, str(path), "exec"), module.__dict__)
         except (Exception, SystemExit) as error:
             del sys.modules[module.__name__]
-            _refuse(error, str(path), str(path))
+            refuse_raised(error, str(path), str(path))
         _by_path[key] = Plugin(path.name, BY_PATH, path, {path.name: text}, _exporting(module, str(path), exports, what))
     return _by_path[key]
 
@@ -136,7 +136,7 @@ def load_entry(
         try:
             loaded = importlib.import_module(entry.module)
         except (Exception, SystemExit) as error:
-            _refuse(error, where, str(file))
+            refuse_raised(error, where, str(file))
         known = Plugin(name, origin, file, sources, _exporting(loaded, where, exports, what))
         _by_entry[entry.module] = known
     return Plugin(name, origin, file, sources, known.module)
@@ -152,7 +152,7 @@ def _sources_of(module: str, where: str) -> tuple[dict[str, str], Path]:
         except (ImportError, ValueError, AttributeError):  # a parent that is no package: the name is a function's or a class's
             return None
         except (Exception, SystemExit) as error:  # the package above it, which is imported on the way
-            _refuse(error, where, "")
+            refuse_raised(error, where, "")
         if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
             return None
         files[name] = Path(spec.origin)
@@ -196,8 +196,8 @@ def _is_beside(folder: Path, root: str) -> bool:
     return there and root not in metadata.packages_distributions()
 
 
-def _refuse(error: BaseException, where: str, file: str) -> NoReturn:
-    """Tell the line of `file` in which an exception came up, or passed through."""
+def refuse_raised(error: BaseException, where: str, file: str) -> NoReturn:
+    """Refuse what a user's code raised: tell the line of `file` in which the exception came up, or passed through."""
     trace, line = error.__traceback__, 0
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == file else line
@@ -205,7 +205,8 @@ def _refuse(error: BaseException, where: str, file: str) -> NoReturn:
     reason = reason_of(error) if isinstance(error, Exception) else "it ends the program"
     if reason.startswith("Failed in nopython mode"):  # Numba: once per callee; then why, and later where
         told = re.sub(r"Failed in nopython mode.*\n", "", str(error))
-        reason = told.strip().partition("\n")[0]
+        first, *rest = [line.strip(" >") for line in told.splitlines() if line.strip()]
+        reason = f"{first} {rest[0]}" if first.endswith(":") and rest else first  # what was called, with which types
         lines = re.findall(rf'File "[^"]*{re.escape(Path(file).name)}", line (\d+)', told)
         line = int(lines[-1]) if lines else line
     at = f"line {line}: " if line else ""
@@ -250,7 +251,7 @@ def entry_toml(group: str, name: str) -> Plugin:
     try:
         file = resources.files(entry.module) / f"{name}.toml"
     except (Exception, SystemExit) as error:
-        _refuse(error, where, "")
+        refuse_raised(error, where, "")
     if not file.is_file() or not isinstance(file, Path):
         raise NeurochipError(f"{where}: no such file in the package; mend the package")
     return Plugin(name, origin, file, {file.name: read_source(file, "a TOML file")})

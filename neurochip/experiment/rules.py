@@ -1,11 +1,13 @@
 """The learning rule that an experiment names: a shipped one, a file of the user's, or the entry point of an installed package."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from numbers import Integral
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path
+from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path, refuse_raised
 from neurochip.core import hooks, rules
 from neurochip.core.rules import Rule
 
@@ -41,6 +43,37 @@ def find_rule(name: str) -> LearningRule:
     if not isinstance(rule, Rule):
         raise NeurochipError(f"{plugin.file}: RULE is of type {type(rule).__name__}; it must be a Rule of neurochip.rules")
     return LearningRule(rule, plugin)
+
+
+def guarded(found: LearningRule) -> Rule:
+    """Return the rule as runs use it: what a user's functions raise, or what is no integer in `quantise`, is told in one line."""
+    rule, plugin = found
+    if plugin.origin == SHIPPED:
+        return rule
+    told = ("traces", "remark", "refuse", "effective_rate", "rate_decay")
+    others: dict[str, Any] = {name: _told(getattr(rule, name), plugin) for name in told if getattr(rule, name) is not None}
+
+    @wraps(rule.quantise)
+    def quantise(*arguments: Any) -> list[int]:
+        param = _told(rule.quantise, plugin)(*arguments)
+        if not isinstance(param, list | tuple) or not all(isinstance(number, Integral) for number in param):
+            raise NeurochipError(f"{plugin.file}: quantise gives {param!r}: must be a list of integers; round there")
+        return [int(number) for number in param]
+
+    return rule._replace(quantise=quantise, **others)
+
+
+def _told(function: Callable[..., Any], plugin: Plugin) -> Callable[..., Any]:
+    """Call `function`; what it raises becomes one line that names the plugin's file and line."""
+
+    @wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except Exception as error:
+            refuse_raised(error, str(plugin.file), str(plugin.file))
+
+    return call
 
 
 def _know(modules: Iterable[str], sources: Mapping[str, str]) -> None:

@@ -22,7 +22,7 @@ from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
 from neurochip.experiment.models import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
-from neurochip.experiment.rules import LearningRule, find_rule
+from neurochip.experiment.rules import LearningRule, find_rule, guarded
 from neurochip.experiment.training import ReadoutModel, TrainModel
 
 KIND = Kind(
@@ -109,7 +109,7 @@ class Experiment(BaseModel):
     @property
     def learning_rule(self) -> Rule:
         """The rule of that name."""
-        return self._found.rule
+        return guarded(self._found)
 
     @property
     def rule_plugin(self) -> Plugin:

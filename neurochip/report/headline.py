@@ -25,7 +25,7 @@ def headline(summary: Summary) -> list[tuple[str, str]]:
         if accuracy.gap < 0:
             reference = f"{percent(accuracy.reference_test)}, the chip is {-100 * accuracy.gap:.2f} points above it"
     last, epochs = percent(accuracy.train_per_epoch[-1] if accuracy.train_per_epoch else None), len(accuracy.per_epoch)
-    how = f"after {epochs} epochs (training, read while learning: {last})"
+    how = f"after {epochs} {'epoch' if epochs == 1 else 'epochs'} (training, read while learning: {last})"
     if not epochs:
         how = f"with the weights {'trained off the chip' if summary.training else 'it started with'}; no training on the chip"
     how = learned_facts(summary) or how

@@ -83,6 +83,8 @@ def test_what_cannot_be_trained_is_refused(file):
     simulator = nc.Simulator(nc.load_experiment(file, {"rule": {"name": "frozen"}}), threads=1)
     with pytest.raises(nc.NeurochipError, match="does not learn"):
         simulator.train()
+    with pytest.raises(nc.NeurochipError, match="epochs = -1: must not be negative"):
+        simulator.train(-1)
     assert 0 <= simulator.evaluate().accuracy <= 1
 
 

@@ -99,7 +99,7 @@ def test_an_installed_rule_is_checked_by_its_name(tmp_path, monkeypatch):
             "learning rule: a .py that assigns RULE, or a rule's name",
         ),
         ("no.py", None, "no.py: no such file; give the path of a learning rule (.py)"),
-        ("nothing", None, "nothing: none of the kinds that can be checked"),
+        ("nothing", None, "nothing: no such file, and nothing known has this name"),
     ],
 )
 def test_what_cannot_be_loaded_is_told_in_one_line(name, text, told, tmp_path, monkeypatch):

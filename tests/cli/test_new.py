@@ -25,6 +25,7 @@ def test_a_start_passes_its_checks(kind, tmp_path):
     result = neurochip("check", path)
     assert result.exit_code == 0, result.stdout
     assert result.stdout.startswith(f"{KINDS[kind]} ") and "checks passed" in result.stdout
+    assert kind != "table" or "its source's own figures: [[check]]" in result.stdout  # brackets are no markup
 
 
 @pytest.mark.parametrize("kind", KINDS)

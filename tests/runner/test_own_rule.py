@@ -161,11 +161,28 @@ def test_the_rtl_refuses_it_by_name(tmp_path):
         (RULE.replace("lost = neurons.shape[0], 0", "lost = neurons.shape[0], none"), r"line \d+: .*NameError: name 'none' is not def"),
         (RULE.replace("import Rule,", "import Rules,"), r"line 3: ImportError: cannot import name 'Rules'"),
         (RULE.replace("from neurochip", "from numba import njit\nfrom neurochip", 1), r"line 3: imports 'numba'; it may import the"),
+        (RULE.replace("rule_param[0], signs[e]", "0.5 >> 1, signs[e]"), r"line 19: TypingError: No impl.* for signature: rshift\(float64,"),
         (RULE.replace("int(sign)", "int(sgn)"), r"line 19: TypingError: NameError: name 'sgn' is not defined"),
     ],
-    ids=["RULE", "global", "name", "import", "callee"],
+    ids=["RULE", "global", "name", "import", "types", "callee"],
 )  # fmt: skip
 def test_what_is_wrong_with_a_rule_is_told_in_one_line(text, told, tmp_path):
     experiment = write_own(tmp_path / "here", text)
     line = refused("run", experiment, "--out", tmp_path / "run")
     assert line.startswith(f"neurochip: {experiment}: [rule] name: ") and re.search(told, line), line
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('settings["step"] *', 'settings["stp"] *', r"line 26: KeyError: 'stp'; mend it there"),
+        ("[int(settings", "[(settings", r"quantise gives \[3\.5\]: must be a list of integers; round there"),
+        ("    effective_rate=", "    remark=lambda *numbers: 1 / 0,\n    effective_rate=", r"line 40: ZeroDivisionError: division"),
+    ],
+    ids=["raises", "real", "remark"],
+)  # fmt: skip
+def test_what_its_functions_of_the_host_do_wrong_is_told_in_one_line(old, new, told, tmp_path):
+    assert old in RULE
+    experiment = write_own(tmp_path / "here", RULE.replace(old, new))
+    line = refused("run", experiment, "--out", tmp_path / "run")
+    assert re.fullmatch(rf"neurochip: {re.escape(str(experiment.parent))}/my_rule\.py: {told}.*\n", line), line
