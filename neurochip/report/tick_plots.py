@@ -74,12 +74,15 @@ def _limits(axes, curves: list[np.ndarray], lowest: float) -> None:
 
 def draw_comparison(runs: Sequence[StoredRun], names: Sequence[str], common: float):
     """Draw the accuracy of all runs against ticks and against energy, near their final ones; the line at `common`, a share."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure = new_figure(12, 5.6, "Test accuracy against ticks and against energy of an inference")
     panels = figure.subplots(1, 2, sharey=True)
-    finals = []
+    finals, highest = [], 0.0
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
         values = _percent(by_tick(run.summary))
         finals.append(float(values[-1]))
+        highest = max(highest, float(np.nanmax(values)))  # may come before the end
         ticks = np.arange(1, len(values) + 1)
         energy = run.summary.totals.test.energy_nj_per_sample * ticks / len(values)
         dash = DASHES[i // len(LAYER_COLOURS) % len(DASHES)]
@@ -91,10 +94,12 @@ def draw_comparison(runs: Sequence[StoredRun], names: Sequence[str], common: flo
             100 * common, color="#555555", lw=1, ls="--", label=f"common accuracy, {100 * common:.2f} %" if axes is panels[0] else None
         )
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter("{x:,.10g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())  # else it writes powers of ten between these, less than a decade apart
         axes.set_xlabel(label)
     lowest = min(*finals, 100 * common) - LOWEST
-    panels[0].set_ylim(max(0.0, lowest), min(100.5, max(finals) + 0.6))
+    panels[0].set_ylim(max(0.0, lowest), min(100.5, highest + 0.6))
     panels[0].set_ylabel("test accuracy [%]")
     figure.legend(*panels[0].get_legend_handles_labels(), **{**LEGEND_BELOW, "ncols": 2 if len(runs) > 3 else 3})
     return figure

@@ -1,10 +1,12 @@
 """Reports of a synthetic run: every number of the summary arrives, nothing is cut, and a broken run is refused in one line."""
 
+import copy
 import io
 import json
 import re
 
 import h5py
+import numpy as np
 import pytest
 from rich.console import Console
 from support.make_run import make_run
@@ -14,11 +16,12 @@ from neurochip.core.noc.state import CORE, Port
 from neurochip.report import network
 from neurochip.report.compare import compare_runs
 from neurochip.report.grids import layer_grids
-from neurochip.report.headline import compare_grid
+from neurochip.report.headline import compare_grid, headline
 from neurochip.report.html import write_compare_html, write_html
 from neurochip.report.inference import inference_facts, inference_grids
 from neurochip.report.plots import make_plots
 from neurochip.report.printed import compare_table, layer_tables, print_report
+from neurochip.report.tick_plots import draw_comparison
 from neurochip.runfile.load import load_run
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -509,6 +512,27 @@ def test_the_published_claim_stands_only_beside_a_measured_figure(systems):
         assert "Published claim" not in " ".join(compare_runs(chosen).lines)
     text = " ".join(compare_runs(systems[:2]).lines)
     assert text.index("Published claim to examine: up to 8 times") < text.index("Measured here on mnist")
+
+
+def test_one_epoch_is_told_in_the_singular(systems):
+    summary = copy.deepcopy(systems[2].summary)
+    many = len(summary.accuracy.per_epoch)
+    assert many > 1 and f" after {many} epochs (" in dict(headline(summary))["accuracy, test"]
+    del summary.accuracy.per_epoch[1:]
+    assert " after 1 epoch (" in dict(headline(summary))["accuracy, test"]
+
+
+def test_a_comparison_shows_its_curves_to_the_top_and_plain_ticks(systems):
+    runs = copy.deepcopy(systems[:2])
+    runs[0].summary.accuracy.by_tick[-5] = 0.995  # more than at the end
+    figure = draw_comparison(runs, ["a", "b"], 0.9)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        curves = [line.get_ydata() for line in axes.get_lines() if len(line.get_ydata()) > 2]
+        assert len(curves) == 2 and max(map(np.nanmax, curves)) == 99.5 < axes.get_ylim()[1]
+        labels = [label.get_text() for label in axes.get_xticklabels() + axes.get_xticklabels(minor=True)]
+        told = [text for text in labels if text]
+        assert told and all(re.fullmatch(r"[\d,.]+", text) for text in told), told
 
 
 def test_an_accuracy_can_be_asked_for(systems):
