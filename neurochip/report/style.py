@@ -71,7 +71,7 @@ def new_figure(width: float, height: float, title: str):
     from neurochip.report.figure import ShownFigure
 
     figure = ShownFigure(figsize=(width, height), layout=ConstrainedLayoutEngine(hspace=0.06, wspace=0.04, h_pad=0.08, w_pad=0.08))
-    figure.suptitle(title, fontweight="bold")
+    figure.suptitle(title, fontweight="bold", wrap=True)  # names of experiments can be long
     return figure
 
 

@@ -21,6 +21,7 @@ from neurochip.report.html import write_compare_html, write_html
 from neurochip.report.inference import inference_facts, inference_grids
 from neurochip.report.plots import make_plots
 from neurochip.report.printed import compare_table, layer_tables, print_report
+from neurochip.report.style import new_figure
 from neurochip.report.tick_plots import draw_comparison
 from neurochip.runfile.load import load_run
 
@@ -533,6 +534,15 @@ def test_a_comparison_shows_its_curves_to_the_top_and_plain_ticks(systems):
         labels = [label.get_text() for label in axes.get_xticklabels() + axes.get_xticklabels(minor=True)]
         told = [text for text in labels if text]
         assert told and all(re.fullmatch(r"[\d,.]+", text) for text in told), told
+
+
+def test_a_long_title_stays_in_its_picture():
+    figure = new_figure(10, 4.8, "an_experiment_of_a_long_name, a data set: " + "what the plot shows " * 5)
+    axes = figure.subplots()
+    figure.draw_without_rendering()
+    (title,) = [text for text in figure.texts if text.get_text() == figure.get_suptitle()]
+    extent = title.get_window_extent()
+    assert extent.x0 >= 0 and extent.x1 <= figure.bbox.x1 and axes.get_tightbbox().y1 <= extent.y0 < extent.y1 <= figure.bbox.y1
 
 
 def test_an_accuracy_can_be_asked_for(systems):
