@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.checks.integers import is_host_in_a_rule, reals_in
 from neurochip.checks.result import Check, check_of
 from neurochip.checks.tiny_chips import IMAGES, TICKS, Outcome, Tiny, chips_of, outcome_of, outcomes_of
+from neurochip.common.integers import is_host_in_a_rule, reals_in
 from neurochip.common.plugins import is_path
 from neurochip.core.rules import Rule
 from neurochip.experiment.generator import generators

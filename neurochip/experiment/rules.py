@@ -1,5 +1,6 @@
 """The learning rule that an experiment names: a shipped one, a file of the user's, or the entry point of an installed package."""
 
+import ast
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from numbers import Integral
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.common.integers import is_host_in_a_rule, reals_in
 from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path, refuse_raised
 from neurochip.core import hooks, rules
 from neurochip.core.rules import Rule
@@ -43,6 +45,13 @@ def find_rule(name: str) -> LearningRule:
     if not isinstance(rule, Rule):
         raise NeurochipError(f"{plugin.file}: RULE is of type {type(rule).__name__}; it must be a Rule of neurochip.rules")
     return LearningRule(rule, plugin)
+
+
+def refuse_reals(found: LearningRule) -> None:
+    """Raise NeurochipError for real numbers in what a user's rule has compiled: hardware has none."""
+    reals = [] if found.plugin.origin == SHIPPED else reals_in(ast.parse(found.plugin.source), is_host_in_a_rule)
+    if reals:
+        raise NeurochipError(f"{found.plugin.file}: {reals[0]}: a real number where hardware has integers; round it in quantise")
 
 
 def guarded(found: LearningRule) -> Rule:

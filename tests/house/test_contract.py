@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from neurochip.checks.integers import is_host_in_a_rule, reals_in
 from neurochip.checks.rule import agreement, done, interpreted, lines_of, said
 from neurochip.checks.tiny_chips import outcomes_of
+from neurochip.common.integers import is_host_in_a_rule, reals_in
 from neurochip.common.toml import shipped
 from neurochip.core import rules
 from neurochip.energy.table import available_tables

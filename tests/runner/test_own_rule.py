@@ -161,10 +161,11 @@ def test_the_rtl_refuses_it_by_name(tmp_path):
         (RULE.replace("lost = neurons.shape[0], 0", "lost = neurons.shape[0], none"), r"line \d+: .*NameError: name 'none' is not def"),
         (RULE.replace("import Rule,", "import Rules,"), r"line 3: ImportError: cannot import name 'Rules'"),
         (RULE.replace("from neurochip", "from numba import njit\nfrom neurochip", 1), r"line 3: imports 'numba'; it may import the"),
-        (RULE.replace("rule_param[0], signs[e]", "0.5 >> 1, signs[e]"), r"line 19: TypingError: No impl.* for signature: rshift\(float64,"),
+        (RULE.replace("rule_param[0], signs[e]", "(1, 1) >> 1, signs[e]"), r"line 19: TypingError: No impl.*signature: rshift\("),
+        (RULE.replace("rule_param[0], signs[e]", "rule_param[0] * 0.5, signs[e]"), r"my_rule\.py: line 19: 0\.5: a real number where"),
         (RULE.replace("int(sign)", "int(sgn)"), r"line 19: TypingError: NameError: name 'sgn' is not defined"),
     ],
-    ids=["RULE", "global", "name", "import", "types", "callee"],
+    ids=["RULE", "global", "name", "import", "types", "real", "callee"],
 )  # fmt: skip
 def test_what_is_wrong_with_a_rule_is_told_in_one_line(text, told, tmp_path):
     experiment = write_own(tmp_path / "here", text)
