@@ -1,7 +1,6 @@
 """Learning rules, one per file, found by walking this folder: a new file is a new rule, with no edit elsewhere."""
 
 import importlib
-import importlib.util
 import pkgutil
 import re
 from collections.abc import Callable, Mapping
@@ -71,9 +70,8 @@ def sources(name: str) -> dict[str, str]:
     waiting = [name]
     while waiting:
         module = waiting.pop()
-        spec = importlib.util.find_spec(f"{__name__}.{module}")
-        assert spec is not None and spec.origin is not None, module
-        found[f"{module}.py"] = text = Path(spec.origin).read_text(encoding="utf-8")
+        file = next(path for folder in __path__ if (path := Path(folder, f"{module}.py")).is_file())
+        found[file.name] = text = file.read_text(encoding="utf-8")
         waiting += [one for one in _shared() if re.search(rf"\b{one}\b", text) and f"{one}.py" not in found]
     return found
 
