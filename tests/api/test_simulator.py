@@ -1,14 +1,13 @@
 """`Simulator`: trained step by step it has the bits of a run; looking changes nothing."""
 
 import signal
-import threading
-import time
 
 import numpy as np
 import pytest
 from support.tiny import write_experiment
 
 import neurochip as nc
+from neurochip.simulator.simulator import Simulator as Chip
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +47,21 @@ def test_a_simulator_has_the_bits_of_a_run(file, run, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_interrupt_cuts_no_chunk_in_two(file, run):
+def test_an_interrupt_cuts_no_chunk_in_two(file, run, monkeypatch):
     """Training goes on where it was stopped, with the same bits."""
     simulator = nc.Simulator(nc.load_experiment(file), threads=1)
-    handler = signal.getsignal(signal.SIGINT)
+    handler, train = signal.getsignal(signal.SIGINT), Chip.train
 
-    def interrupt() -> None:
-        while signal.getsignal(signal.SIGINT) is handler:
-            time.sleep(0.0005)
-        signal.raise_signal(signal.SIGINT)
+    def interrupted(*arguments, **options):
+        """Yield the chunks of an epoch; Ctrl-C comes in the first."""
+        for step in train(*arguments, **options):
+            signal.raise_signal(signal.SIGINT)
+            yield step
 
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt, match=r"of 600 samples of epoch 1; train\(\) goes on"):
-        simulator.train(2)
-    thread.join()
+    with monkeypatch.context() as patch:
+        patch.setattr(Chip, "train", interrupted)
+        with pytest.raises(KeyboardInterrupt, match=r"of 600 samples of epoch 1; train\(\) goes on"):
+            simulator.train(2)
     assert signal.getsignal(signal.SIGINT) is handler and simulator.epoch == 0
     assert list(simulator.train(2)) == list(run.training_accuracy_per_epoch)
     assert_same_weights(simulator, run)
