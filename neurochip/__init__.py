@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from neurochip.api.runs import open_run as open_run
     from neurochip.api.runs import run as run
     from neurochip.api.simulation import Simulator as Simulator
+    from neurochip.api.starts import write_start as write_start
     from neurochip.common.errors import NeurochipError as NeurochipError
     from neurochip.core.events import Event as Event
     from neurochip.core.events import Phase as Phase
@@ -78,6 +79,7 @@ _HOMES = {
     "train": "api.offchip",
     "write_timeline": "api.recordings",
     "write_waves": "api.recordings",
+    "write_start": "api.starts",
 }
 """Of each public name the module that holds it; no room of the package may have such a name, as importing a room sets it here."""
 

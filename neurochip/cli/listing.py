@@ -72,3 +72,12 @@ def _table(title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def new(kind: str, name: str, out: str | None) -> None:
+    """Write the start of a `kind`, and say what comes next."""
+    from neurochip.api.starts import write_start
+
+    path = write_start(kind, name, out)
+    shown = str(path) if path.is_absolute() else f"./{path}"
+    show(new_console(), f"wrote {path}; next: neurochip {'run' if kind == 'experiment' else 'check'} {shown}")

@@ -293,9 +293,9 @@ def check(file: str) -> None:
 @click.option("--out", metavar="DIR", help="Folder to write it into; default: here.")
 def new(kind: str, name: str, out: str | None) -> None:
     """Write a commented, working start of your own KIND into NAME.py or NAME.toml. Never overwrites a file."""
-    from neurochip.cli import starting
+    from neurochip.cli import listing
 
-    starting.new(kind, name, out)
+    listing.new(kind, name, out)
 
 
 @main.command()
