@@ -90,6 +90,7 @@ def _placement(chip: Chip, c: int, neurons: int, groups: tuple[AxonGroup, ...], 
         state_bits=0,
         at=at,
         field_bits=16,
+        words_per_access=1,
     )
 
 

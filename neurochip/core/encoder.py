@@ -43,6 +43,7 @@ def load_input(chip, core, pixels):
         for k in range(n):
             words[k] = core.rng_axon[axons[k]]
     core.counts[FORWARD + Event.INPUT_LOAD] += n_axons
+    core.counts[FORWARD + Event.INPUT_CYCLE] += n_axons
     return n
 
 

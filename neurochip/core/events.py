@@ -38,23 +38,28 @@ class Event(IntEnum):
     ADDRESS = 18  # one location of a layer with shared weights looked up: its drawn position, and the address of the row under its tap
     STATE_READ = 19  # the state of one neuron with a memory read
     STATE_WRITE = 20  # the state of one neuron with a memory written
+    BANK_ACCESS = 21  # one access to the memory's banks side by side, whatever number of words it reads or writes
+    SOMA_CYCLE = 22  # one step of the soma units: as many neurons as there are soma lanes
+    INPUT_CYCLE = 23  # one step of the input: as many intensities loaded, or axons encoded one after another, as there are input lanes
     # observed, never timed or priced:
-    ERROR_GATED = 21  # an error spike that met a closed gate
-    UPDATE_LOST = 22  # an update without effect: weight or bias already at its rail
-    ACC_SATURATED = 23  # an addition clamped at the accumulator's rail
-    ERROR_SATURATED = 24  # an error sum above what a probability of one can express
-    ERROR_CANCELLED = 25  # an error spike that met one of the opposite sign, from another core, on its neuron
+    ERROR_GATED = 24  # an error spike that met a closed gate
+    UPDATE_LOST = 25  # an update without effect: weight or bias already at its rail
+    ACC_SATURATED = 26  # an addition clamped at the accumulator's rail
+    ERROR_SATURATED = 27  # an error sum above what a probability of one can express
+    ERROR_CANCELLED = 28  # an error spike that met one of the opposite sign, from another core, on its neuron
 
 
 N_EVENTS = len(Event)
 N_PHASES = len(Phase)
+STEPS = (Event.BANK_ACCESS, Event.SOMA_CYCLE, Event.INPUT_CYCLE)
+"""Events that name a cycle in which several things happen at once; a chip or an energy table that does not know them gives them nothing."""
 OBSERVED = (Event.ERROR_GATED, Event.UPDATE_LOST, Event.ACC_SATURATED, Event.ERROR_SATURATED, Event.ERROR_CANCELLED)
 
 COMPONENT = {
-    "synapse_memory": (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.ADDRESS),
+    "synapse_memory": (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.ADDRESS, Event.BANK_ACCESS),
     "neuron": (
         *(Event.INPUT_LOAD, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.READOUT, Event.BARRIER),
-        *(Event.STATE_READ, Event.STATE_WRITE),
+        *(Event.STATE_READ, Event.STATE_WRITE, Event.SOMA_CYCLE, Event.INPUT_CYCLE),
     ),
     "random": (Event.RNG_DRAW,),
     "learning": (Event.WEIGHT_UPDATE, Event.BIAS_UPDATE, Event.LEARN_DECISION),

@@ -122,6 +122,7 @@ def accumulate(param, counts, queue, acc, membrane, sent, votes, is_last_tick):
         membrane[k], votes[k] = kept, kept
         winner = k if kept > votes[winner] else winner
     counts[FORWARD + Event.NEURON_UPDATE] += n
+    counts[FORWARD + Event.SOMA_CYCLE] += n
     counts[FORWARD + Event.STATE_READ] += n
     counts[FORWARD + Event.STATE_WRITE] += n
     counts[FORWARD + Event.ACC_SATURATED] += clamped

@@ -103,10 +103,16 @@ def step_fields(synapses, axons, neurons, steps, n):
 
 @kernel
 def count_touched(param, counts, n_rows, neurons, n):
-    """Count the read and the write of exactly the words that hold the fields of the first n of `neurons` in each of n_rows rows."""
+    """Count the read and the write of exactly the words that hold the fields of the first n of `neurons` in each of n_rows rows.
+
+    Words side by side are read in one access to the banks, and written in another.
+    """
     touched = words_touched(neurons, n, param[P.FIELDS_PER_WORD]) * n_rows
     counts[LEARN + Event.WORD_READ] += touched
     counts[LEARN + Event.WORD_WRITE] += touched
+    if param[P.WORDS_PER_ACCESS] > 1:
+        touched = words_touched(neurons, n, param[P.FIELDS_PER_WORD] * param[P.WORDS_PER_ACCESS]) * n_rows
+    counts[LEARN + Event.BANK_ACCESS] += 2 * touched
 
 
 @kernel

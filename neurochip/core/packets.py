@@ -111,9 +111,15 @@ def offer(traffic, ready, source, dest):
 
 
 @kernel
+def cycles_per_neuron(cycles_per_event):
+    """Return the cycles from one soma to the next, where they are evaluated one after another."""
+    return cycles_per_event[FORWARD + Event.NEURON_UPDATE] + cycles_per_event[FORWARD + Event.SOMA_CYCLE]
+
+
+@kernel
 def offer_spikes(chip, traffic, core, begun):
     """Offer the spikes sent to the network: unit j is done j + 1 updates after cycle `begun`; one packet per core, in order."""
-    update, here = chip.cycles_per_event[FORWARD + Event.NEURON_UPDATE], core.param[P.ROUTER]
+    update, here = cycles_per_neuron(chip.cycles_per_event), core.param[P.ROUTER]
     first, target = targets_of(chip, core)
     for k in range(core.queue[Queue.SENT]):
         unit = core.sent[k]
@@ -152,7 +158,7 @@ def offer_events(traffic, core):
 @kernel
 def offer_winner(chip, traffic, core, begun, has_teacher):
     """Offer the winner to the host, when all potentials have been compared; the teacher's label comes from there, once per sample."""
-    compared = begun + core.param[P.N_NEURONS] * chip.cycles_per_event[FORWARD + Event.NEURON_UPDATE]
+    compared = begun + core.param[P.N_NEURONS] * cycles_per_neuron(chip.cycles_per_event)
     offer(traffic, compared, core.param[P.ROUTER], 0)
     if has_teacher:
         offer(traffic, 0, 0, core.param[P.ROUTER])

@@ -11,7 +11,7 @@ from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_rows_saturating
 from neurochip.core.rng import RngParam
-from neurochip.core.soma import draws_per_step, fresh_words
+from neurochip.core.soma import count_columns, draws_per_step, fresh_words
 from neurochip.core.vector import add_rows
 from neurochip.core.vectors import P, Queue
 
@@ -68,6 +68,7 @@ def integrate_shared(core):
     counts[FORWARD + Event.SPIKE_IN] += core.queue[Queue.SPIKES]
     counts[FORWARD + Event.ADDRESS] += looked
     counts[FORWARD + Event.WORD_READ] += added * param[P.ROW_WORDS]
+    counts[FORWARD + Event.BANK_ACCESS] += added * param[P.ROW_ACCESSES]
     counts[FORWARD + Event.ACCUMULATE] += added * param[P.CHANNELS]
     counts[FORWARD + Event.ACC_SATURATED] += clamped
 
@@ -106,8 +107,7 @@ def back_integrate_shared(core):
             add_field(core, first, end, channel, sign)
         added += end - first
         reads += core.field_reads[place]
-    counts[ERROR + (Event.COLUMN_READ if param[P.TRANSPOSABLE] else Event.WORD_READ)] += reads
-    counts[ERROR + Event.ACCUMULATE] += added
+    count_columns(param, counts, reads, added)
     counts[ERROR + Event.ACC_SATURATED] += clamped
 
 

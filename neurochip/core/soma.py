@@ -55,6 +55,7 @@ def integrate(core):
         add_rows(core.acc, core.weight, core.axons, n)
     counts[FORWARD + Event.SPIKE_IN] += n
     counts[FORWARD + Event.WORD_READ] += n * param[P.ROW_WORDS]
+    counts[FORWARD + Event.BANK_ACCESS] += n * param[P.ROW_ACCESSES]
     counts[FORWARD + Event.ACCUMULATE] += n * param[P.N_NEURONS]
 
 
@@ -70,9 +71,18 @@ def back_integrate(core):
         )
     else:
         add_columns(core.back, core.weight, core.own_neurons, core.own_signs, n)
-    read = Event.COLUMN_READ if param[P.TRANSPOSABLE] else Event.WORD_READ
-    counts[ERROR + read] += n * param[P.COLUMN_ACCESSES]
-    counts[ERROR + Event.ACCUMULATE] += n * param[P.N_AXONS]
+    count_columns(param, counts, n * param[P.COLUMN_ACCESSES], n * param[P.N_AXONS])
+
+
+@kernel
+def count_columns(param, counts, accesses, rows):
+    """Count error sums of so many rows' fields: words of a column port, or a word of each row, in so many accesses to the banks."""
+    if param[P.TRANSPOSABLE]:
+        counts[ERROR + Event.COLUMN_READ] += accesses
+    else:
+        counts[ERROR + Event.WORD_READ] += rows
+        counts[ERROR + Event.BANK_ACCESS] += accesses
+    counts[ERROR + Event.ACCUMULATE] += rows
 
 
 @kernel
@@ -123,6 +133,7 @@ def list_spikes(core):
     n, counts = compress(core.slot_unit, core.fired, core.acc.shape[0], core.sent), core.counts
     core.queue[Queue.SENT] = n
     counts[FORWARD + Event.NEURON_UPDATE] += core.param[P.N_NEURONS]
+    counts[FORWARD + Event.SOMA_CYCLE] += core.param[P.N_NEURONS]
     counts[FORWARD + Event.SPIKE_OUT] += n
 
 
@@ -142,6 +153,7 @@ def fire_winner(core, gumbel):
     counts = core.counts
     counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, n_neurons)
     counts[FORWARD + Event.NEURON_UPDATE] += n_neurons
+    counts[FORWARD + Event.SOMA_CYCLE] += n_neurons
     counts[FORWARD + Event.SPIKE_OUT] += 1
     counts[FORWARD + Event.HOP] += core.param[P.HOST_HOPS]
     core.sent[0] = winner

@@ -16,7 +16,7 @@ class P(IntEnum):
     WEIGHT_MAX = 5
     FIELDS_PER_WORD = 6
     ROW_WORDS = 7  # words of one row
-    COLUMN_ACCESSES = 8  # to read one column: words on the column port, or one row access per axon
+    COLUMN_ACCESSES = 8  # to read one column: words on the column port, accesses to skewed banks, or one row access per axon
     TRANSPOSABLE = 9
     ACC_MIN = 10
     ACC_MAX = 11
@@ -71,6 +71,9 @@ class P(IntEnum):
     HOST_HOPS = 59  # to where the read-out is
     UNIT_AT = 60
     TARGET_AT = 61
+    # what is done side by side
+    WORDS_PER_ACCESS = 62  # of a row, in banks side by side
+    ROW_ACCESSES = 63
 
 
 BETA_FRAC_BITS = 4

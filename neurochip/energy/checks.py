@@ -6,11 +6,14 @@ from pydantic import BaseModel, Field, field_validator
 
 from neurochip.common.errors import did_you_mean
 from neurochip.common.toml import STRICT
-from neurochip.core.events import OBSERVED
-from neurochip.energy.prices import PRICED
+from neurochip.core.events import OBSERVED, STEPS
+from neurochip.energy.prices import PRICED, Price
 from neurochip.energy.sized import Role
 
 EVENTS = {event.name.lower(): event for event in PRICED}
+_IN_OTHERS = {"value": 0.0, "kind": "assumed", "from": "no price in this table", "reason": "in the prices of what the cycle does"}
+FREE = {event.name.lower(): Price.model_validate(_IN_OTHERS) for event in STEPS}
+"""Prices of events that only some tables know: cycles in which several priced things happen at once."""
 
 
 def refuse_unknown_events(names: dict[str, Any]) -> None:

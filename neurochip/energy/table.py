@@ -14,7 +14,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.common.layers import Kind, read_layered
 from neurochip.common.toml import STRICT, find, shipped
 from neurochip.core.events import N_EVENTS, N_PHASES, Phase
-from neurochip.energy.checks import EVENTS, Check, CheckedCore, Size, refuse_unknown_events
+from neurochip.energy.checks import EVENTS, FREE, Check, CheckedCore, Size, refuse_unknown_events
 from neurochip.energy.explain import explain
 from neurochip.energy.prices import ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
 from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Core, Logic, SizedPrice, Timing
@@ -76,7 +76,8 @@ class EnergyTable(BaseModel):
         twice = [name for name in _BY_MACRO if self.sram_macro and name in self.pj_per_event]
         if twice:
             raise ValueError(f"[pj_per_event] {', '.join(twice)} is priced by [[sram_macro]] too; remove one of the two")
-        missing = [name for name in EVENTS if name not in self.pj_per_event and not (self.sram_macro and name in _BY_MACRO)]
+        given = self.pj_per_event.keys() | set(FREE) | set(_BY_MACRO if self.sram_macro else ())
+        missing = [name for name in EVENTS if name not in given]
         if missing:
             raise ValueError(f"[pj_per_event] no price for {', '.join(missing)}; give 0.0 with a reason if it is free")
         if bool(self.sram_macro) == (self.leakage.memory_nw_per_bit is not None):
@@ -128,7 +129,7 @@ class EnergyTable(BaseModel):
     def _settle(self, word_read: AnyPrice, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:
         assert not isinstance(word_read, RatioPrice)  # _only_priced_events has checked it
         read = word_read if isinstance(word_read, Price) else word_read.resolve(_sized(core))
-        entries = {**self.pj_per_event, "word_read": read, "word_write": write}
+        entries = {**FREE, **self.pj_per_event, "word_read": read, "word_write": write}
         prices = {event: _resolved(entries[name], read, core) for name, event in EVENTS.items()}
         if self.logic_pj_per_access:
             for name in _ACCESSES:

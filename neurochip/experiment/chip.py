@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
@@ -10,12 +10,13 @@ from pydantic import BaseModel, Field, model_validator
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.layers import Kind, Location, read_layered
 from neurochip.common.toml import STRICT, find, validate
-from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, STEPS, Event
 from neurochip.core.rng import Sharing
 from neurochip.experiment.generator import Generator, brought, generators, of_table
 
 MOST_CYCLES = 65536
 TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
+BY_WORD = ("word_read", "word_write")
 
 
 class CoreModel(BaseModel):
@@ -28,12 +29,39 @@ class CoreModel(BaseModel):
     memory_words: int = Field(gt=0, description="words of the synapse memory")
     word_bits: int = Field(ge=8, le=4096, description="bits read or written in one access")
     bank_words: int = Field(gt=0, description="words of one SRAM macro: what an access costs depends on it")
-    transposable: bool = Field(description="true: a column is read on its own port; false: it costs one access per row")
+    port: Literal["transposable", "plain", "skewed"] = Field(
+        description="a column is read on a port of its own, in an access per row, or from banks side by side, each row turned by a bank"
+    )
+    lanes: Annotated[int, Field(gt=0)] | Literal["row"] | None = Field(
+        default=None, description="weights added per cycle, from banks side by side: several words' or a whole row's; default: a word's"
+    )
     weight_bits: int = Field(default=16, ge=2, le=16, description="default width of a weight, sign included")
     frac_bits: int = Field(default=12, ge=0, le=15, description="default fraction bits of a weight")
     acc_bits: int | None = Field(default=None, ge=4, le=32, description="width of a forward sum; default: no sum can overflow")
     back_bits: int | None = Field(default=None, ge=4, le=32, description="width of an error sum; default: no sum can overflow")
     gumbel_address_bits: int = Field(default=8, ge=2, le=14, description="address bits of the output core's noise table")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _port_by_its_former_name(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or "transposable" not in data:
+            return data
+        return {key: value for key, value in data.items() if key != "transposable"} | _port(data["transposable"], "port" in data)
+
+    @model_validator(mode="after")
+    def _banks_to_skew(self) -> Self:
+        if self.port == "skewed" and self.lanes is None:
+            raise ValueError("port = 'skewed': needs banks side by side; give lanes, as many as several words hold, or 'row'")
+        if self.lanes is not None and self.word_bits % 32:
+            raise ValueError(f"word_bits = {self.word_bits}: words side by side are written in slices of 32 bits; use a multiple of 32")
+        return self
+
+
+def _port(transposable: Any, is_second: bool) -> dict[str, str]:
+    """The port that the former flag `transposable` asks for; what cannot be meant stays in words, and is refused as a port."""
+    if is_second or not isinstance(transposable, bool):
+        return {"port": f"transposable = {transposable!r}"}
+    return {"port": "transposable" if transposable else "plain"}
 
 
 class RngModel(BaseModel):
@@ -93,7 +121,8 @@ class Chip(BaseModel):
 
     @model_validator(mode="after")
     def _times_every_event(self) -> Self:
-        missing = [name for name in TIMED if name not in self.cycles_per_event]
+        steps = [event.name.lower() for event in STEPS]
+        missing = [name for name in TIMED if name not in self.cycles_per_event and name not in steps]
         unknown = [name for name in self.cycles_per_event if name not in TIMED]
         if missing:
             raise ValueError(f"[cycles_per_event] no cycles for {', '.join(missing)}; give 0 if it takes none of its own")
@@ -102,6 +131,11 @@ class Chip(BaseModel):
         for name, cycles in self.cycles_per_event.items():
             if not 0 <= cycles <= MOST_CYCLES:
                 raise ValueError(f"[cycles_per_event] {name} = {cycles}: must be from 0 to {MOST_CYCLES}")
+        if self.core.lanes is not None and (name := next((name for name in BY_WORD if self.cycles_per_event[name]), None)):
+            raise ValueError(
+                f"[cycles_per_event] {name} = {self.cycles_per_event[name]}: [core] lanes = {self.core.lanes!r} reads words side by side, "
+                f"which take a cycle together; set {name} = 0 and bank_access = 1"
+            )
         if self.core.weight_bits > self.core.word_bits:
             raise ValueError(
                 f"[core] weight_bits = {self.core.weight_bits} do not fit a word of word_bits = {self.core.word_bits}; "
@@ -142,6 +176,19 @@ class Chip(BaseModel):
         """Return the words of a row of n_neurons weights; a field never straddles two words."""
         return math.ceil(n_neurons / (self.core.word_bits // weight_bits))
 
+    def words_per_access(self, field_bits: int) -> int:
+        """Return the words read side by side, in as many banks of the core as it is built; a field is `field_bits` of a word."""
+        lanes = self.core.lanes
+        if lanes is None:
+            return 1
+        return self.row_words(self.core.n_neurons, field_bits) if lanes == "row" else max(1, lanes // (self.core.word_bits // field_bits))
+
+    def column_width(self, field_bits: int) -> int:
+        """Return the rows of which an access reads the fields of one column."""
+        if self.core.port == "plain":
+            return 1
+        return self.words_per_access(field_bits) if self.core.port == "skewed" else self.core.word_bits // field_bits
+
     def leaking_bits(self, memory_words: int, state_bits: int = 0) -> int:
         """Return the bits of a core that leak: banks that hold weights (others are switched off), and states of neurons with a memory."""
         return math.ceil(memory_words / self.core.bank_words) * self.core.bank_words * self.core.word_bits + state_bits
@@ -162,6 +209,10 @@ def load_chip(preset: str, overrides: dict[str, Any], asked_by: str) -> Chip:
     if not overrides:
         return chip
     data = chip.model_dump()
+    core = overrides.get("core")
+    if isinstance(core, dict) and "transposable" in core:  # the former name of a port
+        rest = {key: value for key, value in core.items() if key != "transposable"}
+        overrides = overrides | {"core": rest | _port(core["transposable"], "port" in core)}
     changed = overrides.get("rng")
     if isinstance(changed, dict) and "kind" in changed:
         data["rng"]["generator"] = None  # it was that of the other kind

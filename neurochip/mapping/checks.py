@@ -20,6 +20,13 @@ def check_widths(chip: Chip, where: str, layer: Layer) -> None:
         return
     if weight_bits > core.word_bits:
         raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
+    fields, lanes = core.word_bits // (1 if layer.model.levels else weight_bits), core.lanes
+    if isinstance(lanes, int) and lanes % fields:
+        raise NeurochipError(
+            f"{where}: core.lanes = {lanes}: a word of {core.word_bits} bits holds {fields} weights; use a multiple of {fields}, or 'row'"
+        )
+    if core.port == "skewed" and chip.words_per_access(core.word_bits // fields) < 2:
+        raise NeurochipError(f"{where}: core.port = 'skewed': needs at least two banks side by side; raise core.lanes to {2 * fields}")
     if frac_bits > weight_bits + 4:
         raise NeurochipError(
             f"{where}: frac_bits = {frac_bits} with weight_bits = {weight_bits}: weights could not reach 1/16; lower frac_bits"

@@ -152,7 +152,8 @@ def _limits(layer: Layer, chip: Chip, field_bits: int, cut: Cut) -> list[Limit]:
             tall, wide = (((n * layer.drawn - 1) * source.stride + source.kernel) for n in (rows, columns))
             seen = min(tall, source.shape.height) * min(wide, source.shape.width)
         axons += seen * (channels if layer.is_pool else source.shape.channels)
-    words = layer.rows * math.ceil(channels / per_word)
+    beside = chip.words_per_access(field_bits)  # rows begin with an access of their own
+    words = layer.rows * math.ceil(math.ceil(channels / per_word) / beside) * beside
     return [
         Limit("axons", axons, core.n_axons, "core.n_axons"),
         Limit("neurons", rows * columns * channels, core.n_neurons, "core.n_neurons"),

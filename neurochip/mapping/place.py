@@ -46,6 +46,7 @@ class Placement(NamedTuple):
     state_bits: int  # of each neuron's memory
     at: tuple[int, int] | None  # on the mesh
     field_bits: int  # of a weight in the memory: weight_bits, or 1 that names its level
+    words_per_access: int  # of a row, in banks side by side
 
     @property
     def locations(self) -> int:
@@ -209,11 +210,12 @@ def _placement(
     weight_bits, field_bits = weight_bits_of(setup.chip, layer), field_bits_of(setup.chip, layer)
     frac_bits = frac_bits_of(setup.chip, layer)
     axons = sum(len(group.units) for group in groups)
-    row_words, per_word = setup.chip.row_words(part.channels, field_bits), core.word_bits // field_bits
+    row_words = setup.chip.row_words(part.channels, field_bits)
     most_rows, terms = _largest_sums(layer, part, axons)
     acc_full = weight_bits + math.ceil(math.log2(most_rows + 1))
     back_full = weight_bits + math.ceil(math.log2(terms * max(1, len(targets)) + 1))
-    column_accesses = math.ceil(axons / per_word) if core.transposable else axons
+    words_per_access = setup.chip.words_per_access(field_bits)
+    column_accesses = math.ceil(axons / setup.chip.column_width(field_bits))
     if layer.is_pool:  # has no memory, and its sums are those of a constant
         most_rows, row_words, column_accesses = 0, 0, 0
         acc_full = (layer.model.pool**2 * pool_weight_lsb(layer, frac_bits)).bit_length() + 1
@@ -247,6 +249,7 @@ def _placement(
         state_bits=neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0,
         at=at,
         field_bits=field_bits,
+        words_per_access=words_per_access,
     )
 
 

@@ -87,6 +87,9 @@ module nc_events #(
     assign increments[neurochip_pkg::BIAS_UPDATE*16+:16] = decides ? 16'(learns && !bias_lost) : '0;
     assign increments[neurochip_pkg::LEARN_DECISION*16+:16] = 16'(decides);
     assign increments[neurochip_pkg::BARRIER*16+:16] = 16'(starts);
+    assign increments[neurochip_pkg::BANK_ACCESS*16+:16] = 16'(reads_row | learn_writes);
+    assign increments[neurochip_pkg::SOMA_CYCLE*16+:16] = 16'(evaluates_soma);
+    assign increments[neurochip_pkg::INPUT_CYCLE*16+:16] = 16'(loads);
     assign increments[neurochip_pkg::ERROR_GATED*16+:16] = 16'(gated);
     assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = 16'(lost);
     assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = 16'(saturated);

@@ -1,5 +1,6 @@
 """Counts of cores in a run.h5 alone, for a report that prices them again."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from neurochip.common.arrays import UNREADABLE, Limit, checked, checked_number
 from neurochip.common.errors import NeurochipError, reason_of
-from neurochip.core.events import N_EVENTS, N_PHASES
+from neurochip.core.events import N_EVENTS, N_PHASES, Event
 from neurochip.energy.sized import Core, roles_of
 from neurochip.energy.table import EnergyTable, PricedTable
 from neurochip.experiment.chip import Chip
@@ -33,7 +34,8 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
             numbers = [[checked_number(core.attrs[key], f"{core.name} {key}") for key in keys] for core in stored]
             facts = [(*of_core, bool(core.attrs["is_first"])) for of_core, core in zip(numbers, stored, strict=True)]
             names = [str(core.attrs["name"]) for core in stored]
-            counts = [_counts(core, f"{part}/counts", (N_PHASES, N_EVENTS))[epochs].sum(axis=0) for core in stored]
+            events = [Event[name.upper()] for name in json.loads(file.attrs["events"])]
+            counts = [_all_events(_counts(core, f"{part}/counts", (N_PHASES, len(events)))[epochs].sum(axis=0), events) for core in stored]
             of_cycles = [_counts(core, f"{part}/cycles", (2,))[epochs].sum(axis=0) for core in stored]
             cycles, busy = ([int(both[column]) for both in of_cycles] for column in (0, 1))
     except UNREADABLE as error:
@@ -48,6 +50,13 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
         leakage = priced.leakage_pj(chip.leaking_bits(words, state_bits * neurons), neurons, chip.microseconds(chip_cycles))
         cores.append((names[c], priced, counts[c], leakage, chip_cycles, priced.clock_pj(busy[c], chip_cycles - busy[c])))
     return (cores if samples else []), chip.microseconds(1)
+
+
+def _all_events(counts: np.ndarray, events: list[Event]) -> np.ndarray:
+    """The counts, int64 (phases, events), in today's order; what the file's version did not count is 0."""
+    result = np.zeros((N_PHASES, N_EVENTS), dtype=np.int64)
+    result[:, events] = counts
+    return result
 
 
 def _counts(core: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:

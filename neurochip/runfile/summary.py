@@ -64,6 +64,8 @@ class ChipFacts(Form):
     n_axons: Count = Field(description="axons of a core")
     n_neurons: Count = Field(description="neurons of a core")
     transposable: Flag = Field(description="`true`: the synapse memory can be read by column")
+    port: str | None = Field(default=None, description="how: `transposable`, `skewed`, or `plain`: one row after another")
+    lanes: int | str | None = Field(default=None, description="weights added per cycle; `null`: those of a word")
     rng: str = Field(description="kind of random generator")
     sharing: str = Field(description="units that share a generator")
     n_cores: Count = Field(description="cores of the chip")

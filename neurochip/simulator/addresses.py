@@ -54,9 +54,8 @@ def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
     order = np.lexsort((row, at))
     at, row, axon = at[order], row[order], axon[order]
     first = np.searchsorted(at, np.arange(places + 1)).astype(np.int32)
-    if chip.core.transposable:
-        per_word = chip.core.word_bits // place.field_bits
-        words = np.unique(at * layer.rows + row // per_word) // layer.rows
+    if (width := chip.column_width(place.field_bits)) > 1:
+        words = np.unique(at * layer.rows + row // width) // layer.rows
         reads = np.bincount(words, minlength=places).astype(np.int32)
     else:
         reads = np.diff(first)

@@ -6,6 +6,7 @@ import numpy as np
 
 from neurochip.core.events import Event, Phase
 from neurochip.core.noc.state import NocParam
+from neurochip.core.packets import cycles_per_neuron
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import Model, P, Queue
@@ -56,6 +57,9 @@ class Column(IntEnum):
     EJECTED = 8  # cycle in which it arrives
 
 
+FIRING = [Event.NEURON_UPDATE, Event.SOMA_CYCLE, Event.STATE_READ, Event.STATE_WRITE, Event.SPIKE_OUT]
+
+
 def stage_cycles(tick: Tick, has_events: bool, has_mesh: bool) -> np.ndarray:
     """Return the cycles of every core's stages, int64 (cores, Stage)."""
     chip, param = tick.chip, tick.chip.param
@@ -70,9 +74,11 @@ def stage_cycles(tick: Tick, has_events: bool, has_mesh: bool) -> np.ndarray:
         hop = chip.cycles_per_event.reshape(tick.counts.shape[1:])[Phase.FORWARD, Event.HOP]
         from_host = np.where(param[:, P.IS_FIRST], chip.queue[:, Queue.SPIKES] * param[:, P.HOST_HOPS] * hop, 0)
     result[:, Stage.FIRE] = draws * draw + forward[:, Event.HOP] - from_host
-    result[:, Stage.FIRE] += forward[:, [Event.NEURON_UPDATE, Event.STATE_READ, Event.STATE_WRITE, Event.SPIKE_OUT]].sum(axis=1)
+    result[:, Stage.FIRE] += forward[:, FIRING].sum(axis=1)
     result[:, Stage.READ_OUT], result[:, Stage.BARRIER] = forward[:, Event.READOUT], forward[:, Event.BARRIER]
-    result[:, Stage.ENCODE] = forward[:, Event.INPUT_LOAD] + forward[:, Event.RNG_DRAW] - draws * draw + from_host
+    result[:, Stage.ENCODE] = (
+        forward[:, Event.INPUT_LOAD] + forward[:, Event.INPUT_CYCLE] + forward[:, Event.RNG_DRAW] - draws * draw + from_host
+    )
     result[:, Stage.INTEGRATE] = forward.sum(axis=1) - result.sum(axis=1)
     result[:, Stage.RECEIVE] = error[:, Event.ERROR_IN]
     result[-1, Stage.RECEIVE] += error[-1, Event.HOP] if tick.tick == 0 else 0  # the teacher's; nothing else comes back so early
@@ -124,7 +130,7 @@ class Packets:
             for group in place.groups:
                 for unit in group.units if group.core != INPUT else ():
                     self.wanted_by[group.core][unit].append(there)
-        self.update = int(chip.cycles_per_event.reshape(len(Phase), -1)[Phase.FORWARD, Event.NEURON_UPDATE])
+        self.update = int(cycles_per_neuron(chip.cycles_per_event))
         self.error_update = int(chip.cycles_per_event.reshape(len(Phase), -1)[Phase.ERROR, Event.ERROR_UPDATE])
 
     def of(self, tick: Tick, stages: np.ndarray, label: int, teaches: bool) -> np.ndarray:

@@ -129,7 +129,7 @@ CORNERS = {
     "narrow error sums": (Case(gains=(0.1, 20.0), biases=(0.5, 0.0), back_bits=6, acc_bits=28), None, Event.ACC_SATURATED),
     "errors above one": (Case(gains=(0.1, 20.0), biases=(0.5, 0.0), error_gain=3), None, Event.ERROR_SATURATED),
     "errors at shut gates": (Case(biases=(-1.0, 0.0), images=("white",) * 3), None, Event.ERROR_GATED),
-    "columns by rows": (Case(transposable=False, word_bits=17, biases=(0.5, 0.0)), Event.COLUMN_READ, Event.ERROR_OUT),
+    "columns by rows": (Case(port="plain", word_bits=17, biases=(0.5, 0.0)), Event.COLUMN_READ, Event.ERROR_OUT),
     "columns by port": (Case(word_bits=100, biases=(0.5, 0.0)), None, Event.COLUMN_READ),
 }  # fmt: skip
 

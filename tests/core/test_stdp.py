@@ -65,8 +65,8 @@ def mean_of(traces: list[int], of_256: int) -> int:
 def learn(change, core: chip_oracle.Core, rows: list[int], traces: list[int], fired: list[int]) -> None:
     """`change(core, value, trace, traces)` -> new value, unit by unit, row by row; then the conscience. Counts as the engine should."""
     *_, step, lowest = core.layer["rule_param"]
-    for event in (Event.WORD_READ, Event.WORD_WRITE):
-        core.count(Phase.LEARN, event, len(rows) * len({core.word_of(channel) for channel in fired}))
+    for _ in rows:
+        core.count_touched(fired)
     for channel in fired:
         for row, trace in zip(rows, traces, strict=True):
             value = core.layer["weight"][row][channel]

@@ -57,7 +57,7 @@ def test_the_programs_have_met_every_case(seen):
 def test_the_cases_have_every_generator_in_every_sharing():
     have = {case.rng[:2] for case in cases.CASES}
     assert have == {(kind, sharing) for kind in generators() for sharing in ("per_unit", "rotated", "broadcast")}
-    assert {cases.case_setup(case)[0].chip.core.transposable for case in cases.CASES} == {True, False}
+    assert {cases.case_setup(case)[0].chip.core.port for case in cases.CASES} == {"transposable", "plain"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Written from docs/network.md and docs/learning_systems.md and not from the kerne
 and words it borrows. Which units a core listens to, which rows lie under a position, where an error belongs: found by walking over
 positions, taps and channels.
 
-    chip = {"rng", "gumbel", "cycles", "cycles_per_tick", "word_bits", "transposable", "error_gain", "beta_16", "readout": as in core.py,
+    chip = {"rng", "gumbel", "cycles", "cycles_per_tick", "word_bits", "port", "beside", "error_gain", "beta_16", "readout": as in core.py,
             "input_shape": (height, width, channels),
             "layers": [{"kind": "dense" | "conv" | "pool", "shape": (height, width, channels) after pooling, "pool": 1 ...,
                         "sources": [{"layer": its number or -1 (input), "kernel": 3, "stride": 1, "padding": 0}] (else: the number alone),
@@ -192,6 +192,7 @@ class Core(oracle.Core):
                     continue
                 self.added[at].append(row)
                 self.count(Phase.FORWARD, Event.WORD_READ, self.word_of(n - 1) + 1)
+                self.count(Phase.FORWARD, Event.BANK_ACCESS, self.access_of(n - 1) + 1)
                 for j in range(n):
                     unit = at * n + j
                     self.potential[unit] = self.add(
@@ -212,10 +213,7 @@ class Core(oracle.Core):
             channel = unit % len(self.channels)
             rows = [row for row, _ in self.fields[place]]
             assert rows == sorted(set(rows))
-            if self.chip["transposable"]:
-                self.count(Phase.ERROR, Event.COLUMN_READ, len({self.word_of(row) for row in rows}))
-            else:
-                self.count(Phase.ERROR, Event.WORD_READ, len(rows))
+            self.count_column(rows)
             for row, axon in self.fields[place]:
                 term = sign * self.layer["weight"][row][channel]
                 self.back[axon] = self.add(Phase.ERROR, self.back[axon], term, self.layer["back_bits"])
@@ -243,8 +241,9 @@ class Core(oracle.Core):
 
     def fire(self, started, cores, is_last_tick):
         ready = self.busy_cycles() - started
-        each = self.chip["cycles"][Event.NEURON_UPDATE]
+        each = self.chip["cycles"][Event.NEURON_UPDATE] + self.chip["cycles"][Event.SOMA_CYCLE]
         self.count(Phase.FORWARD, Event.NEURON_UPDATE, self.n_neurons)
+        self.count(Phase.FORWARD, Event.SOMA_CYCLE, self.n_neurons)
         if self.accumulates:
             self.spikes_out = self.add_up(is_last_tick)
         elif self.is_last:
@@ -436,6 +435,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
             core.new_sample()
             if core.is_first and events is None:
                 core.count(Phase.FORWARD, Event.INPUT_LOAD, core.n_axons)
+                core.count(Phase.FORWARD, Event.INPUT_CYCLE, core.n_axons)
         for tick in range(ticks):
             deliver(cores)
             for core in cores:

@@ -4,7 +4,7 @@ Everything is a dict, a list or an unbounded integer. Every generator is stepped
 until the next tick; every row, column and word is walked. The names of events and phases are all it shares with `neurochip.core`.
 
     chip = {"rng": {"kind": "lfsr16" | "xorshift16" | "xorshift32", "sharing": "per_unit" | "rotated" | "broadcast", "steps": 1 ...},
-            "gumbel": [...], "cycles": {Event: cycles}, "cycles_per_tick": 6, "word_bits": 64, "transposable": True,
+            "gumbel": [...], "cycles": {Event: cycles}, "cycles_per_tick": 6, "word_bits": 64, "port": "transposable" | "plain" | "skewed", "beside": {field bits: words side by side},
             "error_gain": 0, "beta_16": 16 (in sixteenths), "readout": "potential" | "spikes",
             "layers": [{"weight": [axon][neuron], "bias": [neuron], "weight_bits": 16, "frac_bits": 12, "acc_bits": None (never too narrow),
                         "back_bits": None, "p_learn": 0 .. 2**rng bits, "axon_states": [...], "neuron_states": [...], "learn_state": 1}]}
@@ -93,6 +93,23 @@ class Core:
         """Which word of its row (or, by column, of its column) a field is in; a field never straddles two words."""
         return field // (self.chip["word_bits"] // self.layer.get("field_bits", self.layer["weight_bits"]))
 
+    def access_of(self, field):
+        """Which access to the banks side by side brings a field of a row."""
+        return self.word_of(field) // self.beside()
+
+    def beside(self):
+        """How many words are read at once."""
+        return self.chip["beside"][self.layer.get("field_bits", self.layer["weight_bits"])]
+
+    def count_column(self, rows):
+        """The reads of one column's fields in these rows."""
+        if self.chip["port"] == "transposable":
+            self.count(Phase.ERROR, Event.COLUMN_READ, len({self.word_of(row) for row in rows}))
+            return
+        self.count(Phase.ERROR, Event.WORD_READ, len(rows))
+        together = self.beside() if self.chip["port"] == "skewed" else 1  # successive rows have the word in different banks
+        self.count(Phase.ERROR, Event.BANK_ACCESS, len({row // together for row in rows}))
+
     def encode(self, pixels):
         words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)
         self.count(Phase.FORWARD, Event.RNG_DRAW, stepped)
@@ -103,6 +120,7 @@ class Core:
         for i in self.spikes_in:
             self.count(Phase.FORWARD, Event.SPIKE_IN)
             self.count(Phase.FORWARD, Event.WORD_READ, self.word_of(self.n_neurons - 1) + 1)
+            self.count(Phase.FORWARD, Event.BANK_ACCESS, self.access_of(self.n_neurons - 1) + 1)
             for j in range(self.n_neurons):
                 self.potential[j] = self.add(Phase.FORWARD, self.potential[j], self.layer["weight"][i][j], self.layer["acc_bits"])
 
@@ -112,10 +130,7 @@ class Core:
             return
         back = [0] * self.n_axons
         for k, sign in self.own_errors:
-            if self.chip["transposable"]:
-                self.count(Phase.ERROR, Event.COLUMN_READ, self.word_of(self.n_axons - 1) + 1)
-            else:
-                self.count(Phase.ERROR, Event.WORD_READ, self.n_axons)
+            self.count_column(range(self.n_axons))
             for i in range(self.n_axons):
                 back[i] = self.add(Phase.ERROR, back[i], sign * self.layer["weight"][i][k], self.layer["back_bits"])
         words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)
@@ -135,6 +150,7 @@ class Core:
         words, stepped = draw_words(self.rng, self.layer["neuron_states"], self.n_neurons)
         self.count(Phase.FORWARD, Event.RNG_DRAW, stepped)
         self.count(Phase.FORWARD, Event.NEURON_UPDATE, self.n_neurons)
+        self.count(Phase.FORWARD, Event.SOMA_CYCLE, self.n_neurons)
         if self.is_last:
             self.winner = self.winner_of(words)
             self.spikes_out = [self.winner]
@@ -178,14 +194,19 @@ class Core:
             self.count(Phase.LEARN, Event.LEARN_DECISION)
             if self.draws_below(self.layer["p_learn"]):
                 learners.append((neuron, sign))
-        words_of_a_row = {self.word_of(neuron) for neuron, _ in learners}
         for i in rows:
-            self.count(Phase.LEARN, Event.WORD_READ, len(words_of_a_row))
-            self.count(Phase.LEARN, Event.WORD_WRITE, len(words_of_a_row))
+            self.count_touched([neuron for neuron, _ in learners])
             for neuron, sign in learners:
                 self.layer["weight"][i][neuron] = self.step(self.layer["weight"][i][neuron], sign, Event.WEIGHT_UPDATE)
         for neuron, sign in learners:
             self.layer["bias"][neuron] = self.step(self.layer["bias"][neuron], sign, Event.BIAS_UPDATE)
+
+    def count_touched(self, neurons):
+        """The words of one row that hold these neurons' fields, read and written."""
+        words = len({self.word_of(neuron) for neuron in neurons})
+        self.count(Phase.LEARN, Event.WORD_READ, words)
+        self.count(Phase.LEARN, Event.WORD_WRITE, words)
+        self.count(Phase.LEARN, Event.BANK_ACCESS, 2 * len({self.access_of(neuron) for neuron in neurons}))
 
     def draws_below(self, p):
         """Does the rule's generator draw less than p? What is certain takes no draw."""
@@ -219,6 +240,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
             core.new_sample()
         if events is None:
             cores[0].count(Phase.FORWARD, Event.INPUT_LOAD, cores[0].n_axons)
+            cores[0].count(Phase.FORWARD, Event.INPUT_CYCLE, cores[0].n_axons)
         for tick in range(ticks):
             for number, core in enumerate(cores):  # packets of the previous tick are delivered
                 core.spikes_in = cores[number - 1].spikes_out if number > 0 else []

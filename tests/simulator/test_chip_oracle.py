@@ -48,7 +48,7 @@ def random_chain(dice: random.Random) -> dict:
     return {
         "rng": {"kind": kind, "sharing": sharing, "steps": dice.choice((1, 3))}, "gumbel": [dice.randint(-40, 40) for _ in range(16)],
         "cycles": {event: dice.choice((0, 1, 3)) for event in TIMED}, "cycles_per_tick": dice.randint(0, 7),
-        "word_bits": dice.choice((16, 17, 32, 64)), "transposable": dice.random() < 0.5, "error_gain": dice.randint(0, 2),
+        "word_bits": dice.choice((16, 17, 32, 64)), "port": dice.choice(("transposable", "plain")), "beside": dict.fromkeys(range(1, 17), 1), "error_gain": dice.randint(0, 2),
         "beta_16": dice.choice((1, 16, 40)), "readout": dice.choice(("potential", "spikes")), "layers": layers,
     }  # fmt: skip
 
@@ -153,7 +153,7 @@ def seen() -> Counter:
 def settings_of(net: Net) -> set[str]:
     """What a case has, in words."""
     found = {f"{net.kind} {net.sharing}", "events" if net.has_events else "images", f"gain {net.error_gain}", f"{len(net.layers)} layers"}
-    found |= {"transposable"} if net.transposable else set()
+    found |= {net.port}
     found |= {"narrow sums"} if net.acc_bits else set()
     found |= {"narrow error sums"} if net.back_bits else set()
     found |= {net.rule or "frozen"}
@@ -183,7 +183,20 @@ def test_the_random_networks_met_everything(seen):
     """Cases that never cancel, saturate or gate would prove little: every event and setting occurred in many networks."""
     if not seen:
         pytest.skip("the random networks were not run")
-    wanted = [*Event, "images", "events", "transposable", "narrow sums", "narrow error sums", "stochastic", "lif", "if", "skip to dense"]
+    wanted = [
+        *Event,
+        "images",
+        "events",
+        "transposable",
+        "plain",
+        "skewed",
+        "narrow sums",
+        "narrow error sums",
+        "stochastic",
+        "lif",
+        "if",
+        "skip to dense",
+    ]
     wanted += ["skip to conv", "dense cut by cores", "conv cut by cores", "conv cut by rows", "conv cut by columns", "pool 2", "pool 3"]
     wanted += ["spike_backprop", "by_trace", "frozen", "source", "error_gain", "learn_epochs", "inhibit", "accumulate", "pooling 1"]
     wanted += ["pooling 2", "pool cut by cores", "pool cut by rows", "pool cut by columns"]

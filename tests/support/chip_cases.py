@@ -18,7 +18,7 @@ from neurochip.simulator.memories import core_weights, load_weights
 from neurochip.simulator.simulator import run_vector
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
 from neurochip.simulator.traffic import build_traffic
-from support.chip_words import SHARINGS, TIMED, ChipWords
+from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side
 
 REFERENCE = load_chip("reference", {}, "test")
 
@@ -80,8 +80,8 @@ def random_case(dice: random.Random) -> Case:
         kind=dice.choice(tuple(oracle.RNG_BITS)),
         sharing=dice.choice(SHARINGS),
         steps=dice.choice((1, 1, 2, 5, 16)),
-        word_bits=dice.choice((16, 17, 24, 32, 64, 100)),
-        transposable=dice.random() < 0.5,
+        word_bits=(word_bits := dice.choice((16, 17, 24, 32, 64, 100))),
+        **side_by_side(dice, word_bits, [bits for bits, _ in bits], 64),
         acc_bits=dice.choice((None, max(4, widest), min(32, max(4, widest) + 1))),
         back_bits=dice.choice((None, max(4, widest), max(4, widest - 3))),
         gumbel_address_bits=dice.choice((2, 5, 8)),
@@ -149,7 +149,7 @@ def as_lists(case: Case, chip) -> dict:
         })  # fmt: skip
     return {
         "rng": {"kind": case.kind, "sharing": case.sharing, "steps": case.steps}, "gumbel": chip.gumbel.tolist(),
-        "cycles": case.cycles, "cycles_per_tick": case.overhead, "word_bits": case.word_bits, "transposable": case.transposable,
+        "cycles": case.timed(), "cycles_per_tick": case.overhead, "word_bits": case.word_bits, "port": case.port, "beside": case.beside(),
         "error_gain": case.error_gain, "beta_16": round(case.beta * 16), "readout": case.readout, "layers": layers,
     }  # fmt: skip
 

@@ -33,8 +33,8 @@ def unseeded(net: Net, parts: list[tuple]) -> dict:
     """An oracle's chip without memories and states."""
     channels, height, width = net.planes
     return {
-        "rng": {"kind": net.kind, "sharing": net.sharing, "steps": net.steps}, "cycles": net.cycles, "cycles_per_tick": net.overhead,
-        "word_bits": net.word_bits, "transposable": net.transposable, "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
+        "rng": {"kind": net.kind, "sharing": net.sharing, "steps": net.steps}, "cycles": net.timed(), "cycles_per_tick": net.overhead,
+        "word_bits": net.word_bits, "port": net.port, "beside": net.beside(), "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
         "readout": net.readout, "input_shape": (height, width, channels), "layers": net.as_lists(),
         "input_ticks": net.input_ticks or net.ticks,
         "parts": [
@@ -51,10 +51,8 @@ def step_by_trace(core: chip_oracle.Core, rows: list[int], traces: list[int], fi
     """The rule by_trace: a unit that fired draws; the weights to it step up where something arrived lately, else down."""
     p = int(core.layer["probability"] * 2 ** oracle.RNG_BITS[core.rng["kind"]] + 0.5)
     learners = [channel for channel in fired if core.draws_below(p)]
-    touched = {core.word_of(channel) for channel in learners}
     for row, trace in zip(rows, traces, strict=True):
-        core.count(Phase.LEARN, Event.WORD_READ, len(touched))
-        core.count(Phase.LEARN, Event.WORD_WRITE, len(touched))
+        core.count_touched(learners)
         for channel in learners:
             sign = 1 if trace > core.layer["threshold"] else -1
             core.layer["weight"][row][channel] = core.step(core.layer["weight"][row][channel], sign, Event.WEIGHT_UPDATE)

@@ -73,7 +73,7 @@ CORNERS = {
     "learning never": (replace(RICH, learn_rate=0.0), Event.WEIGHT_UPDATE, Event.LEARN_DECISION),
     "learning surely": (replace(RICH, learn_rate=1.0), None, Event.WEIGHT_UPDATE),
     "events arrive": (replace(RICH, has_events=True), Event.INPUT_LOAD, Event.SPIKE_IN),
-    "columns by rows": (replace(RICH, transposable=False, word_bits=17), Event.COLUMN_READ, Event.ERROR_OUT),
+    "columns by rows": (replace(RICH, port="plain", word_bits=17), Event.COLUMN_READ, Event.ERROR_OUT),
     "columns by port": (replace(RICH, word_bits=24), None, Event.COLUMN_READ),
     "narrow sums behind a skip": (replace(RICH, acc_bits=8), None, Event.ACC_SATURATED),
     "narrow error sums": (replace(RICH, back_bits=8, error_gain=2, corners="mixed"), None, Event.ACC_SATURATED),

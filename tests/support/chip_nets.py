@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from oracles import core as oracle
 
-from support.chip_words import SHARINGS, TIMED, ChipWords
+from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side
 
 DECAY = 0.5
 
@@ -251,8 +251,8 @@ def random_net(dice: random.Random) -> Net:
         kind=dice.choice(("lfsr16", "xorshift16", "xorshift32", "xorshift32")),  # seeds of 32 bits are found faster
         sharing=dice.choice(SHARINGS),
         steps=dice.choice((1, 1, 2, 5)),
-        word_bits=dice.choice((16, 17, 24, 32, 64)),
-        transposable=dice.random() < 0.5,
+        word_bits=(word_bits := dice.choice((16, 17, 24, 32, 64))),
+        **side_by_side(dice, word_bits, [1 if "levels" in layer else layer["weight_bits"] for layer in layers], 256),
         acc_bits=dice.choice((None, None, max(4, widest), max(4, widest) + 1)),
         back_bits=dice.choice((None, None, max(4, widest), max(4, widest - 3))),
         gumbel_address_bits=dice.choice((2, 5, 8)),

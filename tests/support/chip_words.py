@@ -1,5 +1,7 @@
 """What the chips of the oracles' tests share, whatever their network: widths, generators, cycles and samples, in an experiment's words."""
 
+import math
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -20,7 +22,9 @@ class ChipWords:
     sharing: str = "per_unit"
     steps: int = 1
     word_bits: int = 64
-    transposable: bool = True
+    port: str = "transposable"
+    lanes: int | str | None = None  # the last: those of a word
+    built_neurons: int = 256  # of a core
     acc_bits: int | None = None
     back_bits: int | None = None
     gumbel_address_bits: int = 8
@@ -42,8 +46,9 @@ class ChipWords:
     def tables(self, rule: str, rates: str, epochs: int, warmup: int, has_mesh: bool = False, chip: str = "") -> str:
         """All tables of the experiment file but the network's; `rates` and `chip` are lines of [rule] and of [chip]."""
         narrow = "".join(f"{key} = {bits}\n" for key, bits in (("acc_bits", self.acc_bits), ("back_bits", self.back_bits)) if bits)
+        lanes = "" if self.lanes is None else f"lanes = {self.lanes!r}"
         light = f"input_ticks = {self.input_ticks}" if self.input_ticks else ""
-        cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.cycles.items())
+        cycles = "\n".join(f"{event.name.lower()} = {n}" for event, n in self.timed().items())
         network = 0 if has_mesh else self.overhead // 2
         return f"""
 [data]
@@ -69,7 +74,9 @@ preset = "reference"
 word_bits = {self.word_bits}
 weight_bits = 8
 frac_bits = 6
-transposable = {str(self.transposable).lower()}
+port = "{self.port}"
+n_neurons = {self.built_neurons}
+{lanes}
 gumbel_address_bits = {self.gumbel_address_bits}
 {narrow}
 [chip.rng]
@@ -82,6 +89,17 @@ barrier = {self.overhead - network}
 [chip.cycles_per_event]
 {cycles}
 """
+
+    def timed(self) -> dict[Event, int]:
+        """Cycles per event; words side by side take theirs together."""
+        return self.cycles if self.lanes is None else {**self.cycles, Event.WORD_READ: 0, Event.WORD_WRITE: 0}
+
+    def beside(self) -> dict[int, int]:
+        """Words side by side, by the bits of a field."""
+        fields = {bits: self.word_bits // bits for bits in range(1, min(self.word_bits, 16) + 1)}
+        if self.lanes is None:
+            return dict.fromkeys(fields, 1)
+        return {bits: -(-self.built_neurons // n) if self.lanes == "row" else max(self.lanes // n, 1) for bits, n in fields.items()}
 
     def drawn_images(self, n: int) -> np.ndarray:
         """uint8 (images, n)."""
@@ -112,6 +130,20 @@ barrier = {self.overhead - network}
         """[sample][tick]: inputs that spike, as likely as the images are bright."""
         dice = np.random.default_rng(self.seed + 1)
         return [[np.flatnonzero(dice.integers(0, 256, image.shape) < image).tolist() for _ in range(self.ticks)] for image in pixels]
+
+
+def side_by_side(dice: random.Random, word_bits: int, field_bits: list[int], built_neurons: int) -> dict:
+    """Any port of a memory, any number of lanes that its words allow."""
+    fields = math.lcm(*(word_bits // bits for bits in field_bits))
+    lanes: list[int | str | None] = [None]
+    if word_bits % 32 == 0:
+        lanes += ["row", "row", *(fields * k for k in (2, 3, 4) if fields * k <= 4096)]
+    chosen = dice.choice(lanes)
+    ports = ["transposable", "plain"]
+    most = max(word_bits // bits for bits in field_bits)
+    if chosen == "row" and built_neurons > most or isinstance(chosen, int):
+        ports.append("skewed")
+    return {"lanes": chosen, "port": dice.choice(ports), "built_neurons": built_neurons}
 
 
 def check_common(chip, expected: dict) -> None:

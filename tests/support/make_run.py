@@ -96,7 +96,15 @@ def make_run(
         "accuracy": accuracy,
         "chip": {
             **{"name": "reference", "clock_mhz": CLOCK_MHZ, "word_bits": WORD_BITS, "n_axons": 1024, "n_neurons": 256},
-            **{"transposable": True, "rng": "xorshift16", "sharing": "per_unit", "n_cores": 16, "tick_us": tick_us},
+            **{
+                "transposable": True,
+                "port": "transposable",
+                "lanes": None,
+                "rng": "xorshift16",
+                "sharing": "per_unit",
+                "n_cores": 16,
+                "tick_us": tick_us,
+            },
             "mesh": {"width": mesh[0], "height": mesh[1], "packet_bits": 32, "fifo_depth": 4, "core_stalls": True} if mesh else None,
         },
         "energy_table": {"name": "example-28nm", "node_nm": 28, "vdd_v": 0.55, "source": "authors, venue, year"},

@@ -78,7 +78,8 @@ EMIT = types.UniTuple(_I8, 2)(
 def begin(chip, cover):
     """Begin a sample: empty all queues, load the input."""
     chip.queue[:] = 0
-    chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
+    for event in (Event.INPUT_LOAD, Event.INPUT_CYCLE):
+        chip.counts[0, Phase.FORWARD * N_EVENTS + event] += chip.param[0, P.N_AXONS]
     cover[Cover.SAMPLES] += 1
 
 

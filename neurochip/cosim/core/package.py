@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.common.errors import NeurochipError
-from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
+from neurochip.core.events import N_EVENTS, N_PHASES, STEPS, Event, Phase
 from neurochip.core.rng import Kind, RngParam, Sharing
 from neurochip.core.vectors import BETA_FRAC_BITS
 from neurochip.cosim.core import register_map
@@ -22,26 +22,30 @@ from neurochip.simulator.build import gumbel_table
 COUNTED = {
     Phase.FORWARD: (
         Event.INPUT_LOAD, Event.WORD_READ, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.READOUT, Event.RNG_DRAW, Event.SPIKE_IN,
-        Event.SPIKE_OUT, Event.HOP, Event.BARRIER, Event.ACC_SATURATED,
+        Event.SPIKE_OUT, Event.HOP, Event.BARRIER, Event.BANK_ACCESS, Event.SOMA_CYCLE, Event.INPUT_CYCLE, Event.ACC_SATURATED,
     ),
     Phase.ERROR: (
         Event.WORD_READ, Event.COLUMN_READ, Event.ACCUMULATE, Event.ERROR_UPDATE, Event.RNG_DRAW, Event.ERROR_IN, Event.ERROR_OUT,
-        Event.HOP, Event.ERROR_GATED, Event.ACC_SATURATED, Event.ERROR_SATURATED,
+        Event.HOP, Event.BANK_ACCESS, Event.ERROR_GATED, Event.ACC_SATURATED, Event.ERROR_SATURATED,
     ),
     Phase.LEARN: (
-        Event.WORD_READ, Event.WORD_WRITE, Event.RNG_DRAW, Event.WEIGHT_UPDATE, Event.BIAS_UPDATE, Event.LEARN_DECISION, Event.UPDATE_LOST,
+        Event.WORD_READ, Event.WORD_WRITE, Event.RNG_DRAW, Event.WEIGHT_UPDATE, Event.BIAS_UPDATE, Event.LEARN_DECISION, Event.BANK_ACCESS,
+        Event.UPDATE_LOST,
     ),
 }  # fmt: skip
 """Events that can happen in a phase: the counters that the RTL has."""
 
-RTL_CYCLES = {
-    event: int(event in (
-        Event.INPUT_LOAD, Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.ERROR_IN,
-        Event.LEARN_DECISION, Event.BARRIER,
-    ))
-    for event in Event if any(event in events for events in COUNTED.values())
+STEP_OF = {
+    Event.WORD_READ: Event.BANK_ACCESS, Event.WORD_WRITE: Event.BANK_ACCESS, Event.NEURON_UPDATE: Event.SOMA_CYCLE,
+    Event.INPUT_LOAD: Event.INPUT_CYCLE,
 }  # fmt: skip
-"""Cycles of each event that can happen in the RTL: one where a state handles it, none where it is done beside."""
+"""The event that names a cycle of each: where a cycle is one of them, either may take it."""
+
+RTL_CYCLES = {
+    event: int(event in (Event.COLUMN_READ, Event.ERROR_UPDATE, Event.ERROR_IN, Event.LEARN_DECISION, Event.BARRIER))
+    for event in Event if any(event in events for events in COUNTED.values()) and event not in STEP_OF and event not in STEPS
+}  # fmt: skip
+"""Cycles of each other event that can happen in the RTL: one where a state handles it, none where it is done beside."""
 
 MOST_WORDS = 1 << 20
 MOST_FIELDS = 64
@@ -66,6 +70,12 @@ def refuse_if_not_rtl(chip: Chip, mapping: Mapping) -> None:
             raise NeurochipError(
                 f"chip {chip.name}: [cycles_per_event] {key} = {chip.cycles_per_event[key]}: the RTL takes {cycles}; "
                 f"set {key} = {cycles} to simulate this RTL"
+            )
+    for one, step in STEP_OF.items():
+        if (got := [chip.cycles_per_event.get(event.name.lower(), 0) for event in (one, step)]) not in ([0, 1], [1, 0]):
+            raise NeurochipError(
+                f"chip {chip.name}: [cycles_per_event] {one.name.lower()} = {got[0]} and {step.name.lower()} = {got[1]}: the RTL takes one "
+                f"cycle for it; set {one.name.lower()} = 0 and {step.name.lower()} = 1 to simulate this RTL"
             )
     network, barrier = chip.cycles_per_tick.network, chip.cycles_per_tick.barrier
     if barrier < BARRIER_CYCLES or network < 1:
@@ -154,7 +164,7 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         f"    localparam int RNG_SHARING = {sharing.name};",
         "    // memory and time",
         f"    localparam int WORD_BITS = {chip.core.word_bits};",
-        f"    localparam bit TRANSPOSABLE = {int(chip.core.transposable)};",
+        f"    localparam bit TRANSPOSABLE = {int(chip.core.port == 'transposable')};",
         f"    localparam int NETWORK_CYCLES = {chip.cycles_per_tick.network};",
         f"    localparam int BARRIER_CYCLES = {chip.cycles_per_tick.barrier};",
         "    // the cores, 32 bits each, the first core in the lowest",
