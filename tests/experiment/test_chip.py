@@ -7,7 +7,7 @@ import pytest
 
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import shipped
-from neurochip.core.events import Event, N_EVENTS, N_PHASES, OBSERVED, STEPS
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, STEPS, Event
 from neurochip.experiment.chip import TIMED, load_chip
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place

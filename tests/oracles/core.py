@@ -4,7 +4,8 @@ Everything is a dict, a list or an unbounded integer. Every generator is stepped
 until the next tick; every row, column and word is walked. The names of events and phases are all it shares with `neurochip.core`.
 
     chip = {"rng": {"kind": "lfsr16" | "xorshift16" | "xorshift32", "sharing": "per_unit" | "rotated" | "broadcast", "steps": 1 ...},
-            "gumbel": [...], "cycles": {Event: cycles}, "cycles_per_tick": 6, "word_bits": 64, "port": "transposable" | "plain" | "skewed", "beside": {field bits: words side by side},
+            "gumbel": [...], "cycles": {Event: cycles}, "cycles_per_tick": 6, "word_bits": 64,
+            "port": "transposable" | "plain" | "skewed", "beside": {field bits: words side by side},
             "error_gain": 0, "beta_16": 16 (in sixteenths), "readout": "potential" | "spikes",
             "layers": [{"weight": [axon][neuron], "bias": [neuron], "weight_bits": 16, "frac_bits": 12, "acc_bits": None (never too narrow),
                         "back_bits": None, "p_learn": 0 .. 2**rng bits, "axon_states": [...], "neuron_states": [...], "learn_state": 1}]}

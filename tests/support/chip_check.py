@@ -14,7 +14,7 @@ from oracles import core as oracle
 from neurochip.common import random as host_random
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
-from neurochip.core.events import Event, Phase
+from neurochip.core.events import Event
 from neurochip.core.noc.totals import NocTotal
 from neurochip.core.rng import jump_table
 from neurochip.core.vectors import P, Trace

@@ -141,7 +141,7 @@ def side_by_side(dice: random.Random, word_bits: int, field_bits: list[int], bui
     chosen = dice.choice(lanes)
     ports = ["transposable", "plain"]
     most = max(word_bits // bits for bits in field_bits)
-    if chosen == "row" and built_neurons > most or isinstance(chosen, int):
+    if (chosen == "row" and built_neurons > most) or isinstance(chosen, int):
         ports.append("skewed")
     return {"lanes": chosen, "port": dice.choice(ports), "built_neurons": built_neurons}
 
