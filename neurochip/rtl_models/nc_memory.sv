@@ -28,18 +28,18 @@ module nc_memory #(
     localparam int WORDS = N_AXONS * ROW_WORDS;
     localparam int ADDRESS_BITS = WORDS > 1 ? $clog2(WORDS) : 1;
 
-    reg [WORD_BITS-1:0] array[0:WORDS-1];
+    localparam int SLICE = WORD_BITS < 32 ? WORD_BITS : 32;
+    localparam int PADDED = SLICES * SLICE;  // beyond WORD_BITS zeros, which no tool keeps
 
-    function automatic [WORD_BITS-1:0] merged(input [WORD_BITS-1:0] old, input [WORD_BITS-1:0] data, input [SLICES-1:0] mask);
-        integer bit_number;
-        for (bit_number = 0; bit_number < WORD_BITS; bit_number = bit_number + 1)
-            merged[bit_number] = mask[bit_number/32] ? data[bit_number] : old[bit_number];
-    endfunction
+    reg [PADDED-1:0] array[0:WORDS-1];
 
+    // one write port, whose mask is that of block RAMs and macros: a write reads nothing
     wire [ADDRESS_BITS-1:0] at = row_address[ADDRESS_BITS-1:0];
+    wire [PADDED-1:0] wdata = PADDED'(row_wdata);
+    integer s;
     always_ff @(posedge clk) begin
-        if (row_write) array[at] <= &row_mask ? row_wdata : merged(array[at], row_wdata, row_mask);
-        else if (row_read) row_rdata <= array[at];
+        for (s = 0; s < SLICES; s = s + 1) if (row_write && row_mask[s]) array[at][s*SLICE+:SLICE] <= wdata[s*SLICE+:SLICE];
+        if (row_read && !row_write) row_rdata <= array[at][WORD_BITS-1:0];
     end
 
     generate
@@ -52,7 +52,7 @@ module nc_memory #(
                 for (f = 0; f < FIELDS; f = f + 1) begin
                     axon = 32'(access) * FIELDS + f;
                     if (axon < N_AXONS) begin
-                        word = array[ADDRESS_BITS'(axon*ROW_WORDS+32'(neuron)/FIELDS)];
+                        word = array[ADDRESS_BITS'(axon*ROW_WORDS+32'(neuron)/FIELDS)][WORD_BITS-1:0];
                         column[f*WEIGHT_BITS+:WEIGHT_BITS] = word[(32'(neuron)%FIELDS)*WEIGHT_BITS+:WEIGHT_BITS];
                     end
                 end
