@@ -127,9 +127,14 @@ def _read(path: Path, ports: list[str]) -> CoreWork:
         states[k] = value["state"]
         for name, event in _OF_FLAG.items():
             events[k, event] = value[name]
-        events[k, Event.ACCUMULATE], events[k, Event.RNG_DRAW] = value["accumulate"], value["rng_draw"]
+        adds = states[k] in (State.INTEGRATE, State.BACK_INTEGRATE)
+        events[k, Event.ACCUMULATE], events[k, Event.RNG_DRAW] = value["added_or_stepped"] if adds else 0, value["rng_draw"]
         stepped = Event.BIAS_UPDATE if states[k] == State.DECIDE else Event.WEIGHT_UPDATE
-        events[k, stepped] = value["weight_or_bias_update"]
+        events[k, stepped] = 0 if adds else value["added_or_stepped"]
+        for words in (Event.WORD_READ, Event.WORD_WRITE):
+            events[k, words] *= value["value"]
+        events[k, Event.BANK_ACCESS] = min(1, events[k, Event.WORD_READ] + events[k, Event.WORD_WRITE])
+        events[k, Event.SOMA_CYCLE], events[k, Event.INPUT_CYCLE] = events[k, Event.NEURON_UPDATE], events[k, Event.INPUT_LOAD]
         events[k, Event.HOP] = value["spike_out"] + value["error_out"]
     return CoreWork(PinWaves("clk", ports, rows), states, events)
 

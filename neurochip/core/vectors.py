@@ -74,6 +74,8 @@ class P(IntEnum):
     # what is done side by side
     WORDS_PER_ACCESS = 62  # of a row, in banks side by side
     ROW_ACCESSES = 63
+    WORD_BITS = 64
+    COLUMN_WIDTH = 65  # rows of which an access reads the fields of one column
 
 
 BETA_FRAC_BITS = 4

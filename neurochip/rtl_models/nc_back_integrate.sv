@@ -1,15 +1,15 @@
 // The error sums of the axons: the signed sum of the columns of this core's own errors. The first error of a tick starts all sums; by
-// column FIELDS axons at a time, without a column port one axon and one field. A flag per axon says that its sum is not zero; error
+// column WIDTH axons at a time, without a column port one axon and one field. A flag per axon says that its sum is not zero; error
 // fire takes them one after another. Counterpart: back_integrate() in core/soma.py, add_columns() in core/memory.py.
 `default_nettype none
 module nc_back_integrate #(
     parameter int N_AXONS = 16,
     parameter int WEIGHT_BITS = 16,
-    parameter int FIELDS = 4,  // of a word
-    parameter bit TRANSPOSABLE = 1,
+    parameter int FIELDS = 4,  // of a row's access
+    parameter int WIDTH = 4,  // axons of a column's access
     parameter int BACK_BITS = 20,
     parameter bit BACK_NARROW = 0,
-    parameter int WIDTH = TRANSPOSABLE ? FIELDS : 1,  // axons per access
+    parameter bit BY_COLUMN = 1,
     parameter int ACCESSES = (N_AXONS + WIDTH - 1) / WIDTH
 ) (
     input wire clk,
@@ -17,10 +17,11 @@ module nc_back_integrate #(
     input wire is_first_error,
     input wire minus,
     input wire [15:0] access,
-    input wire [7:0] row_field,  // of the neuron in its row's word, without column port
-    input wire [FIELDS*WEIGHT_BITS-1:0] data,
-    output wire [7:0] additions,
-    output wire [7:0] saturations,
+    input wire [15:0] row_field,  // of the neuron in its row's access, without column port
+    input wire [FIELDS*WEIGHT_BITS-1:0] row,
+    input wire [WIDTH*WEIGHT_BITS-1:0] column,
+    output wire [15:0] additions,
+    output wire [15:0] saturations,
     output wire any_after,  // a sum is not zero, this access included
     input wire take,  // error fire has evaluated `axon`
     output wire any,
@@ -36,8 +37,8 @@ module nc_back_integrate #(
     reg [PADDED-1:0] non_zero;
 
     wire is_last = 32'(access) == ACCESSES - 1;
-    wire [WIDTH-1:0] used = is_last ? WIDTH'((1 << LAST_WIDTH) - 1) : {WIDTH{1'b1}};
-    assign additions = is_last ? 8'(LAST_WIDTH) : 8'(WIDTH);
+    wire [WIDTH-1:0] used = is_last ? {WIDTH{1'b1}} >> (WIDTH - LAST_WIDTH) : {WIDTH{1'b1}};
+    assign additions = is_last ? 16'(LAST_WIDTH) : 16'(WIDTH);
 
     wire [WIDTH*BACK_BITS-1:0] entry = back[access[ACCESS_BITS-1:0]];
     wire [WIDTH*BACK_BITS-1:0] totals;
@@ -47,10 +48,10 @@ module nc_back_integrate #(
     generate
         for (f = 0; f < WIDTH; f = f + 1) begin : field
             wire signed [WEIGHT_BITS-1:0] weight;
-            if (TRANSPOSABLE) begin : by_column
-                assign weight = data[f*WEIGHT_BITS+:WEIGHT_BITS];
+            if (BY_COLUMN) begin : by_column
+                assign weight = column[f*WEIGHT_BITS+:WEIGHT_BITS];
             end else begin : by_row
-                assign weight = data[32'(row_field)*WEIGHT_BITS+:WEIGHT_BITS];
+                assign weight = row[32'(row_field)*WEIGHT_BITS+:WEIGHT_BITS];
             end
             wire signed [WEIGHT_BITS:0] wide = {weight[WEIGHT_BITS-1], weight};  // minus the lowest weight fits
             wire signed [WEIGHT_BITS:0] term = minus ? -wide : wide;
@@ -71,10 +72,10 @@ module nc_back_integrate #(
         end
     endgenerate
 
-    function automatic [7:0] ones(input [WIDTH-1:0] flags);
+    function automatic [15:0] ones(input [WIDTH-1:0] flags);
         integer i;
         ones = '0;
-        for (i = 0; i < WIDTH; i = i + 1) ones = ones + 8'(flags[i]);
+        for (i = 0; i < WIDTH; i = i + 1) ones = ones + 16'(flags[i]);
     endfunction
     assign saturations = ones(is_saturated);
 
@@ -102,6 +103,6 @@ module nc_back_integrate #(
         end else if (take) non_zero <= rest;
     end
 
-    wire unused = &{1'b0, access, row_field};
+    wire unused = &{1'b0, access, row_field, row, column};
 endmodule
 `default_nettype wire

@@ -5,12 +5,14 @@
 module nc_control #(
     parameter int N_AXONS = 16,
     parameter int N_NEURONS = 8,
-    parameter int FIELDS = 4,
-    parameter bit TRANSPOSABLE = 1,
+    parameter int FIELDS = 4,  // of a row's access
+    parameter int WORDS = 1,  // side by side, that hold them
+    parameter bit BY_COLUMN = 1,
+    parameter int WIDTH = 4,  // axons of a column's access
     parameter bit IS_FIRST = 0,
     parameter bit IS_LAST = 0,
-    parameter int ROW_WORDS = (N_NEURONS + FIELDS - 1) / FIELDS,
-    parameter int ACCESSES = TRANSPOSABLE ? (N_AXONS + FIELDS - 1) / FIELDS : N_AXONS
+    parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS,
+    parameter int ACCESSES = (N_AXONS + WIDTH - 1) / WIDTH
 ) (
     input wire clk,
     input wire rst,
@@ -39,8 +41,9 @@ module nc_control #(
     output wire [3:0] state,
     output wire leaves_fire,
     output reg [15:0] axon,
-    output reg [15:0] word,  // of the row; of an output or hidden soma's potential
-    output reg [7:0] field,
+    output reg [15:0] word,  // which access of the row
+    output reg [15:0] soma_word,  // of the potential in hand: its access, and its field there
+    output reg [15:0] soma_field,
     output reg [15:0] neuron,  // in hand in FIRE; of the error in BACK_INTEGRATE
     output wire soma_moves,  // the next cycle evaluates a soma that this one does not
     output wire [15:0] soma_ahead,  // which: its word is fetched now
@@ -53,6 +56,7 @@ module nc_control #(
     // memory
     output wire row_read,
     output wire row_write,
+    output wire [WORDS-1:0] row_enable,  // words that are wanted
     output wire [19:0] row_address,
     output wire column_read,
     output wire [15:0] column_neuron,
@@ -89,21 +93,30 @@ module nc_control #(
         .rest(axons_rest)
     );
 
-    reg [ROW_WORDS-1:0] touched, words_left;
+    localparam int WORD_FIELDS = FIELDS / WORDS;
+    localparam int ROW_WORDS = (N_NEURONS + WORD_FIELDS - 1) / WORD_FIELDS;
+    reg [ROW_ACCESSES*WORDS-1:0] touched;  // words
+    reg [ROW_ACCESSES-1:0] words_left;
     reg is_row_begun;
-    wire [ROW_WORDS-1:0] words_rest;
+    wire [ROW_ACCESSES-1:0] touched_accesses, words_rest;
     wire word_any;
+    genvar a;
+    generate
+        for (a = 0; a < ROW_ACCESSES; a = a + 1) begin : touched_access
+            assign touched_accesses[a] = |touched[a*WORDS+:WORDS];
+        end
+    endgenerate
     nc_find_first #(
-        .N(ROW_WORDS)
+        .N(ROW_ACCESSES)
     ) next_word (
-        .bits(is_row_begun ? words_left : touched),
+        .bits(is_row_begun ? words_left : touched_accesses),
         .any(word_any),
         .index(learn_word),
         .rest(words_rest)
     );
 
     // ---- what comes next
-    wire last_word = 32'(word) == ROW_WORDS - 1;
+    wire last_word = 32'(word) == ROW_ACCESSES - 1;
     wire last_access = 32'(access) == ACCESSES - 1;
     wire last_neuron = 32'(neuron) == N_NEURONS - 1;
     wire goes_back = !IS_FIRST && own_any;
@@ -186,16 +199,19 @@ module nc_control #(
     wire backs = next == BACK_INTEGRATE;
     wire [15:0] row_axon = integrates ? axon_ahead : backs ? access_ahead : axon;
     wire [15:0] row_word = integrates ? word_ahead : backs ? 16'(32'(neuron_ahead) / FIELDS) : now == LEARN_READ ? learn_word : word;
-    assign row_read = integrates | now == LEARN_READ | (backs && !TRANSPOSABLE);
+    assign row_read = integrates | now == LEARN_READ | (backs && !BY_COLUMN);
     assign row_write = now == LEARN_WRITE;
-    assign row_address = 20'(32'(row_axon) * ROW_WORDS + 32'(row_word));
-    assign column_read = backs && TRANSPOSABLE;
+    assign row_address = 20'(32'(row_axon) * ROW_ACCESSES + 32'(row_word));
+    localparam bit [ROW_ACCESSES*WORDS-1:0] USED = {(ROW_ACCESSES * WORDS) {1'b1}} >> (ROW_ACCESSES * WORDS - ROW_WORDS);
+    assign row_enable = integrates ? USED[32'(row_word)*WORDS+:WORDS] :
+        backs ? WORDS'(1) << (32'(neuron_ahead) % FIELDS) / WORD_FIELDS : touched[32'(row_word)*WORDS+:WORDS];
+    assign column_read = backs && BY_COLUMN;
     assign column_neuron = neuron_ahead;
     assign column_access = access_ahead;
 
     // ---- registers
     wire [N_NEURONS-1:0] decided = N_NEURONS'(learns) << walk_neuron;
-    wire [15:0] decided_word = 16'(32'(walk_neuron) / FIELDS);
+    wire [15:0] decided_word = 16'(32'(walk_neuron) / WORD_FIELDS);
     wire enters_fire = next == FIRE && now != FIRE;
     assign soma_moves = enters_fire || (now == FIRE && !stall);
     assign soma_ahead = enters_fire ? '0 : neuron + 16'd1;
@@ -208,12 +224,16 @@ module nc_control #(
         else if (take_axon) axon <= axon_next;
         if (take_axon) axons_left <= axons_rest;
 
-        if (enters_fire || take_axon) word <= '0;
+        if (take_axon) word <= '0;
         else if (now == INTEGRATE) word <= word + 16'd1;
         else if (now == LEARN_READ) word <= learn_word;
-        else if (now == FIRE && !stall && 32'(field) == FIELDS - 1) word <= word + 16'd1;
-        if (enters_fire) field <= '0;
-        else if (now == FIRE && !stall) field <= 32'(field) == FIELDS - 1 ? '0 : field + 8'd1;
+        if (enters_fire) begin
+            soma_word <= '0;
+            soma_field <= '0;
+        end else if (now == FIRE && !stall) begin
+            soma_field <= 32'(soma_field) == FIELDS - 1 ? '0 : soma_field + 16'd1;
+            if (32'(soma_field) == FIELDS - 1 && !last_neuron) soma_word <= soma_word + 16'd1;
+        end
 
         if (enters_fire) neuron <= '0;
         else if (go_back || take_error) neuron <= walk_neuron;
@@ -230,7 +250,7 @@ module nc_control #(
             learners <= '0;
             is_row_begun <= 1'b0;
         end else if (now == DECIDE) begin
-            if (learns) touched <= touched | ROW_WORDS'(1) << decided_word;
+            if (learns) touched <= touched | (ROW_ACCESSES * WORDS)'(1) << decided_word;
             learners <= learners | decided;
             learners_minus <= walk_minus ? learners_minus | decided : learners_minus & ~decided;
         end else if (now == LEARN_READ) begin
@@ -248,7 +268,8 @@ module nc_control #(
             assert (IS_FIRST || now != LOAD) else $error("intensities are loaded by a core that is not the first");
             assert (now != LEARN_READ || word_any) else $error("a word is learned in which nobody learns");
             assert (!(row_read && row_write)) else $error("a word is read and written through one port");
-            assert (!(row_read || row_write) || 32'(row_address) < N_AXONS * ROW_WORDS) else $error("a word beyond the memory");
+            assert (!(row_read || row_write) || 32'(row_address) < N_AXONS * ROW_ACCESSES) else $error("a word beyond the memory");
+            assert (!(row_read || row_write) || row_enable != '0) else $error("an access to no word");
             assert (!column_read || (32'(column_neuron) < N_NEURONS && 32'(column_access) < ACCESSES))
             else $error("a column beyond the memory");
         end

@@ -15,10 +15,14 @@ module nc_core #(
     parameter bit IS_FIRST = 0,
     parameter bit IS_LAST = 0,
     parameter int WORD_BITS = neurochip_pkg::WORD_BITS,
-    parameter bit TRANSPOSABLE = neurochip_pkg::TRANSPOSABLE,
+    parameter int WORDS = 1,  // side by side in an access
+    parameter int PORT = neurochip_pkg::PORT,
     parameter bit TRACE = 1,
     parameter bit COUNTERS = 1,
-    parameter int SLICES = (WORD_BITS + 31) / 32
+    parameter int LINE_BITS = WORDS * WORD_BITS,
+    parameter int WIDTH = 4, // axons of a column's access
+    parameter int COLUMN_BITS = 64,
+    parameter int SLICES = (LINE_BITS + 31) / 32
 ) (
     input wire clk,
     input wire rst,
@@ -58,23 +62,26 @@ module nc_core #(
     output wire row_read,
     output wire row_write,
     output wire [19:0] row_address,
+    output wire [WORDS-1:0] row_enable,
     output wire [SLICES-1:0] row_mask,
-    output wire [WORD_BITS-1:0] row_wdata,
-    input wire [WORD_BITS-1:0] row_rdata,
+    output wire [LINE_BITS-1:0] row_wdata,
+    input wire [LINE_BITS-1:0] row_rdata,
     output wire column_read,
     output wire [15:0] column_neuron,
     output wire [15:0] column_access,
-    input wire [WORD_BITS-1:0] column_rdata,
+    input wire [COLUMN_BITS-1:0] column_rdata,
     output wire [255:0] trace
 );
     localparam int BITS = neurochip_pkg::RNG_BITS;
-    localparam int FIELDS = WORD_BITS / WEIGHT_BITS;
-    localparam int ROW_WORDS = (N_NEURONS + FIELDS - 1) / FIELDS;
+    localparam int WORD_FIELDS = WORD_BITS / WEIGHT_BITS;
+    localparam int FIELDS = WORDS * WORD_FIELDS;
+    localparam int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS;
+    localparam bit BY_COLUMN = PORT != neurochip_pkg::PLAIN;
     localparam int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT ? N_AXONS : 1;
 
     localparam bit FITS = N_AXONS >= 1 && N_AXONS <= 32767 && N_NEURONS >= 1 && N_NEURONS <= 32767 && WEIGHT_BITS >= 2 && WEIGHT_BITS <= 16
         && WEIGHT_BITS <= WORD_BITS && FRAC_BITS >= 1 && FRAC_BITS <= 15 && ACC_BITS >= WEIGHT_BITS && ACC_BITS <= 32 && BACK_BITS >= 4
-        && BACK_BITS <= 32 && FIELDS <= 64 && N_AXONS * ROW_WORDS <= 1048576;
+        && BACK_BITS <= 32 && FIELDS <= 4096 && N_AXONS * ROW_ACCESSES <= 1048576 && N_AXONS * ROW_ACCESSES * SLICES <= 1048576;
     generate
         if (!FITS) begin : refused
 `ifdef __ICARUS__
@@ -96,35 +103,35 @@ module nc_core #(
     wire [BITS-1:0] neuron_scan, axon_scan, learn_state;
     wire signed [WEIGHT_BITS-1:0] bias;
     wire [31:0] votes, counter;
-    wire [19:0] config_slice = 20'(32'(index) % SLICES);
     nc_config #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .BITS(BITS), .WORD_BITS(WORD_BITS)
+        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .BITS(BITS), .WORD_BITS(LINE_BITS)
     ) configuration (
         .clk, .config_read, .config_write, .region, .index, .wdata(config_wdata), .rdata(config_rdata),
         .p_learn, .beta, .gain, .reads_potentials,
         .neuron_state(neuron_scan), .axon_state(axon_scan), .learn_state, .bias(32'(bias)), .votes, .counter,
-        .slice(config_slice), .row(row_rdata)
+        .slice(20'(32'(index) % SLICES)), .row(row_rdata)
     );
 
     // ---- control
     wire [3:0] state;
     wire stall, leaves_fire, own_any, walk_any, walk_more, walk_minus, walk_restart, walk_take, inbox_any, inbox_more, inbox_minus;
     wire sums_any_after, sums_any_more, learns, minus, is_first_error, core_row_read, core_row_write, soma_moves, gate_open;
-    wire [15:0] walk_neuron, inbox_neuron, axon, word, neuron, access, learn_word, soma_ahead;
-    wire [7:0] field;
+    wire [15:0] walk_neuron, inbox_neuron, axon, word, neuron, access, learn_word, soma_ahead, soma_word, soma_field;
+    wire [WORDS-1:0] core_row_enable;
     wire [19:0] core_row_address;
     wire [N_AXONS-1:0] active;
     wire [N_NEURONS-1:0] learners, learners_minus;
     wire own_after = IS_LAST ? teaching && spike_out_unit != label : own_any | gate_open;
     nc_control #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .FIELDS(FIELDS), .TRANSPOSABLE(TRANSPOSABLE), .IS_FIRST(IS_FIRST), .IS_LAST(IS_LAST)
+        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .FIELDS(FIELDS), .WORDS(WORDS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH), .IS_FIRST(IS_FIRST),
+        .IS_LAST(IS_LAST)
     ) control (
         .clk, .rst, .start(swap), .new_sample, .learning, .stall, .intensity_valid, .active,
         .own_any, .own_after, .walk_any, .walk_more, .walk_neuron, .walk_minus, .walk_restart, .walk_take, .inbox_any, .inbox_more,
         .sums_any_after, .sums_any_more, .learns,
-        .state, .leaves_fire, .axon, .word, .field, .neuron, .soma_moves, .soma_ahead, .minus, .is_first_error, .access,
+        .state, .leaves_fire, .axon, .word, .soma_word, .soma_field, .neuron, .soma_moves, .soma_ahead, .minus, .is_first_error, .access,
         .learners, .learners_minus, .learn_word,
-        .row_read(core_row_read), .row_write(core_row_write), .row_address(core_row_address),
+        .row_read(core_row_read), .row_write(core_row_write), .row_enable(core_row_enable), .row_address(core_row_address),
         .column_read, .column_neuron, .column_access
     );
     wire loads = state == neurochip_pkg::LOAD && intensity_valid;
@@ -162,8 +169,22 @@ module nc_core #(
     assign spike_in_ready = 1'b1;
     assign error_in_ready = 1'b1;
 
+    // ---- memory port
+    wire config_memory = config_access && region == neurochip_pkg::REGION_MEMORY;
+    wire [WORDS-1:0] words_here;
+    wire [LINE_BITS-1:0] line_read, line_written;
+    wire [FIELDS*WEIGHT_BITS-1:0] row, word_stepped;
+    nc_row_port #(
+        .WEIGHT_BITS(WEIGHT_BITS), .WORD_BITS(WORD_BITS), .WORDS(WORDS)
+    ) row_port (
+        .clk, .core_read(core_row_read), .core_write(core_row_write), .core_address(core_row_address), .core_enable(core_row_enable),
+        .config_read(config_memory && config_read), .config_write(config_memory && config_write), .config_index(index), .config_wdata,
+        .stepped(word_stepped), .row, .words_here, .line_read, .line_written,
+        .row_read, .row_write, .row_address, .row_enable, .row_mask, .row_wdata, .row_rdata
+    );
+
     // ---- forward
-    wire [7:0] acc_additions, acc_saturations;
+    wire [15:0] acc_additions, acc_saturations;
     wire signed [ACC_BITS-1:0] potential;
     wire signed [WEIGHT_BITS-1:0] bias_stepped;
     wire writes_bias = config_write && region == neurochip_pkg::REGION_BIASES;
@@ -171,10 +192,10 @@ module nc_core #(
     nc_integrate #(
         .N_NEURONS(N_NEURONS), .WEIGHT_BITS(WEIGHT_BITS), .FIELDS(FIELDS), .ACC_BITS(ACC_BITS), .ACC_NARROW(ACC_NARROW)
     ) integrate (
-        .clk, .clear(state == neurochip_pkg::START), .add(integrates), .word, .row(integrates ? row_rdata[FIELDS*WEIGHT_BITS-1:0] : '0),
-        .additions(acc_additions), .saturations(acc_saturations), .neuron_word(word), .neuron_field(field), .potential,
+        .clk, .clear(state == neurochip_pkg::START), .add(integrates), .word, .row(integrates ? row : '0),
+        .additions(acc_additions), .saturations(acc_saturations), .neuron_word(soma_word), .neuron_field(soma_field), .potential,
         .bias_write(decides ? learns : writes_bias),
-        .bias_word(16'(32'(bias_neuron) / FIELDS)), .bias_field(8'(32'(bias_neuron) % FIELDS)),
+        .bias_word(16'(32'(bias_neuron) / FIELDS)), .bias_field(16'(32'(bias_neuron) % FIELDS)),
         .bias_new(decides ? bias_stepped : config_wdata[WEIGHT_BITS-1:0]), .bias_old(bias)
     );
     wire soma_spikes, gate_bit, reads_out;
@@ -196,15 +217,15 @@ module nc_core #(
         .inbox_any, .inbox_more, .inbox_neuron, .inbox_minus, .receive(state == neurochip_pkg::RECEIVE_ERRORS), .gate(gate_open),
         .own_any, .walk_restart, .walk_take, .walk_any, .walk_more, .walk_neuron, .walk_minus
     );
-    wire [7:0] back_additions, back_saturations;
+    wire [15:0] back_additions, back_saturations;
     wire signed [BACK_BITS-1:0] sum;
     wire error_spikes, error_minus, error_saturates;
     nc_errors_back #(
-        .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .FRAC_BITS(FRAC_BITS), .FIELDS(FIELDS), .TRANSPOSABLE(TRANSPOSABLE),
+        .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .FRAC_BITS(FRAC_BITS), .FIELDS(FIELDS), .WIDTH(WIDTH), .BY_COLUMN(BY_COLUMN),
         .BACK_BITS(BACK_BITS), .BACK_NARROW(BACK_NARROW), .IS_FIRST(IS_FIRST)
     ) errors_back (
         .clk, .add(backs), .is_first_error, .minus, .access, .neuron,
-        .row(row_rdata[FIELDS*WEIGHT_BITS-1:0]), .column(column_rdata[FIELDS*WEIGHT_BITS-1:0]),
+        .row, .column(column_rdata[WIDTH*WEIGHT_BITS-1:0]),
         .additions(back_additions), .saturations(back_saturations), .any_after(sums_any_after), .take(error_fires && !stall),
         .any_more(sums_any_more), .axon(sum_axon), .sum, .gain, .axon_word,
         .spikes(error_spikes), .spike_minus(error_minus), .saturates(error_saturates)
@@ -215,32 +236,24 @@ module nc_core #(
 
     // ---- learn
     wire bias_lost;
-    wire [7:0] weight_steps, weights_lost;
-    wire [FIELDS*WEIGHT_BITS-1:0] word_stepped;
-    wire [ROW_WORDS*FIELDS-1:0] learners_padded = (ROW_WORDS * FIELDS)'(learners), minus_padded = (ROW_WORDS * FIELDS)'(learners_minus);
+    wire [15:0] weight_steps, weights_lost;
+    wire [ROW_ACCESSES*FIELDS-1:0] learners_padded = (ROW_ACCESSES * FIELDS)'(learners);
+    wire [ROW_ACCESSES*FIELDS-1:0] minus_padded = (ROW_ACCESSES * FIELDS)'(learners_minus);
     nc_spike_backprop #(
         .WEIGHT_BITS(WEIGHT_BITS), .FIELDS(FIELDS), .BITS(BITS)
     ) rule (
         .p_learn, .draw(learn_draw), .is_certain, .learns, .bias, .bias_minus(walk_minus), .bias_stepped, .bias_lost,
-        .word(learn_writes ? row_rdata[FIELDS*WEIGHT_BITS-1:0] : '0),
+        .word(learn_writes ? row : '0),
         .learners(learn_writes ? learners_padded[32'(word)*FIELDS+:FIELDS] : '0), .minus(minus_padded[32'(word)*FIELDS+:FIELDS]),
         .word_stepped, .steps(weight_steps), .lost(weights_lost)
     );
 
-    // ---- memory port: the core's own accesses, or configuration while it is idle
-    wire config_memory = config_access && region == neurochip_pkg::REGION_MEMORY;
-    assign row_read = core_row_read | (config_memory && config_read);
-    assign row_write = core_row_write | (config_memory && config_write);
-    assign row_address = config_memory ? 20'(32'(index) / SLICES) : core_row_address;
-    assign row_mask = config_memory ? SLICES'(1) << config_slice : {SLICES{1'b1}};
-    assign row_wdata = config_memory ? WORD_BITS'({SLICES{config_wdata}}) : WORD_BITS'(word_stepped);
-
     // ---- what only observes: events with their counters, the trace
     wire [neurochip_pkg::N_EVENTS*16-1:0] increments;
     nc_events #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .TRANSPOSABLE(TRANSPOSABLE), .IS_FIRST(IS_FIRST), .COUNTERS(COUNTERS)
+        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WORDS(WORDS), .PORT(PORT), .IS_FIRST(IS_FIRST), .COUNTERS(COUNTERS)
     ) events (
-        .clk, .rst, .state, .stall, .intensity_valid, .is_first_word(word == '0), .acc_additions, .acc_saturations,
+        .clk, .rst, .state, .stall, .intensity_valid, .is_first_word(word == '0), .words_issued(core_row_enable), .words_here, .acc_additions, .acc_saturations,
         .spike_out_valid, .reads_out, .error_step, .back_additions, .back_saturations, .error_out_valid, .error_saturates, .gate_open,
         .learns, .is_certain, .bias_lost, .weight_steps, .weights_lost,
         .increments, .read(config_read && region == neurochip_pkg::REGION_COUNTERS), .address(index[15:0]), .counter
@@ -248,10 +261,10 @@ module nc_core #(
     generate
         if (TRACE) begin : traced
             nc_trace #(
-                .N_AXONS(N_AXONS), .FIELDS(FIELDS), .WEIGHT_BITS(WEIGHT_BITS), .WORD_BITS(WORD_BITS), .TRANSPOSABLE(TRANSPOSABLE),
-                .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS)
+                .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .LINE_BITS(LINE_BITS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH),
+                .COLUMN_BITS(COLUMN_BITS), .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS)
             ) record (
-                .state, .row_read(core_row_read), .row_write(core_row_write), .row_address(core_row_address), .row_rdata, .row_wdata,
+                .state, .row_read(core_row_read), .row_write(core_row_write), .row_address(core_row_address), .row_rdata(line_read), .row_wdata(line_written),
                 .column_read, .column_neuron, .column_access, .column_rdata,
                 .axon, .sum_axon, .neuron, .inbox_neuron, .walk_neuron, .word, .access, .learn_word, .axon_word, .neuron_word,
                 .learn_draw, .is_certain, .intensity, .potential, .sum, .bias, .bias_stepped,
@@ -260,7 +273,7 @@ module nc_core #(
             );
         end else begin : silent
             assign trace = '0;
-            wire unused = &{1'b0, increments, inbox_minus};
+            wire unused = &{1'b0, increments, inbox_minus, line_read, line_written};
         end
     endgenerate
 

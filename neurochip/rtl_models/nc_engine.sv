@@ -77,12 +77,17 @@ module nc_engine #(
             localparam int NEURONS = neurochip_pkg::N_NEURONS[c*32+:32];
             localparam int WEIGHT_BITS = neurochip_pkg::WEIGHT_BITS[c*32+:32];
             localparam int WORD_BITS = neurochip_pkg::WORD_BITS;
-            localparam int SLICES = (WORD_BITS + 31) / 32;
+            localparam int WORDS = neurochip_pkg::WORDS[c*32+:32];
+            localparam int LINE_BITS = WORDS * WORD_BITS;
+            localparam int SLICES = (LINE_BITS + 31) / 32;
+            localparam int COLUMN_BITS = neurochip_pkg::COLUMN_BITS[c*32+:32];
             localparam bit IS_LAST = c == N_CORES - 1;
             wire row_read, row_write, column_read;
             wire [19:0] row_address;
             wire [SLICES-1:0] row_mask;
-            wire [WORD_BITS-1:0] row_wdata, row_rdata, column_rdata;
+            wire [WORDS-1:0] row_enable;
+            wire [LINE_BITS-1:0] row_wdata, row_rdata;
+            wire [COLUMN_BITS-1:0] column_rdata;
             wire [15:0] column_neuron, column_access;
             wire sends_spike, sends_error, takes_spike, takes_error;
             wire [15:0] spike;
@@ -99,6 +104,9 @@ module nc_engine #(
                 .BACK_NARROW(neurochip_pkg::BACK_NARROW[c]),
                 .IS_FIRST(c == 0),
                 .IS_LAST(IS_LAST),
+                .WORDS(WORDS),
+                .WIDTH(neurochip_pkg::COLUMN_WIDTH[c*32+:32]),
+                .COLUMN_BITS(COLUMN_BITS),
                 .TRACE(TRACE)
             ) core (
                 .clk(clk),
@@ -134,6 +142,7 @@ module nc_engine #(
                 .row_read(row_read),
                 .row_write(row_write),
                 .row_address(row_address),
+                .row_enable(row_enable),
                 .row_mask(row_mask),
                 .row_wdata(row_wdata),
                 .row_rdata(row_rdata),
@@ -148,12 +157,16 @@ module nc_engine #(
                 .N_NEURONS(NEURONS),
                 .WEIGHT_BITS(WEIGHT_BITS),
                 .WORD_BITS(WORD_BITS),
-                .TRANSPOSABLE(neurochip_pkg::TRANSPOSABLE)
+                .WORDS(WORDS),
+                .BANKS(neurochip_pkg::BANKS[c*32+:32]),
+                .COLUMN_BITS(COLUMN_BITS),
+                .PORT(neurochip_pkg::PORT)
             ) memory (
                 .clk(clk),
                 .row_read(row_read),
                 .row_write(row_write),
                 .row_address(row_address),
+                .row_enable(row_enable),
                 .row_mask(row_mask),
                 .row_wdata(row_wdata),
                 .row_rdata(row_rdata),

@@ -5,7 +5,8 @@
 module nc_events #(
     parameter int N_AXONS = 16,
     parameter int N_NEURONS = 8,
-    parameter bit TRANSPOSABLE = neurochip_pkg::TRANSPOSABLE,
+    parameter int WORDS = 1,
+    parameter int PORT = neurochip_pkg::PORT,
     parameter bit IS_FIRST = 0,
     parameter bit COUNTERS = 1
 ) (
@@ -16,14 +17,16 @@ module nc_events #(
     // forward
     input wire intensity_valid,
     input wire is_first_word,
-    input wire [7:0] acc_additions,
-    input wire [7:0] acc_saturations,
+    input wire [WORDS-1:0] words_issued,  // of the memory: asked for now,
+    input wire [WORDS-1:0] words_here,  // and before, so here now
+    input wire [15:0] acc_additions,
+    input wire [15:0] acc_saturations,
     input wire spike_out_valid,
     input wire reads_out,
     // errors
     input wire error_step,
-    input wire [7:0] back_additions,
-    input wire [7:0] back_saturations,
+    input wire [15:0] back_additions,
+    input wire [15:0] back_saturations,
     input wire error_out_valid,
     input wire error_saturates,
     input wire gate_open,
@@ -31,8 +34,8 @@ module nc_events #(
     input wire learns,
     input wire is_certain,
     input wire bias_lost,
-    input wire [7:0] weight_steps,
-    input wire [7:0] weights_lost,
+    input wire [15:0] weight_steps,
+    input wire [15:0] weights_lost,
     output wire [neurochip_pkg::N_EVENTS*16-1:0] increments,
     // configuration
     input wire read,
@@ -54,9 +57,9 @@ module nc_events #(
     wire learn_reads = state == neurochip_pkg::LEARN_READ;
     wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
 
-    wire [7:0] accumulated = integrates ? acc_additions : backs ? back_additions : '0;
-    wire [7:0] saturated = integrates ? acc_saturations : backs ? back_saturations : '0;
-    wire [7:0] lost = learn_writes ? weights_lost : decides ? 8'(learns && bias_lost) : '0;
+    wire [15:0] accumulated = integrates ? acc_additions : backs ? back_additions : '0;
+    wire [15:0] saturated = integrates ? acc_saturations : backs ? back_saturations : '0;
+    wire [15:0] lost = learn_writes ? weights_lost : decides ? 16'(learns && bias_lost) : '0;
     wire [15:0] drawn = starts ? 16'(NEURON_STATES + (IS_FIRST ? AXON_STATES : 0)) : error_step ? 16'(AXON_STATES) :
         decides && !is_certain ? 16'd1 : '0;
     wire takes_spike = integrates && is_first_word;
@@ -65,15 +68,24 @@ module nc_events #(
     wire sends_packet = sends_spike | sends_error;
     wire evaluates_soma = fires && !stall;
     wire evaluates_error = error_fires && !stall;
-    wire reads_row = integrates | learn_reads | (backs && !TRANSPOSABLE);
-    wire reads_column = backs && TRANSPOSABLE;
+    wire reads_row = integrates | learn_reads | (backs && PORT == neurochip_pkg::PLAIN);
+    wire reads_column = backs && PORT == neurochip_pkg::TRANSPOSABLE;
+    wire reads_banks = backs && PORT == neurochip_pkg::SKEWED;  // a word of each axon's row
+    wire accesses = reads_row | reads_banks | learn_writes;
+    wire [15:0] words_read = reads_banks ? back_additions : reads_row ? ones(learn_reads ? words_issued : words_here) : '0;
+
+    function automatic [15:0] ones(input [WORDS-1:0] flags);
+        integer i;
+        ones = '0;
+        for (i = 0; i < WORDS; i = i + 1) ones = ones + 16'(flags[i]);
+    endfunction
     wire gated = receives && !gate_open;
 
     assign increments[neurochip_pkg::INPUT_LOAD*16+:16] = 16'(loads);
-    assign increments[neurochip_pkg::WORD_READ*16+:16] = 16'(reads_row);
-    assign increments[neurochip_pkg::WORD_WRITE*16+:16] = 16'(learn_writes);
+    assign increments[neurochip_pkg::WORD_READ*16+:16] = words_read;
+    assign increments[neurochip_pkg::WORD_WRITE*16+:16] = learn_writes ? ones(words_here) : '0;
     assign increments[neurochip_pkg::COLUMN_READ*16+:16] = 16'(reads_column);
-    assign increments[neurochip_pkg::ACCUMULATE*16+:16] = 16'(accumulated);
+    assign increments[neurochip_pkg::ACCUMULATE*16+:16] = accumulated;
     assign increments[neurochip_pkg::NEURON_UPDATE*16+:16] = 16'(evaluates_soma);
     assign increments[neurochip_pkg::ERROR_UPDATE*16+:16] = 16'(evaluates_error);
     assign increments[neurochip_pkg::READOUT*16+:16] = 16'(reads_out);
@@ -83,16 +95,16 @@ module nc_events #(
     assign increments[neurochip_pkg::ERROR_IN*16+:16] = 16'(receives);
     assign increments[neurochip_pkg::ERROR_OUT*16+:16] = 16'(sends_error);
     assign increments[neurochip_pkg::HOP*16+:16] = 16'(sends_packet);
-    assign increments[neurochip_pkg::WEIGHT_UPDATE*16+:16] = learn_writes ? 16'(weight_steps) : '0;
+    assign increments[neurochip_pkg::WEIGHT_UPDATE*16+:16] = learn_writes ? weight_steps : '0;
     assign increments[neurochip_pkg::BIAS_UPDATE*16+:16] = decides ? 16'(learns && !bias_lost) : '0;
     assign increments[neurochip_pkg::LEARN_DECISION*16+:16] = 16'(decides);
     assign increments[neurochip_pkg::BARRIER*16+:16] = 16'(starts);
-    assign increments[neurochip_pkg::BANK_ACCESS*16+:16] = 16'(reads_row | learn_writes);
+    assign increments[neurochip_pkg::BANK_ACCESS*16+:16] = 16'(accesses);
     assign increments[neurochip_pkg::SOMA_CYCLE*16+:16] = 16'(evaluates_soma);
     assign increments[neurochip_pkg::INPUT_CYCLE*16+:16] = 16'(loads);
     assign increments[neurochip_pkg::ERROR_GATED*16+:16] = 16'(gated);
-    assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = 16'(lost);
-    assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = 16'(saturated);
+    assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = lost;
+    assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = saturated;
     assign increments[neurochip_pkg::ERROR_SATURATED*16+:16] = 16'(evaluates_error && error_saturates);
     // what shared kernels, neurons with a memory and parts of layers count: this core has none of them
     assign increments[neurochip_pkg::ADDRESS*16+:16] = '0;

@@ -1,4 +1,4 @@
-// A word of any width folded to 64 bits by XOR, for the trace. Combinational. Counterpart: fold_fields() in cosim/core/cycle_records.py.
+// A word of any width folded to 64 bits by XOR, for the trace. Combinational. Counterpart: fold_fields() in cosim/core/memory_records.py.
 `default_nettype none
 module nc_fold #(
     parameter int BITS = 64

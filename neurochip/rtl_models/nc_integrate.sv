@@ -1,5 +1,6 @@
-// The accumulators, a word's worth of fields side by side: each word read by row is added in the cycle in which it arrives. A tick starts
-// from the biases: an entry that was not yet added to reads as its biases. Biases live here too and step when the rule says so.
+// The accumulators, an access's worth of fields side by side, up to one for each neuron: what is read by row is added in the cycle in
+// which it arrives. A tick starts from the biases: an entry that was not yet added to reads as its biases. Biases live here too and step
+// when the rule says so. `neuron_word` and `neuron_field` stand still while nobody wants a potential: the choice toggles for nobody.
 // Counterpart: integrate() in core/soma.py, step_biases() in core/memory.py.
 `default_nettype none
 module nc_integrate #(
@@ -8,35 +9,35 @@ module nc_integrate #(
     parameter int FIELDS = 4,
     parameter int ACC_BITS = 21,
     parameter bit ACC_NARROW = 0,
-    parameter int ROW_WORDS = (N_NEURONS + FIELDS - 1) / FIELDS
+    parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS
 ) (
     input wire clk,
     input wire clear,  // a tick starts
     input wire add,
     input wire [15:0] word,
     input wire [FIELDS*WEIGHT_BITS-1:0] row,
-    output wire [7:0] additions,
-    output wire [7:0] saturations,
+    output wire [15:0] additions,
+    output wire [15:0] saturations,
     input wire [15:0] neuron_word,  // of the potential in hand
-    input wire [7:0] neuron_field,
+    input wire [15:0] neuron_field,
     output wire signed [ACC_BITS-1:0] potential,
     input wire bias_write,
     input wire [15:0] bias_word,
-    input wire [7:0] bias_field,
+    input wire [15:0] bias_field,
     input wire signed [WEIGHT_BITS-1:0] bias_new,
     output wire signed [WEIGHT_BITS-1:0] bias_old
 );
-    localparam int WORD_BITS = ROW_WORDS > 1 ? $clog2(ROW_WORDS) : 1;
+    localparam int WORD_BITS = ROW_ACCESSES > 1 ? $clog2(ROW_ACCESSES) : 1;
     localparam int FIELD_BITS = FIELDS > 1 ? $clog2(FIELDS) : 1;
-    localparam int LAST_FIELDS = N_NEURONS - (ROW_WORDS - 1) * FIELDS;
+    localparam int LAST_FIELDS = N_NEURONS - (ROW_ACCESSES - 1) * FIELDS;
 
-    reg [FIELDS*ACC_BITS-1:0] acc[0:ROW_WORDS-1];
-    reg [FIELDS*WEIGHT_BITS-1:0] bias[0:ROW_WORDS-1];
-    reg [ROW_WORDS-1:0] is_added;
+    reg [FIELDS*ACC_BITS-1:0] acc[0:ROW_ACCESSES-1];
+    reg [FIELDS*WEIGHT_BITS-1:0] bias[0:ROW_ACCESSES-1];
+    reg [ROW_ACCESSES-1:0] is_added;
 
-    wire is_last = 32'(word) == ROW_WORDS - 1;
-    wire [FIELDS-1:0] used = is_last ? FIELDS'((1 << LAST_FIELDS) - 1) : {FIELDS{1'b1}};
-    assign additions = is_last ? 8'(LAST_FIELDS) : 8'(FIELDS);
+    wire is_last = 32'(word) == ROW_ACCESSES - 1;
+    wire [FIELDS-1:0] used = is_last ? {FIELDS{1'b1}} >> (FIELDS - LAST_FIELDS) : {FIELDS{1'b1}};
+    assign additions = is_last ? 16'(LAST_FIELDS) : 16'(FIELDS);
 
     wire [FIELDS*ACC_BITS-1:0] entry = acc[word[WORD_BITS-1:0]];
     wire [FIELDS*WEIGHT_BITS-1:0] start = bias[word[WORD_BITS-1:0]];
@@ -65,10 +66,10 @@ module nc_integrate #(
         end
     endgenerate
 
-    function automatic [7:0] ones(input [FIELDS-1:0] flags);
+    function automatic [15:0] ones(input [FIELDS-1:0] flags);
         integer i;
         ones = '0;
-        for (i = 0; i < FIELDS; i = i + 1) ones = ones + 8'(flags[i]);
+        for (i = 0; i < FIELDS; i = i + 1) ones = ones + 16'(flags[i]);
     endfunction
     assign saturations = ones(is_saturated);
 
@@ -89,7 +90,7 @@ module nc_integrate #(
 
     always_ff @(posedge clk) begin
         if (clear) is_added <= '0;
-        else if (add) is_added <= is_added | ROW_WORDS'(1) << word[WORD_BITS-1:0];
+        else if (add) is_added <= is_added | ROW_ACCESSES'(1) << word[WORD_BITS-1:0];
         if (add) acc[word[WORD_BITS-1:0]] <= totals;
         if (bias_write) bias[bias_word[WORD_BITS-1:0]] <= replaced(bias_entry, bias_field[FIELD_BITS-1:0], bias_new);
     end

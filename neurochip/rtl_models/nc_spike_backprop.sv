@@ -19,8 +19,8 @@ module nc_spike_backprop #(
     input wire [FIELDS-1:0] learners,  // neurons of this word that learn, and the direction of each
     input wire [FIELDS-1:0] minus,
     output wire [FIELDS*WEIGHT_BITS-1:0] word_stepped,
-    output wire [7:0] steps,
-    output wire [7:0] lost
+    output wire [15:0] steps,
+    output wire [15:0] lost
 );
     assign is_certain = p_learn[BITS];
     assign learns = is_certain | {1'b0, draw} < p_learn;
@@ -51,10 +51,10 @@ module nc_spike_backprop #(
         end
     endgenerate
 
-    function automatic [7:0] ones(input [FIELDS-1:0] flags);
+    function automatic [15:0] ones(input [FIELDS-1:0] flags);
         integer i;
         ones = '0;
-        for (i = 0; i < FIELDS; i = i + 1) ones = ones + 8'(flags[i]);
+        for (i = 0; i < FIELDS; i = i + 1) ones = ones + 16'(flags[i]);
     endfunction
     assign steps = ones(learners & ~is_lost);
     assign lost = ones(is_lost);

@@ -4,10 +4,11 @@
 (* section *)
 module nc_trace #(
     parameter int N_AXONS = 16,
-    parameter int FIELDS = 4,
     parameter int WEIGHT_BITS = 16,
-    parameter int WORD_BITS = 64,
-    parameter bit TRANSPOSABLE = neurochip_pkg::TRANSPOSABLE,
+    parameter int LINE_BITS = 64,
+    parameter bit BY_COLUMN = 1,
+    parameter int WIDTH = 4,
+    parameter int COLUMN_BITS = 64,
     parameter int ACC_BITS = 21,
     parameter int BACK_BITS = 20,
     parameter int BITS = neurochip_pkg::RNG_BITS
@@ -17,12 +18,12 @@ module nc_trace #(
     input wire row_read,
     input wire row_write,
     input wire [19:0] row_address,
-    input wire [WORD_BITS-1:0] row_rdata,
-    input wire [WORD_BITS-1:0] row_wdata,
+    input wire [LINE_BITS-1:0] row_rdata,  // words that were not asked for are zero
+    input wire [LINE_BITS-1:0] row_wdata,
     input wire column_read,
     input wire [15:0] column_neuron,
     input wire [15:0] column_access,
-    input wire [WORD_BITS-1:0] column_rdata,
+    input wire [COLUMN_BITS-1:0] column_rdata,
     // in hand
     input wire [15:0] axon,
     input wire [15:0] sum_axon,
@@ -71,30 +72,38 @@ module nc_trace #(
     wire [31:0] random_word = loads | error_fires ? 32'(axon_word) : fires ? 32'(neuron_word) :
         decides && !is_certain ? 32'(learn_draw) : '0;
     wire signed [WEIGHT_BITS-1:0] bias_after = learns ? bias_stepped : bias;
-    wire [31:0] value = loads ? 32'(intensity) : error_fires ? 32'(sum) : fires ? 32'(potential) : decides ? 32'(bias_after) : '0;
+    wire [31:0] value = integrates | backs | learn_reads ? 32'(increments[neurochip_pkg::WORD_READ*16+:16]) :
+        learn_writes ? 32'(increments[neurochip_pkg::WORD_WRITE*16+:16]) : loads ? 32'(intensity) : error_fires ? 32'(sum) : fires ? 32'(potential) : decides ? 32'(bias_after) : '0;
     wire [19:0] address = row_read | row_write ? row_address :
-        column_read ? 20'(32'(column_neuron) * ((N_AXONS + FIELDS - 1) / FIELDS) + 32'(column_access)) : '0;
+        column_read ? 20'(32'(column_neuron) * ((N_AXONS + WIDTH - 1) / WIDTH) + 32'(column_access)) : '0;
     wire sign = error_out_valid ? error_minus : receives ? inbox_minus : decides && walk_minus;
     wire flag = fires ? gate_bit : receives ? gate_open : decides && learns;
 
     wire [63:0] data_read, data_written;
+    wire [63:0] row_folded, column_folded;
     nc_fold #(
-        .BITS(WORD_BITS)
-    ) fold_read (
-        .word(integrates | learn_writes | (backs && !TRANSPOSABLE) ? row_rdata : backs ? column_rdata : '0),
-        .folded(data_read)
+        .BITS(LINE_BITS)
+    ) fold_row (
+        .word(row_rdata),
+        .folded(row_folded)
     );
     nc_fold #(
-        .BITS(WORD_BITS)
+        .BITS(COLUMN_BITS)
+    ) fold_column (
+        .word(column_rdata),
+        .folded(column_folded)
+    );
+    assign data_read = integrates | learn_writes | (backs && !BY_COLUMN) ? row_folded : backs ? column_folded : '0;
+    nc_fold #(
+        .BITS(LINE_BITS)
     ) fold_written (
         .word(learn_writes ? row_wdata : '0),
         .folded(data_written)
     );
 
-    wire [7:0] additions = increments[neurochip_pkg::ACCUMULATE*16+:8];
-    wire [7:0] saturated = increments[neurochip_pkg::ACC_SATURATED*16+:8];
-    wire [7:0] stepped = increments[neurochip_pkg::WEIGHT_UPDATE*16+:8] | increments[neurochip_pkg::BIAS_UPDATE*16+:8];
-    wire [7:0] lost = increments[neurochip_pkg::UPDATE_LOST*16+:8];
+    wire [15:0] added_or_stepped = increments[neurochip_pkg::ACCUMULATE*16+:16] | increments[neurochip_pkg::WEIGHT_UPDATE*16+:16]
+        | increments[neurochip_pkg::BIAS_UPDATE*16+:16];
+    wire [15:0] clamped_or_lost = increments[neurochip_pkg::ACC_SATURATED*16+:16] | increments[neurochip_pkg::UPDATE_LOST*16+:16];
     wire [15:0] drawn = increments[neurochip_pkg::RNG_DRAW*16+:16];
     wire [15:0] events = {
         1'b0,
@@ -110,12 +119,12 @@ module nc_trace #(
         increments[neurochip_pkg::ERROR_UPDATE*16],
         increments[neurochip_pkg::NEURON_UPDATE*16],
         increments[neurochip_pkg::COLUMN_READ*16],
-        increments[neurochip_pkg::WORD_WRITE*16],
-        increments[neurochip_pkg::WORD_READ*16],
+        |increments[neurochip_pkg::WORD_WRITE*16+:16],
+        |increments[neurochip_pkg::WORD_READ*16+:16],
         increments[neurochip_pkg::INPUT_LOAD*16]
     };
     wire [255:0] fields = {
-        events, drawn, lost, stepped, saturated, additions, value, random_word, data_read ^ {data_written[62:0], data_written[63]},
+        events, drawn, clamped_or_lost, added_or_stepped, value, random_word, data_read ^ {data_written[62:0], data_written[63]},
         number, unit, flag, sign, error_out_valid, spike_out_valid, address, 1'b0, column_read, row_write, row_read, state
     };
     assign trace = state == neurochip_pkg::IDLE ? '0 : fields;

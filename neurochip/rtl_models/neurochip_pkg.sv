@@ -87,7 +87,10 @@ package neurochip_pkg;
     localparam int RNG_SHARING = PER_UNIT;
     // memory and time
     localparam int WORD_BITS = 64;
-    localparam bit TRANSPOSABLE = 1;
+    localparam int PLAIN = 0;
+    localparam int TRANSPOSABLE = 1;
+    localparam int SKEWED = 2;
+    localparam int PORT = TRANSPOSABLE;
     localparam int NETWORK_CYCLES = 4;
     localparam int BARRIER_CYCLES = 2;
     // the cores, 32 bits each, the first core in the lowest
@@ -95,6 +98,10 @@ package neurochip_pkg;
     localparam [63:0] N_AXONS = {32'd200, 32'd784};
     localparam [63:0] N_NEURONS = {32'd10, 32'd200};
     localparam [63:0] WEIGHT_BITS = {32'd16, 32'd16};
+    localparam [63:0] WORDS = {32'd1, 32'd1};
+    localparam [63:0] BANKS = {32'd1, 32'd1};
+    localparam [63:0] COLUMN_WIDTH = {32'd4, 32'd4};
+    localparam [63:0] COLUMN_BITS = {32'd64, 32'd64};
     localparam [63:0] FRAC_BITS = {32'd12, 32'd12};
     localparam [63:0] ACC_BITS = {32'd24, 32'd26};
     localparam [63:0] BACK_BITS = {32'd20, 32'd24};

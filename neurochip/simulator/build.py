@@ -77,6 +77,8 @@ def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
         P.ROW_WORDS: place.row_words,
         P.COLUMN_ACCESSES: place.column_accesses,
         P.TRANSPOSABLE: chip.core.port == "transposable",
+        P.WORD_BITS: chip.core.word_bits,
+        P.COLUMN_WIDTH: chip.column_width(place.field_bits),
         P.WORDS_PER_ACCESS: place.words_per_access,
         P.ROW_ACCESSES: math.ceil(place.row_words / place.words_per_access),
         P.ACC_MIN: -(1 << (place.acc_bits - 1)),

@@ -34,8 +34,10 @@ class Case(NamedTuple):
     layers: tuple[tuple[int, int, int], ...]
     preset: str = "reference"
     rng: tuple[str, str, int] = ("xorshift16", "per_unit", 1)
-    core: tuple[tuple[str, int], ...] = ()
+    core: tuple[tuple[str, int | str], ...] = ()
 
+
+SIDE_BY_SIDE = {"word_read": 0, "word_write": 0, "bank_access": 1}
 
 CASES = (
     Case("two_cores", 12, ((10, 16, 12), (4, 16, 12))),
@@ -47,6 +49,12 @@ CASES = (
     Case("wide_word", 35, ((40, 16, 12), (5, 10, 8)), "reference", ("xorshift16", "rotated", 1), (("word_bits", 128),)),
     Case("broadcast_lfsr", 8, ((6, 4, 3), (4, 4, 2)), "reference", ("lfsr16", "broadcast", 3)),
     Case("broadcast_plain", 7, ((5, 16, 15), (3, 2, 1)), "plain_sram", ("xorshift16", "broadcast", 1), (("word_bits", 16),)),
+    Case("whole_rows", 12, ((10, 16, 12), (4, 16, 12)), "plain_sram", core=(("lanes", "row"), ("n_neurons", 16))),
+    Case("two_words", 13, ((21, 8, 6), (9, 16, 12), (5, 8, 6)), "reference", ("lfsr16", "per_unit", 1), (("lanes", 16), ("word_bits", 64))),
+    Case("skewed_rows", 21, ((19, 12, 9), (7, 16, 12), (3, 12, 9)), "plain_sram", ("xorshift16", "rotated", 1),
+         (("lanes", "row"), ("port", "skewed"), ("n_neurons", 24), ("acc_bits", 18), ("back_bits", 17))),
+    Case("skewed_part", 11, ((30, 5, 3), (13, 5, 3)), "reference", ("xorshift32", "broadcast", 1),
+         (("lanes", 18), ("port", "skewed"), ("word_bits", 32))),
     Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), (("gumbel_address_bits", 5),)),
 )  # fmt: skip
 """Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums."""
@@ -59,7 +67,11 @@ PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
 @functools.cache
 def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
     """Return the experiment behind a case, and its layers on cores."""
-    overrides = {"core": dict(case.core), "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True))}
+    overrides = {
+        "core": dict(case.core),
+        "cycles_per_event": SIDE_BY_SIDE if "lanes" in dict(case.core) else {},
+        "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True)),
+    }
     layers = [{"neurons": n, "weight_bits": bits, "frac_bits": frac} for n, bits, frac in case.layers]
     experiment = Experiment.model_validate({
         "name": case.name,

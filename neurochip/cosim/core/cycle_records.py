@@ -9,7 +9,6 @@ from enum import IntEnum
 import numpy as np
 
 from neurochip.core import rng
-from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.encoder import PIXEL_BITS
 from neurochip.core.events import N_EVENTS, Event, Phase
@@ -69,15 +68,6 @@ def turned(value, turn):
 
 
 @kernel
-def fold_fields(memory, at, apart, n, bits):
-    """Pack n fields of a flat memory, `apart` from each other, from bit 0 up, and XOR-fold them to 64 bits."""
-    folded, mask = 0, (1 << bits) - 1
-    for f in range(n):
-        folded ^= turned(int(memory[at + f * apart]) & mask, f * bits)
-    return folded
-
-
-@kernel
 def put(records, at, state, unit, number, data, word, value):
     """Write record `at`, all but flags and events. Return the index of the next."""
     records[at, 0] = state | unit << Head.UNIT | number << Head.NUMBER
@@ -126,70 +116,6 @@ def emit_start(core, c, tick, pixels, words, records, at, cover):
     n = core.queue[Queue.SPIKES]
     cover[Cover.NO_SPIKE] += n == 0
     cover[Cover.ALL_SPIKE] += n == core.param[P.N_AXONS]
-    return at
-
-
-@kernel
-def emit_integrate(core, bits, sums, records, at, cover):
-    """Emit a cycle per spike and word; `sums` int64 (n_neurons,) ends as the potentials."""
-    param = core.param
-    n_neurons, fields, row_words, stride = param[P.N_NEURONS], param[P.FIELDS_PER_WORD], param[P.ROW_WORDS], param[P.STRIDE]
-    memory = borrow(core.weight, 0, (core.weight.size,))
-    low, high, is_narrow = param[P.ACC_MIN], param[P.ACC_MAX], param[P.ACC_NARROW]
-    for j in range(n_neurons):
-        sums[j] = core.bias[j]
-    for k in range(core.queue[Queue.SPIKES]):
-        axon = int(core.axons[k])
-        for w in range(row_words):
-            first = w * fields
-            n = min(fields, n_neurons - first)
-            row = axon * stride + first
-            issue(records, at, Head.ROW_READ, axon * row_words + w)
-            at = put(records, at, State.INTEGRATE, axon, w, fold_fields(memory, row, 1, n, bits), 0, 0)
-            clamped = 0
-            if is_narrow:
-                for f in range(n):
-                    total = sums[first + f] + int(memory[row + f])
-                    cover[Cover.ACC_HIGH] += total > high
-                    cover[Cover.ACC_LOW] += total < low
-                    clamped += total > high or total < low
-                    sums[first + f] = min(max(total, low), high)
-            events = 1 << Tail.WORD_READ | (1 << Tail.SPIKE_IN if w == 0 else 0)
-            records[at - 1, 3] = events | clamped << Tail.ACC_SATURATED | n << Tail.ACCUMULATE
-    return at
-
-
-@kernel
-def emit_back(core, bits, sums, records, at, cover):
-    """Emit a cycle per own error of the previous tick and access, by column or by row; `sums` int64 (n_axons,) ends as the error sums."""
-    param = core.param
-    n_axons, fields, stride, by_column = param[P.N_AXONS], param[P.FIELDS_PER_WORD], param[P.STRIDE], param[P.TRANSPOSABLE]
-    memory = borrow(core.weight, 0, (core.weight.size,))
-    low, high, is_narrow = param[P.BACK_MIN], param[P.BACK_MAX], param[P.BACK_NARROW]
-    sums[:n_axons] = 0
-    for e in range(core.queue[Queue.OWN_ERRORS]):
-        neuron, sign = int(core.own_neurons[e]), int(core.own_signs[e])
-        for a in range(param[P.COLUMN_ACCESSES]):
-            if by_column:
-                first, n = a * fields, min(fields, n_axons - a * fields)
-                data = fold_fields(memory, first * stride + neuron, stride, n, bits)
-                issue(records, at, Head.COLUMN_READ_ISSUED, neuron * ((n_axons + fields - 1) // fields) + a)
-            else:
-                word = neuron // fields
-                first, n = a, 1
-                data = fold_fields(memory, a * stride + word * fields, 1, min(fields, param[P.N_NEURONS] - word * fields), bits)
-                issue(records, at, Head.ROW_READ, a * param[P.ROW_WORDS] + word)
-            at = put(records, at, State.BACK_INTEGRATE, neuron, a, data, 0, 0)
-            clamped = 0
-            for f in range(n if is_narrow else 0):
-                total = sums[first + f] + sign * int(memory[(first + f) * stride + neuron])
-                cover[Cover.BACK_HIGH] += total > high
-                cover[Cover.BACK_LOW] += total < low
-                clamped += total > high or total < low
-                sums[first + f] = min(max(total, low), high)
-            drawn = draws_per_step(core, n_axons) if e == 0 and a == 0 else 0
-            events = 1 << Tail.COLUMN_READ if by_column else 1 << Tail.WORD_READ
-            records[at - 1, 3] = events | drawn << Tail.RNG_DRAW | clamped << Tail.ACC_SATURATED | n << Tail.ACCUMULATE
     return at
 
 
@@ -285,44 +211,9 @@ def emit_decide(core, p_learn, direction, touched, records, at, cover):
         at = put(records, at, State.DECIDE, neuron, 0, 0, word, bias + sign * stepped)
         records[at - 1, 0] |= (1 << Head.FLAG if learns else 0) | (1 << Head.SIGN if sign < 0 else 0)
         events = 1 << Tail.LEARN_DECISION | (0 if is_certain else 1) << Tail.RNG_DRAW
-        records[at - 1, 3] = events | lost << Tail.UPDATE_LOST | stepped << Tail.WEIGHT_OR_BIAS_UPDATE
+        records[at - 1, 3] = events | lost << Tail.CLAMPED_OR_LOST | stepped << Tail.ADDED_OR_STEPPED
         positive += sign > 0
         cover[Cover.LEARN_CERTAIN if is_certain else Cover.LEARN_DRAWN if learns else Cover.LEARN_DENIED] += 1
     cover[Cover.BOTH_SIGNS] += 0 < positive < n
     cover[Cover.MANY_ERRORS] += n > 2
-    return at
-
-
-@kernel
-def emit_learn(core, bits, direction, touched, records, at, cover):
-    """Emit two cycles per spike and touched word: its address, and the word read and written; before the rule writes it."""
-    param = core.param
-    n_neurons, fields, stride = param[P.N_NEURONS], param[P.FIELDS_PER_WORD], param[P.STRIDE]
-    memory, mask = borrow(core.weight, 0, (core.weight.size,)), (1 << bits) - 1
-    for k in range(core.queue[Queue.SPIKES]):
-        axon = int(core.axons[k])
-        for w in range(param[P.ROW_WORDS]):
-            if touched[w] == 0:
-                continue
-            first = w * fields
-            n = min(fields, n_neurons - first)
-            row, address = axon * stride + first, axon * param[P.ROW_WORDS] + w
-            before, after, stepped, lost = 0, 0, 0, 0
-            for f in range(n):
-                value, sign = int(memory[row + f]), direction[first + f]
-                is_stuck = sign != 0 and value == (param[P.WEIGHT_MAX] if sign > 0 else param[P.WEIGHT_MIN])
-                before ^= turned(value & mask, f * bits)
-                after ^= turned((value if is_stuck else value + sign) & mask, f * bits)
-                lost += is_stuck
-                stepped += sign != 0 and not is_stuck
-                cover[Cover.WEIGHT_HIGH] += is_stuck and sign > 0
-                cover[Cover.WEIGHT_LOW] += is_stuck and sign < 0
-            cover[Cover.SHARED_WORD] += touched[w] > 1
-            cover[Cover.PARTIAL_WORD] += n < fields
-            at = put(records, at, State.LEARN_READ, axon, w, 0, 0, 0)
-            records[at - 1, 0] |= 1 << Head.ROW_READ | (address & 0xFFFFF) << Head.ADDRESS
-            records[at - 1, 3] = 1 << Tail.WORD_READ
-            at = put(records, at, State.LEARN_WRITE, axon, w, before ^ (after << 1 | (after >> 63 & 1)), 0, 0)
-            records[at - 1, 0] |= 1 << Head.ROW_WRITE | (address & 0xFFFFF) << Head.ADDRESS
-            records[at - 1, 3] = 1 << Tail.WORD_WRITE | lost << Tail.UPDATE_LOST | stepped << Tail.WEIGHT_OR_BIAS_UPDATE
     return at

@@ -23,17 +23,15 @@ from neurochip.core.timing import finish_tick, share_cycles
 from neurochip.core.vectors import N_COUNTS, P, Queue
 from neurochip.cosim.core.cycle_records import (
     Cover,
-    emit_back,
     emit_decide,
     emit_error_fire,
     emit_fire,
-    emit_integrate,
-    emit_learn,
     emit_receive,
     emit_start,
     emit_winner,
     encode_all,
 )
+from neurochip.cosim.core.memory_records import emit_back, emit_integrate, emit_learn
 from neurochip.cosim.core.record import P_LEARN
 
 

@@ -16,7 +16,7 @@ from neurochip.cosim.core import register_map
 from neurochip.cosim.core.record import State
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import load_setup
-from neurochip.mapping.place import Mapping, place
+from neurochip.mapping.place import Mapping, Placement, place
 from neurochip.simulator.build import gumbel_table
 
 COUNTED = {
@@ -48,7 +48,8 @@ RTL_CYCLES = {
 """Cycles of each other event that can happen in the RTL: one where a state handles it, none where it is done beside."""
 
 MOST_WORDS = 1 << 20
-MOST_FIELDS = 64
+MOST_FIELDS = 4096
+PORTS = ("plain", "transposable", "skewed")
 BARRIER_CYCLES = 2
 
 
@@ -86,7 +87,12 @@ def refuse_if_not_rtl(chip: Chip, mapping: Mapping) -> None:
     for layer in mapping.cores:
         limits = (
             ("memory_words", layer.memory_words, MOST_WORDS, "use fewer axons or neurons"),
-            ("fields per word", chip.core.word_bits // layer.weight_bits, MOST_FIELDS, "narrow the word or widen the weights"),
+            (
+                "weights per access",
+                chip.core.word_bits // layer.weight_bits * layer.words_per_access,
+                MOST_FIELDS,
+                "lower lanes, narrow the word or widen the weights",
+            ),
         )
         for what, wanted, limit, way_out in limits:
             if wanted > limit:
@@ -132,6 +138,11 @@ def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
             )
 
 
+def words_in_line(place: Placement) -> int:
+    """Return the words of an access to the core's memory in the RTL, which has no banks that no row uses."""
+    return min(place.words_per_access, place.row_words)
+
+
 def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
     """Return the text of neurochip_pkg.sv for this chip and network; `made_from` says in its first line how it is made."""
     refuse_if_not_rtl(chip, mapping)
@@ -164,19 +175,12 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         f"    localparam int RNG_SHARING = {sharing.name};",
         "    // memory and time",
         f"    localparam int WORD_BITS = {chip.core.word_bits};",
-        f"    localparam bit TRANSPOSABLE = {int(chip.core.port == 'transposable')};",
+        *(f"    localparam int {port.upper()} = {number};" for number, port in enumerate(PORTS)),
+        f"    localparam int PORT = {chip.core.port.upper()};",
         f"    localparam int NETWORK_CYCLES = {chip.cycles_per_tick.network};",
         f"    localparam int BARRIER_CYCLES = {chip.cycles_per_tick.barrier};",
         "    // the cores, 32 bits each, the first core in the lowest",
-        f"    localparam int N_CORES = {len(placements)};",
-        _per_core("N_AXONS", [p.axons for p in placements]),
-        _per_core("N_NEURONS", [p.neurons for p in placements]),
-        _per_core("WEIGHT_BITS", [p.weight_bits for p in placements]),
-        _per_core("FRAC_BITS", [p.frac_bits for p in placements]),
-        _per_core("ACC_BITS", [p.acc_bits for p in placements]),
-        _per_core("BACK_BITS", [p.back_bits for p in placements]),
-        _flags("ACC_NARROW", [p.acc_is_narrow for p in placements]),
-        _flags("BACK_NARROW", [p.back_is_narrow for p in placements]),
+        *_cores(chip, placements),
         "    // noise of the winner-take-all, the first entry in the lowest bits",
         f"    localparam int BETA_FRAC_BITS = {BETA_FRAC_BITS};",
         f"    localparam int GUMBEL_ADDRESS_BITS = {chip.core.gumbel_address_bits};",
@@ -189,6 +193,27 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         "`default_nettype wire",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cores(chip: Chip, placements: Sequence[Placement]) -> list[str]:
+    """What differs from core to core."""
+    widths = [chip.column_width(place.field_bits) for place in placements]
+    column_bits = [max(chip.core.word_bits, n * place.weight_bits) for n, place in zip(widths, placements, strict=True)]
+    return [
+        f"    localparam int N_CORES = {len(placements)};",
+        _per_core("N_AXONS", [p.axons for p in placements]),
+        _per_core("N_NEURONS", [p.neurons for p in placements]),
+        _per_core("WEIGHT_BITS", [p.weight_bits for p in placements]),
+        _per_core("WORDS", [words_in_line(p) for p in placements]),
+        _per_core("BANKS", [p.words_per_access for p in placements]),
+        _per_core("COLUMN_WIDTH", widths),
+        _per_core("COLUMN_BITS", column_bits),
+        _per_core("FRAC_BITS", [p.frac_bits for p in placements]),
+        _per_core("ACC_BITS", [p.acc_bits for p in placements]),
+        _per_core("BACK_BITS", [p.back_bits for p in placements]),
+        _flags("ACC_NARROW", [p.acc_is_narrow for p in placements]),
+        _flags("BACK_NARROW", [p.back_is_narrow for p in placements]),
+    ]
 
 
 def _counted() -> int:

@@ -41,7 +41,7 @@ FIELDS = (
     Field("state", 0, 4), Field("row_read", 4, 1), Field("row_write", 5, 1), Field("column_read_issued", 6, 1), Field("address", 8, 20),
     Field("spike_leaves", 28, 1), Field("error_leaves", 29, 1), Field("sign", 30, 1), Field("flag", 31, 1), Field("unit", 32, 16),
     Field("number", 48, 16), Field("memory_data", 64, 64), Field("random_word", 128, 32), Field("value", 160, 32, True),
-    Field("accumulate", 192, 8), Field("acc_saturated", 200, 8), Field("weight_or_bias_update", 208, 8), Field("update_lost", 216, 8),
+    Field("added_or_stepped", 192, 16), Field("clamped_or_lost", 208, 16),
     Field("rng_draw", 224, 16), *(Field(name, 240 + bit, 1) for bit, name in enumerate(FLAGS)),
 )  # fmt: skip
 

@@ -10,7 +10,7 @@ from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.cosim.core.bridge import Rtl
-from neurochip.cosim.core.package import BARRIER_CYCLES
+from neurochip.cosim.core.package import BARRIER_CYCLES, words_in_line
 from neurochip.cosim.core.record import P_LEARN
 from neurochip.cosim.core.register_map import BARRIER_CORE, IDENTITY, Barrier, Region, Register, port_address
 from neurochip.experiment.chip import Chip
@@ -31,11 +31,11 @@ class Wiring:
         self.shared = state.rng_param[RngParam.SHARING] != Sharing.PER_UNIT
 
 
-def pack(weight: np.ndarray, weight_bits: int, word_bits: int) -> np.ndarray:
-    """Pack weights (axons, neurons) into memory words as slices of 32 bits, uint32 (axons, row_words, slices)."""
+def pack(weight: np.ndarray, weight_bits: int, word_bits: int, beside: int = 1) -> np.ndarray:
+    """Pack weights (axons, neurons) into lines of `beside` words, as slices of 32 bits: uint32 (axons, words, slices)."""
     axons, neurons = weight.shape
     fields = word_bits // weight_bits
-    rows, slices = -(-neurons // fields), -(-word_bits // 32)
+    rows, slices = -(-neurons // (fields * beside)) * beside, -(-word_bits // 32)
     padded = np.zeros((axons, rows * fields), dtype=np.int64)
     padded[:, :neurons] = weight
     bits = (padded[..., None] >> np.arange(weight_bits)) & 1
@@ -84,7 +84,7 @@ def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
         rtl.write(c, port_address(Region.LEARN_RNG), state.rng_learn[c : c + 1])
         weight, bias = core_weights(state, c)
         rtl.write(c, port_address(Region.BIASES), bias.view(np.uint32))
-        rtl.write(c, port_address(Region.MEMORY), pack(weight, place.weight_bits, wiring.word_bits).ravel())
+        rtl.write(c, port_address(Region.MEMORY), pack(weight, place.weight_bits, wiring.word_bits, words_in_line(place)).ravel())
 
 
 def registers(state: ChipState, c: int) -> np.ndarray:
@@ -134,7 +134,7 @@ def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarra
     for c, place in enumerate(wiring.placements):
         neurons, axons = generators(state, wiring, c)
         weight, bias = core_weights(state, c)
-        words = pack(weight, place.weight_bits, wiring.word_bits).ravel()
+        words = pack(weight, place.weight_bits, wiring.word_bits, words_in_line(place)).ravel()
         counts = state.counts[c]
         halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel()
         for what, address, increment, expected in (

@@ -18,8 +18,8 @@ module spec_spike_backprop #(
     input wire [FIELDS-1:0] learners,
     input wire [FIELDS-1:0] minus,
     output reg [FIELDS*WEIGHT_BITS-1:0] word_stepped,
-    output reg [7:0] steps,
-    output reg [7:0] lost
+    output reg [15:0] steps,
+    output reg [15:0] lost
 );
     assign is_certain = p_learn >= (BITS + 1)'(1) << BITS;
     assign learns = 64'(draw) < 64'(p_learn);
@@ -36,14 +36,14 @@ module spec_spike_backprop #(
         bias_stepped = WEIGHT_BITS'(clamped(wanted));
         bias_lost = clamped(wanted) != wanted;
         word_stepped = '0;
-        steps = 8'd0;
-        lost = 8'd0;
+        steps = 16'd0;
+        lost = 16'd0;
         for (f = 0; f < FIELDS; f = f + 1) begin
             field = 64'($signed(word[f*WEIGHT_BITS+:WEIGHT_BITS]));
             wanted = field + (!learners[f] ? 64'sd0 : minus[f] ? -64'sd1 : 64'sd1);
             word_stepped[f*WEIGHT_BITS+:WEIGHT_BITS] = WEIGHT_BITS'(clamped(wanted));
-            if (clamped(wanted) != wanted) lost = lost + 8'd1;
-            else if (learners[f]) steps = steps + 8'd1;
+            if (clamped(wanted) != wanted) lost = lost + 16'd1;
+            else if (learners[f]) steps = steps + 16'd1;
         end
     end
 endmodule

@@ -1,0 +1,157 @@
+"""The records of the cycles in which a core reads or writes its synapse memory: sums forward and back, and learning (docs/rtl.md).
+
+Functions as in `cycle_records.py`: they take the core before the simulator's own kernel of the phase, and write records from `at` on.
+"""
+
+from neurochip.core.borrow import borrow
+from neurochip.core.compiled import kernel
+from neurochip.core.soma import draws_per_step
+from neurochip.core.vectors import P, Queue
+from neurochip.cosim.core.cycle_records import Cover, Head, Tail, issue, put, turned
+from neurochip.cosim.core.record import State
+
+
+@kernel
+def turned_ring(value, turn):
+    """Move 64 bits up by `turn` in a ring of 64 bits; all is int64, so the shift down is masked."""
+    by = turn & 63
+    return value if by == 0 else (value << by) | ((value >> (64 - by)) & ((1 << by) - 1))
+
+
+@kernel
+def fold_fields(memory, at, apart, n, bits):
+    """Pack n fields of a flat memory, `apart` from each other, from bit 0 up, and XOR-fold them to 64 bits."""
+    folded, mask = 0, (1 << bits) - 1
+    for f in range(n):
+        folded ^= turned(int(memory[at + f * apart]) & mask, f * bits)
+    return folded
+
+
+@kernel
+def fold_word(memory, at, n, bits, word, param):
+    """Pack the n fields of a row's word and XOR-fold them to 64 bits, where they lie in their access."""
+    return turned_ring(fold_fields(memory, at, 1, n, bits), word % param[P.WORDS_PER_ACCESS] * param[P.WORD_BITS])
+
+
+@kernel
+def fold_line(memory, row, first, n, bits, param):
+    """Pack n fields of a row from `first`, the first of an access, into words side by side, and XOR-fold them to 64 bits."""
+    folded, mask, fields, word_bits = 0, (1 << bits) - 1, param[P.FIELDS_PER_WORD], param[P.WORD_BITS]
+    for f in range(n):
+        folded ^= turned(int(memory[row + first + f]) & mask, f // fields * word_bits + f % fields * bits)
+    return folded
+
+
+@kernel
+def emit_integrate(core, bits, sums, records, at, cover):
+    """Emit a cycle per spike and access to its row; `sums` int64 (n_neurons,) ends as the potentials."""
+    param = core.param
+    n_neurons, accesses, stride = param[P.N_NEURONS], param[P.ROW_ACCESSES], param[P.STRIDE]
+    fields = param[P.FIELDS_PER_WORD] * param[P.WORDS_PER_ACCESS]
+    memory = borrow(core.weight, 0, (core.weight.size,))
+    low, high, is_narrow = param[P.ACC_MIN], param[P.ACC_MAX], param[P.ACC_NARROW]
+    for j in range(n_neurons):
+        sums[j] = core.bias[j]
+    for k in range(core.queue[Queue.SPIKES]):
+        axon = int(core.axons[k])
+        for w in range(accesses):
+            first = w * fields
+            n = min(fields, n_neurons - first)
+            row = axon * stride + first
+            issue(records, at, Head.ROW_READ, axon * accesses + w)
+            data = fold_line(memory, axon * stride, first, n, bits, param)
+            words = (n + param[P.FIELDS_PER_WORD] - 1) // param[P.FIELDS_PER_WORD]
+            at = put(records, at, State.INTEGRATE, axon, w, data, 0, words)
+            clamped = 0
+            if is_narrow:
+                for f in range(n):
+                    total = sums[first + f] + int(memory[row + f])
+                    cover[Cover.ACC_HIGH] += total > high
+                    cover[Cover.ACC_LOW] += total < low
+                    clamped += total > high or total < low
+                    sums[first + f] = min(max(total, low), high)
+            events = 1 << Tail.WORD_READ | (1 << Tail.SPIKE_IN if w == 0 else 0)
+            records[at - 1, 3] = events | clamped << Tail.CLAMPED_OR_LOST | n << Tail.ADDED_OR_STEPPED
+    return at
+
+
+@kernel
+def emit_back(core, bits, sums, records, at, cover):
+    """Emit a cycle per own error of the previous tick and access, by column or by row; `sums` int64 (n_axons,) ends as the error sums."""
+    param = core.param
+    n_axons, fields, stride, accesses = param[P.N_AXONS], param[P.FIELDS_PER_WORD], param[P.STRIDE], param[P.COLUMN_ACCESSES]
+    width, has_port, side_by_side = param[P.COLUMN_WIDTH], param[P.TRANSPOSABLE], fields * param[P.WORDS_PER_ACCESS]
+    memory = borrow(core.weight, 0, (core.weight.size,))
+    low, high, is_narrow = param[P.BACK_MIN], param[P.BACK_MAX], param[P.BACK_NARROW]
+    sums[:n_axons] = 0
+    for e in range(core.queue[Queue.OWN_ERRORS]):
+        neuron, sign = int(core.own_neurons[e]), int(core.own_signs[e])
+        for a in range(accesses):
+            if has_port or width > 1:
+                first, n = a * width, min(width, n_axons - a * width)
+                data = fold_fields(memory, first * stride + neuron, stride, n, bits)
+                issue(records, at, Head.COLUMN_READ_ISSUED, neuron * accesses + a)
+            else:
+                word = neuron // fields
+                first, n = a, 1
+                data = fold_word(memory, a * stride + word * fields, min(fields, param[P.N_NEURONS] - word * fields), bits, word, param)
+                issue(records, at, Head.ROW_READ, a * param[P.ROW_ACCESSES] + neuron // side_by_side)
+            at = put(records, at, State.BACK_INTEGRATE, neuron, a, data, 0, 0 if has_port else n)
+            clamped = 0
+            for f in range(n if is_narrow else 0):
+                total = sums[first + f] + sign * int(memory[(first + f) * stride + neuron])
+                cover[Cover.BACK_HIGH] += total > high
+                cover[Cover.BACK_LOW] += total < low
+                clamped += total > high or total < low
+                sums[first + f] = min(max(total, low), high)
+            drawn = draws_per_step(core, n_axons) if e == 0 and a == 0 else 0
+            events = 1 << Tail.COLUMN_READ if has_port else 1 << Tail.WORD_READ
+            records[at - 1, 3] = events | drawn << Tail.RNG_DRAW | clamped << Tail.CLAMPED_OR_LOST | n << Tail.ADDED_OR_STEPPED
+    return at
+
+
+@kernel
+def emit_learn(core, bits, direction, touched, records, at, cover):
+    """Emit two cycles per spike and access with a touched word: its address, and the words read and written; before the rule writes."""
+    param = core.param
+    fields, beside, accesses = param[P.FIELDS_PER_WORD], param[P.WORDS_PER_ACCESS], param[P.ROW_ACCESSES]
+    memory = borrow(core.weight, 0, (core.weight.size,))
+    for k in range(core.queue[Queue.SPIKES]):
+        axon = int(core.axons[k])
+        for a in range(accesses):
+            words, data, stepped, lost = 0, 0, 0, 0
+            for w in range(a * beside, min((a + 1) * beside, param[P.ROW_WORDS])):
+                if touched[w] == 0:
+                    continue
+                n = min(fields, param[P.N_NEURONS] - w * fields)
+                changed, gone, folded = step_word(param, memory, axon * param[P.STRIDE], w * fields, n, bits, direction, cover)
+                words, stepped, lost = words + 1, stepped + changed, lost + gone
+                data ^= turned_ring(folded, w % beside * param[P.WORD_BITS])
+                cover[Cover.SHARED_WORD] += touched[w] > 1
+                cover[Cover.PARTIAL_WORD] += n < fields
+            if words == 0:
+                continue
+            address = axon * accesses + a
+            at = put(records, at, State.LEARN_READ, axon, a, 0, 0, words)
+            records[at - 1, 0] |= 1 << Head.ROW_READ | (address & 0xFFFFF) << Head.ADDRESS
+            records[at - 1, 3] = 1 << Tail.WORD_READ
+            at = put(records, at, State.LEARN_WRITE, axon, a, data, 0, words)
+            records[at - 1, 0] |= 1 << Head.ROW_WRITE | (address & 0xFFFFF) << Head.ADDRESS
+            records[at - 1, 3] = 1 << Tail.WORD_WRITE | lost << Tail.CLAMPED_OR_LOST | stepped << Tail.ADDED_OR_STEPPED
+    return at
+
+
+@kernel
+def step_word(param, memory, row, first, n, bits, direction, cover):
+    """Return what the rule changes in the n fields of a word from `first`, what is lost at rails, and the word before ^ after, folded."""
+    before, after, stepped, lost, mask = 0, 0, 0, 0, (1 << bits) - 1
+    for f in range(n):
+        value, sign = int(memory[row + first + f]), direction[first + f]
+        is_stuck = sign != 0 and value == (param[P.WEIGHT_MAX] if sign > 0 else param[P.WEIGHT_MIN])
+        before ^= turned(value & mask, f * bits)
+        after ^= turned((value if is_stuck else value + sign) & mask, f * bits)
+        lost += is_stuck
+        stepped += sign != 0 and not is_stuck
+        cover[Cover.WEIGHT_HIGH] += is_stuck and sign > 0
+        cover[Cover.WEIGHT_LOW] += is_stuck and sign < 0
+    return stepped, lost, before ^ turned_ring(after, 1)
