@@ -26,7 +26,12 @@ from neurochip.cosim.yosys import run_yosys
 SLANG_WANTED = "pip install 'neurochip[rtl]'"
 # Casts that change nothing with some parameters change something with others; core[c].core is the path by which benches name a core.
 SLANG_OPTIONS = ("-Wextra", "-Wno-useless-cast", "-Wno-shadow-hierarchy")
-YOSYS_CASES = ("two_cores", "three_cores", "plain_narrow")  # it takes seconds for each; these have every generate block between them
+YOSYS_CASES = (
+    "two_cores",
+    "three_cores",
+    "plain_narrow",
+    "unseen",
+)  # it takes seconds for each; these have every generate block between them
 _SLANG = """
 import os, sys
 from pyslang.driver import Driver
@@ -53,7 +58,7 @@ class Target(NamedTuple):
 def targets() -> Iterator[Target]:
     """Yield the small chips of lock-step, the shipped chip of the main job, the meshes and the banks of neurons with a memory."""
     modules = tuple(verilator.sources())
-    for case in cases.CASES:
+    for case in (*cases.CASES, cases.UNSEEN):
         setup, mapping = cases.case_setup(case)
         text = package.package_text(setup.chip, mapping, f"case {case.name}")
         yield Target(case.name, verilator.TOP, modules, text, without=() if case.name in YOSYS_CASES else ("yosys",))

@@ -40,6 +40,9 @@ class CoreModel(BaseModel):
     acc_bits: int | None = Field(default=None, ge=4, le=32, description="width of a forward sum; default: no sum can overflow")
     back_bits: int | None = Field(default=None, ge=4, le=32, description="width of an error sum; default: no sum can overflow")
     gumbel_address_bits: int = Field(default=8, ge=2, le=14, description="address bits of the output core's noise table")
+    counters: bool = Field(default=True, description="of the RTL: event counters that the configuration port shows; false: left out")
+    trace: bool = Field(default=True, description="of the RTL: the record of every cycle; false: left out")
+    clock_gate: bool = Field(default=False, description="of the RTL: a core's clock stands still while nothing happens in the core")
 
     @model_validator(mode="before")
     @classmethod

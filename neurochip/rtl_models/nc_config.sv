@@ -43,11 +43,13 @@ module nc_config #(
         index == neurochip_pkg::REGISTER_ERROR_GAIN ? 32'(gain) :
         index == neurochip_pkg::REGISTER_READS_POTENTIALS ? 32'(reads_potentials) : 32'(p_learn[BITS]);
     wire [SLICES*32-1:0] row_padded = (SLICES * 32)'(row);
+    reg was_read;
     reg [31:0] value;
     reg [3:0] region_then;
     reg [19:0] slice_then;
     wire unused = &{1'b0, wdata};
     always_ff @(posedge clk) begin
+        was_read <= config_read;
         if (config_read) begin
             region_then <= region;
             slice_then <= slice;
@@ -60,8 +62,9 @@ module nc_config #(
                 default: value <= votes;
             endcase
         end
-        rdata <= region_then == neurochip_pkg::REGION_COUNTERS ? counter :
-            region_then == neurochip_pkg::REGION_MEMORY ? row_padded[32'(slice_then)*32+:32] : value;
+        if (was_read)
+            rdata <= region_then == neurochip_pkg::REGION_COUNTERS ? counter :
+                region_then == neurochip_pkg::REGION_MEMORY ? row_padded[32'(slice_then)*32+:32] : value;
     end
 endmodule
 `default_nettype wire

@@ -17,8 +17,8 @@ module nc_core #(
     parameter int WORD_BITS = neurochip_pkg::WORD_BITS,
     parameter int WORDS = 1,  // side by side in an access
     parameter int PORT = neurochip_pkg::PORT,
-    parameter bit TRACE = 1,
-    parameter bit COUNTERS = 1,
+    parameter bit TRACE = neurochip_pkg::TRACE,
+    parameter bit COUNTERS = neurochip_pkg::COUNTERS,
     parameter int LINE_BITS = WORDS * WORD_BITS,
     parameter int WIDTH = 4, // axons of a column's access
     parameter int COLUMN_BITS = 64,
@@ -273,7 +273,7 @@ module nc_core #(
             );
         end else begin : silent
             assign trace = '0;
-            wire unused = &{1'b0, increments, inbox_minus, line_read, line_written};
+            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bit, sum, line_read, line_written};
         end
     endgenerate
 

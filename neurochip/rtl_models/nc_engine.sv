@@ -5,7 +5,7 @@
 `default_nettype none
 module nc_engine #(
     parameter int N_CORES = neurochip_pkg::N_CORES,
-    parameter bit TRACE = 1
+    parameter bit TRACE = neurochip_pkg::TRACE
 ) (
     input wire clk,
     input wire rst,
@@ -92,6 +92,21 @@ module nc_engine #(
             wire sends_spike, sends_error, takes_spike, takes_error;
             wire [15:0] spike;
             wire [16:0] error;
+            wire configures = (config_read || config_write) && config_core == 8'(c);
+
+            // a core's clock runs while the core is busy, and whenever something arrives at one that is not
+            wire core_clk;
+            if (neurochip_pkg::CLOCK_GATE) begin : gated
+                reg configured;  // a value that is read takes a cycle more
+                always_ff @(posedge clk) configured <= configures;
+                nc_clock_gate gate (
+                    .clk(clk),
+                    .enable(rst || step || swap || busy[c] || configures || configured || spike_valid[c] || error_valid[c+1]),
+                    .gated(core_clk)
+                );
+            end else begin : free
+                assign core_clk = clk;
+            end
 
             nc_core #(
                 .N_AXONS(AXONS),
@@ -109,7 +124,7 @@ module nc_engine #(
                 .COLUMN_BITS(COLUMN_BITS),
                 .TRACE(TRACE)
             ) core (
-                .clk(clk),
+                .clk(core_clk),
                 .rst(rst),
                 .step(step),
                 .swap(swap),
@@ -119,8 +134,8 @@ module nc_engine #(
                 .reading(reading),
                 .label(label),
                 .busy(busy[c]),
-                .config_read(config_read && config_core == 8'(c)),
-                .config_write(config_write && config_core == 8'(c)),
+                .config_read(config_read && configures),
+                .config_write(config_write && configures),
                 .config_address(config_address),
                 .config_wdata(config_wdata),
                 .config_rdata(core_value[c*32+:32]),
@@ -162,7 +177,7 @@ module nc_engine #(
                 .COLUMN_BITS(COLUMN_BITS),
                 .PORT(neurochip_pkg::PORT)
             ) memory (
-                .clk(clk),
+                .clk(core_clk),
                 .row_read(row_read),
                 .row_write(row_write),
                 .row_address(row_address),
@@ -223,15 +238,19 @@ module nc_engine #(
         end
     endgenerate
 
+    reg was_read;
     reg [7:0] core_read, core_read_then;
     reg [31:0] barrier_read, barrier_read_then;  // as late as a core's
     always_ff @(posedge clk) begin
+        was_read <= config_read;
         if (config_read) begin
             core_read <= config_core;
             barrier_read <= barrier_value;
         end
-        core_read_then <= core_read;
-        barrier_read_then <= barrier_read;
+        if (was_read) begin
+            core_read_then <= core_read;
+            barrier_read_then <= barrier_read;
+        end
     end
     assign config_rdata = core_read_then == neurochip_pkg::BARRIER_CORE ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
     wire unused = &{1'b0, takes_intensity, error_ready[N_CORES]};

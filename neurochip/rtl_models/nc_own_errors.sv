@@ -102,7 +102,7 @@ module nc_own_errors #(
                     inbox_minuses <= arriving_minus;
                     if (clear) own <= '0;
                 end else begin
-                    arriving <= arriving | arrival;
+                    if (in_valid) arriving <= arriving | arrival;
                     if (receive) inbox <= inbox_rest;
                     if (fired) own <= '0;
                     else if (receive && gate) own <= own | in_hand;

@@ -23,7 +23,7 @@ module nc_spike_queue #(
         end else if (swap) begin
             arriving <= '0;
             active <= clear ? '0 : arriving;
-        end else arriving <= arriving | arrival;
+        end else if (in_valid) arriving <= arriving | arrival;
     end
 
     wire unused = &{1'b0, in_unit};

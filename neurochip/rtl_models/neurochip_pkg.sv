@@ -93,6 +93,10 @@ package neurochip_pkg;
     localparam int PORT = TRANSPOSABLE;
     localparam int NETWORK_CYCLES = 4;
     localparam int BARRIER_CYCLES = 2;
+    // what a chip may do without
+    localparam bit COUNTERS = 1;
+    localparam bit TRACE = 1;
+    localparam bit CLOCK_GATE = 0;
     // the cores, 32 bits each, the first core in the lowest
     localparam int N_CORES = 2;
     localparam [63:0] N_AXONS = {32'd200, 32'd784};

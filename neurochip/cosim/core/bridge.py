@@ -15,7 +15,7 @@ class Job(ctypes.Structure):
     """The `struct Job` of wrap.cpp, field by field."""
 
     _fields_: ClassVar[Any] = (
-        [(name, ctypes.c_int64) for name in ("n_ticks", "n_cores", "n_axons", "quiet")]
+        [(name, ctypes.c_int64) for name in ("n_ticks", "n_cores", "n_axons", "quiet", "traced")]
         + [(name, _POINTER) for name in ("start", "length", "records", "label", "intensity")]
         + [(name, ctypes.c_uint64) for name in ("stall", "stall_threshold")]
         + [(name, ctypes.c_uint64) for name in ("compared", "stalled_spikes", "stalled_errors", "full_links", "late_intensities", "busy")]
@@ -74,21 +74,22 @@ class Rtl:
     def run(self, job: Job) -> int:
         """Run `job` in lock-step and return how it ended.
 
-        0: all cycles as expected; 1: a difference, described in the job; 2: the barrier took no sample; 3: an assertion was violated.
+        0: all cycles as expected; 1: a difference, described in the job; 2: the barrier took no sample; 3: an assertion was violated;
+        4: another winner left the chip, or in another cycle: expected[0] and got[0] are valid << 16 | unit.
         """
         return int(self._lib.nc_run(self._chip, ctypes.byref(job)))
 
 
 def make_job(
-    n_axons: int, quiet: int, start: np.ndarray, length: np.ndarray, records: np.ndarray, label: np.ndarray, intensity: np.ndarray,
-    stall: int, stall_threshold: int,
+    n_axons: int, quiet: int, traced: bool, start: np.ndarray, length: np.ndarray, records: np.ndarray, label: np.ndarray,
+    intensity: np.ndarray, stall: int, stall_threshold: int,
 ) -> Job:  # fmt: skip
-    """Make a job over arrays that must stay alive until it has run.
+    """Make a job over arrays that must stay alive until it has run; without a trace only the chip's outputs are compared.
 
     start, length int64 (ticks, cores), records int64 (n, 4), label int32 (ticks,), intensity uint8 (samples, n_axons).
     """
     job = Job()
-    job.n_ticks, job.n_cores, job.n_axons, job.quiet = len(start), start.shape[1], n_axons, quiet
+    job.n_ticks, job.n_cores, job.n_axons, job.quiet, job.traced = len(start), start.shape[1], n_axons, quiet, traced
     job.start, job.length, job.records = _address(start), _address(length), _address(records)
     job.label, job.intensity = _address(label), _address(intensity)
     job.stall, job.stall_threshold = stall, stall_threshold

@@ -34,7 +34,7 @@ class Case(NamedTuple):
     layers: tuple[tuple[int, int, int], ...]
     preset: str = "reference"
     rng: tuple[str, str, int] = ("xorshift16", "per_unit", 1)
-    core: tuple[tuple[str, int | str], ...] = ()
+    core: tuple[tuple[str, int | str | bool], ...] = ()
 
 
 SIDE_BY_SIDE = {"word_read": 0, "word_write": 0, "bank_access": 1}
@@ -56,8 +56,14 @@ CASES = (
     Case("skewed_part", 11, ((30, 5, 3), (13, 5, 3)), "reference", ("xorshift32", "broadcast", 1),
          (("lanes", 18), ("port", "skewed"), ("word_bits", 32))),
     Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), (("gumbel_address_bits", 5),)),
+    Case("gated", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("xorshift16", "rotated", 1), (("clock_gate", True),)),
 )  # fmt: skip
 """Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums."""
+UNSEEN = Case(
+    "unseen", 10, ((8, 8, 6), (4, 8, 6)), "plain_sram", ("lfsr16", "rotated", 2),
+    (("clock_gate", True), ("trace", False), ("counters", False)),
+)  # fmt: skip
+"""A chip of which nothing is seen but its outputs and what is read back at the end."""
 
 MOST_GAIN, MOST_BETA = 8, 1024
 LONG_OF, LONG_TICKS = 25, 64  # one program of so many has so many ticks more: the counter of ticks is wider than its lowest bits

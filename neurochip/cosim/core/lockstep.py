@@ -43,7 +43,7 @@ class Divergence:
 class Outcome:
     """What a lock-step run has shown."""
 
-    compared_cycles: int = 0  # cycles x cores, every one compared
+    compared_cycles: int = 0  # cycles x cores, every one compared; none of a chip without a trace
     chip_cycles: int = 0
     busy_cycles: int = 0
     samples: int = 0
@@ -132,7 +132,7 @@ class Lockstep:
         for chunk in chunks:
             intensity = np.ascontiguousarray(pixels[chunk.sample + (chunk.tick > 0) :])
             arrays = (chunk.start, chunk.length, chunk.records, chunk.label, intensity)
-            job = make_job(pixels.shape[1], self.wiring.quiet, *arrays, stall, stalls_of_256)
+            job = make_job(pixels.shape[1], self.wiring.quiet, self.wiring.chip.core.trace, *arrays, stall, stalls_of_256)
             code = self.rtl.run(job)
             stall = int(job.stall)
             outcome.compared_cycles += job.compared
@@ -155,6 +155,9 @@ def _explain(code: int, job: Job, chunk: Chunk, violation: str | None) -> Diverg
     where = f"cycle {job.cycle}, sample {sample}, tick {tick}"
     if code == 2:
         return Divergence(f"{where}: the barrier does not take the next sample in the cycle in which it should", job.cycle, sample, tick)
+    if code == 4:
+        due, left = (f"{word & 0xFFFF}" if word >> 16 else "none" for word in (job.expected[0], job.got[0]))
+        return Divergence(f"{where}: the winner that leaves the chip: expected {due}, got {left}", job.cycle, sample, tick)
     if code == 3:
         return Divergence(f"{where}: {violation}", job.cycle, sample, tick)
     c, at = job.core, job.record

@@ -179,6 +179,8 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         f"    localparam int PORT = {chip.core.port.upper()};",
         f"    localparam int NETWORK_CYCLES = {chip.cycles_per_tick.network};",
         f"    localparam int BARRIER_CYCLES = {chip.cycles_per_tick.barrier};",
+        "    // what a chip may do without",
+        *(f"    localparam bit {key.upper()} = {int(getattr(chip.core, key))};" for key in ("counters", "trace", "clock_gate")),
         "    // the cores, 32 bits each, the first core in the lowest",
         *_cores(chip, placements),
         "    // noise of the winner-take-all, the first entry in the lowest bits",

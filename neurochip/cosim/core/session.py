@@ -20,6 +20,10 @@ from neurochip.cosim.core.lockstep import Divergence, Lockstep, Outcome, copy_of
 from neurochip.cosim.core.setup import CosimJob
 
 CYCLES_BEFORE, CYCLES_AFTER = 200, 20  # of the waveform, around a divergence
+UNTRACED = (
+    "[core] trace = false: no record of a cycle is compared, but the cycle in which a sample is taken, every winner in its cycle, and at "
+    "the end all that can be read back"
+)
 ICARUS = "install Icarus Verilog (Debian package iverilog)"
 
 
@@ -35,6 +39,8 @@ class Options:
 def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool) -> Outcome:
     """Run in lock-step on the verilated RTL. At a difference the session is repeated with a waveform of the cycles around it."""
     if not quiet:
+        if not job.wiring.chip.core.trace:
+            console.print(Text(f"chip {job.wiring.chip.name}: {UNTRACED}"), soft_wrap=True)
         console.print("building the RTL (or loading an earlier build)", highlight=False)
     library = verilator.build(job.package, options.rtl)
     rule, before = job.setup.experiment.learning_rule, copy_of(job.state)

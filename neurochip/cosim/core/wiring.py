@@ -136,7 +136,7 @@ def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarra
         weight, bias = core_weights(state, c)
         words = pack(weight, place.weight_bits, wiring.word_bits, words_in_line(place)).ravel()
         counts = state.counts[c]
-        halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel()
+        halves = np.stack([counts & 0xFFFFFFFF, counts >> 32], axis=1).ravel() * wiring.chip.core.counters  # those left out read zero
         for what, address, increment, expected in (
             ("identity, axons, neurons", port_address(Region.REGISTERS), 1, np.array([IDENTITY, place.axons, place.neurons])),
             ("configuration register", port_address(Region.REGISTERS, Register.P_LEARN), 1, registers(state, c)),
