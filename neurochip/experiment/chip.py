@@ -134,10 +134,10 @@ class Chip(BaseModel):
         for name, cycles in self.cycles_per_event.items():
             if not 0 <= cycles <= MOST_CYCLES:
                 raise ValueError(f"[cycles_per_event] {name} = {cycles}: must be from 0 to {MOST_CYCLES}")
-        if self.core.lanes is not None and (name := next((name for name in BY_WORD if self.cycles_per_event[name]), None)):
+        if self.core.lanes is not None and (timed := next((by_word for by_word in BY_WORD if self.cycles_per_event[by_word]), None)):
             raise ValueError(
-                f"[cycles_per_event] {name} = {self.cycles_per_event[name]}: [core] lanes = {self.core.lanes!r} reads words side by side, "
-                f"which take a cycle together; set {name} = 0 and bank_access = 1"
+                f"[cycles_per_event] {timed} = {self.cycles_per_event[timed]}: [core] lanes = {self.core.lanes!r} reads several words, "
+                f"which take a cycle together; set {timed} = 0 and bank_access = 1"
             )
         if self.core.weight_bits > self.core.word_bits:
             raise ValueError(

@@ -273,7 +273,7 @@ module nc_core #(
             );
         end else begin : silent
             assign trace = '0;
-            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bit, sum, line_read, line_written};
+            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bit, sum, line_read, line_written, column_rdata};
         end
     endgenerate
 

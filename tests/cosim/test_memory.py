@@ -29,7 +29,7 @@ def cells_of(folder: Path, axons: int, neurons: int, word_bits: int) -> dict[str
     ("axons", "neurons", "word_bits", "blocks"), [(1024, 4, 64, 4), (512, 8, 128, 4), (2048, 1, 16, 2), (1024, 3, 48, 3)]
 )
 def test_a_plain_memory_is_block_ram(axons, neurons, word_bits, blocks, tmp_path):
-    """An ECP5's block has 18 kbit: 512 words of 36, 1,024 of 18, or 2,048 of 9. Of logic there is nothing but the enables of the bank and its slices."""
+    """An ECP5's block has 18 kbit: 512 words of 36, 1,024 of 18, or 2,048 of 9. Logic is for enables alone."""
     cells = cells_of(tmp_path, axons, neurons, word_bits)
     cells.pop("$scopeinfo", None)  # where a bank is, no cell
     assert cells.pop("DP16KD") == blocks

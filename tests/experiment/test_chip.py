@@ -98,7 +98,7 @@ def test_fields_never_straddle_words():
             {"core": {"port": "skewed"}},
             r"\[core\].*port = 'skewed': needs banks side by side; give lanes, as many as several words hold, or 'row'",
         ),
-        ({"core": {"lanes": "row"}}, r".*word_read = 1: \[core\] lanes = 'row' reads words side by side, which take a cycle together; set"),
+        ({"core": {"lanes": "row"}}, r".*word_read = 1: \[core\] lanes = 'row' reads several words, which take a cycle together; set"),
         ({"core": {"word_bits": 8}}, r"\[core\] weight_bits = 16 do not fit a word of word_bits = 8; lower weight_bits or widen the word"),
         ({"clock_mhz": float("inf")}, r"clock_mhz = inf: should be a finite number"),
         ({"clock_mhz": {}}, r"clock_mhz = \{\}: should be a valid number"),
