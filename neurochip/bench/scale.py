@@ -91,6 +91,7 @@ def _placement(chip: Chip, c: int, neurons: int, groups: tuple[AxonGroup, ...], 
         at=at,
         field_bits=16,
         words_per_access=1,
+        banks=chip.banks(AXONS, row_words, 16),
     )
 
 

@@ -192,9 +192,18 @@ class Chip(BaseModel):
             return 1
         return self.words_per_access(field_bits) if self.core.port == "skewed" else self.core.word_bits // field_bits
 
-    def leaking_bits(self, memory_words: int, state_bits: int = 0) -> int:
+    def banks(self, rows: int, row_words: int, field_bits: int) -> int:
+        """Return the banks that hold weights: rows one after another in one bank after the other, or in lines over banks side by side."""
+        beside = self.words_per_access(field_bits)
+        if beside == 1:
+            return math.ceil(rows * row_words / self.core.bank_words)
+        lines = rows * math.ceil(row_words / beside)
+        used = beside if self.core.port == "skewed" else min(beside, row_words)
+        return math.ceil(lines / self.core.bank_words) * used
+
+    def leaking_bits(self, banks: int, state_bits: int = 0) -> int:
         """Return the bits of a core that leak: banks that hold weights (others are switched off), and states of neurons with a memory."""
-        return math.ceil(memory_words / self.core.bank_words) * self.core.bank_words * self.core.word_bits + state_bits
+        return banks * self.core.bank_words * self.core.word_bits + state_bits
 
     def microseconds(self, cycles: int) -> float:
         """Return the time of `cycles` at the chip's clock, in us."""

@@ -47,6 +47,7 @@ class Placement(NamedTuple):
     at: tuple[int, int] | None  # on the mesh
     field_bits: int  # of a weight in the memory: weight_bits, or 1 that names its level
     words_per_access: int  # of a row, in banks side by side
+    banks: int  # that hold weights
 
     @property
     def locations(self) -> int:
@@ -250,6 +251,7 @@ def _placement(
         at=at,
         field_bits=field_bits,
         words_per_access=words_per_access,
+        banks=setup.chip.banks(layer.rows, row_words, field_bits),
     )
 
 

@@ -32,6 +32,8 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
             stored = [file[f"cores/{c}"] for c in range(len(file["cores"]))]
             keys = ("memory_words", "axons", "neurons", "state_bits")
             numbers = [[checked_number(core.attrs[key], f"{core.name} {key}") for key in keys] for core in stored]
+            one_by_one = [-(-words // chip.core.bank_words) for words, *_ in numbers]  # of older runs
+            banks = [checked_number(core.attrs.get("banks", n), f"{core.name} banks") for core, n in zip(stored, one_by_one, strict=True)]
             facts = [(*of_core, bool(core.attrs["is_first"])) for of_core, core in zip(numbers, stored, strict=True)]
             names = [str(core.attrs["name"]) for core in stored]
             events = [Event[name.upper()] for name in json.loads(file.attrs["events"])]
@@ -44,10 +46,10 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
         raise NeurochipError(f"{path}: {error}") from None
     chip_cycles = sum(cycles)
     cores: list[StoredCore] = []
-    for c, (words, axons, neurons, state_bits, is_first) in enumerate(facts):
+    for c, (_, axons, neurons, state_bits, is_first) in enumerate(facts):
         roles = roles_of(bool(is_first), c == len(facts) - 1)
         priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, Core(axons, neurons, roles))
-        leakage = priced.leakage_pj(chip.leaking_bits(words, state_bits * neurons), neurons, chip.microseconds(chip_cycles))
+        leakage = priced.leakage_pj(chip.leaking_bits(banks[c], state_bits * neurons), neurons, chip.microseconds(chip_cycles))
         cores.append((names[c], priced, counts[c], leakage, chip_cycles, priced.clock_pj(busy[c], chip_cycles - busy[c])))
     return (cores if samples else []), chip.microseconds(1)
 

@@ -23,7 +23,7 @@ def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds
         priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, Core(place.axons, place.neurons, mapping.roles(c)))
         energy = priced.energy_pj(counts)
         clocked = int(busy), chip_cycles - int(busy)
-        leaking = chip.leaking_bits(place.memory_words, place.state_bits * place.neurons), place.neurons, chip_us
+        leaking = chip.leaking_bits(place.banks, place.state_bits * place.neurons), place.neurons, chip_us
         for source in (energy.kind, priced.leakage_by_kind_pj(*leaking), priced.clock_by_kind_pj(*clocked)):
             for kind, pj in source.items():
                 kinds[kind] = kinds.get(kind, 0.0) + pj

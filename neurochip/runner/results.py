@@ -159,7 +159,7 @@ def _write_layer(group, i: int, mapping: Mapping, history: History, final: Final
 
 def _write_core(group, c: int, place: Placement, history: History) -> None:
     group.attrs.update(
-        {key: getattr(place, key) for key in ("name", "layer", "neurons", "axons", "memory_words", "state_bits", "is_first")}
+        {key: getattr(place, key) for key in ("name", "layer", "neurons", "axons", "memory_words", "banks", "state_bits", "is_first")}
     )
     group.attrs["part"] = place.part
     if place.at is not None:

@@ -75,9 +75,21 @@ def test_a_file_of_the_users_own(tmp_path, monkeypatch):
     assert load_chip("mine.toml", {}, "test").name == load_chip(str(tmp_path / "mine.toml"), {}, "test").name == "mine"
 
 
-@pytest.mark.parametrize(("words", "banks"), [(1, 1), (1024, 1), (1025, 2), (65536, 64)])
-def test_only_banks_that_hold_weights_leak(words, banks):
-    assert load_chip("reference", {}, "test").leaking_bits(words) == banks * 1024 * 64
+SIDE_BY_SIDE = {"word_read": 0, "word_write": 0, "bank_access": 1}
+
+
+@pytest.mark.parametrize(
+    ("rows", "row_words", "core", "banks"),
+    [
+        (1, 1, {}, 1), (1024, 1, {}, 1), (1025, 1, {}, 2), (1024, 64, {}, 64),
+        (784, 50, {"lanes": "row"}, 50), (784, 50, {"lanes": "row", "bank_words": 256}, 4 * 50), (784, 50, {"lanes": 128}, 2 * 32),
+        (200, 3, {"lanes": "row"}, 3), (200, 3, {"lanes": "row", "port": "skewed"}, 64),
+    ],
+)  # fmt: skip
+def test_only_banks_that_hold_weights_leak(rows, row_words, core, banks):
+    chip = load_chip("reference", {"core": core, "cycles_per_event": SIDE_BY_SIDE if core else {}}, "test")
+    assert chip.banks(rows, row_words, 16) == banks
+    assert chip.leaking_bits(banks, 5) == banks * chip.core.bank_words * 64 + 5
 
 
 def test_fields_never_straddle_words():
