@@ -45,7 +45,7 @@ def read_toggles(vcd: Path, netlist: Netlist, period_ps: int, n_cycles: int) -> 
                     late.append(names[-1] in states)
             elif line.startswith("$enddefinitions"):
                 break
-        known = bytearray(len(names))
+        known = ["x"] * len(names)  # a simulator also writes a net that moved and moved back in no time, at its old value
         cycle = 0
         for line in lines:
             first = line[0]
@@ -54,11 +54,10 @@ def read_toggles(vcd: Path, netlist: Netlist, period_ps: int, n_cycles: int) -> 
             elif first in "01":
                 net = codes.get(line[1:-1])
                 if net is not None:
-                    if known[net]:
+                    if known[net] not in ("x", first):
                         nets.append(net)
                         cycles.append(cycle - late[net])
-                    else:
-                        known[net] = 1
+                    known[net] = first
     kept = np.array(cycles, dtype=np.int32)
     inside = (kept >= 0) & (kept < n_cycles)
     return Toggles(np.array(nets, dtype=np.int32)[inside], kept[inside], names, n_cycles)

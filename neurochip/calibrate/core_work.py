@@ -11,12 +11,13 @@ from neurochip.calibrate.designs import Design
 from neurochip.calibrate.replay import PinWaves, run_tool
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
-from neurochip.cosim.core.record import FIELDS, FLAGS, State
+from neurochip.cosim.core.record import State
+from neurochip.cosim.core.register_map import Region
 
-TRACE = "trace"  # the port of a core with its trace record
+TRACE = "trace"  # the port of a core with its trace record, which only observes
+WATCHED = ("state", "increments")  # nets of a core: its state, and the events of the cycle, 16 bits each
 _PHASE = {State.BACK_INTEGRATE: Phase.ERROR, State.ERROR_FIRE: Phase.ERROR, State.RECEIVE_ERRORS: Phase.ERROR, State.DECIDE: Phase.LEARN,
           State.LEARN_READ: Phase.LEARN, State.LEARN_WRITE: Phase.LEARN}  # fmt: skip
-_OF_FLAG = {name: Event[name.upper()] for name in FLAGS}
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class CoreWork:
 
 
 def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int], folder: Path) -> list[CoreWork]:
-    """Simulate; return the work of each core. `ports`: width of each port of nc_core but the clock.
+    """Simulate; return the work of each core but for cycles that fill its memory. `ports`: width of each port of nc_core but the clock.
 
     Raises NeurochipError if the RTL did other work than the simulator: then no netlist of it is worth a price.
     """
@@ -38,7 +39,8 @@ def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int],
     (folder / "pixels.mem").write_text("\n".join(f"{p:02x}" for p in pixels.ravel()) + "\n", encoding="ascii")
     (folder / "labels.mem").write_text("\n".join(f"{n:04x}" for n in labels) + "\n", encoding="ascii")
     n_cores = len(design.placements)
-    (folder / "recorder.sv").write_text(_bench(design, list(ports), len(writes), n_cores), encoding="utf-8")
+    recorded = [port for port in ports if port != TRACE]
+    (folder / "recorder.sv").write_text(_bench(design, recorded, len(writes), n_cores), encoding="utf-8")
     package = design.package(folder)
     include = sources[0].parent
     files = [package.name, *(str(path.resolve()) for path in sources), "recorder.sv"]
@@ -46,17 +48,15 @@ def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int],
     said = run_tool("vvp", ["-n", "recorder.vvp"], folder)
     if "DONE" not in said:
         raise NeurochipError(f"the RTL of {design.network.title} did not finish its samples: {said.strip()[-200:]}")
-    works = [_read(folder / f"pins{c}.txt", list(ports)) for c in range(n_cores)]
+    works = [_read(folder / f"pins{c}.txt", recorded) for c in range(n_cores)]
     _compare_counts(design, works)
     return works
 
 
 def _bench(design: Design, ports: list[str], n_writes: int, n_cores: int) -> str:
     axons, samples = design.network.inputs, design.stimulus.samples
-    writes = []
-    for c in range(n_cores):
-        pins = ", ".join(f"dut.core[{c}].core.{port}" for port in ports)
-        writes.append(f'      $fwrite(file{c}, "{" ".join(["%b"] * len(ports))}\\n", {pins});')
+    pins = [", ".join(f"dut.core[{c}].core.{port}" for port in (*ports, *WATCHED)) for c in range(n_cores)]
+    writes = [f'      $fwrite(file{c}, "{" ".join(["%b"] * (len(ports) + len(WATCHED)))}\\n", {pins[c]});' for c in range(n_cores)]
     opened = "\n".join(f'    file{c} = $fopen("pins{c}.txt", "w");' for c in range(n_cores))
     names = ", ".join(f"file{c}" for c in range(n_cores))
     return f"""`timescale 1ns / 1ps
@@ -78,7 +78,9 @@ module recorder;
   task cycle;
     begin
       #4;
+      if (!(config_write && entry[55:52] == {int(Region.MEMORY)})) begin  // no register of a core moves when its memory is filled
 {chr(10).join(writes)}
+      end
       #1 clk = 1;
       #5 clk = 0;
     end
@@ -115,28 +117,15 @@ endmodule
 
 def _read(path: Path, ports: list[str]) -> CoreWork:
     rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
-    column = ports.index(TRACE)
-    slices = {field.name: slice(256 - field.low - field.width, 256 - field.low) for field in FIELDS}
     states, events = np.zeros(len(rows), dtype=np.int64), np.zeros((len(rows), N_EVENTS), dtype=np.int64)
     number = re.compile("[01]+")
     for k, row in enumerate(rows):
-        trace = row[column]
-        if not number.fullmatch(trace) or "1" not in trace:
+        state, increments = row[len(ports) :]
+        if not number.fullmatch(state + increments) or "1" not in state + increments:
             continue  # idle, or not yet reset
-        value = {name: int(trace[bits], 2) for name, bits in slices.items()}
-        states[k] = value["state"]
-        for name, event in _OF_FLAG.items():
-            events[k, event] = value[name]
-        adds = states[k] in (State.INTEGRATE, State.BACK_INTEGRATE)
-        events[k, Event.ACCUMULATE], events[k, Event.RNG_DRAW] = value["added_or_stepped"] if adds else 0, value["rng_draw"]
-        stepped = Event.BIAS_UPDATE if states[k] == State.DECIDE else Event.WEIGHT_UPDATE
-        events[k, stepped] = 0 if adds else value["added_or_stepped"]
-        for words in (Event.WORD_READ, Event.WORD_WRITE):
-            events[k, words] *= value["value"]
-        events[k, Event.BANK_ACCESS] = min(1, events[k, Event.WORD_READ] + events[k, Event.WORD_WRITE])
-        events[k, Event.SOMA_CYCLE], events[k, Event.INPUT_CYCLE] = events[k, Event.NEURON_UPDATE], events[k, Event.INPUT_LOAD]
-        events[k, Event.HOP] = value["spike_out"] + value["error_out"]
-    return CoreWork(PinWaves("clk", ports, rows), states, events)
+        states[k] = int(state, 2)
+        events[k] = [int(increments[i : i + 16], 2) for i in range(len(increments) - 16, -16, -16)]
+    return CoreWork(PinWaves("clk", ports, [row[: len(ports)] for row in rows]), states, events)
 
 
 def _compare_counts(design: Design, works: list[CoreWork]) -> None:

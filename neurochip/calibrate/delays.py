@@ -5,7 +5,7 @@ A simulator's inertial delays then swallow pulses shorter than a gate, as gates 
 
 from neurochip.calibrate.cells import Pin
 from neurochip.calibrate.functions import to_verilog
-from neurochip.calibrate.netlist import Bit, Instance, Netlist
+from neurochip.calibrate.netlist import Bit, Instance, Netlist, Wire
 from neurochip.common.errors import NeurochipError
 
 WIRE_PF = 0.002  # per pin on a net
@@ -16,7 +16,7 @@ def net(bit: Bit) -> str:
     return f"n{bit}" if isinstance(bit, int) else f"1'b{bit if bit in '01' else '0'}"
 
 
-def delay_ps(netlist: Netlist, instance: Instance, pin: str, wire_pf: float) -> int:
+def delay_ps(netlist: Netlist, instance: Instance, pin: str, wire_pf: Wire) -> int:
     """Return the delay of one pin's driver at its load, at least 1 ps. A load beyond what the cell may drive counts as split by buffers."""
     bit, output = instance.nets[pin], instance.cell.pins[pin]
     load = netlist.load_pf(bit, wire_pf) if isinstance(bit, int) else 0.0
@@ -29,7 +29,7 @@ def to_verilog_text(netlist: Netlist, module: str, delayed: bool = True, wire_pf
     lines.append(",\n".join(f"  {port.direction} wire {_range(len(port.bits))}{port.name}" for port in netlist.ports.values()))
     lines.append(");")
     wires = set(netlist.drivers) | set(netlist.sinks) | {bit for p in netlist.ports.values() for bit in p.bits if isinstance(bit, int)}
-    states = {i.nets[p.name]: "~0" if _is_inverse(i, p) else "0" for i in netlist.flip_flops for p in i.cell.outputs if p.name in i.nets}
+    states = {i.nets[p.name]: "~0" if is_inverse(i, p) else "0" for i in netlist.flip_flops for p in i.cell.outputs if p.name in i.nets}
     lines += [f"  reg n{bit} = {states[bit]};" if bit in states else f"  wire n{bit};" for bit in sorted(wires)]
     for port in netlist.ports.values():
         for i, bit in enumerate(port.bits):
@@ -84,7 +84,8 @@ def _text(instance: Instance, function: str, state: str = "") -> str:
     )
 
 
-def _is_inverse(instance: Instance, output: Pin) -> bool:
+def is_inverse(instance: Instance, output: Pin) -> bool:
+    """Return whether a flip-flop's output shows the inverse of its state."""
     ff = instance.cell.flip_flop
     return ff is not None and output.function.strip("() ") in (ff.inverse, f"!{ff.state}", f"{ff.state}'")
 
@@ -98,7 +99,7 @@ def _flip_flop(netlist: Netlist, instance: Instance, delayed: bool, wire_pf: flo
     for output in instance.cell.outputs:
         if output.name not in instance.nets:
             continue
-        target, flip = net(instance.nets[output.name]), "~" if _is_inverse(instance, output) else ""
+        target, flip = net(instance.nets[output.name]), "~" if is_inverse(instance, output) else ""
         wait = f"#{delay_ps(netlist, instance, output.name, wire_pf)} " if delayed else ""
         branches, edges = "", edge
         for function, value in ((ff.clear, "0"), (ff.preset, "1")):

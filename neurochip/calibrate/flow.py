@@ -9,7 +9,7 @@ from pathlib import Path
 
 from neurochip.calibrate.cells import Library
 from neurochip.calibrate.core_work import CoreWork, simulate_rtl
-from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design, Network, Stimulus
+from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design, Network
 from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_core, figures_of, make_netlist, port_widths
 from neurochip.calibrate.netlist import Netlist
 from neurochip.energy.sized import Core
@@ -56,8 +56,7 @@ def measure(
             say(_line(network, core, figures))
         for stimulus in (FIT, *(HOLD_OUT if is_first else ())):
             works = simulate_rtl(Design(chip, network, stimulus), sources, ports, _folder(folder, f"{network.title}_rtl"))
-            with_low = is_first and stimulus is FIT
-            activities = [_activity(item, network, stimulus, r, folder, with_low) for item, r in zip(netlists, works, strict=True)]
+            activities = [_activity(item, network, work) for item, work in zip(netlists, works, strict=True)]
             target = measured.fitted if stimulus is FIT and not is_held_out else None
             if target is None:
                 target = measured.held_out.setdefault(HELD_OUT_SIZE if is_held_out else stimulus.name, [])
@@ -69,13 +68,9 @@ def measure(
     return measured
 
 
-def _activity(
-    item: tuple[Core, Netlist, Figures], network: Network, stimulus: Stimulus, core_work: CoreWork, folder: Path, with_low: bool
-) -> Activity:
-    core, netlist, figures = item
-    title = f"{' and '.join(core.roles)} core of {network.title}"
-    subfolder = _folder(folder, f"{network.title}_{core.roles[0]}_replay")
-    return activity_of(netlist, core, title, core_work, figures.path.ns, subfolder, with_low)
+def _activity(item: tuple[Core, Netlist, Figures], network: Network, core_work: CoreWork) -> Activity:
+    core, netlist, _ = item
+    return activity_of(netlist, core, f"{' and '.join(core.roles)} core of {network.title}", core_work)
 
 
 def _copied(folder: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 """Boolean functions as Liberty writes them (`!(A * B)`, `A'`, `A B` for and) as Verilog expressions, so that a netlist can be simulated."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from neurochip.common.errors import NeurochipError
 
@@ -82,3 +82,11 @@ class _Parser:
 
 def _inverted(text: str) -> str:
     return f"~({text})" if text.startswith("~") else f"~{text}"  # Verilog has no ~~
+
+
+def truth_table(function: str, pins: Sequence[str], where: str) -> int:
+    """Return the function as an integer whose bit i is its value where bit k of i is the level of pins[k]."""
+    rows = 1 << len(pins)
+    column = {pin: sum(1 << i for i in range(rows) if i >> k & 1) for k, pin in enumerate(pins)}
+    text = to_verilog(function, lambda pin: str(column[pin]), where).replace("1'b1", str((1 << rows) - 1)).replace("1'b0", "0")
+    return int(eval(text, {"__builtins__": {}})) & ((1 << rows) - 1)  # nothing but numbers, brackets and operators

@@ -1,19 +1,18 @@
 """One core: its netlist made, run on recorded pins, and its energy per cycle, with and without delays, for three wire loads."""
 
-import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from neurochip.calibrate.activity import Toggles, read_toggles
 from neurochip.calibrate.cells import Library
 from neurochip.calibrate.core_work import TRACE, CoreWork
-from neurochip.calibrate.delays import WIRE_PF, to_verilog_text
+from neurochip.calibrate.delays import WIRE_PF
+from neurochip.calibrate.gate_sim import run_gates
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.replay import GATE, replay
-from neurochip.calibrate.synth import synthesise
+from neurochip.calibrate.synth import split_modules, synthesise
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.calibrate.timing import longest_path
 from neurochip.cosim.core.record import State
@@ -22,7 +21,7 @@ from neurochip.energy.sized import Core
 
 GENERATORS = ("generators.neuron_bank", "generators.axon_bank", "generators.learn_generator")  # blocks whose energy is that of random draws
 WIRES_PF = {"low": 0.0, "value": WIRE_PF, "high": 0.005}
-MARGIN = 1.3  # of the simulated clock period over the longest path: simulated delays are means, and one path may be a little longer
+SECTIONS = ("generators",)  # whose units are priced one by one
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,7 @@ class Activity:
     random_pj: dict[str, np.ndarray]  # the generators
     busy_cycles: int
     idle_cycles: int
+    blocks_pj: dict[str, np.ndarray] = field(default_factory=dict)  # by unit of the core: (rows,), with delays
 
     def total_pj(self, variant: str = "value") -> float:
         """Return the energy of logic and generators in pJ, without the clock."""
@@ -71,7 +71,6 @@ def elaborate_core(sources: Sequence[Path], package: Path, parameters: dict[str,
         "setattr -mod -unset keep_hierarchy *",
         "proc",
         "write_rtlil elaborated.il",
-        "write_json elaborated.json",
     ]
     run_yosys("\n".join(script), folder)
     return folder / "elaborated.il"
@@ -79,8 +78,9 @@ def elaborate_core(sources: Sequence[Path], package: Path, parameters: dict[str,
 
 def port_widths(folder: Path) -> dict[str, int]:
     """Return the widths of the elaborated core's ports but its clock, by name."""
-    ports = json.loads((folder / "elaborated.json").read_text(encoding="utf-8"))["modules"]["nc_core"]["ports"]
-    return {name: len(port["bits"]) for name, port in ports.items() if name != "clk"}
+    core = split_modules((folder / "elaborated.il").read_text(encoding="utf-8"))["nc_core"]
+    ports = re.findall(r"^ +wire (?:width (\d+) )?.*?(?:input|output) \d+ \\(\w+)$", core, flags=re.MULTILINE)
+    return {name: int(width or 1) for width, name in ports if name != "clk"}
 
 
 def figures_of(netlist: Netlist, memory_access_ns: float) -> Figures:
@@ -91,40 +91,35 @@ def figures_of(netlist: Netlist, memory_access_ns: float) -> Figures:
     return Figures(*size, clock, path, netlist.gated, len(netlist.clock_gates))
 
 
-def activity_of(
-    netlist: Netlist, core: Core, title: str, core_work: CoreWork, path_ns: float, folder: Path, with_low: bool = False
-) -> Activity:
-    """Run the netlist on the pins of a core with delays, and for the low bound without; refuses a netlist that is not the RTL."""
-    period = 2 * round(500 * path_ns * MARGIN) + 2000
-    n = len(core_work.states)
-    toggles: dict[bool, Toggles] = {}
-    for delayed in (False, True) if with_low else (True,):
-        vcd = replay(netlist, to_verilog_text(netlist, GATE, delayed), core_work.pins, period, folder, {TRACE})
-        toggles[delayed] = read_toggles(vcd, netlist, period, n)
-        vcd.unlink()
-    random = {net for net in netlist.drivers if _is_within(netlist.block_of(net), GENERATORS)}
-    rows, count = _rows(core_work.states)
+def activity_of(netlist: Netlist, core: Core, title: str, core_work: CoreWork) -> Activity:
+    """Run the netlist on the pins of a core, with delays and without; refuses a netlist that is not the RTL."""
+    rows, count = rows_of(core_work.states)
+    toggles = run_gates(netlist, core_work.pins, rows, {TRACE})
     counts = np.zeros((count, core_work.events.shape[1]), dtype=np.int64)
     np.add.at(counts, rows[rows >= 0], core_work.events[rows >= 0])
-    logic_pj, random_pj = {}, {}
+    of_block: dict[str, set[int]] = {}
+    for net in toggles.nets[toggles.nets >= 0].tolist():
+        of_block.setdefault(unit_of(netlist.block_of(net)), set()).add(net)
+    random = {net for block, nets in of_block.items() if block in GENERATORS for net in nets}
+    logic_pj, random_pj, blocks_pj = {}, {}, {}
     for name, wire in WIRES_PF.items():
-        if name == "low" and not with_low:
-            continue
-        energies, moved = netlist.toggle_pj(wire), toggles[name != "low"]
-        whole, drawn = moved.energy_pj(energies), moved.energy_pj(energies, random)
-        by_row = [np.bincount(rows[rows >= 0], weights=pj[rows >= 0], minlength=count) for pj in (whole - drawn, drawn)]
-        logic_pj[name], random_pj[name] = by_row
+        energies, glitches = netlist.toggle_pj(wire), name != "low"
+        drawn = toggles.energy_pj(energies, random, glitches)
+        logic_pj[name], random_pj[name] = toggles.energy_pj(energies, None, glitches) - drawn, drawn
+        if name == "value":
+            blocks_pj = {block: toggles.energy_pj(energies, nets) for block, nets in of_block.items()}
     busy = int(((core_work.states != State.IDLE) & (rows >= 0)).sum())
-    return Activity(core, title, counts, logic_pj, random_pj, busy, int((rows >= 0).sum()) - busy)
+    return Activity(core, title, counts, logic_pj, random_pj, busy, int((rows >= 0).sum()) - busy, blocks_pj)
 
 
-def _is_within(block: str, blocks: Sequence[str]) -> bool:
-    """Is the block one of these, or inside one of them?"""
-    return any(f"{block}.".startswith(f"{outer}.") for outer in blocks)
+def unit_of(block: str) -> str:
+    """Return the unit of the core that a block is in: an instance of nc_core, of a section of it the instance within."""
+    parts = block.split(".")
+    return ".".join(parts[: 2 if parts[0] in SECTIONS else 1])
 
 
-def _rows(states: np.ndarray) -> tuple[np.ndarray, int]:
-    """Row of each cycle, -1 before the first tick: cycles of one state in a tick are a row; the idle ones before it belong to START.
+def rows_of(states: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return the row of each cycle, -1 before the first tick: cycles of one state in a tick; the idle ones before it belong to START.
 
     What the barrier moves (queues, generators, sums) moves in its two idle cycles, and START is where it is counted.
     """

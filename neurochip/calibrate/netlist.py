@@ -1,16 +1,14 @@
-"""A mapped netlist (yosys' JSON) and what its nets cost: loads, energy per toggle, energy of the clock."""
+"""A mapped netlist and what its nets cost: loads, energy per toggle, energy of the clock."""
 
-import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from neurochip.calibrate.cells import Cell, Library, Pin
-from neurochip.common.errors import NeurochipError
 
 Bit = int | str  # a net's number, or "0", "1", "x"
+Wire = float | Mapping[int, float]  # pF of wire: for each pin of a net, or by net
 
 
 @dataclass(frozen=True)
@@ -54,9 +52,11 @@ class Netlist:
                     else:
                         self.sinks.setdefault(net, []).append((instance, pin))
 
-    def load_pf(self, net: int, wire_pf: float) -> float:
-        """Return the load of a net in pF: its input pins plus `wire_pf` for each."""
-        return sum(pin.capacitance_pf + wire_pf for _, pin in self.sinks.get(net, ()))
+    def load_pf(self, net: int, wire_pf: Wire) -> float:
+        """Return the load of a net in pF: its input pins, and `wire_pf` for each or as it says for the net."""
+        pins = self.sinks.get(net, ())
+        wire = wire_pf.get(net, 0.0) if isinstance(wire_pf, Mapping) else wire_pf * len(pins)
+        return sum(pin.capacitance_pf for _, pin in pins) + wire
 
     @cached_property
     def flip_flops(self) -> list[Instance]:
@@ -95,7 +95,7 @@ class Netlist:
         pins = [i.cell.clock_pin for i in clocked if i.cell.clock_pin and i.nets[i.cell.clock_pin.name] in self.clock_nets]
         return math.fsum(2 * p.toggle_pj(0.0) + (p.capacitance_pf + wire_pf) * self.library.vdd_v**2 for p in pins if p)
 
-    def toggle_pj(self, wire_pf: float) -> dict[int, float]:
+    def toggle_pj(self, wire_pf: Wire) -> dict[int, float]:
         """Return the energy in pJ of one toggle of every net but the clock: its driver inside, its load, and the pins it moves inside."""
         square = self.library.vdd_v**2
         energies: dict[int, float] = {}
@@ -119,22 +119,3 @@ class Netlist:
     def outputs(self) -> Iterator[Port]:
         """Yield the output ports."""
         return (port for port in self.ports.values() if port.direction == "output")
-
-
-def read_netlist(path: Path, library: Library) -> Netlist:
-    """Read the only module of a yosys JSON file. Raises NeurochipError if a cell in it is not of `library`."""
-    modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
-    tops = [name for name, module in modules.items() if int(str(module["attributes"].get("top", "0")), 2)] or list(modules)
-    module = modules[tops[0]]
-    instances = []
-    for name, entry in module["cells"].items():
-        cell = library.cells.get(entry["type"])
-        if cell is None:
-            raise NeurochipError(
-                f"{library.file}: no cell for '{entry['type']}' ({name}), which synthesis left over; give a library that has it"
-            )
-        # names of flattened cells are path.to.cell; yosys keeps only what it made itself under a $ at the end
-        block = name.rpartition(".")[0]
-        instances.append(Instance(name, cell, {pin: bits[0] for pin, bits in entry["connections"].items() if bits}, block))
-    ports = {name: Port(name, entry["direction"], entry["bits"]) for name, entry in module["ports"].items()}
-    return Netlist(tops[0], library, instances, ports)

@@ -8,9 +8,11 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from neurochip.calibrate.netlist import Netlist, Port
 from neurochip.common.errors import NeurochipError
@@ -27,6 +29,18 @@ class PinWaves:
     clock: str
     ports: list[str]  # without the clock
     rows: list[list[str]]  # cycles x ports
+
+    def levels(self, pins: Sequence[tuple[str, int]], cycles: slice) -> np.ndarray:
+        """Return uint8 (cycles, pins) of (port, bit) pins, bit 0 the lowest: 0, 1, or 2 for an unknown."""
+        rows, columns = self.rows[cycles], {}
+        for port in {port for port, _ in pins}:
+            at = self.ports.index(port)
+            text = np.frombuffer("".join(row[at] for row in rows).encode(), dtype=np.uint8).reshape(len(rows), -1)
+            columns[port] = np.where(text == ord("0"), 0, np.where(text == ord("1"), 1, 2)).astype(np.uint8)[:, ::-1]
+        found = np.empty((len(rows), len(pins)), dtype=np.uint8)
+        for i, (port, bit) in enumerate(pins):
+            found[:, i] = columns[port][:, bit]
+        return found
 
 
 def replay(netlist: Netlist, verilog: str, waves: PinWaves, period_ps: int, folder: Path, not_compared: Collection[str] = ()) -> Path:

@@ -22,12 +22,12 @@ from neurochip.calibrate.measure import (
     WIRES_PF,
     Activity,
     Figures,
-    _rows,
     activity_of,
     elaborate_core,
     figures_of,
     make_netlist,
     port_widths,
+    rows_of,
 )  # fmt: skip
 from neurochip.calibrate.replay import GATE, PinWaves, replay
 from neurochip.calibrate.sram import Macro, read_macro
@@ -140,7 +140,7 @@ def test_a_wrong_price_shows_in_the_error():
 def test_idle_cycles_belong_to_the_start_after_them():
     s = State
     states = np.array([s.IDLE, s.START, s.INTEGRATE, s.INTEGRATE, s.FIRE, s.IDLE, s.IDLE, s.LOAD, s.START, s.FIRE, s.IDLE])
-    rows, n = _rows(states)
+    rows, n = rows_of(states)
     assert rows[0] == -1 and n == 7  # idle cycles after the last tick are a row of their own
     assert rows[2] == rows[3] != rows[4]
     assert rows[5] == rows[6] == rows[8] != rows[1]
@@ -364,7 +364,7 @@ def small_core(tmp_path_factory):
 @needs_tools
 def test_a_core_is_measured(small_core, tmp_path):
     netlist, core_work, _ = small_core
-    work = activity_of(netlist, Core(6, 3, ("first", "last")), "small", core_work, 50.0, tmp_path, with_low=True)  # equal, or it raises
+    work = activity_of(netlist, Core(6, 3, ("first", "last")), "small", core_work)  # equal, or it raises
     assert (
         work.counts[:, Event.LEARN_DECISION].any() and work.counts[:, Event.ACCUMULATE].sum() == core_work.events[:, Event.ACCUMULATE].sum()
     )
