@@ -7,7 +7,7 @@ from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.soma import draws_per_step, top_bits
+from neurochip.core.soma import draws_per_step, groups, top_bits
 from neurochip.core.vector import LANES, compress
 from neurochip.core.vectors import P, Queue
 
@@ -43,8 +43,15 @@ def load_input(chip, core, pixels):
         for k in range(n):
             words[k] = core.rng_axon[axons[k]]
     core.counts[FORWARD + Event.INPUT_LOAD] += n_axons
-    core.counts[FORWARD + Event.INPUT_CYCLE] += n_axons
+    if not core.param[P.SERIAL_ENCODER]:
+        count_input(core)
     return n
+
+
+@kernel
+def count_input(core):
+    """Count the cycles in which intensities are loaded, or axons encoded; a serial encoder encodes in those in which a sample is loaded."""
+    core.counts[FORWARD + Event.INPUT_CYCLE] += groups(core.param[P.N_AXONS], core.param[P.INPUT_LANES])
 
 
 @kernel
@@ -67,6 +74,8 @@ def encode(chip, core, n_lit):
         fired[k] = top_bits(words[k], dropped) < values[k]
     core.queue[Queue.SPIKES] = compress(axons, fired, n_lit, core.axons)
     core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_AXONS])
+    if core.param[P.SERIAL_ENCODER]:
+        count_input(core)
 
 
 @kernel

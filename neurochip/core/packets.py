@@ -50,6 +50,7 @@ def take_spikes(core, parity):
 def deliver_spikes(chip, core, parity):
     """Put the spikes sent in a tick of that parity into the queues of all cores that want them, for the next tick."""
     n, later, packet_hops = core.queue[Queue.SENT], 1 - parity, 0
+    packets = groups_of(core)
     for r in range(core.param[P.ROUTE_AT], core.param[P.ROUTE_AT] + core.param[P.ROUTES]):
         there, first = chip.route[r, Route.DEST], chip.route[r, Route.AXON]
         room, at = chip.param[there, P.QUEUE_ROOM], chip.queue[there, Queue.ARRIVED_EVEN + later]
@@ -57,10 +58,23 @@ def deliver_spikes(chip, core, parity):
         for k in range(n):
             axons[k] = core.sent[k] + first
         chip.queue[there, Queue.ARRIVED_EVEN + later] = at + n
-        packet_hops += n * chip.route[r, Route.HOPS]
+        packet_hops += packets * chip.route[r, Route.HOPS]
     if core.param[P.ROUTES] == 0:
         packet_hops += deliver_by_unit(chip, core, later)
     core.counts[FORWARD + Event.HOP] += packet_hops
+
+
+@kernel
+def groups_of(core):
+    """Return how many packets the spikes of this tick are: one for each group of somas, evaluated side by side, of which one spiked."""
+    lanes, packets, last = core.param[P.SOMA_LANES], 0, -1
+    if lanes == 1:
+        return core.queue[Queue.SENT]
+    for k in range(core.queue[Queue.SENT]):
+        group = int(core.sent[k]) // lanes
+        packets += group != last
+        last = group
+    return packets
 
 
 @kernel
@@ -73,16 +87,26 @@ def targets_of(chip, core):
 
 @kernel
 def deliver_by_unit(chip, core, later):
-    """Deliver spikes where not every unit goes everywhere: unit by unit to its own targets. Return the hops."""
+    """Deliver spikes where not every unit goes everywhere: unit by unit to its own targets. Return the hops.
+
+    A core gets a group's packet once, however many of its spikes it wants.
+    """
     first, target = targets_of(chip, core)
-    packet_hops = 0
+    packet_hops, lanes = 0, core.param[P.SOMA_LANES]
+    for there in range(chip.param.shape[0] if lanes > 1 else 0):
+        chip.queue[there, Queue.PACKET] = -1
     for k in range(core.queue[Queue.SENT]):
         unit = core.sent[k]
+        group = int(unit) // lanes if lanes > 1 else 0
         for entry in range(int(first[unit]), int(first[unit + 1])):
             there = target[entry, Route.DEST]
             n = chip.queue[there, Queue.ARRIVED_EVEN + later]
             chip.axons[chip.param[there, P.QUEUE_AT] + later * chip.param[there, P.QUEUE_ROOM] + n] = target[entry, Route.AXON]
             chip.queue[there, Queue.ARRIVED_EVEN + later] = n + 1
+            if lanes > 1:
+                if chip.queue[there, Queue.PACKET] == group:
+                    continue
+                chip.queue[there, Queue.PACKET] = group
             packet_hops += target[entry, Route.HOPS]
     return packet_hops
 

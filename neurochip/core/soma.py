@@ -36,6 +36,12 @@ def top_bits(word, dropped):
 
 
 @kernel
+def groups(units, lanes):
+    """Return the cycles that units take, `lanes` of them side by side."""
+    return (units + lanes - 1) // lanes
+
+
+@kernel
 def draws_per_step(core, units):
     """Return the generators stepped when a bank that serves `units` units makes its words."""
     return units if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else 1
@@ -133,7 +139,7 @@ def list_spikes(core):
     n, counts = compress(core.slot_unit, core.fired, core.acc.shape[0], core.sent), core.counts
     core.queue[Queue.SENT] = n
     counts[FORWARD + Event.NEURON_UPDATE] += core.param[P.N_NEURONS]
-    counts[FORWARD + Event.SOMA_CYCLE] += core.param[P.N_NEURONS]
+    counts[FORWARD + Event.SOMA_CYCLE] += groups(core.param[P.N_NEURONS], core.param[P.SOMA_LANES])
     counts[FORWARD + Event.SPIKE_OUT] += n
 
 

@@ -76,6 +76,9 @@ class P(IntEnum):
     ROW_ACCESSES = 63
     WORD_BITS = 64
     COLUMN_WIDTH = 65  # rows of which an access reads the fields of one column
+    SOMA_LANES = 66  # somas evaluated per cycle; 1 in the output core
+    INPUT_LANES = 67  # intensities loaded, or encoded, per cycle
+    SERIAL_ENCODER = 68  # 1: encodes at the head of every tick, 0: all axons at the barrier
 
 
 BETA_FRAC_BITS = 4
@@ -109,6 +112,7 @@ class Queue(IntEnum):
     ARRIVED_ODD = 5
     SENT = 6  # units that spiked in this tick
     RETURNED = 7  # axons whose error soma fired in this tick
+    PACKET = 8  # scratch: group of somas whose packet was last counted on its way here
 
 
 N_PARAMS, N_QUEUES, N_COUNTS = len(P), len(Queue), N_PHASES * N_EVENTS

@@ -31,6 +31,8 @@ YOSYS_CASES = (
     "three_cores",
     "plain_narrow",
     "unseen",
+    "soma_groups",
+    "serial",
 )  # it takes seconds for each; these have every generate block between them
 _SLANG = """
 import os, sys

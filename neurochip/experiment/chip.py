@@ -1,7 +1,7 @@
 """Chip: one named design point, loaded from `chips/*.toml`; the only place where widths, sizes and cycles per event come from."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
@@ -15,6 +15,7 @@ from neurochip.core.rng import Sharing
 from neurochip.experiment.generator import Generator, brought, generators, of_table
 
 MOST_CYCLES = 65536
+MOST_LANES = 64  # a trace record has a bit for each
 TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
 BY_WORD = ("word_read", "word_write")
 
@@ -43,6 +44,14 @@ class CoreModel(BaseModel):
     counters: bool = Field(default=True, description="of the RTL: event counters that the configuration port shows; false: left out")
     trace: bool = Field(default=True, description="of the RTL: the record of every cycle; false: left out")
     clock_gate: bool = Field(default=False, description="of the RTL: a core's clock stands still while nothing happens in the core")
+    soma_lanes: int = Field(
+        default=1, ge=1, le=MOST_LANES, description="somas of a hidden core evaluated per cycle; their spikes leave as one packet"
+    )
+    input_lanes: int = Field(default=1, ge=1, le=MOST_LANES, description="intensities loaded per cycle, by a serial encoder also encoded")
+    encoder: Literal["parallel", "serial"] = Field(
+        default="parallel", description="all axons at the barrier, or input_lanes per cycle at the head of every tick, from a memory"
+    )
+    beta: Literal["free", "power_of_two"] = Field(default="free", description="gain of the winner-take-all by a multiplier, or by a shift")
 
     @model_validator(mode="before")
     @classmethod
@@ -139,12 +148,34 @@ class Chip(BaseModel):
                 f"[cycles_per_event] {timed} = {self.cycles_per_event[timed]}: [core] lanes = {self.core.lanes!r} reads several words, "
                 f"which take a cycle together; set {timed} = 0 and bank_access = 1"
             )
+        for one, step, why in self._side_by_side():
+            cycles, of_step = self.cycles_per_event[one], self.cycles_per_event.get(step, 0)
+            if cycles or not of_step:
+                raise ValueError(f"[cycles_per_event] {one} = {cycles}, {step} = {of_step}: [core] {why}; set {one} = 0 and {step} = 1")
         if self.core.weight_bits > self.core.word_bits:
             raise ValueError(
                 f"[core] weight_bits = {self.core.weight_bits} do not fit a word of word_bits = {self.core.word_bits}; "
                 f"lower weight_bits or widen the word"
             )
         return self
+
+    def _side_by_side(self) -> Iterator[tuple[str, str, str]]:
+        """Events that do not take a cycle each in this core, the events that name their cycles, and why."""
+        core = self.core
+        if core.soma_lanes > 1:
+            yield (
+                "neuron_update",
+                "soma_cycle",
+                f"soma_lanes = {core.soma_lanes} evaluates neurons side by side, which take a cycle together",
+            )
+        if core.input_lanes > 1:
+            yield (
+                "input_load",
+                "input_cycle",
+                f"input_lanes = {core.input_lanes} loads intensities side by side, which take a cycle together",
+            )
+        if core.encoder == "serial":
+            yield "input_load", "input_cycle", "encoder = 'serial' takes cycles in every tick, not only when a sample is loaded"
 
     @model_validator(mode="after")
     def _mesh_fits(self) -> Self:
@@ -155,6 +186,10 @@ class Chip(BaseModel):
         places = self.mesh.width * self.mesh.height
         if self.n_cores > places:
             raise ValueError(f"n_cores = {self.n_cores}: a mesh of {self.mesh.width} x {self.mesh.height} has {places} places; enlarge it")
+        if self.core.soma_lanes > 1:
+            raise ValueError(
+                f"[core] soma_lanes = {self.core.soma_lanes}: a packet of the [mesh] is one spike; set soma_lanes = 1 or leave [mesh] out"
+            )
         if self.cycles_per_tick.network:
             raise ValueError(f"[cycles_per_tick] network = {self.cycles_per_tick.network}: the [mesh] says how long packets take; 0")
         return self

@@ -1,5 +1,7 @@
 """Layers that a chip, or an experiment's rule, cannot have: refused with the value, the limit and the way out."""
 
+import math
+
 from neurochip.common.errors import NeurochipError
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
@@ -52,6 +54,17 @@ def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
         raise NeurochipError(
             f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{frac_bits}, a potential of state_bits = "
             f"{neuron.state_bits} reaches 1 to {highest}; change threshold, state_bits or frac_bits"
+        )
+
+
+def check_beta(setup: Setup) -> None:
+    """Refuse a gain of the winner-take-all by which the chip cannot shift."""
+    beta = setup.experiment.rule.beta
+    below = 2.0 ** math.floor(math.log2(beta))
+    if setup.chip.core.beta == "power_of_two" and beta != below:
+        raise NeurochipError(
+            f"{setup.where}: [rule] beta = {beta:g}: chip {setup.chip.name} has core.beta = 'power_of_two', a shift; "
+            f"use {below:g} or {2 * below:g}, or core.beta = 'free'"
         )
 
 

@@ -11,7 +11,7 @@ from neurochip.energy.sized import roles_of
 from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.axons import AxonGroup, axon_groups
-from neurochip.mapping.checks import check_learning, check_widths
+from neurochip.mapping.checks import check_beta, check_learning, check_widths
 from neurochip.mapping.network import INPUT, Layer, build_network
 from neurochip.mapping.parts import Part, cut_layer
 from neurochip.mapping.widths import field_bits_of, frac_bits_of, pool_weight_lsb, weight_bits_of
@@ -133,6 +133,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
             raise NeurochipError(f"{where}: [mapping.{name}]: the network has no layer of that name{did_you_mean(name, names)}")
     parts: list[tuple[Layer, int, Part]] = []
     check_learning(setup, layers)
+    check_beta(setup)
     for layer in layers:
         model, table = models.get(layer.name, PartModel()), f"{where}: [network.layers[{layer.index}]] layer '{layer.name}'"
         check_widths(chip, table, layer)

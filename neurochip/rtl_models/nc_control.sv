@@ -11,6 +11,9 @@ module nc_control #(
     parameter int WIDTH = 4,  // axons of a column's access
     parameter bit IS_FIRST = 0,
     parameter bit IS_LAST = 0,
+    parameter bit IS_SERIAL = 0,  // the encoder of a first core
+    parameter int SOMA_GROUPS = N_NEURONS,
+    parameter int INPUT_GROUPS = N_AXONS,
     parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS,
     parameter int ACCESSES = (N_AXONS + WIDTH - 1) / WIDTH
 ) (
@@ -40,11 +43,14 @@ module nc_control #(
     input wire learns,
     output wire [3:0] state,
     output wire leaves_fire,
-    output reg [15:0] axon,
+    output reg [15:0] axon,  // while intensities are loaded or encoded, a group of axons
+    output wire encoder_moves,  // the next cycle encodes a group that this one does not
+    output wire [15:0] encoder_ahead,
     output reg [15:0] word,  // which access of the row
     output reg [15:0] soma_word,  // of the potential in hand: its access, and its field there
     output reg [15:0] soma_field,
-    output reg [15:0] neuron,  // in hand in FIRE; of the error in BACK_INTEGRATE
+    output reg [15:0] neuron,  // of the error in BACK_INTEGRATE
+    output reg [15:0] soma,  // or group of somas in FIRE, else 0
     output wire soma_moves,  // the next cycle evaluates a soma that this one does not
     output wire [15:0] soma_ahead,  // which: its word is fetched now
     output reg minus,
@@ -65,6 +71,7 @@ module nc_control #(
     typedef enum logic [3:0] {
         IDLE = neurochip_pkg::IDLE,
         LOAD = neurochip_pkg::LOAD,
+        ENCODE = neurochip_pkg::ENCODE,
         START = neurochip_pkg::START,
         INTEGRATE = neurochip_pkg::INTEGRATE,
         BACK_INTEGRATE = neurochip_pkg::BACK_INTEGRATE,
@@ -118,7 +125,8 @@ module nc_control #(
     // ---- what comes next
     wire last_word = 32'(word) == ROW_ACCESSES - 1;
     wire last_access = 32'(access) == ACCESSES - 1;
-    wire last_neuron = 32'(neuron) == N_NEURONS - 1;
+    wire last_soma = 32'(soma) == SOMA_GROUPS - 1;
+    wire last_input = 32'(axon) == INPUT_GROUPS - 1;
     wire goes_back = !IS_FIRST && own_any;
     wire any_learner = |touched | learns;
 
@@ -132,9 +140,11 @@ module nc_control #(
             IDLE:
             if (start) begin
                 if (IS_FIRST && new_sample) next = LOAD;
+                else if (IS_SERIAL) next = ENCODE;
                 else next = START;
             end
-            LOAD: if (intensity_valid && 32'(axon) == N_AXONS - 1) next = START;
+            LOAD: if (intensity_valid && last_input) next = START;
+            ENCODE: if (last_input) next = START;
             START: begin
                 take_axon = axon_any;
                 go_back = !axon_any && goes_back;
@@ -159,7 +169,7 @@ module nc_control #(
             end
             ERROR_FIRE: if (!stall && !sums_any_more) next = FIRE;
             FIRE:
-            if (!stall && last_neuron) begin
+            if (!stall && last_soma) begin
                 if (inbox_any) next = RECEIVE_ERRORS;
                 else if (learning && IS_LAST && own_after) next = DECIDE;
                 else next = IDLE;
@@ -188,7 +198,7 @@ module nc_control #(
     reg decide_begun;
     assign walk_restart = now == DECIDE ? ~decide_begun : now != BACK_INTEGRATE;
     assign walk_take = go_back | take_error | now == DECIDE;
-    assign leaves_fire = now == FIRE && last_neuron && !stall;
+    assign leaves_fire = now == FIRE && last_soma && !stall;
 
     // ---- addresses, of the next state; a read-modify-write addresses in its own two states
     wire [15:0] axon_ahead = take_axon ? axon_next : axon;
@@ -214,13 +224,16 @@ module nc_control #(
     wire [15:0] decided_word = 16'(32'(walk_neuron) / WORD_FIELDS);
     wire enters_fire = next == FIRE && now != FIRE;
     assign soma_moves = enters_fire || (now == FIRE && !stall);
-    assign soma_ahead = enters_fire ? '0 : neuron + 16'd1;
+    assign soma_ahead = enters_fire ? '0 : soma + 16'd1;
+    assign encoder_moves = (next == LOAD || next == ENCODE) && (now != LOAD || intensity_valid);
+    assign encoder_ahead = now == IDLE ? '0 : axon + 16'd1;
     always_ff @(posedge clk) begin
         if (rst) now <= IDLE;
         else now <= next;
 
         if (now == IDLE) axon <= '0;
         else if (now == LOAD) axon <= axon + 16'(intensity_valid);
+        else if (now == ENCODE) axon <= axon + 16'd1;
         else if (take_axon) axon <= axon_next;
         if (take_axon) axons_left <= axons_rest;
 
@@ -232,12 +245,12 @@ module nc_control #(
             soma_field <= '0;
         end else if (now == FIRE && !stall) begin
             soma_field <= 32'(soma_field) == FIELDS - 1 ? '0 : soma_field + 16'd1;
-            if (32'(soma_field) == FIELDS - 1 && !last_neuron) soma_word <= soma_word + 16'd1;
+            if (32'(soma_field) == FIELDS - 1 && !last_soma) soma_word <= soma_word + 16'd1;
         end
 
-        if (enters_fire) neuron <= '0;
-        else if (go_back || take_error) neuron <= walk_neuron;
-        else if (now == FIRE && !stall) neuron <= neuron + 16'd1;
+        if (rst || leaves_fire) soma <= '0;
+        else if (now == FIRE && !stall) soma <= soma + 16'd1;
+        if (go_back || take_error) neuron <= walk_neuron;
         if (go_back || take_error) begin
             minus <= walk_minus;
             is_first_error <= go_back;
@@ -263,9 +276,9 @@ module nc_control #(
     // what must never happen
     always @(posedge clk)
         if (!rst) begin
-            assert (now <= LEARN_WRITE) else $error("a core is in no state");
+            assert (now <= ENCODE) else $error("a core is in no state");
             assert (!(start && now != IDLE)) else $error("a tick starts while the core is busy");
-            assert (IS_FIRST || now != LOAD) else $error("intensities are loaded by a core that is not the first");
+            assert (now == LOAD ? IS_FIRST : now != ENCODE || IS_SERIAL) else $error("intensities in a core that takes none");
             assert (now != LEARN_READ || word_any) else $error("a word is learned in which nobody learns");
             assert (!(row_read && row_write)) else $error("a word is read and written through one port");
             assert (!(row_read || row_write) || 32'(row_address) < N_AXONS * ROW_ACCESSES) else $error("a word beyond the memory");

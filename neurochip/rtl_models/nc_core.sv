@@ -19,6 +19,9 @@ module nc_core #(
     parameter int PORT = neurochip_pkg::PORT,
     parameter bit TRACE = neurochip_pkg::TRACE,
     parameter bit COUNTERS = neurochip_pkg::COUNTERS,
+    parameter int SOMA_LANES = IS_LAST ? 1 : neurochip_pkg::SOMA_LANES,
+    parameter int INPUT_LANES = IS_FIRST ? neurochip_pkg::INPUT_LANES : 1,
+    parameter bit IS_SERIAL = IS_FIRST && neurochip_pkg::SERIAL_ENCODER,
     parameter int LINE_BITS = WORDS * WORD_BITS,
     parameter int WIDTH = 4, // axons of a column's access
     parameter int COLUMN_BITS = 64,
@@ -44,14 +47,14 @@ module nc_core #(
     // intensities of the first core
     input wire intensity_valid,
     output wire intensity_ready,
-    input wire [7:0] intensity,
+    input wire [INPUT_LANES*8-1:0] intensity,  // of as many axons, the first in the lowest bits
     // packets: spikes forward, errors back
     input wire spike_in_valid,
     output wire spike_in_ready,
-    input wire [15:0] spike_in_unit,
+    input wire [neurochip_pkg::SPIKE_BITS-1:0] spike_in_unit,
     output wire spike_out_valid,
     input wire spike_out_ready,
-    output wire [15:0] spike_out_unit,
+    output wire [neurochip_pkg::SPIKE_BITS-1:0] spike_out_unit,
     input wire error_in_valid,
     output wire error_in_ready,
     input wire [16:0] error_in_unit,  // sign in front, 1 is minus
@@ -77,7 +80,8 @@ module nc_core #(
     localparam int FIELDS = WORDS * WORD_FIELDS;
     localparam int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS;
     localparam bit BY_COLUMN = PORT != neurochip_pkg::PLAIN;
-    localparam int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT ? N_AXONS : 1;
+    localparam bit AXONS_IN_MEMORY = IS_SERIAL && neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT;  // the states of their generators
+    localparam int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT && !IS_SERIAL ? N_AXONS : 1;
 
     localparam bit FITS = N_AXONS >= 1 && N_AXONS <= 32767 && N_NEURONS >= 1 && N_NEURONS <= 32767 && WEIGHT_BITS >= 2 && WEIGHT_BITS <= 16
         && WEIGHT_BITS <= WORD_BITS && FRAC_BITS >= 1 && FRAC_BITS <= 15 && ACC_BITS >= WEIGHT_BITS && ACC_BITS <= 32 && BACK_BITS >= 4
@@ -104,74 +108,72 @@ module nc_core #(
     wire signed [WEIGHT_BITS-1:0] bias;
     wire [31:0] votes, counter;
     nc_config #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .BITS(BITS), .WORD_BITS(LINE_BITS)
+        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .BITS(BITS), .WORD_BITS(LINE_BITS), .AXONS_IN_MEMORY(AXONS_IN_MEMORY)
     ) configuration (
         .clk, .config_read, .config_write, .region, .index, .wdata(config_wdata), .rdata(config_rdata),
-        .p_learn, .beta, .gain, .reads_potentials,
         .neuron_state(neuron_scan), .axon_state(axon_scan), .learn_state, .bias(32'(bias)), .votes, .counter,
-        .slice(20'(32'(index) % SLICES)), .row(row_rdata)
+        .p_learn, .beta, .gain, .reads_potentials, .slice(20'(32'(index) % SLICES)), .row(row_rdata)
     );
 
     // ---- control
     wire [3:0] state;
     wire stall, leaves_fire, own_any, walk_any, walk_more, walk_minus, walk_restart, walk_take, inbox_any, inbox_more, inbox_minus;
-    wire sums_any_after, sums_any_more, learns, minus, is_first_error, core_row_read, core_row_write, soma_moves, gate_open;
-    wire [15:0] walk_neuron, inbox_neuron, axon, word, neuron, access, learn_word, soma_ahead, soma_word, soma_field;
-    wire [WORDS-1:0] core_row_enable;
+    wire sums_any_after, sums_any_more, learns, minus, is_first_error, core_row_read, core_row_write, soma_moves, gate_open, encoder_moves;
+    wire [15:0] walk_neuron, inbox_neuron, axon, word, neuron, soma, access, learn_word, soma_ahead, encoder_ahead, soma_word, soma_field;
+    wire [WORDS-1:0] core_row_enable, words_here;
     wire [19:0] core_row_address;
     wire [N_AXONS-1:0] active;
     wire [N_NEURONS-1:0] learners, learners_minus;
-    wire own_after = IS_LAST ? teaching && spike_out_unit != label : own_any | gate_open;
+    wire own_after = IS_LAST ? teaching && spike_out_unit[15:0] != label : own_any | gate_open;
     nc_control #(
         .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .FIELDS(FIELDS), .WORDS(WORDS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH), .IS_FIRST(IS_FIRST),
-        .IS_LAST(IS_LAST)
+        .IS_LAST(IS_LAST), .IS_SERIAL(IS_SERIAL), .SOMA_GROUPS((N_NEURONS + SOMA_LANES - 1) / SOMA_LANES),
+        .INPUT_GROUPS((N_AXONS + INPUT_LANES - 1) / INPUT_LANES)
     ) control (
         .clk, .rst, .start(swap), .new_sample, .learning, .stall, .intensity_valid, .active,
         .own_any, .own_after, .walk_any, .walk_more, .walk_neuron, .walk_minus, .walk_restart, .walk_take, .inbox_any, .inbox_more,
-        .sums_any_after, .sums_any_more, .learns,
-        .state, .leaves_fire, .axon, .word, .soma_word, .soma_field, .neuron, .soma_moves, .soma_ahead, .minus, .is_first_error, .access,
-        .learners, .learners_minus, .learn_word,
+        .sums_any_after, .sums_any_more, .learns, .learners, .learners_minus, .learn_word, .encoder_moves, .encoder_ahead,
+        .state, .leaves_fire, .axon, .word, .soma_word, .soma_field, .neuron, .soma, .soma_moves, .soma_ahead, .minus, .is_first_error, .access,
         .row_read(core_row_read), .row_write(core_row_write), .row_enable(core_row_enable), .row_address(core_row_address),
         .column_read, .column_neuron, .column_access
     );
     wire loads = state == neurochip_pkg::LOAD && intensity_valid;
-    wire integrates = state == neurochip_pkg::INTEGRATE;
-    wire backs = state == neurochip_pkg::BACK_INTEGRATE;
-    wire error_fires = state == neurochip_pkg::ERROR_FIRE;
-    wire fires = state == neurochip_pkg::FIRE;
-    wire decides = state == neurochip_pkg::DECIDE;
-    wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
+    wire encodes = loads || state == neurochip_pkg::ENCODE;
+    wire integrates = state == neurochip_pkg::INTEGRATE, backs = state == neurochip_pkg::BACK_INTEGRATE;
+    wire fires = state == neurochip_pkg::FIRE, error_fires = state == neurochip_pkg::ERROR_FIRE;
+    wire decides = state == neurochip_pkg::DECIDE, learn_writes = state == neurochip_pkg::LEARN_WRITE;
     assign busy = state != neurochip_pkg::IDLE;
     assign intensity_ready = state == neurochip_pkg::LOAD;
 
     // ---- generators
-    wire [BITS-1:0] word_ahead, neuron_word, axon_word, learn_draw;
+    wire [SOMA_LANES*BITS-1:0] words_ahead, neuron_words;
+    wire [INPUT_LANES*BITS-1:0] axon_words;
+    wire [INPUT_LANES*8-1:0] intensities;
+    wire [BITS-1:0] learn_draw;
     wire [AXON_STATES*BITS-1:0] axon_states;
     wire [15:0] sum_axon;
-    wire is_certain;
+    wire is_certain, reads_out;
     wire error_step = !IS_FIRST && backs && is_first_error && access == '0;
     nc_generators #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .IS_FIRST(IS_FIRST)
+        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .IS_FIRST(IS_FIRST), .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES)
     ) generators (
-        .clk, .step, .config_access, .config_write, .region, .config_wdata, .neuron_scan, .axon_scan, .learn_state,
-        .soma_moves, .soma_ahead, .word_ahead, .neuron_word,
-        .error_step, .axon(IS_FIRST ? axon : sum_axon), .axon_word, .axon_states,
+        .clk, .step, .config_access, .config_read, .config_write, .region, .index(index[15:0]), .config_wdata,
+        .neuron_scan, .axon_scan, .learn_state, .soma_moves, .soma_ahead, .words_ahead, .neuron_words, .error_step,
+        .axon(IS_FIRST ? axon : sum_axon), .encode(encodes), .fetch(encoder_moves), .axon_ahead(encoder_ahead), .axon_words, .axon_states,
         .learn_step(decides && !is_certain), .learn_draw
     );
 
     // ---- spikes of this tick
     nc_spikes_in #(
-        .N_AXONS(N_AXONS), .IS_FIRST(IS_FIRST)
+        .N_AXONS(N_AXONS), .IS_FIRST(IS_FIRST), .INPUT_LANES(INPUT_LANES), .IS_SERIAL(IS_SERIAL), .AXON_STATES(AXON_STATES)
     ) spikes_in (
-        .clk, .rst, .swap, .new_sample, .load(loads), .axon, .intensity, .axon_word, .axon_states,
-        .in_valid(spike_in_valid), .in_unit(spike_in_unit), .active
+        .clk, .rst, .swap, .new_sample, .load(loads), .encode(encodes), .axon, .arriving(intensity), .axon_words, .axon_states,
+        .fetch(encoder_moves), .axon_ahead(encoder_ahead), .intensities, .in_valid(spike_in_valid), .in_unit(spike_in_unit), .active
     );
-    assign spike_in_ready = 1'b1;
-    assign error_in_ready = 1'b1;
+    assign {spike_in_ready, error_in_ready} = 2'b11;
 
     // ---- memory port
     wire config_memory = config_access && region == neurochip_pkg::REGION_MEMORY;
-    wire [WORDS-1:0] words_here;
     wire [LINE_BITS-1:0] line_read, line_written;
     wire [FIELDS*WEIGHT_BITS-1:0] row, word_stepped;
     nc_row_port #(
@@ -184,50 +186,48 @@ module nc_core #(
     );
 
     // ---- forward
-    wire [15:0] acc_additions, acc_saturations;
-    wire signed [ACC_BITS-1:0] potential;
+    wire [15:0] acc_additions, acc_saturations, back_additions, back_saturations, weight_steps, weights_lost;
+    wire [SOMA_LANES*ACC_BITS-1:0] potentials;
     wire signed [WEIGHT_BITS-1:0] bias_stepped;
     wire writes_bias = config_write && region == neurochip_pkg::REGION_BIASES;
     wire [15:0] bias_neuron = decides ? walk_neuron : index[15:0];
     nc_integrate #(
-        .N_NEURONS(N_NEURONS), .WEIGHT_BITS(WEIGHT_BITS), .FIELDS(FIELDS), .ACC_BITS(ACC_BITS), .ACC_NARROW(ACC_NARROW)
+        .N_NEURONS(N_NEURONS), .WEIGHT_BITS(WEIGHT_BITS), .FIELDS(FIELDS), .ACC_BITS(ACC_BITS), .ACC_NARROW(ACC_NARROW),
+        .SOMA_LANES(SOMA_LANES)
     ) integrate (
         .clk, .clear(state == neurochip_pkg::START), .add(integrates), .word, .row(integrates ? row : '0),
-        .additions(acc_additions), .saturations(acc_saturations), .neuron_word(soma_word), .neuron_field(soma_field), .potential,
-        .bias_write(decides ? learns : writes_bias),
-        .bias_word(16'(32'(bias_neuron) / FIELDS)), .bias_field(16'(32'(bias_neuron) % FIELDS)),
+        .additions(acc_additions), .saturations(acc_saturations), .neuron_word(soma_word), .neuron_field(soma_field), .soma, .potentials,
+        .bias_write(decides ? learns : writes_bias), .bias_word(16'(32'(bias_neuron) / FIELDS)), .bias_field(16'(32'(bias_neuron) % FIELDS)),
         .bias_new(decides ? bias_stepped : config_wdata[WEIGHT_BITS-1:0]), .bias_old(bias)
     );
-    wire soma_spikes, gate_bit, reads_out;
+    wire [SOMA_LANES-1:0] soma_spikes, gate_bits;
     nc_somas #(
-        .N_NEURONS(N_NEURONS), .ACC_BITS(ACC_BITS), .FRAC_BITS(FRAC_BITS), .IS_LAST(IS_LAST)
+        .N_NEURONS(N_NEURONS), .ACC_BITS(ACC_BITS), .FRAC_BITS(FRAC_BITS), .IS_LAST(IS_LAST), .LANES(SOMA_LANES)
     ) somas (
-        .clk, .clear(swap && new_sample), .evaluate(fires && !stall), .is_last_neuron(leaves_fire), .neuron, .potential,
-        .neuron_word, .soma_moves, .word_ahead, .beta, .spikes(soma_spikes), .spike_unit(spike_out_unit), .gate_bit,
+        .clk, .clear(swap && new_sample), .evaluate(fires && !stall), .is_last(leaves_fire), .soma, .potentials,
+        .neuron_words, .soma_moves, .words_ahead, .beta, .spikes(soma_spikes), .packet(spike_out_unit), .gate_bits,
         .gate_neuron(inbox_neuron), .gate_open, .reading, .reads_potentials, .reads_out, .read_neuron(index[15:0]), .votes
     );
-    assign spike_out_valid = fires && soma_spikes;
+    assign spike_out_valid = fires && |soma_spikes;
 
     // ---- errors: its own, and those it sends back
     nc_own_errors #(
         .N_NEURONS(N_NEURONS), .IS_LAST(IS_LAST)
     ) own_errors (
         .clk, .rst, .swap, .clear(new_sample), .in_valid(error_in_valid), .in_neuron(error_in_unit[15:0]), .in_minus(error_in_unit[16]),
-        .fired(leaves_fire), .teaching, .teacher(label), .winner(spike_out_unit),
+        .fired(leaves_fire), .teaching, .teacher(label), .winner(spike_out_unit[15:0]),
         .inbox_any, .inbox_more, .inbox_neuron, .inbox_minus, .receive(state == neurochip_pkg::RECEIVE_ERRORS), .gate(gate_open),
         .own_any, .walk_restart, .walk_take, .walk_any, .walk_more, .walk_neuron, .walk_minus
     );
-    wire [15:0] back_additions, back_saturations;
     wire signed [BACK_BITS-1:0] sum;
     wire error_spikes, error_minus, error_saturates;
     nc_errors_back #(
         .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .FRAC_BITS(FRAC_BITS), .FIELDS(FIELDS), .WIDTH(WIDTH), .BY_COLUMN(BY_COLUMN),
         .BACK_BITS(BACK_BITS), .BACK_NARROW(BACK_NARROW), .IS_FIRST(IS_FIRST)
     ) errors_back (
-        .clk, .add(backs), .is_first_error, .minus, .access, .neuron,
-        .row, .column(column_rdata[WIDTH*WEIGHT_BITS-1:0]),
+        .clk, .add(backs), .is_first_error, .minus, .access, .neuron, .row, .column(column_rdata[WIDTH*WEIGHT_BITS-1:0]),
         .additions(back_additions), .saturations(back_saturations), .any_after(sums_any_after), .take(error_fires && !stall),
-        .any_more(sums_any_more), .axon(sum_axon), .sum, .gain, .axon_word,
+        .any_more(sums_any_more), .axon(sum_axon), .sum, .gain, .axon_word(axon_words[BITS-1:0]),
         .spikes(error_spikes), .spike_minus(error_minus), .saturates(error_saturates)
     );
     assign error_out_valid = error_fires && error_spikes;
@@ -236,9 +236,7 @@ module nc_core #(
 
     // ---- learn
     wire bias_lost;
-    wire [15:0] weight_steps, weights_lost;
-    wire [ROW_ACCESSES*FIELDS-1:0] learners_padded = (ROW_ACCESSES * FIELDS)'(learners);
-    wire [ROW_ACCESSES*FIELDS-1:0] minus_padded = (ROW_ACCESSES * FIELDS)'(learners_minus);
+    wire [ROW_ACCESSES*FIELDS-1:0] learners_padded = (ROW_ACCESSES * FIELDS)'(learners), minus_padded = (ROW_ACCESSES * FIELDS)'(learners_minus);
     nc_spike_backprop #(
         .WEIGHT_BITS(WEIGHT_BITS), .FIELDS(FIELDS), .BITS(BITS)
     ) rule (
@@ -251,37 +249,38 @@ module nc_core #(
     // ---- what only observes: events with their counters, the trace
     wire [neurochip_pkg::N_EVENTS*16-1:0] increments;
     nc_events #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WORDS(WORDS), .PORT(PORT), .IS_FIRST(IS_FIRST), .COUNTERS(COUNTERS)
+        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WORDS(WORDS), .PORT(PORT), .IS_FIRST(IS_FIRST), .COUNTERS(COUNTERS),
+        .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES), .AXONS_IN_MEMORY(AXONS_IN_MEMORY)
     ) events (
         .clk, .rst, .state, .stall, .intensity_valid, .is_first_word(word == '0), .words_issued(core_row_enable), .words_here, .acc_additions, .acc_saturations,
-        .spike_out_valid, .reads_out, .error_step, .back_additions, .back_saturations, .error_out_valid, .error_saturates, .gate_open,
-        .learns, .is_certain, .bias_lost, .weight_steps, .weights_lost,
+        .axon, .soma, .spike_out_valid, .spikes(soma_spikes), .reads_out, .error_step, .back_additions, .back_saturations, .error_out_valid,
+        .error_saturates, .gate_open, .learns, .is_certain, .bias_lost, .weight_steps, .weights_lost,
         .increments, .read(config_read && region == neurochip_pkg::REGION_COUNTERS), .address(index[15:0]), .counter
     );
     generate
         if (TRACE) begin : traced
             nc_trace #(
                 .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .LINE_BITS(LINE_BITS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH),
-                .COLUMN_BITS(COLUMN_BITS), .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS)
+                .COLUMN_BITS(COLUMN_BITS), .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS), .N_NEURONS(N_NEURONS), .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES)
             ) record (
                 .state, .row_read(core_row_read), .row_write(core_row_write), .row_address(core_row_address), .row_rdata(line_read), .row_wdata(line_written),
                 .column_read, .column_neuron, .column_access, .column_rdata,
-                .axon, .sum_axon, .neuron, .inbox_neuron, .walk_neuron, .word, .access, .learn_word, .axon_word, .neuron_word,
-                .learn_draw, .is_certain, .intensity, .potential, .sum, .bias, .bias_stepped,
-                .spike_out_valid, .spike_out_unit, .error_out_valid, .error_minus, .inbox_minus, .walk_minus,
-                .gate_bit, .gate_open, .learns, .increments, .trace
+                .axon, .sum_axon, .neuron, .soma, .inbox_neuron, .walk_neuron, .word, .access, .learn_word, .axon_words, .neuron_words,
+                .learn_draw, .is_certain, .intensities, .potentials, .sum, .bias, .bias_stepped,
+                .spike_out_valid, .spike_out_unit(spike_out_unit[15:0]), .spikes(soma_spikes), .error_out_valid, .error_minus, .inbox_minus, .walk_minus,
+                .gate_bits, .gate_open, .learns, .increments, .trace
             );
         end else begin : silent
             assign trace = '0;
-            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bit, sum, line_read, line_written, column_rdata};
+            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bits, intensities, sum, line_read, line_written, column_rdata};
         end
     endgenerate
 
 `ifndef SYNTHESIS
     // what must never happen
-    wire [34:0] offered = {spike_out_valid, spike_out_unit, error_out_valid, error_out_unit};
+    wire [neurochip_pkg::SPIKE_BITS+18:0] offered = {spike_out_valid, spike_out_unit, error_out_valid, error_out_unit};
     reg was_held;
-    reg [34:0] offered_before;
+    reg [neurochip_pkg::SPIKE_BITS+18:0] offered_before;
     always @(posedge clk) begin
         was_held <= stall && !rst;
         offered_before <= offered;

@@ -20,7 +20,7 @@ module nc_engine #(
     input wire [15:0] sample_label,
     input wire intensity_valid,
     output wire intensity_ready,
-    input wire [7:0] intensity,
+    input wire [neurochip_pkg::INPUT_LANES*8-1:0] intensity,  // of as many axons, the first in the lowest bits
     input wire [N_CORES-1:0] spike_stall,
     input wire [N_CORES-1:0] error_stall,
     input wire [N_CORES-1:0] spike_wait,
@@ -58,17 +58,18 @@ module nc_engine #(
 
     // link c carries spikes into core c and errors out of it
     wire [N_CORES:0] spike_valid, spike_ready, error_valid, error_ready;
-    wire [(N_CORES+1)*16-1:0] spike_unit;
+    localparam int SPIKE_BITS = neurochip_pkg::SPIKE_BITS;
+    wire [(N_CORES+1)*SPIKE_BITS-1:0] spike_unit;
     wire [(N_CORES+1)*17-1:0] error_unit;
     wire [N_CORES*32-1:0] core_value;
     assign spike_valid[0] = 1'b0;
-    assign spike_unit[15:0] = '0;
+    assign spike_unit[SPIKE_BITS-1:0] = '0;
     assign error_ready[0] = 1'b1;
     assign error_valid[N_CORES] = 1'b0;
     assign error_unit[N_CORES*17+:17] = '0;
     assign spike_ready[N_CORES] = ~spike_stall[N_CORES-1];
     assign out_valid = spike_valid[N_CORES] && spike_ready[N_CORES];
-    assign out_unit = spike_unit[N_CORES*16+:16];
+    assign out_unit = spike_unit[N_CORES*SPIKE_BITS+:16];
 
     genvar c;
     generate
@@ -90,7 +91,7 @@ module nc_engine #(
             wire [COLUMN_BITS-1:0] column_rdata;
             wire [15:0] column_neuron, column_access;
             wire sends_spike, sends_error, takes_spike, takes_error;
-            wire [15:0] spike;
+            wire [SPIKE_BITS-1:0] spike;
             wire [16:0] error;
             wire configures = (config_read || config_write) && config_core == 8'(c);
 
@@ -141,10 +142,10 @@ module nc_engine #(
                 .config_rdata(core_value[c*32+:32]),
                 .intensity_valid(c == 0 && intensity_valid),
                 .intensity_ready(takes_intensity[c]),
-                .intensity(intensity),
+                .intensity(intensity[(c==0?neurochip_pkg::INPUT_LANES : 1)*8-1:0]),
                 .spike_in_valid(spike_valid[c]),
                 .spike_in_ready(spike_ready[c]),
-                .spike_in_unit(spike_unit[c*16+:16]),
+                .spike_in_unit(spike_unit[c*SPIKE_BITS+:SPIKE_BITS]),
                 .spike_out_valid(sends_spike),
                 .spike_out_ready(takes_spike),
                 .spike_out_unit(spike),
@@ -193,7 +194,7 @@ module nc_engine #(
 
             if (IS_LAST) begin : to_outside
                 assign spike_valid[N_CORES] = sends_spike;
-                assign spike_unit[N_CORES*16+:16] = spike;
+                assign spike_unit[N_CORES*SPIKE_BITS+:SPIKE_BITS] = spike;
                 assign takes_spike = spike_ready[N_CORES];
                 wire unused_wait = spike_wait[c];
             end else begin : to_next
@@ -201,7 +202,7 @@ module nc_engine #(
                 assign takes_spike = link_ready && !spike_stall[c];
                 assign spike_valid[c+1] = link_valid && !spike_wait[c];
                 nc_link #(
-                    .BITS(16)
+                    .BITS(SPIKE_BITS)
                 ) link (
                     .clk(clk),
                     .rst(rst),
@@ -210,7 +211,7 @@ module nc_engine #(
                     .in_data(spike),
                     .out_valid(link_valid),
                     .out_ready(spike_ready[c+1] && !spike_wait[c]),
-                    .out_data(spike_unit[(c+1)*16+:16])
+                    .out_data(spike_unit[(c+1)*SPIKE_BITS+:SPIKE_BITS])
                 );
             end
             if (c == 0) begin : no_source
@@ -253,7 +254,7 @@ module nc_engine #(
         end
     end
     assign config_rdata = core_read_then == neurochip_pkg::BARRIER_CORE ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
-    wire unused = &{1'b0, takes_intensity, error_ready[N_CORES]};
+    wire unused = &{1'b0, takes_intensity, error_ready[N_CORES], spike_unit};
 
 `ifndef SYNTHESIS
     // what must never happen

@@ -8,6 +8,9 @@ module nc_events #(
     parameter int WORDS = 1,
     parameter int PORT = neurochip_pkg::PORT,
     parameter bit IS_FIRST = 0,
+    parameter int SOMA_LANES = 1,
+    parameter int INPUT_LANES = 1,
+    parameter bit AXONS_IN_MEMORY = 0,  // the states of their generators, which then step as they are used
     parameter bit COUNTERS = 1
 ) (
     input wire clk,
@@ -21,7 +24,10 @@ module nc_events #(
     input wire [WORDS-1:0] words_here,  // and before, so here now
     input wire [15:0] acc_additions,
     input wire [15:0] acc_saturations,
+    input wire [15:0] axon,  // or group of axons that is loaded or encoded
+    input wire [15:0] soma,
     input wire spike_out_valid,
+    input wire [SOMA_LANES-1:0] spikes,
     input wire reads_out,
     // errors
     input wire error_step,
@@ -45,8 +51,20 @@ module nc_events #(
     localparam bit PER_UNIT = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT;
     localparam int NEURON_STATES = PER_UNIT ? N_NEURONS : 1;
     localparam int AXON_STATES = PER_UNIT ? N_AXONS : 1;
+    localparam int STARTED = NEURON_STATES + (IS_FIRST && !AXONS_IN_MEMORY ? AXON_STATES : 0);  // generators that step at the barrier
+
+    function automatic [15:0] units(input [15:0] group, input integer lanes, input integer n);  // of a group
+        units = (32'(group) + 1) * lanes > n ? 16'(n % lanes) : 16'(lanes);
+    endfunction
+    function automatic [15:0] sent(input [SOMA_LANES-1:0] flags);
+        integer i;
+        sent = '0;
+        for (i = 0; i < SOMA_LANES; i = i + 1) sent = sent + 16'(flags[i]);
+    endfunction
 
     wire loads = state == neurochip_pkg::LOAD && intensity_valid;
+    wire encodes = loads || state == neurochip_pkg::ENCODE;
+    wire [15:0] inputs = units(axon, INPUT_LANES, N_AXONS);
     wire starts = state == neurochip_pkg::START;
     wire integrates = state == neurochip_pkg::INTEGRATE;
     wire backs = state == neurochip_pkg::BACK_INTEGRATE;
@@ -60,7 +78,7 @@ module nc_events #(
     wire [15:0] accumulated = integrates ? acc_additions : backs ? back_additions : '0;
     wire [15:0] saturated = integrates ? acc_saturations : backs ? back_saturations : '0;
     wire [15:0] lost = learn_writes ? weights_lost : decides ? 16'(learns && bias_lost) : '0;
-    wire [15:0] drawn = starts ? 16'(NEURON_STATES + (IS_FIRST ? AXON_STATES : 0)) : error_step ? 16'(AXON_STATES) :
+    wire [15:0] drawn = starts ? 16'(STARTED) : encodes && AXONS_IN_MEMORY ? inputs : error_step ? 16'(AXON_STATES) :
         decides && !is_certain ? 16'd1 : '0;
     wire takes_spike = integrates && is_first_word;
     wire sends_spike = spike_out_valid && !stall;
@@ -81,17 +99,17 @@ module nc_events #(
     endfunction
     wire gated = receives && !gate_open;
 
-    assign increments[neurochip_pkg::INPUT_LOAD*16+:16] = 16'(loads);
+    assign increments[neurochip_pkg::INPUT_LOAD*16+:16] = loads ? inputs : '0;
     assign increments[neurochip_pkg::WORD_READ*16+:16] = words_read;
     assign increments[neurochip_pkg::WORD_WRITE*16+:16] = learn_writes ? ones(words_here) : '0;
     assign increments[neurochip_pkg::COLUMN_READ*16+:16] = 16'(reads_column);
     assign increments[neurochip_pkg::ACCUMULATE*16+:16] = accumulated;
-    assign increments[neurochip_pkg::NEURON_UPDATE*16+:16] = 16'(evaluates_soma);
+    assign increments[neurochip_pkg::NEURON_UPDATE*16+:16] = evaluates_soma ? units(soma, SOMA_LANES, N_NEURONS) : '0;
     assign increments[neurochip_pkg::ERROR_UPDATE*16+:16] = 16'(evaluates_error);
     assign increments[neurochip_pkg::READOUT*16+:16] = 16'(reads_out);
     assign increments[neurochip_pkg::RNG_DRAW*16+:16] = drawn;
     assign increments[neurochip_pkg::SPIKE_IN*16+:16] = 16'(takes_spike);
-    assign increments[neurochip_pkg::SPIKE_OUT*16+:16] = 16'(sends_spike);
+    assign increments[neurochip_pkg::SPIKE_OUT*16+:16] = sends_spike ? sent(spikes) : '0;
     assign increments[neurochip_pkg::ERROR_IN*16+:16] = 16'(receives);
     assign increments[neurochip_pkg::ERROR_OUT*16+:16] = 16'(sends_error);
     assign increments[neurochip_pkg::HOP*16+:16] = 16'(sends_packet);
@@ -101,7 +119,7 @@ module nc_events #(
     assign increments[neurochip_pkg::BARRIER*16+:16] = 16'(starts);
     assign increments[neurochip_pkg::BANK_ACCESS*16+:16] = 16'(accesses);
     assign increments[neurochip_pkg::SOMA_CYCLE*16+:16] = 16'(evaluates_soma);
-    assign increments[neurochip_pkg::INPUT_CYCLE*16+:16] = 16'(loads);
+    assign increments[neurochip_pkg::INPUT_CYCLE*16+:16] = 16'(encodes);
     assign increments[neurochip_pkg::ERROR_GATED*16+:16] = 16'(gated);
     assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = lost;
     assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = saturated;

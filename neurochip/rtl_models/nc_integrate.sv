@@ -9,6 +9,7 @@ module nc_integrate #(
     parameter int FIELDS = 4,
     parameter int ACC_BITS = 21,
     parameter bit ACC_NARROW = 0,
+    parameter int SOMA_LANES = 1,
     parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS
 ) (
     input wire clk,
@@ -20,7 +21,8 @@ module nc_integrate #(
     output wire [15:0] saturations,
     input wire [15:0] neuron_word,  // of the potential in hand
     input wire [15:0] neuron_field,
-    output wire signed [ACC_BITS-1:0] potential,
+    input wire [15:0] soma,  // or group of them
+    output wire [SOMA_LANES*ACC_BITS-1:0] potentials,  // of the somas in hand
     input wire bias_write,
     input wire [15:0] bias_word,
     input wire [15:0] bias_field,
@@ -73,11 +75,38 @@ module nc_integrate #(
     endfunction
     assign saturations = ones(is_saturated);
 
-    wire [FIELDS*ACC_BITS-1:0] held = acc[neuron_word[WORD_BITS-1:0]];
-    wire [FIELDS*WEIGHT_BITS-1:0] held_bias = bias[neuron_word[WORD_BITS-1:0]];
-    wire signed [ACC_BITS-1:0] held_sum = held[32'(neuron_field)*ACC_BITS+:ACC_BITS];
-    wire signed [WEIGHT_BITS-1:0] held_start = held_bias[32'(neuron_field)*WEIGHT_BITS+:WEIGHT_BITS];
-    assign potential = is_added[neuron_word[WORD_BITS-1:0]] ? held_sum : ACC_BITS'(held_start);
+    genvar n;
+    generate
+        if (SOMA_LANES == 1) begin : one_soma
+            wire [FIELDS*ACC_BITS-1:0] held = acc[neuron_word[WORD_BITS-1:0]];
+            wire [FIELDS*WEIGHT_BITS-1:0] held_bias = bias[neuron_word[WORD_BITS-1:0]];
+            wire signed [ACC_BITS-1:0] held_sum = held[32'(neuron_field)*ACC_BITS+:ACC_BITS];
+            wire signed [WEIGHT_BITS-1:0] held_start = held_bias[32'(neuron_field)*WEIGHT_BITS+:WEIGHT_BITS];
+            assign potentials = is_added[neuron_word[WORD_BITS-1:0]] ? held_sum : ACC_BITS'(held_start);
+            wire unused_soma = &{1'b0, soma};
+        end else begin : soma_group
+            wire [N_NEURONS*ACC_BITS-1:0] sums;
+            wire [N_NEURONS*WEIGHT_BITS-1:0] biases;
+            wire [N_NEURONS-1:0] has_sums;
+            for (n = 0; n < N_NEURONS; n = n + 1) begin : neuron
+                assign sums[n*ACC_BITS+:ACC_BITS] = acc[n/FIELDS][(n%FIELDS)*ACC_BITS+:ACC_BITS];
+                assign biases[n*WEIGHT_BITS+:WEIGHT_BITS] = bias[n/FIELDS][(n%FIELDS)*WEIGHT_BITS+:WEIGHT_BITS];
+                assign has_sums[n] = is_added[n/FIELDS];
+            end
+            nc_potentials #(
+                .N_NEURONS(N_NEURONS),
+                .LANES(SOMA_LANES),
+                .ACC_BITS(ACC_BITS),
+                .WEIGHT_BITS(WEIGHT_BITS)
+            ) choice (
+                .group(soma),
+                .sums(sums),
+                .biases(biases),
+                .is_added(has_sums),
+                .potentials(potentials)
+            );
+        end
+    endgenerate
 
     wire [FIELDS*WEIGHT_BITS-1:0] bias_entry = bias[bias_word[WORD_BITS-1:0]];
     assign bias_old = bias_entry[32'(bias_field)*WEIGHT_BITS+:WEIGHT_BITS];

@@ -5,6 +5,10 @@
 module nc_spikes_in #(
     parameter int N_AXONS = 16,
     parameter bit IS_FIRST = 0,
+    parameter int INPUT_LANES = 1,
+    parameter bit IS_SERIAL = 0,  // the encoder
+    parameter int SOMA_LANES = neurochip_pkg::SOMA_LANES,  // of the core that sends spikes
+    parameter int PACKET_BITS = neurochip_pkg::SPIKE_BITS,
     parameter int BITS = neurochip_pkg::RNG_BITS,
     parameter int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT ? N_AXONS : 1
 ) (
@@ -14,45 +18,72 @@ module nc_spikes_in #(
     input wire new_sample,
     // first core
     input wire load,
-    input wire [15:0] axon,
-    input wire [7:0] intensity,
-    input wire [BITS-1:0] axon_word,
+    input wire encode,
+    input wire [15:0] axon,  // or a group of axons
+    input wire [INPUT_LANES*8-1:0] arriving,
+    input wire [INPUT_LANES*BITS-1:0] axon_words,
     input wire [AXON_STATES*BITS-1:0] axon_states,
+    input wire fetch,
+    input wire [15:0] axon_ahead,
+    output wire [INPUT_LANES*8-1:0] intensities,  // in hand
     // the others
     input wire in_valid,
-    input wire [15:0] in_unit,
+    input wire [PACKET_BITS-1:0] in_unit,  // above its number, the spikes of a group
     output wire [N_AXONS-1:0] active
 );
     generate
-        if (IS_FIRST) begin : input_side
+        if (IS_FIRST && IS_SERIAL) begin : serial_input
+            nc_encode_serial #(
+                .N_AXONS(N_AXONS),
+                .LANES(INPUT_LANES),
+                .BITS(BITS)
+            ) encoder (
+                .clk(clk),
+                .load(load),
+                .encode(encode),
+                .group(axon),
+                .arriving(arriving),
+                .words(axon_words),
+                .fetch(fetch),
+                .group_ahead(axon_ahead),
+                .intensities(intensities),
+                .active(active)
+            );
+            wire unused = &{1'b0, rst, swap, new_sample, axon_states, in_valid, in_unit};
+        end else if (IS_FIRST) begin : input_side
             nc_encode #(
                 .N_AXONS(N_AXONS),
+                .LANES(INPUT_LANES),
                 .SHARING(neurochip_pkg::RNG_SHARING),
                 .BITS(BITS)
             ) encoder (
                 .clk(clk),
                 .load(load),
-                .load_axon(axon),
-                .load_intensity(intensity),
-                .load_word(axon_word),
+                .load_group(axon),
+                .load_intensities(arriving),
+                .load_words(axon_words),
                 .swap(swap),
                 .states(axon_states),
                 .active(active)
             );
-            wire unused = &{1'b0, rst, new_sample, in_valid, in_unit};
+            assign intensities = arriving;
+            wire unused = &{1'b0, rst, new_sample, encode, fetch, axon_ahead, in_valid, in_unit};
         end else begin : from_core
             nc_spike_queue #(
-                .N_AXONS(N_AXONS)
+                .N_AXONS(N_AXONS),
+                .LANES(SOMA_LANES)
             ) queue (
                 .clk(clk),
                 .rst(rst),
                 .swap(swap),
                 .clear(new_sample),
                 .in_valid(in_valid),
-                .in_unit(in_unit),
+                .in_unit(in_unit[15:0]),
+                .in_spikes(in_unit[PACKET_BITS-1-:SOMA_LANES]),
                 .active(active)
             );
-            wire unused = &{1'b0, load, axon, intensity, axon_word, axon_states};
+            assign intensities = '0;
+            wire unused = &{1'b0, load, encode, axon, arriving, axon_words, axon_states, fetch, axon_ahead};
         end
     endgenerate
 endmodule

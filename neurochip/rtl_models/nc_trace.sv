@@ -11,6 +11,9 @@ module nc_trace #(
     parameter int COLUMN_BITS = 64,
     parameter int ACC_BITS = 21,
     parameter int BACK_BITS = 20,
+    parameter int N_NEURONS = 8,
+    parameter int SOMA_LANES = 1,
+    parameter int INPUT_LANES = 1,
     parameter int BITS = neurochip_pkg::RNG_BITS
 ) (
     input wire [3:0] state,
@@ -28,34 +31,36 @@ module nc_trace #(
     input wire [15:0] axon,
     input wire [15:0] sum_axon,
     input wire [15:0] neuron,
+    input wire [15:0] soma,
     input wire [15:0] inbox_neuron,
     input wire [15:0] walk_neuron,
     input wire [15:0] word,
     input wire [15:0] access,
     input wire [15:0] learn_word,
-    input wire [BITS-1:0] axon_word,
-    input wire [BITS-1:0] neuron_word,
+    input wire [INPUT_LANES*BITS-1:0] axon_words,
+    input wire [SOMA_LANES*BITS-1:0] neuron_words,
     input wire [BITS-1:0] learn_draw,
     input wire is_certain,
-    input wire [7:0] intensity,
-    input wire signed [ACC_BITS-1:0] potential,
+    input wire [INPUT_LANES*8-1:0] intensities,
+    input wire [SOMA_LANES*ACC_BITS-1:0] potentials,
     input wire signed [BACK_BITS-1:0] sum,
     input wire signed [WEIGHT_BITS-1:0] bias,
     input wire signed [WEIGHT_BITS-1:0] bias_stepped,
     // what it comes to
     input wire spike_out_valid,
     input wire [15:0] spike_out_unit,
+    input wire [SOMA_LANES-1:0] spikes,
     input wire error_out_valid,
     input wire error_minus,
     input wire inbox_minus,
     input wire walk_minus,
-    input wire gate_bit,
+    input wire [SOMA_LANES-1:0] gate_bits,
     input wire gate_open,
     input wire learns,
     input wire [neurochip_pkg::N_EVENTS*16-1:0] increments,
     output wire [255:0] trace
 );
-    wire loads = increments[neurochip_pkg::INPUT_LOAD*16];
+    wire loads = |increments[neurochip_pkg::INPUT_LOAD*16+:16] || state == neurochip_pkg::ENCODE;
     wire integrates = state == neurochip_pkg::INTEGRATE;
     wire backs = state == neurochip_pkg::BACK_INTEGRATE;
     wire error_fires = state == neurochip_pkg::ERROR_FIRE;
@@ -65,19 +70,63 @@ module nc_trace #(
     wire learn_reads = state == neurochip_pkg::LEARN_READ;
     wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
 
-    wire [15:0] unit = loads | integrates | learn_reads | learn_writes ? axon : error_fires ? sum_axon : receives ? inbox_neuron :
-        decides ? walk_neuron : backs | fires ? neuron : '0;
-    wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word :
+    wire [31:0] inputs_folded, input_words, potentials_folded, soma_words;
+    nc_fold_units #(
+        .UNITS(N_AXONS),
+        .LANES(INPUT_LANES),
+        .BITS(8)
+    ) fold_intensities (
+        .group(axon),
+        .values(intensities),
+        .folded(inputs_folded)
+    );
+    nc_fold_units #(
+        .UNITS(N_AXONS),
+        .LANES(INPUT_LANES),
+        .BITS(BITS)
+    ) fold_axon_words (
+        .group(loads ? axon : sum_axon),
+        .values(axon_words),
+        .folded(input_words)
+    );
+    nc_fold_units #(
+        .UNITS(N_NEURONS),
+        .LANES(SOMA_LANES),
+        .BITS(ACC_BITS),
+        .SIGNED(1)
+    ) fold_potentials (
+        .group(soma),
+        .values(potentials),
+        .folded(potentials_folded)
+    );
+    nc_fold_units #(
+        .UNITS(N_NEURONS),
+        .LANES(SOMA_LANES),
+        .BITS(BITS)
+    ) fold_neuron_words (
+        .group(soma),
+        .values(neuron_words),
+        .folded(soma_words)
+    );
+    // of several somas side by side: their spikes lie where the memory's word does, their gate bits where else the address of a spike lies
+    wire [63:0] side_by_side = SOMA_LANES > 1 && fires ? 64'(spikes) : '0;
+    wire [63:0] gates = 64'(gate_bits);
+    wire [15:0] spike_number = SOMA_LANES > 1 && fires ? gates[15:0] ^ gates[31:16] ^ gates[47:32] ^ gates[63:48] :
         spike_out_valid ? spike_out_unit : '0;
-    wire [31:0] random_word = loads | error_fires ? 32'(axon_word) : fires ? 32'(neuron_word) :
+
+    wire [15:0] unit = loads | integrates | learn_reads | learn_writes ? axon : error_fires ? sum_axon : receives ? inbox_neuron :
+        decides ? walk_neuron : backs ? neuron : fires ? soma : '0;
+    wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word :
+        spike_number;
+    wire [31:0] random_word = loads | error_fires ? input_words : fires ? soma_words :
         decides && !is_certain ? 32'(learn_draw) : '0;
     wire signed [WEIGHT_BITS-1:0] bias_after = learns ? bias_stepped : bias;
     wire [31:0] value = integrates | backs | learn_reads ? 32'(increments[neurochip_pkg::WORD_READ*16+:16]) :
-        learn_writes ? 32'(increments[neurochip_pkg::WORD_WRITE*16+:16]) : loads ? 32'(intensity) : error_fires ? 32'(sum) : fires ? 32'(potential) : decides ? 32'(bias_after) : '0;
+        learn_writes ? 32'(increments[neurochip_pkg::WORD_WRITE*16+:16]) : loads ? inputs_folded : error_fires ? 32'(sum) : fires ? potentials_folded : decides ? 32'(bias_after) : '0;
     wire [19:0] address = row_read | row_write ? row_address :
         column_read ? 20'(32'(column_neuron) * ((N_AXONS + WIDTH - 1) / WIDTH) + 32'(column_access)) : '0;
     wire sign = error_out_valid ? error_minus : receives ? inbox_minus : decides && walk_minus;
-    wire flag = fires ? gate_bit : receives ? gate_open : decides && learns;
+    wire flag = fires ? ^gate_bits : receives ? gate_open : decides && learns;
 
     wire [63:0] data_read, data_written;
     wire [63:0] row_folded, column_folded;
@@ -114,17 +163,17 @@ module nc_trace #(
         increments[neurochip_pkg::LEARN_DECISION*16],
         increments[neurochip_pkg::ERROR_OUT*16],
         increments[neurochip_pkg::ERROR_IN*16],
-        increments[neurochip_pkg::SPIKE_OUT*16],
+        |increments[neurochip_pkg::SPIKE_OUT*16+:16],
         increments[neurochip_pkg::SPIKE_IN*16],
         increments[neurochip_pkg::ERROR_UPDATE*16],
-        increments[neurochip_pkg::NEURON_UPDATE*16],
+        |increments[neurochip_pkg::NEURON_UPDATE*16+:16],
         increments[neurochip_pkg::COLUMN_READ*16],
         |increments[neurochip_pkg::WORD_WRITE*16+:16],
         |increments[neurochip_pkg::WORD_READ*16+:16],
-        increments[neurochip_pkg::INPUT_LOAD*16]
+        |increments[neurochip_pkg::INPUT_LOAD*16+:16]
     };
     wire [255:0] fields = {
-        events, drawn, clamped_or_lost, added_or_stepped, value, random_word, data_read ^ {data_written[62:0], data_written[63]},
+        events, drawn, clamped_or_lost, added_or_stepped, value, random_word, data_read ^ {data_written[62:0], data_written[63]} ^ side_by_side,
         number, unit, flag, sign, error_out_valid, spike_out_valid, address, 1'b0, column_read, row_write, row_read, state
     };
     assign trace = state == neurochip_pkg::IDLE ? '0 : fields;

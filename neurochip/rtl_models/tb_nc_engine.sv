@@ -8,6 +8,7 @@ module tb_nc_engine;
     localparam N_CORES = neurochip_pkg::N_CORES;
     localparam QUIET = neurochip_pkg::NETWORK_CYCLES + neurochip_pkg::BARRIER_CYCLES - 2;
     localparam AXONS = neurochip_pkg::N_AXONS[31:0];
+    localparam LANES = neurochip_pkg::INPUT_LANES;
 
     reg [63:0] config_writes[0:N_WRITES-1];  // core, address, data
     reg [63:0] config_reads[0:N_READS-1];
@@ -18,7 +19,8 @@ module tb_nc_engine;
     reg [255:0] expected[0:N_RECORDS-1];
 
     reg clk, rst, config_read, config_write, sample_valid, intensity_valid;
-    reg [7:0] config_core, intensity;
+    reg [7:0] config_core;
+    reg [LANES*8-1:0] intensity;
     reg [23:0] config_address;
     reg [31:0] config_wdata;
     reg [15:0] sample_label;
@@ -60,7 +62,7 @@ module tb_nc_engine;
         #(HALF_PERIOD_NS);
     end
 
-    integer i, c, tick, sample, axon, phase, running, compared;
+    integer i, c, lane, tick, sample, axon, phase, running, compared;
     integer at[0:N_CORES-1];
     reg [255:0] want, got;
     reg winner_due;
@@ -83,7 +85,7 @@ module tb_nc_engine;
                     want = expected[starts[tick*N_CORES+c]+at[c]];
                     at[c] = at[c] + 1;
                     if (at[c] == lengths[tick*N_CORES+c]) running = running - 1;
-                    if (c == 0 && want[3:0] == neurochip_pkg::LOAD) axon = axon + 1;
+                    if (c == 0 && want[3:0] == neurochip_pkg::LOAD) axon = axon + LANES;
                 end
                 if (c == N_CORES - 1) begin
                     winner_due = want[28];
@@ -149,7 +151,8 @@ module tb_nc_engine;
                 sample_valid = phase == -2 && labels[tick] != 32'hffffffff;
                 sample_label = labels[tick][15:0];
                 intensity_valid = 1'b1;
-                intensity = axon < AXONS ? intensities[sample*AXONS+axon] : 8'd0;
+                for (lane = 0; lane < LANES; lane = lane + 1)
+                    intensity[lane*8+:8] = axon + lane < AXONS ? intensities[sample*AXONS+axon+lane] : 8'd0;
                 @(negedge clk);
                 #(HALF_PERIOD_NS * 0.9);
                 if (sample_valid && !sample_ready) $fatal(1, "FAIL: sample %0d is not taken in its cycle", sample);

@@ -52,6 +52,9 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.INBOX_ROOM: links.inbox_room[c],
             P.ROUTE_AT: links.first[c],
             P.ROUTES: links.first[c + 1] - links.first[c],
+            P.SOMA_LANES: 1 if c == len(cores) - 1 else chip.core.soma_lanes,
+            P.INPUT_LANES: chip.core.input_lanes,
+            P.SERIAL_ENCODER: chip.core.encoder == "serial",
         } | at  # fmt: skip
         param[c, list(values)] = list(values.values())
         used = {

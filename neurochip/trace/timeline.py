@@ -168,8 +168,9 @@ class Packets:
 
     def spikes(self, tick: Tick, c: int, begun: int) -> list[tuple[int, ...]]:
         """Return kind, source, dest, unit, sign, ready of every spike of core c, once for each core that wants it."""
+        lanes = int(tick.chip.param[c, P.SOMA_LANES])
         return [
-            (Kind.SPIKE, c, there, int(self.names[c][unit]), 0, begun + (int(unit) + 1) * self.update)
+            (Kind.SPIKE, c, there, int(self.names[c][unit]), 0, begun + (int(unit) // lanes + 1) * self.update)
             for unit in sent(tick, c)
             for there in self.wanted_by[c][unit]
         ]

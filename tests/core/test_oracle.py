@@ -7,6 +7,7 @@ hypothesis (which shrinks a failure), 72 for every generator x sharing x steps x
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from oracles import core as oracle
 from support.chip_cases import Case, as_lists, build, kernel, random_case, states_of
 from support.chip_words import SHARINGS, check_common, events_in
 
-from neurochip.core.events import Event
+from neurochip.core.events import Event, Phase
 from neurochip.core.vectors import Queue, Trace
 from neurochip.simulator.memories import core_weights, memory_of
 
@@ -141,6 +142,33 @@ def test_corner_agrees(name, tmp_path):
     events = check(case, tmp_path)
     assert never is None or events[never] == 0
     assert sometimes is None or events[sometimes] > 0
+
+
+@pytest.mark.parametrize("sharing", SHARINGS)
+def test_units_side_by_side_change_counts_and_no_bit(sharing, tmp_path):
+    """However many somas and inputs a cycle takes, and whenever axons are encoded: the same weights, generators, votes and spikes."""
+    plain = Case(sharing=sharing, biases=(0.5, 0.0))
+    found = []
+    for changes in ({}, {"soma_lanes": 3}, {"input_lanes": 4}, {"encoder": "serial", "input_lanes": 2}, {"beta_by": "power_of_two"}):
+        case = replace(plain, **changes)
+        chip = build(case, tmp_path)
+        votes = kernel(case, chip, case.pixels(), np.array([0, 1], np.int32))
+        counts = chip.counts.reshape(len(chip.param), len(Phase), len(Event)).sum(axis=1)
+        found.append((chip, votes, counts))
+    (chip, votes, counts), *others = found
+    for other, their_votes, _ in others:
+        assert their_votes.tolist() == votes.tolist()
+        assert all(
+            (getattr(other, name) == getattr(chip, name)).all() for name in ("weight", "bias", "rng_neuron", "rng_axon", "rng_learn")
+        )
+    changed = [{Event(event).name for event in np.flatnonzero((theirs != counts).any(axis=0))} for _, _, theirs in others]
+    assert changed == [{"SOMA_CYCLE", "HOP"}, {"INPUT_CYCLE"}, {"INPUT_CYCLE"}, set()]
+    samples, ticks = len(plain.images), plain.ticks
+    assert [int(c[0, Event.SOMA_CYCLE]) for *_, c in found] == [samples * ticks * n for n in (7, 3, 7, 7, 7)]
+    assert [int(c[-1, Event.SOMA_CYCLE]) for *_, c in found] == [samples * ticks * 4] * 5
+    assert [int(c[0, Event.INPUT_CYCLE]) for *_, c in found] == [samples * n for n in (9, 9, 3, 5 * ticks, 9)]
+    spikes, packets = (int(found[1][2][0, event]) for event in (Event.SPIKE_OUT, Event.HOP))
+    assert spikes / 3 <= packets < spikes == counts[0, Event.HOP]
 
 
 def test_queues_start_empty(tmp_path):

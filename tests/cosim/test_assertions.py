@@ -39,9 +39,11 @@ PROVOKED = {
     "an error is received and none has arrived": Provoked("nc_own_errors", ("receive = 1",)),
     "an own error is taken and there is none": Provoked("nc_own_errors", ("walk_take = 1, walk_restart = 1",)),
     "two errors of a tick for one neuron": Provoked("nc_own_errors", ("in_valid = 1, in_neuron = 5", "in_minus = 1")),
-    "a core is in no state": Provoked("nc_control", ("now = 11",)),
+    "a core is in no state": Provoked("nc_control", ("now = 12",)),
     "a tick starts while the core is busy": Provoked("nc_control", ("start = 1", "start = 1")),
-    "intensities are loaded by a core that is not the first": Provoked("nc_control", ("now = 1",)),
+    "intensities in a core that takes none": Provoked("nc_control", ("now = 11",)),
+    "units are read beyond their memory": Provoked("nc_unit_memory", ("read = 1, read_address = 16",)),
+    "units are written beyond their memory": Provoked("nc_unit_memory", ("write = 1, write_address = 16",)),
     "a word is learned in which nobody learns": Provoked("nc_control", ("now = 9, touched = 0, is_row_begun = 0",)),
     "a word is read and written through one port": Provoked("nc_control", ("row_read = 1, row_write = 1, row_address = 0",)),
     "a word beyond the memory": Provoked("nc_control", ("row_read = 1, row_address = 32",)),
@@ -156,7 +158,7 @@ def chip():
 
 def test_configuration_of_a_busy_core_is_told(chip):
     rtl, made = chip
-    rtl.wander(5, 0, made.pixels[0])
+    rtl.wander(5, 0, made.pixels[0], 1)
     assert rtl.violation() is None
     rtl.write(0, port_address(Region.REGISTERS, Register.BETA), np.array([3]))
     assert re.fullmatch(
@@ -170,7 +172,7 @@ def test_configuration_of_a_busy_core_is_told(chip):
 
 def test_configuration_of_the_running_barrier_is_told(chip):
     rtl, made = chip
-    rtl.wander(5, 0, made.pixels[0])
+    rtl.wander(5, 0, made.pixels[0], 1)
     rtl.write(BARRIER_CORE, 0, np.array([3]))
     assert "the barrier is configured while a sample runs (nc_barrier.sv:" in rtl.violation()
 

@@ -111,6 +111,29 @@ def test_fields_never_straddle_words():
             r"\[core\].*port = 'skewed': needs banks side by side; give lanes, as many as several words hold, or 'row'",
         ),
         ({"core": {"lanes": "row"}}, r".*word_read = 1: \[core\] lanes = 'row' reads several words, which take a cycle together; set"),
+        ({"core": {"soma_lanes": 65}}, r"\[core\] soma_lanes = 65: should be less than or equal to 64"),
+        ({"core": {"input_lanes": 0}}, r"\[core\] input_lanes = 0: should be greater than or equal to 1"),
+        ({"core": {"encoder": "sequential"}}, r"\[core\] encoder = 'sequential': should be 'parallel' or 'serial'"),
+        ({"core": {"beta": 2}}, r"\[core\] beta = 2: should be 'free' or 'power_of_two'"),
+        (
+            {"core": {"soma_lanes": 4}},
+            r".*neuron_update = 1, soma_cycle = 0: \[core\] soma_lanes = 4 evaluates neurons side by side, which take a cycle together; "
+            r"set neuron_update = 0 and soma_cycle = 1$",
+        ),
+        (
+            {"core": {"input_lanes": 2}, "cycles_per_event": {"input_load": 0}},
+            r".*input_load = 0, input_cycle = 0: \[core\] input_lanes = 2 loads intensities side by side, which take a cycle together; set",
+        ),
+        ({"core": {"encoder": "serial"}}, r".*input_load = 1, input_cycle = 0: \[core\] encoder = 'serial' takes cycles in every tick, "),
+        (
+            {
+                "core": {"soma_lanes": 4},
+                "cycles_per_event": {"neuron_update": 0, "soma_cycle": 1},
+                "mesh": {"width": 4, "height": 2},
+                "cycles_per_tick": {"network": 0},
+            },
+            r".*\[core\] soma_lanes = 4: a packet of the \[mesh\] is one spike; set soma_lanes = 1 or leave \[mesh\] out$",
+        ),
         ({"core": {"word_bits": 8}}, r"\[core\] weight_bits = 16 do not fit a word of word_bits = 8; lower weight_bits or widen the word"),
         ({"clock_mhz": float("inf")}, r"clock_mhz = inf: should be a finite number"),
         ({"clock_mhz": {}}, r"clock_mhz = \{\}: should be a valid number"),

@@ -238,6 +238,11 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
             r"weight_bits = 16 do not fit a word of 8 bits; lower weight_bits",
         ),
         (
+            ("chip.core.beta=power_of_two", "rule.beta=2.5"),
+            (784, 10),
+            r"[rule] beta = 2.5: chip reference has core.beta = 'power_of_two', a shift; use 2 or 4, or core.beta = 'free'",
+        ),
+        (
             ("run.test_ticks=1000",),
             (784, 10),
             r"[run] readout = 'potential': sums over 996 ticks of 24 bits need 34 bits, the read-out "

@@ -165,6 +165,8 @@ class Core(oracle.Core):
     def encode(self, pixels, is_dark):
         """Its generators step in the dark, too."""
         words = self.draw(Phase.FORWARD, self.layer["axon_states"], self.inputs)
+        if self.chip.get("encoder") == "serial":
+            self.take_inputs()
         pixels = [0] * len(pixels) if is_dark else pixels
         self.spikes_in = [i for i in range(self.n_axons) if top_bits(self.rng, words[i], 8) < pixels[self.inputs[i]]]
 
@@ -243,7 +245,7 @@ class Core(oracle.Core):
         ready = self.busy_cycles() - started
         each = self.chip["cycles"][Event.NEURON_UPDATE] + self.chip["cycles"][Event.SOMA_CYCLE]
         self.count(Phase.FORWARD, Event.NEURON_UPDATE, self.n_neurons)
-        self.count(Phase.FORWARD, Event.SOMA_CYCLE, self.n_neurons)
+        self.count(Phase.FORWARD, Event.SOMA_CYCLE, len(self.groups(range(self.n_neurons))))
         if self.accumulates:
             self.spikes_out = self.add_up(is_last_tick)
         elif self.is_last:
@@ -265,7 +267,9 @@ class Core(oracle.Core):
             for core in cores:
                 if (self.number, j) in core.axon_of:
                     self.packets.append((ready + (j + 1) * each, self.number, core.number))
-                    self.count(Phase.FORWARD, Event.HOP, self.hops_to(core.router))
+        for core in cores:
+            packets = self.groups(j for j in self.spikes_out if (self.number, j) in core.axon_of)  # the spikes of a group leave together
+            self.count(Phase.FORWARD, Event.HOP, len(packets) * self.hops_to(core.router))
 
     def charge(self, j):
         """Leak and add: the memory of neuron j takes up the sum of this tick."""
@@ -435,7 +439,8 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
             core.new_sample()
             if core.is_first and events is None:
                 core.count(Phase.FORWARD, Event.INPUT_LOAD, core.n_axons)
-                core.count(Phase.FORWARD, Event.INPUT_CYCLE, core.n_axons)
+                if chip.get("encoder") != "serial":
+                    core.take_inputs()
         for tick in range(ticks):
             deliver(cores)
             for core in cores:

@@ -7,6 +7,7 @@ until the next tick; every row, column and word is walked. The names of events a
             "gumbel": [...], "cycles": {Event: cycles}, "cycles_per_tick": 6, "word_bits": 64,
             "port": "transposable" | "plain" | "skewed", "beside": {field bits: words side by side},
             "error_gain": 0, "beta_16": 16 (in sixteenths), "readout": "potential" | "spikes",
+            "soma_lanes": 1, "input_lanes": 1, "encoder": "parallel" | "serial" (these three: if not said, 1 and parallel),
             "layers": [{"weight": [axon][neuron], "bias": [neuron], "weight_bits": 16, "frac_bits": 12, "acc_bits": None (never too narrow),
                         "back_bits": None, "p_learn": 0 .. 2**rng bits, "axon_states": [...], "neuron_states": [...], "learn_state": 1}]}
 
@@ -111,9 +112,19 @@ class Core:
         together = self.beside() if self.chip["port"] == "skewed" else 1  # successive rows have the word in different banks
         self.count(Phase.ERROR, Event.BANK_ACCESS, len({row // together for row in rows}))
 
+    def groups(self, units):
+        """Numbers of the groups of somas, evaluated side by side, in which these units are; an output core evaluates one at a time."""
+        return {unit // (1 if self.is_last else self.chip.get("soma_lanes", 1)) for unit in units}
+
+    def take_inputs(self):
+        """Cycles in which intensities are loaded or encoded."""
+        self.count(Phase.FORWARD, Event.INPUT_CYCLE, len({i // self.chip.get("input_lanes", 1) for i in range(self.n_axons)}))
+
     def encode(self, pixels):
         words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)
         self.count(Phase.FORWARD, Event.RNG_DRAW, stepped)
+        if self.chip.get("encoder") == "serial":
+            self.take_inputs()
         self.spikes_in = [i for i in range(self.n_axons) if top_bits(self.rng, words[i], 8) < pixels[i]]
 
     def integrate(self):
@@ -151,7 +162,7 @@ class Core:
         words, stepped = draw_words(self.rng, self.layer["neuron_states"], self.n_neurons)
         self.count(Phase.FORWARD, Event.RNG_DRAW, stepped)
         self.count(Phase.FORWARD, Event.NEURON_UPDATE, self.n_neurons)
-        self.count(Phase.FORWARD, Event.SOMA_CYCLE, self.n_neurons)
+        self.count(Phase.FORWARD, Event.SOMA_CYCLE, len(self.groups(range(self.n_neurons))))
         if self.is_last:
             self.winner = self.winner_of(words)
             self.spikes_out = [self.winner]
@@ -160,7 +171,7 @@ class Core:
             thresholds = [top_bits(self.rng, word, self.layer["frac_bits"]) for word in words]
             self.spikes_out = [j for j in range(self.n_neurons) if thresholds[j] < self.potential[j]]
         self.count(Phase.FORWARD, Event.SPIKE_OUT, len(self.spikes_out))
-        self.count(Phase.FORWARD, Event.HOP, len(self.spikes_out))
+        self.count(Phase.FORWARD, Event.HOP, len(self.groups(self.spikes_out)))  # the spikes of a group leave together
 
     def winner_of(self, words):
         """argmax of beta * potential (rounded down) + noise; the lowest neuron on a tie."""
@@ -241,7 +252,8 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
             core.new_sample()
         if events is None:
             cores[0].count(Phase.FORWARD, Event.INPUT_LOAD, cores[0].n_axons)
-            cores[0].count(Phase.FORWARD, Event.INPUT_CYCLE, cores[0].n_axons)
+            if chip.get("encoder") != "serial":
+                cores[0].take_inputs()
         for tick in range(ticks):
             for number, core in enumerate(cores):  # packets of the previous tick are delivered
                 core.spikes_in = cores[number - 1].spikes_out if number > 0 else []

@@ -18,7 +18,7 @@ from neurochip.simulator.memories import core_weights, load_weights
 from neurochip.simulator.simulator import run_vector
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
 from neurochip.simulator.traffic import build_traffic
-from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side
+from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side, units_side_by_side
 
 REFERENCE = load_chip("reference", {}, "test")
 
@@ -86,7 +86,7 @@ def random_case(dice: random.Random) -> Case:
         back_bits=dice.choice((None, max(4, widest), max(4, widest - 3))),
         gumbel_address_bits=dice.choice((2, 5, 8)),
         error_gain=dice.randint(0, 3),
-        beta=dice.choice((1.0, 0.0625, 0.5, 2.5, 7.0)),
+        beta=(beta := dice.choice((1.0, 0.0625, 0.5, 2.5, 7.0))),
         readout=dice.choice(("potential", "spikes")),
         rule="frozen" if dice.random() < 0.1 else "spike_backprop",
         learn_rate=dice.choice((1.0, 0.5**12, 0.3 / 2 ** dice.randint(0, 15))),
@@ -102,6 +102,7 @@ def random_case(dice: random.Random) -> Case:
         corners=dice.choice(("none", "none", "none", "low", "high", "mixed")),
         first_call=dice.randint(0, n_samples),
         has_events=dice.random() < 0.25,
+        **units_side_by_side(dice, beta),
     )
 
 
@@ -150,7 +151,7 @@ def as_lists(case: Case, chip) -> dict:
     return {
         "rng": {"kind": case.kind, "sharing": case.sharing, "steps": case.steps}, "gumbel": chip.gumbel.tolist(),
         "cycles": case.timed(), "cycles_per_tick": case.overhead, "word_bits": case.word_bits, "port": case.port, "beside": case.beside(),
-        "error_gain": case.error_gain, "beta_16": round(case.beta * 16), "readout": case.readout, "layers": layers,
+        "error_gain": case.error_gain, "beta_16": round(case.beta * 16), "readout": case.readout, "layers": layers, **case.units_beside(),
     }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def unseeded(net: Net, parts: list[tuple]) -> dict:
         "rng": {"kind": net.kind, "sharing": net.sharing, "steps": net.steps}, "cycles": net.timed(), "cycles_per_tick": net.overhead,
         "word_bits": net.word_bits, "port": net.port, "beside": net.beside(), "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
         "readout": net.readout, "input_shape": (height, width, channels), "layers": net.as_lists(),
-        "input_ticks": net.input_ticks or net.ticks,
+        "input_ticks": net.input_ticks or net.ticks, **net.units_beside(),
         "parts": [
             {
                 "layer": layer, "y": y, "x": x, "c": c, "acc_bits": net.acc_bits, "back_bits": net.back_bits, **net.rule_of(layer),

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from oracles import core as oracle
 
-from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side
+from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side, units_side_by_side
 
 DECAY = 0.5
 
@@ -257,7 +257,7 @@ def random_net(dice: random.Random) -> Net:
         back_bits=dice.choice((None, None, max(4, widest), max(4, widest - 3))),
         gumbel_address_bits=dice.choice((2, 5, 8)),
         error_gain=dice.randint(0, 4),
-        beta=dice.choice((1.0, 0.5, 2.5)),
+        beta=(beta := dice.choice((1.0, 0.5, 2.5))),
         readout="potential" if layers[-1].get("neuron") else dice.choice(("potential", "spikes")),
         rule=rule,
         learn_rate=dice.choice((1.0, 0.3 / 2 ** dice.randint(0, 12))),
@@ -273,6 +273,7 @@ def random_net(dice: random.Random) -> Net:
         corners=dice.choice(("none", "none", "none", "low", "high", "mixed")),
         has_events=(has_events := dice.random() < 0.2),
         input_ticks=None if has_events or dice.random() < 0.7 else dice.randint(1, ticks + 1),
+        **units_side_by_side(dice, beta),
     )
 
 
@@ -328,4 +329,4 @@ def on_a_mesh(net: Net, dice: random.Random) -> Net:
             mapping[net.name(i)]["at"], places = places[:n], places[n:]
     mesh = {"width": width, "height": height, "fifo_depth": dice.randint(1, 3), "core_stalls": dice.random() < 0.5}
     cycles = {event: dice.choice((0, 0, 1)) for event in TIMED}
-    return replace(net, mesh=mesh, mapping=mapping, cycles=cycles, ticks=len(net.layers) + 3, images=net.images[:1])
+    return replace(net, soma_lanes=1, mesh=mesh, mapping=mapping, cycles=cycles, ticks=len(net.layers) + 3, images=net.images[:1])

@@ -25,6 +25,10 @@ class ChipWords:
     port: str = "transposable"
     lanes: int | str | None = None  # the last: those of a word
     built_neurons: int = 256  # of a core
+    soma_lanes: int = 1
+    input_lanes: int = 1
+    encoder: str = "parallel"
+    beta_by: str = "free"
     acc_bits: int | None = None
     back_bits: int | None = None
     gumbel_address_bits: int = 8
@@ -76,6 +80,10 @@ weight_bits = 8
 frac_bits = 6
 port = "{self.port}"
 n_neurons = {self.built_neurons}
+soma_lanes = {self.soma_lanes}
+input_lanes = {self.input_lanes}
+encoder = "{self.encoder}"
+beta = "{self.beta_by}"
 {lanes}
 gumbel_address_bits = {self.gumbel_address_bits}
 {narrow}
@@ -92,7 +100,19 @@ barrier = {self.overhead - network}
 
     def timed(self) -> dict[Event, int]:
         """Cycles per event; words side by side take theirs together."""
-        return self.cycles if self.lanes is None else {**self.cycles, Event.WORD_READ: 0, Event.WORD_WRITE: 0}
+        words = {} if self.lanes is None else {Event.WORD_READ: 0, Event.WORD_WRITE: 0}
+        is_beside = {
+            (Event.NEURON_UPDATE, Event.SOMA_CYCLE): self.soma_lanes > 1,
+            (Event.INPUT_LOAD, Event.INPUT_CYCLE): self.input_lanes > 1 or self.encoder == "serial",
+        }
+        units = {one: 0 for (one, _), is_so in is_beside.items() if is_so} | {
+            step: max(1, self.cycles[step]) for (_, step), is_so in is_beside.items() if is_so
+        }
+        return self.cycles | words | units
+
+    def units_beside(self) -> dict[str, int | str]:
+        """Units side by side, in the words of an oracle."""
+        return {"soma_lanes": self.soma_lanes, "input_lanes": self.input_lanes, "encoder": self.encoder}
 
     def beside(self) -> dict[int, int]:
         """Words side by side, by the bits of a field."""
@@ -144,6 +164,15 @@ def side_by_side(dice: random.Random, word_bits: int, field_bits: list[int], bui
     if (chosen == "row" and built_neurons > most) or isinstance(chosen, int):
         ports.append("skewed")
     return {"lanes": chosen, "port": dice.choice(ports), "built_neurons": built_neurons}
+
+
+def units_side_by_side(dice: random.Random, beta: float) -> dict:
+    """Any number of somas and of inputs that a cycle takes, either encoder, beta by a shift if it can be."""
+    return {
+        "soma_lanes": dice.choice((1, 1, 2, 3, 8, 64)), "input_lanes": dice.choice((1, 1, 2, 5, 64)),
+        "encoder": dice.choice(("parallel", "serial")),
+        "beta_by": dice.choice(("free", "power_of_two")) if math.log2(beta).is_integer() else "free",
+    }  # fmt: skip
 
 
 def check_common(chip, expected: dict) -> None:

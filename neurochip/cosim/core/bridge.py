@@ -15,7 +15,7 @@ class Job(ctypes.Structure):
     """The `struct Job` of wrap.cpp, field by field."""
 
     _fields_: ClassVar[Any] = (
-        [(name, ctypes.c_int64) for name in ("n_ticks", "n_cores", "n_axons", "quiet", "traced")]
+        [(name, ctypes.c_int64) for name in ("n_ticks", "n_cores", "n_axons", "input_lanes", "quiet", "traced")]
         + [(name, _POINTER) for name in ("start", "length", "records", "label", "intensity")]
         + [(name, ctypes.c_uint64) for name in ("stall", "stall_threshold")]
         + [(name, ctypes.c_uint64) for name in ("compared", "stalled_spikes", "stalled_errors", "full_links", "late_intensities", "busy")]
@@ -61,11 +61,12 @@ class Rtl:
         self._lib.nc_config_read(self._chip, core, ctypes.c_uint32(address), ctypes.c_int64(n), _POINTER(_address(data)), increment)
         return data
 
-    def wander(self, cycles: int, label: int, intensity: np.ndarray) -> None:
+    def wander(self, cycles: int, label: int, intensity: np.ndarray, input_lanes: int) -> None:
         """Begin a sample and run for so many cycles without a comparison: something for a reset to interrupt."""
-        padded = np.zeros(max(cycles, 1), dtype=np.uint8)
-        padded[: min(len(intensity), cycles)] = intensity[:cycles]
-        self._lib.nc_idle(self._chip, ctypes.c_int64(cycles), ctypes.c_int32(label), _POINTER(_address(padded)))
+        padded = np.zeros(max(cycles, 1) * input_lanes, dtype=np.uint8)
+        padded[: min(len(intensity), len(padded))] = intensity[: len(padded)]
+        lanes = ctypes.c_int64(input_lanes)
+        self._lib.nc_idle(self._chip, ctypes.c_int64(cycles), ctypes.c_int32(label), _POINTER(_address(padded)), lanes)
 
     def violation(self) -> str | None:
         """Return the first assertion that was violated since the chip was made, in whatever it did; None if none was."""
@@ -81,7 +82,8 @@ class Rtl:
 
 
 def make_job(
-    n_axons: int, quiet: int, traced: bool, start: np.ndarray, length: np.ndarray, records: np.ndarray, label: np.ndarray,
+    n_axons: int, input_lanes: int, quiet: int, traced: bool, start: np.ndarray, length: np.ndarray, records: np.ndarray,
+    label: np.ndarray,
     intensity: np.ndarray, stall: int, stall_threshold: int,
 ) -> Job:  # fmt: skip
     """Make a job over arrays that must stay alive until it has run; without a trace only the chip's outputs are compared.
@@ -89,7 +91,8 @@ def make_job(
     start, length int64 (ticks, cores), records int64 (n, 4), label int32 (ticks,), intensity uint8 (samples, n_axons).
     """
     job = Job()
-    job.n_ticks, job.n_cores, job.n_axons, job.quiet, job.traced = len(start), start.shape[1], n_axons, quiet, traced
+    job.n_ticks, job.n_cores, job.n_axons, job.input_lanes = len(start), start.shape[1], n_axons, input_lanes
+    job.quiet, job.traced = quiet, traced
     job.start, job.length, job.records = _address(start), _address(length), _address(records)
     job.label, job.intensity = _address(label), _address(intensity)
     job.stall, job.stall_threshold = stall, stall_threshold

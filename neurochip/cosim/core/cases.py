@@ -37,8 +37,6 @@ class Case(NamedTuple):
     core: tuple[tuple[str, int | str | bool], ...] = ()
 
 
-SIDE_BY_SIDE = {"word_read": 0, "word_write": 0, "bank_access": 1}
-
 CASES = (
     Case("two_cores", 12, ((10, 16, 12), (4, 16, 12))),
     Case("three_cores", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("lfsr16", "rotated", 16)),
@@ -55,10 +53,18 @@ CASES = (
          (("lanes", "row"), ("port", "skewed"), ("n_neurons", 24), ("acc_bits", 18), ("back_bits", 17))),
     Case("skewed_part", 11, ((30, 5, 3), (13, 5, 3)), "reference", ("xorshift32", "broadcast", 1),
          (("lanes", 18), ("port", "skewed"), ("word_bits", 32))),
+    Case("soma_groups", 12, ((10, 16, 12), (7, 16, 12), (4, 16, 12)), core=(("soma_lanes", 4), ("input_lanes", 5))),
+    Case("serial", 13, ((9, 8, 6), (3, 8, 5)), "reference", ("lfsr16", "per_unit", 2),
+         (("soma_lanes", 2), ("input_lanes", 4), ("encoder", "serial"), ("beta", "power_of_two"))),
+    Case("serial_rotated", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 1),
+         (("soma_lanes", 16), ("input_lanes", 3), ("encoder", "serial"))),
+    Case("side_by_side", 9, ((7, 8, 6), (20, 12, 9), (3, 8, 5)), "reference", ("xorshift16", "rotated", 1),
+         (("soma_lanes", 64), ("input_lanes", 6), ("beta", "power_of_two"))),
     Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), (("gumbel_address_bits", 5),)),
     Case("gated", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("xorshift16", "rotated", 1), (("clock_gate", True),)),
 )  # fmt: skip
-"""Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums."""
+"""Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums,
+units and words one by one and side by side, both encoders."""
 UNSEEN = Case(
     "unseen", 10, ((8, 8, 6), (4, 8, 6)), "plain_sram", ("lfsr16", "rotated", 2),
     (("clock_gate", True), ("trace", False), ("counters", False)),
@@ -70,12 +76,20 @@ LONG_OF, LONG_TICKS = 25, 64  # one program of so many has so many ticks more: t
 PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
 
 
+def _cycles(core: dict[str, int | str | bool]) -> dict[str, int]:
+    """What words and units side by side take together."""
+    words = {"word_read": 0, "word_write": 0, "bank_access": 1} if "lanes" in core else {}
+    somas = {"neuron_update": 0, "soma_cycle": 1} if core.get("soma_lanes", 1) != 1 else {}
+    inputs = {"input_load": 0, "input_cycle": 1} if core.get("input_lanes", 1) != 1 or core.get("encoder") == "serial" else {}
+    return words | somas | inputs
+
+
 @functools.cache
 def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
     """Return the experiment behind a case, and its layers on cores."""
     overrides = {
         "core": dict(case.core),
-        "cycles_per_event": SIDE_BY_SIDE if "lanes" in dict(case.core) else {},
+        "cycles_per_event": _cycles(dict(case.core)),
         "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True)),
     }
     layers = [{"neurons": n, "weight_bits": bits, "frac_bits": frac} for n, bits, frac in case.layers]
@@ -126,7 +140,7 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
     style = str(draw.choice(["normal", "normal", "normal", "rails", "high", "low", "tiny"]))
     load_weights(state, mapping, [_weights(draw, where, style) for where in mapping.cores])
     state.param[:, P.ERROR_GAIN] = draw.choice([0, 1, 2, MOST_GAIN])
-    state.param[:, P.BETA] = draw.choice([1, 16, 16, 40, MOST_BETA])
+    state.param[:, P.BETA] = draw.choice([1, 16, 16, 64 if setup.chip.core.beta == "power_of_two" else 40, MOST_BETA])
     one = 1 << bits
     state.rule_param[:, 0] = draw.choice([one, one, one - 1, one // 2, one // 8, 1, 0])
     teach = bool(draw.random() < 0.9)

@@ -1,5 +1,7 @@
 """The records of a core's phases, one function per state of the RTL: what each of its cycles shows (docs/rtl.md).
 
+States that take units side by side are in `unit_records`.
+
 Each takes the core before or after the simulator's own kernel of that phase, writes records from `at` on, counts in `cover` what it
 met, and returns the index after its last record. Everything is int64; a record is four of them.
 """
@@ -10,10 +12,8 @@ import numpy as np
 
 from neurochip.core import rng
 from neurochip.core.compiled import kernel
-from neurochip.core.encoder import PIXEL_BITS
-from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.soma import draws_per_step, fresh_words
+from neurochip.core.soma import draws_per_step
 from neurochip.core.vectors import P, Queue
 from neurochip.cosim.core.record import FIELDS, State
 
@@ -90,36 +90,6 @@ def words_of(core, state):
 
 
 @kernel
-def encode_all(core, pixels):
-    """Emit phase 0 of the first core, axon by axon. Return the words."""
-    n_axons, dropped = core.param[P.N_AXONS], core.rng_param[RngParam.BITS] - PIXEL_BITS
-    words, n = fresh_words(core, core.rng_axon, core.axon_name, n_axons), 0
-    for i in range(n_axons):
-        if int(words[i]) >> dropped < int(pixels[i]):
-            core.axons[n] = i
-            n += 1
-    core.queue[Queue.SPIKES] = n
-    core.counts[Phase.FORWARD * N_EVENTS + Event.RNG_DRAW] += draws_per_step(core, n_axons)
-    return words
-
-
-@kernel
-def emit_start(core, c, tick, pixels, words, records, at, cover):
-    """LOAD in the first tick of the first core, then START."""
-    if c == 0 and tick == 0:
-        for i in range(core.param[P.N_AXONS]):
-            at = put(records, at, State.LOAD, i, 0, 0, words[i], pixels[i])
-            records[at - 1, 3] = 1 << Tail.INPUT_LOAD
-    drawn = draws_per_step(core, core.param[P.N_NEURONS]) + (draws_per_step(core, core.param[P.N_AXONS]) if c == 0 else 0)
-    at = put(records, at, State.START, 0, 0, 0, 0, 0)
-    records[at - 1, 3] = 1 << Tail.BARRIER | drawn << Tail.RNG_DRAW
-    n = core.queue[Queue.SPIKES]
-    cover[Cover.NO_SPIKE] += n == 0
-    cover[Cover.ALL_SPIKE] += n == core.param[P.N_AXONS]
-    return at
-
-
-@kernel
 def emit_error_fire(core, records, at, cover):
     """Emit a cycle per error sum that is not zero; after `error_fire` has listed the axons that sent an error spike."""
     words, one, k = words_of(core, core.rng_axon), 1 << core.param[P.FRAC_BITS], 0
@@ -136,38 +106,6 @@ def emit_error_fire(core, records, at, cover):
             k += 1
             events |= 1 << Tail.ERROR_OUT
             records[at - 1, 0] |= 1 << Head.ERROR_LEAVES | (1 << Head.SIGN if value < 0 else 0)
-        records[at - 1, 3] = events
-    return at
-
-
-@kernel
-def emit_fire(core, records, at):
-    """Emit a cycle per hidden neuron; after `fire` has listed those that spiked."""
-    words, k = words_of(core, core.rng_neuron), 0
-    for j in range(core.param[P.N_NEURONS]):
-        at = put(records, at, State.FIRE, j, 0, 0, words[j], core.acc[j])
-        records[at - 1, 0] |= int(core.gate[j]) << Head.FLAG
-        events = 1 << Tail.NEURON_UPDATE
-        if k < core.queue[Queue.SENT] and core.sent[k] == j:
-            k += 1
-            events |= 1 << Tail.SPIKE_OUT
-            records[at - 1, 0] |= 1 << Head.SPIKE_LEAVES | j << Head.NUMBER
-        records[at - 1, 3] = events
-    return at
-
-
-@kernel
-def emit_winner(core, winner, reading, records, at):
-    """Emit a cycle per output neuron; the winner leaves in the last."""
-    words, last = words_of(core, core.rng_neuron), core.param[P.N_NEURONS] - 1
-    for k in range(last + 1):
-        at = put(records, at, State.FIRE, k, 0, 0, words[k], core.acc[k])
-        events = 1 << Tail.NEURON_UPDATE
-        if reading and (core.param[P.READOUT] or k == last):
-            events |= 1 << Tail.READOUT
-        if k == last:
-            events |= 1 << Tail.SPIKE_OUT
-            records[at - 1, 0] |= 1 << Head.SPIKE_LEAVES | winner << Head.NUMBER
         records[at - 1, 3] = events
     return at
 

@@ -1,8 +1,8 @@
 """Every cycle of a chip, as the RTL must live it: the simulator's own kernels, and beside each phase the cycles it takes.
 
-The phases are those of `core/`; `cycle_records.py` says which cycle holds what of them. Where a phase adds or steps many words at once, the
-single words are computed there again; that both agree, and that the number of records is the number of cycles that the counters
-give, is checked in every tick.
+The phases are those of `core/`; `cycle_records.py` and `unit_records.py` say which cycle holds what of them. Where a phase adds or steps
+many words at once, the single words are computed there again; that both agree, and that the number of records is the number of cycles
+that the counters give, is checked in every tick.
 """
 
 from enum import IntEnum
@@ -25,14 +25,11 @@ from neurochip.cosim.core.cycle_records import (
     Cover,
     emit_decide,
     emit_error_fire,
-    emit_fire,
     emit_receive,
-    emit_start,
-    emit_winner,
-    encode_all,
 )
 from neurochip.cosim.core.memory_records import emit_back, emit_integrate, emit_learn
 from neurochip.cosim.core.record import P_LEARN
+from neurochip.cosim.core.unit_records import emit_fire, emit_start, emit_winner, encode_all
 
 
 class Status(IntEnum):
@@ -76,8 +73,7 @@ EMIT = types.UniTuple(_I8, 2)(
 def begin(chip, cover):
     """Begin a sample: empty all queues, load the input."""
     chip.queue[:] = 0
-    for event in (Event.INPUT_LOAD, Event.INPUT_CYCLE):
-        chip.counts[0, Phase.FORWARD * N_EVENTS + event] += chip.param[0, P.N_AXONS]
+    chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
     cover[Cover.SAMPLES] += 1
 
 
@@ -140,7 +136,7 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
         for c in range(n_cores - 1, -1, -1):
             core, bits, start[n_ticks, c] = core_view(chip, c, parity), weight_bits[c], at
             take_spikes(core, parity)
-            words = encode_all(core, pixels[s]) if c == 0 else core.words
+            words = encode_all(core, tick, pixels[s]) if c == 0 else core.words
             at = emit_start(core, c, tick, pixels[s], words, records, at, cover)
             at = emit_integrate(core, bits, sums, records, at, cover)
             integrate(core)

@@ -12,6 +12,7 @@ import numpy as np
 from neurochip.common.errors import NeurochipError
 from neurochip.core.rules import Rule
 from neurochip.core.state import ChipState
+from neurochip.core.vectors import P
 from neurochip.cosim.core import register_map
 from neurochip.cosim.core.cycles import Cover
 from neurochip.cosim.core.expected import expected_cycles
@@ -126,16 +127,20 @@ def write_packets(golden: Golden, path: Path) -> None:
             sample, tick = (sample + 1, 0) if label >= 0 else (sample, tick + 1)
             for c in range(golden.length.shape[1]):
                 first = golden.start[t, c]
-                file.writelines(_packets(golden.records[first : first + golden.length[t, c]], sample, tick, c))
+                records, lanes = golden.records[first : first + golden.length[t, c]], int(golden.after.param[c, P.SOMA_LANES])
+                file.writelines(_packets(records, sample, tick, c, lanes))
 
 
-def _packets(records: np.ndarray, sample: int, tick: int, c: int) -> Iterable[str]:
+def _packets(records: np.ndarray, sample: int, tick: int, c: int, soma_lanes: int) -> Iterable[str]:
     leaves = (_column(records, "spike_leaves") | _column(records, "error_leaves")) == 1
     enters = (_column(records, "state") == State.INTEGRATE) & (_column(records, "number") == 0) & (c == 0)
     for row in records[leaves | enters]:
         values = decode(row)
         if values["spike_in"]:
             yield f"{sample} {tick} -1 spike {values['unit']} 0\n"
+        elif values["spike_out"] and soma_lanes > 1:
+            for lane in (lane for lane in range(soma_lanes) if values["memory_data"] >> lane & 1):
+                yield f"{sample} {tick} {c} spike {values['unit'] * soma_lanes + lane} 0\n"
         elif values["spike_out"]:
             yield f"{sample} {tick} {c} spike {values['number']} 0\n"
         else:

@@ -77,7 +77,7 @@ class Lockstep:
 
     def restart(self, state: ChipState, run: np.ndarray, cycles_before_reset: int, intensity: np.ndarray) -> None:
         """Begin something, reset the chip in the middle of it, and load another program into it."""
-        self.rtl.wander(cycles_before_reset, 0, intensity)
+        self.rtl.wander(cycles_before_reset, 0, intensity, self.wiring.input_lanes)
         self.rtl.reset()
         self.state, self.vector = state, run
         load(self.rtl, state, self.wiring, run)
@@ -132,7 +132,8 @@ class Lockstep:
         for chunk in chunks:
             intensity = np.ascontiguousarray(pixels[chunk.sample + (chunk.tick > 0) :])
             arrays = (chunk.start, chunk.length, chunk.records, chunk.label, intensity)
-            job = make_job(pixels.shape[1], self.wiring.quiet, self.wiring.chip.core.trace, *arrays, stall, stalls_of_256)
+            sizes = (pixels.shape[1], self.wiring.input_lanes, self.wiring.quiet, self.wiring.chip.core.trace)
+            job = make_job(*sizes, *arrays, stall, stalls_of_256)
             code = self.rtl.run(job)
             stall = int(job.stall)
             outcome.compared_cycles += job.compared

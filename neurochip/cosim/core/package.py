@@ -51,6 +51,7 @@ MOST_WORDS = 1 << 20
 MOST_FIELDS = 4096
 PORTS = ("plain", "transposable", "skewed")
 BARRIER_CYCLES = 2
+ADDRESS_BITS = 16  # of a packet
 
 
 class NotInRtl(NeurochipError):
@@ -177,6 +178,7 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         f"    localparam int WORD_BITS = {chip.core.word_bits};",
         *(f"    localparam int {port.upper()} = {number};" for number, port in enumerate(PORTS)),
         f"    localparam int PORT = {chip.core.port.upper()};",
+        *_units(chip),
         f"    localparam int NETWORK_CYCLES = {chip.cycles_per_tick.network};",
         f"    localparam int BARRIER_CYCLES = {chip.cycles_per_tick.barrier};",
         "    // what a chip may do without",
@@ -216,6 +218,22 @@ def _cores(chip: Chip, placements: Sequence[Placement]) -> list[str]:
         _flags("ACC_NARROW", [p.acc_is_narrow for p in placements]),
         _flags("BACK_NARROW", [p.back_is_narrow for p in placements]),
     ]
+
+
+def _units(chip: Chip) -> list[str]:
+    """How somas and inputs are taken."""
+    return [
+        f"    localparam int SOMA_LANES = {chip.core.soma_lanes};",
+        f"    localparam int SPIKE_BITS = {spike_bits(chip)};",
+        f"    localparam int INPUT_LANES = {chip.core.input_lanes};",
+        f"    localparam bit SERIAL_ENCODER = {int(chip.core.encoder == 'serial')};",
+        f"    localparam bit BETA_IS_SHIFT = {int(chip.core.beta == 'power_of_two')};",
+    ]
+
+
+def spike_bits(chip: Chip) -> int:
+    """Return the bits of a spike packet: an axon, or with several somas a cycle a group of them and a bit for each."""
+    return ADDRESS_BITS + (chip.core.soma_lanes if chip.core.soma_lanes > 1 else 0)
 
 
 def _counted() -> int:

@@ -19,6 +19,7 @@ class State(IntEnum):
     DECIDE = 8
     LEARN_READ = 9
     LEARN_WRITE = 10
+    ENCODE = 11
 
 
 class Field(NamedTuple):

@@ -66,7 +66,7 @@ _REGISTERS = {
 }
 _REGIONS = {
     Region.NEURON_RNG: ("16 or 32", "read, write", "generators of the somas, a scan ring: every access moves it by one state, whatever i"),
-    Region.AXON_RNG: ("16 or 32", "read, write", "generators of the axons, a scan ring likewise"),
+    Region.AXON_RNG: ("16 or 32", "read, write", "generators of the axons, a scan ring likewise; of a serial encoder, that of axon i"),
     Region.LEARN_RNG: ("16 or 32", "read, write", "the generator of learning decisions, whatever i"),
     Region.BIASES: ("WEIGHT_BITS", "read, write", "bias of neuron i; read with its sign extended"),
     Region.COUNTERS: (

@@ -68,7 +68,7 @@ def _waveform(job: CosimJob, options: Options, before: ChipState, rule: Rule, se
     window = (options.vcd, max(0, divergence.cycle - CYCLES_BEFORE), divergence.cycle + CYCLES_AFTER)
     step = Lockstep(before, job.wiring, library, job.run, rule, window)
     step.run(job.pixels[: divergence.sample + 1], job.labels[: divergence.sample + 1], seed, options.stalls_of_256)
-    step.rtl.wander(CYCLES_AFTER, -1, job.pixels[0])
+    step.rtl.wander(CYCLES_AFTER, -1, job.pixels[0], job.wiring.input_lanes)
     step.rtl.close()
     divergence.text += f"\n  waveform of cycles {window[1]} to {window[2]}: {options.vcd}"
 

@@ -28,6 +28,7 @@ class Wiring:
         self.slices = -(-self.word_bits // 32)
         self.weight_bits = np.array([place.weight_bits for place in placements], dtype=np.int64)
         self.quiet = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier - BARRIER_CYCLES
+        self.input_lanes = chip.core.input_lanes
         self.shared = state.rng_param[RngParam.SHARING] != Sharing.PER_UNIT
 
 
@@ -80,7 +81,7 @@ def load(rtl: Port, state: ChipState, wiring: Wiring, run: np.ndarray) -> None:
         rtl.write(c, port_address(Region.REGISTERS, Register.P_LEARN), registers(state, c))
         neurons, axons = generators(state, wiring, c)
         rtl.write(c, port_address(Region.NEURON_RNG), neurons, 0)
-        rtl.write(c, port_address(Region.AXON_RNG), axons, 0)
+        rtl.write(c, port_address(Region.AXON_RNG), axons)  # a ring moves by one state, a memory takes the address
         rtl.write(c, port_address(Region.LEARN_RNG), state.rng_learn[c : c + 1])
         weight, bias = core_weights(state, c)
         rtl.write(c, port_address(Region.BIASES), bias.view(np.uint32))
@@ -141,7 +142,7 @@ def readable(state: ChipState, wiring: Wiring, run: np.ndarray, votes: np.ndarra
             ("identity, axons, neurons", port_address(Region.REGISTERS), 1, np.array([IDENTITY, place.axons, place.neurons])),
             ("configuration register", port_address(Region.REGISTERS, Register.P_LEARN), 1, registers(state, c)),
             ("neuron generator", port_address(Region.NEURON_RNG), 0, neurons),
-            ("axon generator", port_address(Region.AXON_RNG), 0, axons),
+            ("axon generator", port_address(Region.AXON_RNG), 1, axons),
             ("learn generator", port_address(Region.LEARN_RNG), 1, state.rng_learn[c : c + 1]),
             ("bias", port_address(Region.BIASES), 1, bias.view(np.uint32)),
             ("memory slice", port_address(Region.MEMORY), 1, words),

@@ -56,7 +56,7 @@ uint64_t next(uint64_t& x) {
 extern "C" {
 
 struct Job {
-    int64_t n_ticks, n_cores, n_axons, quiet;
+    int64_t n_ticks, n_cores, n_axons, input_lanes, quiet;
     int64_t traced;             // the chip has its trace; else only what leaves it is compared
     const int64_t* start;       // [tick][core] first record
     const int64_t* length;      // [tick][core] records: busy cycles
@@ -70,6 +70,12 @@ struct Job {
     int64_t tick, core, record;  // of the first difference; record -1: the core should be idle
     uint64_t cycle, expected[4], got[4];
 };
+
+// As many intensities as the chip takes in a cycle; beyond the last axon they are zero.
+void present(Vnc_engine* top, const uint8_t* intensity, int64_t n) {
+    std::memset(&top->intensity, 0, sizeof top->intensity);
+    if (n > 0) std::memcpy(&top->intensity, intensity, n);
+}
 
 void nc_reset(Chip* chip) {
     chip->top->rst = 1;
@@ -104,13 +110,13 @@ Chip* nc_new(const char* vcd_path, uint64_t vcd_from, uint64_t vcd_to) {
 }
 
 // Run without comparing, so that a reset can hit any cycle.
-void nc_idle(Chip* chip, int64_t cycles, int32_t label, const uint8_t* intensity) {
+void nc_idle(Chip* chip, int64_t cycles, int32_t label, const uint8_t* intensity, int64_t input_lanes) {
     Vnc_engine* top = chip->top;
     top->sample_valid = label >= 0;
     top->sample_label = label >= 0 ? label : 0;
     top->intensity_valid = intensity != nullptr;
     for (int64_t i = 0; i < cycles; ++i) {
-        top->intensity = intensity ? intensity[i] : 0;
+        present(top, intensity ? intensity + i * input_lanes : nullptr, intensity ? input_lanes : 0);
         chip->settle();
         chip->clock();
         top->sample_valid = 0;
@@ -185,7 +191,8 @@ int nc_run(Chip* chip, Job* job) {
             top->spike_wait = wait[0];
             top->error_wait = wait[1];
             top->intensity_valid = intensity_valid;
-            top->intensity = sample >= 0 && axon < job->n_axons ? job->intensity[sample * job->n_axons + axon] : 0;
+            const int64_t left = sample >= 0 ? job->n_axons - axon : 0;
+            present(top, job->intensity + sample * job->n_axons + axon, left < job->input_lanes ? left : job->input_lanes);
             chip->settle();
             if (top->sample_valid && !top->sample_ready) {
                 job->tick = tick;
@@ -234,7 +241,7 @@ int nc_run(Chip* chip, Job* job) {
                 job->compared += job->traced;
                 job->busy += is_busy;
                 if (is_busy && !stands) {
-                    if (c == 0 && (expected[0] & 15) == LOAD) ++axon;
+                    if (c == 0 && (expected[0] & 15) == LOAD) axon += job->input_lanes;
                     running -= ++at[c] == length[c];
                 }
             }
