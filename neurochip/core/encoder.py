@@ -12,6 +12,7 @@ from neurochip.core.vector import LANES, compress
 from neurochip.core.vectors import P, Queue
 
 PIXEL_BITS = 8
+LIKELY_FROM = 1 << (PIXEL_BITS - 1)  # intensity from which an axon is likelier to spike than not: a bit of it
 FORWARD = Phase.FORWARD * N_EVENTS
 
 
@@ -36,8 +37,11 @@ def load_input(chip, core, pixels):
         core.fired[i] = pixels[core.axon_name[i]]
     core.fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
     n = compress(chip.units, core.fired, n_axons, axons)
+    likely = 0
     for k in range(n):
         values[k] = core.fired[axons[k]]
+        likely += values[k] >= LIKELY_FROM
+    core.queue[Queue.LIKELY] = core.queue[Queue.BASE] = likely
     fired[n : n + LANES] = 0
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         for k in range(n):
@@ -72,10 +76,23 @@ def encode(chip, core, n_lit):
     dropped = np.uint32(rng_param[RngParam.BITS] - PIXEL_BITS)
     for k in range(n_lit):
         fired[k] = top_bits(words[k], dropped) < values[k]
-    core.queue[Queue.SPIKES] = compress(axons, fired, n_lit, core.axons)
+    n = compress(axons, fired, n_lit, core.axons)
+    core.queue[Queue.SPIKES] = n
+    if core.param[P.DELTA]:
+        as_likely = 0
+        for k in range(n_lit):
+            as_likely += fired[k] & (values[k] >> (PIXEL_BITS - 1))
+        count_deviations(core, n - as_likely + core.queue[Queue.LIKELY] - as_likely)
     core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_AXONS])
     if core.param[P.SERIAL_ENCODER]:
         count_input(core)
+
+
+@kernel
+def count_deviations(core, deviating):
+    """Set how many rows are added in this tick: those of `deviating` axons, and in a sample's first tick those of the base sum."""
+    core.queue[Queue.ROWS] = deviating + core.queue[Queue.BASE]
+    core.queue[Queue.BASE] = 0
 
 
 @kernel

@@ -49,7 +49,10 @@ def draws_per_step(core, units):
 
 @kernel
 def integrate(core):
-    """Run phase 1 of a core whose rows are its axons': acc = bias + the rows of the axons that spiked."""
+    """Run phase 1 of a core whose rows are its axons': acc = bias + the rows of the axons that spiked.
+
+    A delta core comes to the same sums by other rows: it adds and takes away those of axons that deviate, and that is what is counted.
+    """
     param, counts = core.param, core.counts
     n = core.queue[Queue.SPIKES]
     for j in range(param[P.STRIDE]):  # slice assignment would not vectorise
@@ -59,10 +62,11 @@ def integrate(core):
         counts[FORWARD + Event.ACC_SATURATED] += clamped
     else:
         add_rows(core.acc, core.weight, core.axons, n)
-    counts[FORWARD + Event.SPIKE_IN] += n
-    counts[FORWARD + Event.WORD_READ] += n * param[P.ROW_WORDS]
-    counts[FORWARD + Event.BANK_ACCESS] += n * param[P.ROW_ACCESSES]
-    counts[FORWARD + Event.ACCUMULATE] += n * param[P.N_NEURONS]
+    rows = core.queue[Queue.ROWS] if param[P.DELTA] else n
+    counts[FORWARD + Event.SPIKE_IN] += rows
+    counts[FORWARD + Event.WORD_READ] += rows * param[P.ROW_WORDS]
+    counts[FORWARD + Event.BANK_ACCESS] += rows * param[P.ROW_ACCESSES]
+    counts[FORWARD + Event.ACCUMULATE] += rows * param[P.N_NEURONS]
 
 
 @kernel

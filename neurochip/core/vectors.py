@@ -79,6 +79,7 @@ class P(IntEnum):
     SOMA_LANES = 66  # somas evaluated per cycle; 1 in the output core
     INPUT_LANES = 67  # intensities loaded, or encoded, per cycle
     SERIAL_ENCODER = 68  # 1: encodes at the head of every tick, 0: all axons at the barrier
+    DELTA = 69  # 1: rows of the first layer are added where an input deviates from what is likelier, upon a base sum
 
 
 BETA_FRAC_BITS = 4
@@ -113,6 +114,9 @@ class Queue(IntEnum):
     SENT = 6  # units that spiked in this tick
     RETURNED = 7  # axons whose error soma fired in this tick
     PACKET = 8  # scratch: group of somas whose packet was last counted on its way here
+    LIKELY = 9  # of a delta core: axons that are likelier to spike than not, in this sample,
+    BASE = 10  # as long as their rows are still to be added to the base sum,
+    ROWS = 11  # and rows that are added in this tick
 
 
 N_PARAMS, N_QUEUES, N_COUNTS = len(P), len(Queue), N_PHASES * N_EVENTS

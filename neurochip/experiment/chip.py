@@ -36,6 +36,9 @@ class CoreModel(BaseModel):
     lanes: Annotated[int, Field(gt=0)] | Literal["row"] | None = Field(
         default=None, description="weights added per cycle, from banks side by side: several words' or a whole row's; default: a word's"
     )
+    first_integrate: Literal["spikes", "delta"] = Field(
+        default="spikes", description="rows of the first layer: of the inputs that spike, or of those that deviate from what is likelier"
+    )
     weight_bits: int = Field(default=16, ge=2, le=16, description="default width of a weight, sign included")
     frac_bits: int = Field(default=12, ge=0, le=15, description="default fraction bits of a weight")
     acc_bits: int | None = Field(default=None, ge=4, le=32, description="width of a forward sum; default: no sum can overflow")

@@ -57,6 +57,18 @@ def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
         )
 
 
+def check_delta(chip: Chip, where: str, layer: Layer, acc_is_narrow: bool) -> None:
+    """Refuse a first layer whose sums a delta core could not make. Raises NeurochipError; `where` says which layer."""
+    asked = f"{where}: core.first_integrate = 'delta'"
+    if layer.is_conv or layer.is_pool:
+        raise NeurochipError(f"{asked}: base sums are kept for a dense layer, this is a '{layer.model.kind}'; use 'spikes'")
+    if acc_is_narrow:
+        raise NeurochipError(
+            f"{asked}: with core.acc_bits = {chip.core.acc_bits} sums can saturate, and depend on the order of additions; "
+            "leave acc_bits out, or use 'spikes'"
+        )
+
+
 def check_beta(setup: Setup) -> None:
     """Refuse a gain of the winner-take-all by which the chip cannot shift."""
     beta = setup.experiment.rule.beta

@@ -11,7 +11,7 @@ from neurochip.energy.sized import roles_of
 from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.axons import AxonGroup, axon_groups
-from neurochip.mapping.checks import check_beta, check_learning, check_widths
+from neurochip.mapping.checks import check_beta, check_delta, check_learning, check_widths
 from neurochip.mapping.network import INPUT, Layer, build_network
 from neurochip.mapping.parts import Part, cut_layer
 from neurochip.mapping.widths import field_bits_of, frac_bits_of, pool_weight_lsb, weight_bits_of
@@ -226,6 +226,8 @@ def _placement(
             f"{setup.where}: layer '{name}': sums need {max(acc_full, back_full)} bits, the simulator has 32; lower weight_bits"
         )
     acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
+    if core.first_integrate == "delta" and groups[0].core == INPUT:
+        check_delta(setup.chip, f"{setup.where}: layer '{name}'", layer, acc_bits < acc_full)
     has_memory = neuron.model != "stochastic"
     return Placement(
         name=name,

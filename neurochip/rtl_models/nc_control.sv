@@ -12,6 +12,7 @@ module nc_control #(
     parameter bit IS_FIRST = 0,
     parameter bit IS_LAST = 0,
     parameter bit IS_SERIAL = 0,  // the encoder of a first core
+    parameter bit DELTA = 0,  // rows of axons that deviate from what is likelier, upon a base sum
     parameter int SOMA_GROUPS = N_NEURONS,
     parameter int INPUT_GROUPS = N_AXONS,
     parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS,
@@ -25,6 +26,7 @@ module nc_control #(
     input wire stall,  // the packet of this cycle is not taken
     input wire intensity_valid,
     input wire [N_AXONS-1:0] active,
+    input wire [N_AXONS-1:0] likely,
     // own errors
     input wire own_any,
     input wire own_after,  // own errors of this tick, the one in hand included
@@ -46,6 +48,7 @@ module nc_control #(
     output reg [15:0] axon,  // while intensities are loaded or encoded, a group of axons
     output wire encoder_moves,  // the next cycle encodes a group that this one does not
     output wire [15:0] encoder_ahead,
+    output reg is_base,  // the row in hand is one of the base sum
     output reg [15:0] word,  // which access of the row
     output reg [15:0] soma_word,  // of the potential in hand: its access, and its field there
     output reg [15:0] soma_field,
@@ -87,7 +90,10 @@ module nc_control #(
 
     // ---- walks: spiking axons, words that hold a learner
     reg [N_AXONS-1:0] axons_left;
-    wire [N_AXONS-1:0] axons = now == START || now == DECIDE ? active : axons_left;
+    wire begins_base = DELTA && now == START && new_sample && likely != '0;
+    wire ends_base = DELTA && now == INTEGRATE && is_base && axons_left == '0;
+    wire [N_AXONS-1:0] axons = begins_base ? likely : now == START || ends_base ? (DELTA ? active ^ likely : active) :
+        now == DECIDE ? active : axons_left;
     wire [N_AXONS-1:0] axons_rest;
     wire axon_any;
     wire [15:0] axon_next;
@@ -236,6 +242,7 @@ module nc_control #(
         else if (now == ENCODE) axon <= axon + 16'd1;
         else if (take_axon) axon <= axon_next;
         if (take_axon) axons_left <= axons_rest;
+        if (take_axon) is_base <= begins_base || (is_base && now == INTEGRATE && !ends_base);
 
         if (take_axon) word <= '0;
         else if (now == INTEGRATE) word <= word + 16'd1;

@@ -22,6 +22,7 @@ module nc_core #(
     parameter int SOMA_LANES = IS_LAST ? 1 : neurochip_pkg::SOMA_LANES,
     parameter int INPUT_LANES = IS_FIRST ? neurochip_pkg::INPUT_LANES : 1,
     parameter bit IS_SERIAL = IS_FIRST && neurochip_pkg::SERIAL_ENCODER,
+    parameter bit DELTA = IS_FIRST && neurochip_pkg::DELTA,
     parameter int LINE_BITS = WORDS * WORD_BITS,
     parameter int WIDTH = 4, // axons of a column's access
     parameter int COLUMN_BITS = 64,
@@ -30,12 +31,7 @@ module nc_core #(
     input wire clk,
     input wire rst,
     // barrier
-    input wire step,
-    input wire swap,
-    input wire new_sample,
-    input wire learning,
-    input wire teaching,
-    input wire reading,
+    input wire step, swap, new_sample, learning, teaching, reading,
     input wire [15:0] label,
     output wire busy,
     // configuration
@@ -122,18 +118,19 @@ module nc_core #(
     wire [15:0] walk_neuron, inbox_neuron, axon, word, neuron, soma, access, learn_word, soma_ahead, encoder_ahead, soma_word, soma_field;
     wire [WORDS-1:0] core_row_enable, words_here;
     wire [19:0] core_row_address;
-    wire [N_AXONS-1:0] active;
+    wire [N_AXONS-1:0] active, likely;
+    wire is_base;
     wire [N_NEURONS-1:0] learners, learners_minus;
     wire own_after = IS_LAST ? teaching && spike_out_unit[15:0] != label : own_any | gate_open;
     nc_control #(
         .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .FIELDS(FIELDS), .WORDS(WORDS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH), .IS_FIRST(IS_FIRST),
-        .IS_LAST(IS_LAST), .IS_SERIAL(IS_SERIAL), .SOMA_GROUPS((N_NEURONS + SOMA_LANES - 1) / SOMA_LANES),
+        .IS_LAST(IS_LAST), .IS_SERIAL(IS_SERIAL), .DELTA(DELTA), .SOMA_GROUPS((N_NEURONS + SOMA_LANES - 1) / SOMA_LANES),
         .INPUT_GROUPS((N_AXONS + INPUT_LANES - 1) / INPUT_LANES)
     ) control (
-        .clk, .rst, .start(swap), .new_sample, .learning, .stall, .intensity_valid, .active,
+        .clk, .rst, .start(swap), .new_sample, .learning, .stall, .intensity_valid, .active, .likely,
         .own_any, .own_after, .walk_any, .walk_more, .walk_neuron, .walk_minus, .walk_restart, .walk_take, .inbox_any, .inbox_more,
         .sums_any_after, .sums_any_more, .learns, .learners, .learners_minus, .learn_word, .encoder_moves, .encoder_ahead,
-        .state, .leaves_fire, .axon, .word, .soma_word, .soma_field, .neuron, .soma, .soma_moves, .soma_ahead, .minus, .is_first_error, .access,
+        .state, .leaves_fire, .axon, .is_base, .word, .soma_word, .soma_field, .neuron, .soma, .soma_moves, .soma_ahead, .minus, .is_first_error, .access,
         .row_read(core_row_read), .row_write(core_row_write), .row_enable(core_row_enable), .row_address(core_row_address),
         .column_read, .column_neuron, .column_access
     );
@@ -143,6 +140,7 @@ module nc_core #(
     wire fires = state == neurochip_pkg::FIRE, error_fires = state == neurochip_pkg::ERROR_FIRE;
     wire decides = state == neurochip_pkg::DECIDE, learn_writes = state == neurochip_pkg::LEARN_WRITE;
     assign busy = state != neurochip_pkg::IDLE;
+    wire is_likely = DELTA && likely[axon[$clog2(N_AXONS > 1 ? N_AXONS : 2)-1:0]], takes_away = is_likely && !is_base;
     assign intensity_ready = state == neurochip_pkg::LOAD;
 
     // ---- generators
@@ -168,7 +166,7 @@ module nc_core #(
         .N_AXONS(N_AXONS), .IS_FIRST(IS_FIRST), .INPUT_LANES(INPUT_LANES), .IS_SERIAL(IS_SERIAL), .AXON_STATES(AXON_STATES)
     ) spikes_in (
         .clk, .rst, .swap, .new_sample, .load(loads), .encode(encodes), .axon, .arriving(intensity), .axon_words, .axon_states,
-        .fetch(encoder_moves), .axon_ahead(encoder_ahead), .intensities, .in_valid(spike_in_valid), .in_unit(spike_in_unit), .active
+        .fetch(encoder_moves), .axon_ahead(encoder_ahead), .intensities, .in_valid(spike_in_valid), .in_unit(spike_in_unit), .active, .likely
     );
     assign {spike_in_ready, error_in_ready} = 2'b11;
 
@@ -193,9 +191,10 @@ module nc_core #(
     wire [15:0] bias_neuron = decides ? walk_neuron : index[15:0];
     nc_integrate #(
         .N_NEURONS(N_NEURONS), .WEIGHT_BITS(WEIGHT_BITS), .FIELDS(FIELDS), .ACC_BITS(ACC_BITS), .ACC_NARROW(ACC_NARROW),
-        .SOMA_LANES(SOMA_LANES)
+        .SOMA_LANES(SOMA_LANES), .DELTA(DELTA)
     ) integrate (
-        .clk, .clear(state == neurochip_pkg::START), .add(integrates), .word, .row(integrates ? row : '0),
+        .clk, .clear(state == neurochip_pkg::START), .add(integrates), .word, .row(integrates || (DELTA && learn_writes) ? row : '0),
+        .new_base(new_sample), .is_base(DELTA && is_base), .minus(takes_away), .follow(learn_writes && is_likely), .row_after(word_stepped),
         .additions(acc_additions), .saturations(acc_saturations), .neuron_word(soma_word), .neuron_field(soma_field), .soma, .potentials,
         .bias_write(decides ? learns : writes_bias), .bias_word(16'(32'(bias_neuron) / FIELDS)), .bias_field(16'(32'(bias_neuron) % FIELDS)),
         .bias_new(decides ? bias_stepped : config_wdata[WEIGHT_BITS-1:0]), .bias_old(bias)
@@ -268,11 +267,11 @@ module nc_core #(
                 .axon, .sum_axon, .neuron, .soma, .inbox_neuron, .walk_neuron, .word, .access, .learn_word, .axon_words, .neuron_words,
                 .learn_draw, .is_certain, .intensities, .potentials, .sum, .bias, .bias_stepped,
                 .spike_out_valid, .spike_out_unit(spike_out_unit[15:0]), .spikes(soma_spikes), .error_out_valid, .error_minus, .inbox_minus, .walk_minus,
-                .gate_bits, .gate_open, .learns, .increments, .trace
+                .gate_bits, .gate_open, .learns, .is_base, .takes_away, .increments, .trace
             );
         end else begin : silent
             assign trace = '0;
-            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bits, intensities, sum, line_read, line_written, column_rdata};
+            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bits, intensities, sum, takes_away, line_read, line_written, column_rdata};
         end
     endgenerate
 

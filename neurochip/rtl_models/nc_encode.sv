@@ -17,7 +17,8 @@ module nc_encode #(
     input wire [LANES*BITS-1:0] load_words,
     input wire swap,
     input wire [STATES*BITS-1:0] states,
-    output wire [N_AXONS-1:0] active
+    output wire [N_AXONS-1:0] active,
+    output wire [N_AXONS-1:0] likely  // to spike than not: the top bit of an intensity
 );
     localparam int GROUP_BITS = GROUPS > 1 ? $clog2(GROUPS) : 1;
     reg [LANES*8-1:0] intensity[0:GROUPS-1];
@@ -56,6 +57,12 @@ module nc_encode #(
         end else if (swap) fired <= encoded(states);
     end
     assign active = fired[N_AXONS-1:0];
+    genvar i;
+    generate
+        for (i = 0; i < N_AXONS; i = i + 1) begin : axon
+            assign likely[i] = intensity[i/LANES][i%LANES*8+7];
+        end
+    endgenerate
 
     wire unused = &{1'b0, load_group, load_words, fired};
 endmodule

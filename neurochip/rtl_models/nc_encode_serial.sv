@@ -17,7 +17,8 @@ module nc_encode_serial #(
     input wire fetch,
     input wire [15:0] group_ahead,
     output wire [LANES*8-1:0] intensities,  // in hand
-    output reg [N_AXONS-1:0] active
+    output reg [N_AXONS-1:0] active,
+    output reg [N_AXONS-1:0] likely  // to spike than not: the top bit of an intensity
 );
     wire [LANES*8-1:0] held;
     nc_unit_memory #(
@@ -40,11 +41,14 @@ module nc_encode_serial #(
     endfunction
     wire [LANES-1:0] spikes = fired(words, intensities);
 
-    genvar g;
+    genvar g, i;
     generate
         for (g = 0; g < GROUPS; g = g + 1) begin : flags
             localparam int USED = g == GROUPS - 1 ? N_AXONS - g * LANES : LANES;
             always_ff @(posedge clk) if ((load | encode) && 32'(group) == g) active[g*LANES+:USED] <= spikes[USED-1:0];
+            for (i = 0; i < USED; i = i + 1) begin : axon
+                always_ff @(posedge clk) if (load && 32'(group) == g) likely[g*LANES+i] <= arriving[i*8+7];
+            end
         end
     endgenerate
     wire unused = &{1'b0, words, spikes};

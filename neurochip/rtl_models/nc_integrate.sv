@@ -10,6 +10,7 @@ module nc_integrate #(
     parameter int ACC_BITS = 21,
     parameter bit ACC_NARROW = 0,
     parameter int SOMA_LANES = 1,
+    parameter bit DELTA = 0,
     parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS
 ) (
     input wire clk,
@@ -17,6 +18,12 @@ module nc_integrate #(
     input wire add,
     input wire [15:0] word,
     input wire [FIELDS*WEIGHT_BITS-1:0] row,
+    // of a delta core: sums of the likelier inputs, upon which the others come and go
+    input wire new_base,  // with clear
+    input wire is_base,  // the row belongs to the base
+    input wire minus,  // the row is taken away
+    input wire follow,  // a row of the base has changed from `row` to `row_after`
+    input wire [FIELDS*WEIGHT_BITS-1:0] row_after,
     output wire [15:0] additions,
     output wire [15:0] saturations,
     input wire [15:0] neuron_word,  // of the potential in hand
@@ -31,6 +38,7 @@ module nc_integrate #(
 );
     localparam int WORD_BITS = ROW_ACCESSES > 1 ? $clog2(ROW_ACCESSES) : 1;
     localparam int FIELD_BITS = FIELDS > 1 ? $clog2(FIELDS) : 1;
+    localparam int TERM_BITS = WEIGHT_BITS + (DELTA ? 1 : 0);
     localparam int LAST_FIELDS = N_NEURONS - (ROW_ACCESSES - 1) * FIELDS;
 
     reg [FIELDS*ACC_BITS-1:0] acc[0:ROW_ACCESSES-1];
@@ -42,24 +50,68 @@ module nc_integrate #(
     assign additions = is_last ? 16'(LAST_FIELDS) : 16'(FIELDS);
 
     wire [FIELDS*ACC_BITS-1:0] entry = acc[word[WORD_BITS-1:0]];
-    wire [FIELDS*WEIGHT_BITS-1:0] start = bias[word[WORD_BITS-1:0]];
     wire has_sum = is_added[word[WORD_BITS-1:0]];
     wire [FIELDS*ACC_BITS-1:0] totals;
     wire [FIELDS-1:0] is_saturated;
 
-    genvar f;
+    // a sum begins at the base, biases included, if there is one, else at the biases
+    wire [ROW_ACCESSES*FIELDS*ACC_BITS-1:0] starts;
+    wire [FIELDS*ACC_BITS-1:0] begun = starts[32'(word[WORD_BITS-1:0])*FIELDS*ACC_BITS+:FIELDS*ACC_BITS];
+    wire [ROW_ACCESSES*FIELDS*ACC_BITS-1:0] bases;
+    wire [ROW_ACCESSES-1:0] has_base;
+    genvar e, f;
     generate
+        if (DELTA) begin : deltas
+            nc_base_sums #(
+                .FIELDS(FIELDS),
+                .WEIGHT_BITS(WEIGHT_BITS),
+                .SUM_BITS(ACC_BITS),
+                .ENTRIES(ROW_ACCESSES)
+            ) base_sums (
+                .clk(clk),
+                .clear(clear && new_base),
+                .add(add && is_base),
+                .follow(follow),
+                .at(word),
+                .totals(totals),
+                .bias_write(bias_write),
+                .bias_at(bias_word),
+                .bias_field(bias_field),
+                .bias_new(bias_new),
+                .bias_old(bias_old),
+                .bases(bases),
+                .has_base(has_base)
+            );
+        end else begin : none
+            assign bases = '0;
+            assign has_base = '0;
+            wire unused = &{1'b0, new_base, minus, row_after, bases, has_base};
+        end
+        for (e = 0; e < ROW_ACCESSES; e = e + 1) begin : entry_start
+            for (f = 0; f < FIELDS; f = f + 1) begin : field_start
+                wire signed [WEIGHT_BITS-1:0] from_bias = bias[e][f*WEIGHT_BITS+:WEIGHT_BITS];
+                assign starts[(e*FIELDS+f)*ACC_BITS+:ACC_BITS] =
+                    DELTA && has_base[e] ? bases[(e*FIELDS+f)*ACC_BITS+:ACC_BITS] : ACC_BITS'(from_bias);
+            end
+        end
         for (f = 0; f < FIELDS; f = f + 1) begin : field
-            wire signed [WEIGHT_BITS-1:0] from_bias = start[f*WEIGHT_BITS+:WEIGHT_BITS];
+            wire signed [ACC_BITS-1:0] from_start = begun[f*ACC_BITS+:ACC_BITS];
             wire signed [ACC_BITS-1:0] from_sum = entry[f*ACC_BITS+:ACC_BITS];
-            wire signed [WEIGHT_BITS-1:0] term = row[f*WEIGHT_BITS+:WEIGHT_BITS];
+            wire signed [WEIGHT_BITS-1:0] weight = row[f*WEIGHT_BITS+:WEIGHT_BITS];
+            wire signed [TERM_BITS-1:0] term;
+            if (DELTA) begin : signed_term
+                wire signed [WEIGHT_BITS-1:0] after = row_after[f*WEIGHT_BITS+:WEIGHT_BITS];
+                assign term = follow ? TERM_BITS'(after) - TERM_BITS'(weight) : minus ? -TERM_BITS'(weight) : TERM_BITS'(weight);
+            end else begin : plain_term
+                assign term = weight;
+            end
             wire clamped;
             nc_saturating_add #(
                 .SUM_BITS(ACC_BITS),
-                .TERM_BITS(WEIGHT_BITS),
+                .TERM_BITS(TERM_BITS),
                 .SATURATES(ACC_NARROW)
             ) adder (
-                .sum(has_sum ? from_sum : ACC_BITS'(from_bias)),
+                .sum(has_sum && !is_base && !follow ? from_sum : from_start),
                 .term(term),
                 .total(totals[f*ACC_BITS+:ACC_BITS]),
                 .saturated(clamped)
@@ -79,29 +131,25 @@ module nc_integrate #(
     generate
         if (SOMA_LANES == 1) begin : one_soma
             wire [FIELDS*ACC_BITS-1:0] held = acc[neuron_word[WORD_BITS-1:0]];
-            wire [FIELDS*WEIGHT_BITS-1:0] held_bias = bias[neuron_word[WORD_BITS-1:0]];
-            wire signed [ACC_BITS-1:0] held_sum = held[32'(neuron_field)*ACC_BITS+:ACC_BITS];
-            wire signed [WEIGHT_BITS-1:0] held_start = held_bias[32'(neuron_field)*WEIGHT_BITS+:WEIGHT_BITS];
-            assign potentials = is_added[neuron_word[WORD_BITS-1:0]] ? held_sum : ACC_BITS'(held_start);
+            wire [FIELDS*ACC_BITS-1:0] held_start = starts[32'(neuron_word[WORD_BITS-1:0])*FIELDS*ACC_BITS+:FIELDS*ACC_BITS];
+            wire [FIELDS*ACC_BITS-1:0] held_either = is_added[neuron_word[WORD_BITS-1:0]] ? held : held_start;
+            assign potentials = held_either[32'(neuron_field)*ACC_BITS+:ACC_BITS];
             wire unused_soma = &{1'b0, soma};
         end else begin : soma_group
             wire [N_NEURONS*ACC_BITS-1:0] sums;
-            wire [N_NEURONS*WEIGHT_BITS-1:0] biases;
             wire [N_NEURONS-1:0] has_sums;
             for (n = 0; n < N_NEURONS; n = n + 1) begin : neuron
                 assign sums[n*ACC_BITS+:ACC_BITS] = acc[n/FIELDS][(n%FIELDS)*ACC_BITS+:ACC_BITS];
-                assign biases[n*WEIGHT_BITS+:WEIGHT_BITS] = bias[n/FIELDS][(n%FIELDS)*WEIGHT_BITS+:WEIGHT_BITS];
                 assign has_sums[n] = is_added[n/FIELDS];
             end
             nc_potentials #(
                 .N_NEURONS(N_NEURONS),
                 .LANES(SOMA_LANES),
-                .ACC_BITS(ACC_BITS),
-                .WEIGHT_BITS(WEIGHT_BITS)
+                .ACC_BITS(ACC_BITS)
             ) choice (
                 .group(soma),
                 .sums(sums),
-                .biases(biases),
+                .starts(starts[N_NEURONS*ACC_BITS-1:0]),
                 .is_added(has_sums),
                 .potentials(potentials)
             );
@@ -119,8 +167,8 @@ module nc_integrate #(
 
     always_ff @(posedge clk) begin
         if (clear) is_added <= '0;
-        else if (add) is_added <= is_added | ROW_ACCESSES'(1) << word[WORD_BITS-1:0];
-        if (add) acc[word[WORD_BITS-1:0]] <= totals;
+        else if (add && !is_base) is_added <= is_added | ROW_ACCESSES'(1) << word[WORD_BITS-1:0];
+        if (add && !is_base) acc[word[WORD_BITS-1:0]] <= totals;
         if (bias_write) bias[bias_word[WORD_BITS-1:0]] <= replaced(bias_entry, bias_field[FIELD_BITS-1:0], bias_new);
     end
 

@@ -29,7 +29,8 @@ module nc_spikes_in #(
     // the others
     input wire in_valid,
     input wire [PACKET_BITS-1:0] in_unit,  // above its number, the spikes of a group
-    output wire [N_AXONS-1:0] active
+    output wire [N_AXONS-1:0] active,
+    output wire [N_AXONS-1:0] likely
 );
     generate
         if (IS_FIRST && IS_SERIAL) begin : serial_input
@@ -47,7 +48,8 @@ module nc_spikes_in #(
                 .fetch(fetch),
                 .group_ahead(axon_ahead),
                 .intensities(intensities),
-                .active(active)
+                .active(active),
+                .likely(likely)
             );
             wire unused = &{1'b0, rst, swap, new_sample, axon_states, in_valid, in_unit};
         end else if (IS_FIRST) begin : input_side
@@ -64,7 +66,8 @@ module nc_spikes_in #(
                 .load_words(axon_words),
                 .swap(swap),
                 .states(axon_states),
-                .active(active)
+                .active(active),
+                .likely(likely)
             );
             assign intensities = arriving;
             wire unused = &{1'b0, rst, new_sample, encode, fetch, axon_ahead, in_valid, in_unit};
@@ -83,6 +86,7 @@ module nc_spikes_in #(
                 .active(active)
             );
             assign intensities = '0;
+            assign likely = '0;
             wire unused = &{1'b0, load, encode, axon, arriving, axon_words, axon_states, fetch, axon_ahead};
         end
     endgenerate

@@ -57,6 +57,8 @@ module nc_trace #(
     input wire [SOMA_LANES-1:0] gate_bits,
     input wire gate_open,
     input wire learns,
+    input wire is_base,
+    input wire takes_away,
     input wire [neurochip_pkg::N_EVENTS*16-1:0] increments,
     output wire [255:0] trace
 );
@@ -125,8 +127,8 @@ module nc_trace #(
         learn_writes ? 32'(increments[neurochip_pkg::WORD_WRITE*16+:16]) : loads ? inputs_folded : error_fires ? 32'(sum) : fires ? potentials_folded : decides ? 32'(bias_after) : '0;
     wire [19:0] address = row_read | row_write ? row_address :
         column_read ? 20'(32'(column_neuron) * ((N_AXONS + WIDTH - 1) / WIDTH) + 32'(column_access)) : '0;
-    wire sign = error_out_valid ? error_minus : receives ? inbox_minus : decides && walk_minus;
-    wire flag = fires ? ^gate_bits : receives ? gate_open : decides && learns;
+    wire sign = error_out_valid ? error_minus : receives ? inbox_minus : integrates ? takes_away : decides && walk_minus;
+    wire flag = fires ? ^gate_bits : receives ? gate_open : integrates ? is_base : decides && learns;
 
     wire [63:0] data_read, data_written;
     wire [63:0] row_folded, column_folded;

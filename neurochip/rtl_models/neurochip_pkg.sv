@@ -14,6 +14,7 @@ package neurochip_pkg;
     localparam [3:0] DECIDE = 4'd8;
     localparam [3:0] LEARN_READ = 4'd9;
     localparam [3:0] LEARN_WRITE = 4'd10;
+    localparam [3:0] ENCODE = 4'd11;
     // the configuration port
     localparam [31:0] IDENTITY = 32'h4e430001;
     localparam [7:0] BARRIER_CORE = 8'd255;
@@ -91,6 +92,12 @@ package neurochip_pkg;
     localparam int TRANSPOSABLE = 1;
     localparam int SKEWED = 2;
     localparam int PORT = TRANSPOSABLE;
+    localparam int SOMA_LANES = 1;
+    localparam int SPIKE_BITS = 16;
+    localparam int INPUT_LANES = 1;
+    localparam bit SERIAL_ENCODER = 0;
+    localparam bit DELTA = 0;
+    localparam bit BETA_IS_SHIFT = 0;
     localparam int NETWORK_CYCLES = 4;
     localparam int BARRIER_CYCLES = 2;
     // what a chip may do without

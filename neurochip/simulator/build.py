@@ -82,6 +82,7 @@ def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
         P.TRANSPOSABLE: chip.core.port == "transposable",
         P.WORD_BITS: chip.core.word_bits,
         P.COLUMN_WIDTH: chip.column_width(place.field_bits),
+        P.DELTA: place.is_first and chip.core.first_integrate == "delta",
         P.WORDS_PER_ACCESS: place.words_per_access,
         P.ROW_ACCESSES: math.ceil(place.row_words / place.words_per_access),
         P.ACC_MIN: -(1 << (place.acc_bits - 1)),

@@ -49,6 +49,11 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
             f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: data.name = '{spec.name}' holds events, which end when they "
             "end; leave it out"
         )
+    if setup.chip.core.first_integrate == "delta":
+        raise NeurochipError(
+            f"{setup.where}: chip.core.first_integrate = 'delta': data.name = '{spec.name}' holds events, which have no likelier state; "
+            "use 'spikes'"
+        )
     for key in ("max_rate", "intensity_planes", "signed", "mean", "std"):
         if (value := getattr(spec, key)) != DataModel.model_fields[key].get_default(call_default_factory=True):
             raise NeurochipError(f"data.{key} = {str(value).lower()}: data.name = '{spec.name}' holds events, not images; leave it out")

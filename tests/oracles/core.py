@@ -8,6 +8,7 @@ until the next tick; every row, column and word is walked. The names of events a
             "port": "transposable" | "plain" | "skewed", "beside": {field bits: words side by side},
             "error_gain": 0, "beta_16": 16 (in sixteenths), "readout": "potential" | "spikes",
             "soma_lanes": 1, "input_lanes": 1, "encoder": "parallel" | "serial" (these three: if not said, 1 and parallel),
+            "first_integrate": "spikes" | "delta",
             "layers": [{"weight": [axon][neuron], "bias": [neuron], "weight_bits": 16, "frac_bits": 12, "acc_bits": None (never too narrow),
                         "back_bits": None, "p_learn": 0 .. 2**rng bits, "axon_states": [...], "neuron_states": [...], "learn_state": 1}]}
 
@@ -80,6 +81,7 @@ class Core:
         """A sample starts with empty queues."""
         self.spikes_in, self.errors_in, self.own_errors = [], [], []  # axons; (neuron, sign); (neuron, sign)
         self.spikes_out, self.errors_out = [], []
+        self.is_first_tick = True
 
     def count(self, phase, event, n=1):
         self.counts[phase, event] += n
@@ -126,15 +128,37 @@ class Core:
         if self.chip.get("encoder") == "serial":
             self.take_inputs()
         self.spikes_in = [i for i in range(self.n_axons) if top_bits(self.rng, words[i], 8) < pixels[i]]
+        self.likely = [i for i in range(self.n_axons) if pixels[i] >= 128]
 
     def integrate(self):
         self.potential = list(self.layer["bias"])
+        if self.is_first and self.chip["first_integrate"] == "delta":
+            self.integrate_deltas()
+            return
         for i in self.spikes_in:
-            self.count(Phase.FORWARD, Event.SPIKE_IN)
-            self.count(Phase.FORWARD, Event.WORD_READ, self.word_of(self.n_neurons - 1) + 1)
-            self.count(Phase.FORWARD, Event.BANK_ACCESS, self.access_of(self.n_neurons - 1) + 1)
+            self.count_row()
             for j in range(self.n_neurons):
                 self.potential[j] = self.add(Phase.FORWARD, self.potential[j], self.layer["weight"][i][j], self.layer["acc_bits"])
+
+    def count_row(self):
+        """A row read by an axon that was taken."""
+        self.count(Phase.FORWARD, Event.SPIKE_IN)
+        self.count(Phase.FORWARD, Event.WORD_READ, self.word_of(self.n_neurons - 1) + 1)
+        self.count(Phase.FORWARD, Event.BANK_ACCESS, self.access_of(self.n_neurons - 1) + 1)
+
+    def integrate_deltas(self):
+        """The same potentials from a base sum that is made once per sample, and rows that come and go."""
+        weight, spiked, likely = self.layer["weight"], set(self.spikes_in), set(self.likely)
+        rows = sorted(spiked - likely) + sorted(likely - spiked)
+        if self.is_first_tick:
+            rows += sorted(likely)
+        self.is_first_tick = False
+        for _ in rows:
+            self.count_row()
+            self.count(Phase.FORWARD, Event.ACCUMULATE, self.n_neurons)
+        for j in range(self.n_neurons):
+            base = sum(weight[i][j] for i in likely)
+            self.potential[j] += base + sum(weight[i][j] for i in spiked - likely) - sum(weight[i][j] for i in likely - spiked)
 
     def send_errors_back(self):
         """Back-integrate the errors of the previous tick, then let the error somas fire."""

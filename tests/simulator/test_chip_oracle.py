@@ -48,7 +48,7 @@ def random_chain(dice: random.Random) -> dict:
     return {
         "rng": {"kind": kind, "sharing": sharing, "steps": dice.choice((1, 3))}, "gumbel": [dice.randint(-40, 40) for _ in range(16)],
         "cycles": {event: dice.choice((0, 1, 3)) for event in TIMED}, "cycles_per_tick": dice.randint(0, 7),
-        "word_bits": dice.choice((16, 17, 32, 64)), "port": dice.choice(("transposable", "plain")),
+        "word_bits": dice.choice((16, 17, 32, 64)), "port": dice.choice(("transposable", "plain")), "first_integrate": "spikes",
         "beside": dict.fromkeys(range(1, 17), 1), "error_gain": dice.randint(0, 2),
         "beta_16": dice.choice((1, 16, 40)), "readout": dice.choice(("potential", "spikes")), "layers": layers,
     }  # fmt: skip

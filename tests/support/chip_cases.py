@@ -82,7 +82,7 @@ def random_case(dice: random.Random) -> Case:
         steps=dice.choice((1, 1, 2, 5, 16)),
         word_bits=(word_bits := dice.choice((16, 17, 24, 32, 64, 100))),
         **side_by_side(dice, word_bits, [bits for bits, _ in bits], 64),
-        acc_bits=dice.choice((None, max(4, widest), min(32, max(4, widest) + 1))),
+        acc_bits=(acc_bits := dice.choice((None, max(4, widest), min(32, max(4, widest) + 1)))),
         back_bits=dice.choice((None, max(4, widest), max(4, widest - 3))),
         gumbel_address_bits=dice.choice((2, 5, 8)),
         error_gain=dice.randint(0, 3),
@@ -101,7 +101,8 @@ def random_case(dice: random.Random) -> Case:
         images=tuple(dice.choice(("black", "white", "random", "random", "sparse")) for _ in range(n_samples)),
         corners=dice.choice(("none", "none", "none", "low", "high", "mixed")),
         first_call=dice.randint(0, n_samples),
-        has_events=dice.random() < 0.25,
+        has_events=(has_events := dice.random() < 0.25),
+        first_integrate="delta" if not has_events and acc_bits is None and dice.random() < 0.5 else "spikes",
         **units_side_by_side(dice, beta),
     )
 
@@ -150,7 +151,8 @@ def as_lists(case: Case, chip) -> dict:
         })  # fmt: skip
     return {
         "rng": {"kind": case.kind, "sharing": case.sharing, "steps": case.steps}, "gumbel": chip.gumbel.tolist(),
-        "cycles": case.timed(), "cycles_per_tick": case.overhead, "word_bits": case.word_bits, "port": case.port, "beside": case.beside(),
+        "cycles": case.timed(), "cycles_per_tick": case.overhead, "word_bits": case.word_bits, "port": case.port,
+        "first_integrate": case.first_integrate, "beside": case.beside(),
         "error_gain": case.error_gain, "beta_16": round(case.beta * 16), "readout": case.readout, "layers": layers, **case.units_beside(),
     }  # fmt: skip
 

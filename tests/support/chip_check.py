@@ -34,7 +34,8 @@ def unseeded(net: Net, parts: list[tuple]) -> dict:
     channels, height, width = net.planes
     return {
         "rng": {"kind": net.kind, "sharing": net.sharing, "steps": net.steps}, "cycles": net.timed(), "cycles_per_tick": net.overhead,
-        "word_bits": net.word_bits, "port": net.port, "beside": net.beside(), "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
+        "word_bits": net.word_bits, "port": net.port,
+        "first_integrate": net.first_integrate, "beside": net.beside(), "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
         "readout": net.readout, "input_shape": (height, width, channels), "layers": net.as_lists(),
         "input_ticks": net.input_ticks or net.ticks, **net.units_beside(),
         "parts": [

@@ -24,6 +24,7 @@ class ChipWords:
     word_bits: int = 64
     port: str = "transposable"
     lanes: int | str | None = None  # the last: those of a word
+    first_integrate: str = "spikes"
     built_neurons: int = 256  # of a core
     soma_lanes: int = 1
     input_lanes: int = 1
@@ -79,6 +80,7 @@ word_bits = {self.word_bits}
 weight_bits = 8
 frac_bits = 6
 port = "{self.port}"
+first_integrate = "{self.first_integrate}"
 n_neurons = {self.built_neurons}
 soma_lanes = {self.soma_lanes}
 input_lanes = {self.input_lanes}

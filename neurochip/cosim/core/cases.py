@@ -60,6 +60,11 @@ CASES = (
          (("soma_lanes", 16), ("input_lanes", 3), ("encoder", "serial"))),
     Case("side_by_side", 9, ((7, 8, 6), (20, 12, 9), (3, 8, 5)), "reference", ("xorshift16", "rotated", 1),
          (("soma_lanes", 64), ("input_lanes", 6), ("beta", "power_of_two"))),
+    Case("deltas", 15, ((9, 16, 12), (6, 16, 12), (4, 16, 12)), "plain_sram", core=(("first_integrate", "delta"),)),
+    Case("deltas_wide", 17, ((11, 8, 6), (4, 16, 12)), "plain_sram", ("lfsr16", "rotated", 2),
+         (("first_integrate", "delta"), ("lanes", "row"), ("n_neurons", 16), ("soma_lanes", 4), ("input_lanes", 4))),
+    Case("deltas_serial", 10, ((7, 5, 3), (3, 8, 6)), "reference", ("xorshift16", "per_unit", 1),
+         (("first_integrate", "delta"), ("word_bits", 16), ("encoder", "serial"), ("input_lanes", 3))),
     Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), (("gumbel_address_bits", 5),)),
     Case("gated", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("xorshift16", "rotated", 1), (("clock_gate", True),)),
 )  # fmt: skip

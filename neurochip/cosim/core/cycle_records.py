@@ -13,7 +13,6 @@ import numpy as np
 from neurochip.core import rng
 from neurochip.core.compiled import kernel
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.soma import draws_per_step
 from neurochip.core.vectors import P, Queue
 from neurochip.cosim.core.record import FIELDS, State
 
@@ -58,6 +57,8 @@ class Cover(IntEnum):
     PARTIAL_WORD = 23  # a last word with unused fields was written
     SAMPLES = 24
     TICKS = 25
+    PLUS_ROW = 26  # of a delta core: a row added because its axon spiked though it was unlikely to, one taken away
+    MINUS_ROW = 27
 
 
 @kernel

@@ -27,7 +27,7 @@ from neurochip.cosim.core.cycle_records import (
     emit_error_fire,
     emit_receive,
 )
-from neurochip.cosim.core.memory_records import emit_back, emit_integrate, emit_learn
+from neurochip.cosim.core.memory_records import emit_back, emit_deltas, emit_integrate, emit_learn
 from neurochip.cosim.core.record import P_LEARN
 from neurochip.cosim.core.unit_records import emit_fire, emit_start, emit_winner, encode_all
 
@@ -138,9 +138,12 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
             take_spikes(core, parity)
             words = encode_all(core, tick, pixels[s]) if c == 0 else core.words
             at = emit_start(core, c, tick, pixels[s], words, records, at, cover)
-            at = emit_integrate(core, bits, sums, records, at, cover)
+            if core.param[P.DELTA]:
+                at = emit_deltas(core, bits, tick, pixels[s], sums, records, at, cover)
+            else:
+                at = emit_integrate(core, bits, sums, records, at, cover)
             integrate(core)
-            if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW]):
+            if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW] or core.param[P.DELTA]):
                 return Status.SUMS, n_ticks
             if c > 0 and core.queue[Queue.OWN_ERRORS] > 0:
                 at = emit_back(core, bits, sums, records, at, cover)

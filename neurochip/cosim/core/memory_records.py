@@ -5,6 +5,7 @@ Functions as in `cycle_records.py`: they take the core before the simulator's ow
 
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
+from neurochip.core.encoder import LIKELY_FROM
 from neurochip.core.soma import draws_per_step
 from neurochip.core.vectors import P, Queue
 from neurochip.cosim.core.cycle_records import Cover, Head, Tail, issue, put, turned
@@ -45,33 +46,62 @@ def fold_line(memory, row, first, n, bits, param):
 @kernel
 def emit_integrate(core, bits, sums, records, at, cover):
     """Emit a cycle per spike and access to its row; `sums` int64 (n_neurons,) ends as the potentials."""
-    param = core.param
-    n_neurons, accesses, stride = param[P.N_NEURONS], param[P.ROW_ACCESSES], param[P.STRIDE]
-    fields = param[P.FIELDS_PER_WORD] * param[P.WORDS_PER_ACCESS]
-    memory = borrow(core.weight, 0, (core.weight.size,))
-    low, high, is_narrow = param[P.ACC_MIN], param[P.ACC_MAX], param[P.ACC_NARROW]
-    for j in range(n_neurons):
+    for j in range(core.param[P.N_NEURONS]):
         sums[j] = core.bias[j]
     for k in range(core.queue[Queue.SPIKES]):
-        axon = int(core.axons[k])
-        for w in range(accesses):
-            first = w * fields
-            n = min(fields, n_neurons - first)
-            row = axon * stride + first
-            issue(records, at, Head.ROW_READ, axon * accesses + w)
-            data = fold_line(memory, axon * stride, first, n, bits, param)
-            words = (n + param[P.FIELDS_PER_WORD] - 1) // param[P.FIELDS_PER_WORD]
-            at = put(records, at, State.INTEGRATE, axon, w, data, 0, words)
-            clamped = 0
-            if is_narrow:
-                for f in range(n):
-                    total = sums[first + f] + int(memory[row + f])
-                    cover[Cover.ACC_HIGH] += total > high
-                    cover[Cover.ACC_LOW] += total < low
-                    clamped += total > high or total < low
-                    sums[first + f] = min(max(total, low), high)
-            events = 1 << Tail.WORD_READ | (1 << Tail.SPIKE_IN if w == 0 else 0)
-            records[at - 1, 3] = events | clamped << Tail.CLAMPED_OR_LOST | n << Tail.ADDED_OR_STEPPED
+        at = emit_row(core, int(core.axons[k]), 1, 0, bits, sums, records, at, cover)
+    return at
+
+
+@kernel
+def emit_deltas(core, bits, tick, pixels, sums, records, at, cover):
+    """Emit what a delta core adds: in a sample's first tick the rows that make the base sum, in every tick those of axons that deviate."""
+    weight, k = core.weight, 0
+    for j in range(core.param[P.N_NEURONS]):
+        sums[j] = core.bias[j]
+    for i in range(core.param[P.N_AXONS]):
+        if pixels[i] < LIKELY_FROM:
+            continue
+        if tick == 0:
+            at = emit_row(core, i, 1, 1 << Head.FLAG, bits, sums, records, at, cover)
+        else:
+            for j in range(core.param[P.N_NEURONS]):
+                sums[j] += int(weight[i, j])
+    for i in range(core.param[P.N_AXONS]):
+        is_likely = pixels[i] >= LIKELY_FROM
+        spiked = k < core.queue[Queue.SPIKES] and core.axons[k] == i
+        k += spiked
+        if spiked != is_likely:
+            sign = -1 if is_likely else 1
+            at = emit_row(core, i, sign, 1 << Head.SIGN if is_likely else 0, bits, sums, records, at, cover)
+            cover[Cover.MINUS_ROW if is_likely else Cover.PLUS_ROW] += 1
+    return at
+
+
+@kernel
+def emit_row(core, axon, sign, marks, bits, sums, records, at, cover):
+    """Emit a cycle per access to an axon's row, added or (sign -1) taken away; `marks` are bits of the head."""
+    param = core.param
+    n_neurons, accesses, stride, narrow = param[P.N_NEURONS], param[P.ROW_ACCESSES], param[P.STRIDE], param[P.ACC_NARROW]
+    fields = param[P.FIELDS_PER_WORD] * param[P.WORDS_PER_ACCESS]
+    memory, low, high = borrow(core.weight, 0, (core.weight.size,)), param[P.ACC_MIN], param[P.ACC_MAX]
+    for w in range(accesses):
+        first = w * fields
+        n, row = min(fields, n_neurons - first), axon * stride + first
+        issue(records, at, Head.ROW_READ, axon * accesses + w)
+        data = fold_line(memory, axon * stride, first, n, bits, param)
+        words = (n + param[P.FIELDS_PER_WORD] - 1) // param[P.FIELDS_PER_WORD]
+        at = put(records, at, State.INTEGRATE, axon, w, data, 0, words)
+        records[at - 1, 0] |= marks
+        clamped = 0
+        for f in range(n if narrow or param[P.DELTA] else 0):
+            total = sums[first + f] + sign * int(memory[row + f])
+            cover[Cover.ACC_HIGH] += total > high
+            cover[Cover.ACC_LOW] += total < low
+            clamped += total > high or total < low
+            sums[first + f] = min(max(total, low), high)
+        events = 1 << Tail.WORD_READ | (1 << Tail.SPIKE_IN if w == 0 else 0)
+        records[at - 1, 3] = events | clamped << Tail.CLAMPED_OR_LOST | n << Tail.ADDED_OR_STEPPED
     return at
 
 

@@ -227,6 +227,7 @@ def _units(chip: Chip) -> list[str]:
         f"    localparam int SPIKE_BITS = {spike_bits(chip)};",
         f"    localparam int INPUT_LANES = {chip.core.input_lanes};",
         f"    localparam bit SERIAL_ENCODER = {int(chip.core.encoder == 'serial')};",
+        f"    localparam bit DELTA = {int(chip.core.first_integrate == 'delta')};",
         f"    localparam bit BETA_IS_SHIFT = {int(chip.core.beta == 'power_of_two')};",
     ]
 

@@ -4,7 +4,7 @@ What many units have in one cycle is folded into the fields that one would have.
 """
 
 from neurochip.core.compiled import kernel
-from neurochip.core.encoder import PIXEL_BITS, count_input
+from neurochip.core.encoder import LIKELY_FROM, PIXEL_BITS, count_deviations, count_input
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import draws_per_step, fresh_words
@@ -35,6 +35,15 @@ def encode_all(core, tick, pixels):
             core.axons[n] = i
             n += 1
     core.queue[Queue.SPIKES] = n
+    if core.param[P.DELTA]:
+        likely, deviating, k = 0, 0, 0
+        for i in range(n_axons):
+            spiked = k < n and core.axons[k] == i
+            k += spiked
+            likely += pixels[i] >= LIKELY_FROM
+            deviating += spiked != (pixels[i] >= LIKELY_FROM)
+        core.queue[Queue.BASE] = likely if tick == 0 else 0
+        count_deviations(core, deviating)
     core.counts[Phase.FORWARD * N_EVENTS + Event.RNG_DRAW] += draws_per_step(core, n_axons)
     return words
 
