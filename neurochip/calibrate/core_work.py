@@ -36,7 +36,7 @@ def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int],
     """
     writes, (pixels, labels) = design.configuration(), design.samples()
     (folder / "config.mem").write_text("\n".join(f"{word:016x}" for word in writes) + "\n", encoding="ascii")
-    (folder / "pixels.mem").write_text("\n".join(f"{p:02x}" for p in pixels.ravel()) + "\n", encoding="ascii")
+    (folder / "pixels.mem").write_text("\n".join(intensity_words(pixels, design.chip.core.input_lanes)) + "\n", encoding="ascii")
     (folder / "labels.mem").write_text("\n".join(f"{n:04x}" for n in labels) + "\n", encoding="ascii")
     n_cores = len(design.placements)
     recorded = [port for port in ports if port != TRACE]
@@ -53,8 +53,20 @@ def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int],
     return works
 
 
+def intensity_words(pixels: np.ndarray, lanes: int) -> list[str]:
+    """Return what the input port takes, cycle by cycle, in hexadecimal: `lanes` intensities, the first in the lowest bits.
+
+    pixels: uint8 (samples, axons).
+    """
+    groups = -(-pixels.shape[1] // lanes)
+    padded = np.zeros((len(pixels), groups * lanes), dtype=np.uint8)
+    padded[:, : pixels.shape[1]] = pixels
+    return [bytes(word[::-1]).hex() for word in padded.reshape(-1, lanes)]
+
+
 def _bench(design: Design, ports: list[str], n_writes: int, n_cores: int) -> str:
-    axons, samples = design.network.inputs, design.stimulus.samples
+    lanes, samples = design.chip.core.input_lanes, design.stimulus.samples
+    loads = samples * -(-design.network.inputs // lanes)
     pins = [", ".join(f"dut.core[{c}].core.{port}" for port in (*ports, *WATCHED)) for c in range(n_cores)]
     writes = [f'      $fwrite(file{c}, "{" ".join(["%b"] * (len(ports) + len(WATCHED)))}\\n", {pins[c]});' for c in range(n_cores)]
     opened = "\n".join(f'    file{c} = $fopen("pins{c}.txt", "w");' for c in range(n_cores))
@@ -63,16 +75,16 @@ def _bench(design: Design, ports: list[str], n_writes: int, n_cores: int) -> str
 module recorder;
   reg clk = 0, rst = 1, config_write = 0, sample_valid = 0;
   reg [63:0] settings[0:{n_writes - 1}];
-  reg [7:0] pixels[0:{axons * samples - 1}];
+  reg [{lanes * 8 - 1}:0] pixels[0:{loads - 1}];
   reg [15:0] labels[0:{samples - 1}];
   reg [63:0] entry = 0;
   wire sample_ready, intensity_ready, idle;
-  integer {names}, k, axon = 0, sample = 0, quiet = 0;
+  integer {names}, k, load = 0, sample = 0, quiet = 0;
   nc_engine dut (
     .clk(clk), .rst(rst), .config_read(1'b0), .config_write(config_write), .config_core(entry[63:56]), .config_address(entry[55:32]),
     .config_wdata(entry[31:0]), .sample_valid(sample_valid), .sample_ready(sample_ready),
     .sample_label(sample < {samples} ? labels[sample] : 16'd0), .intensity_valid(1'b1), .intensity_ready(intensity_ready),
-    .intensity(axon < {axons * samples} ? pixels[axon] : 8'd0), .spike_stall({n_cores}'d0), .error_stall({n_cores}'d0),
+    .intensity(load < {loads} ? pixels[load] : {lanes * 8}'d0), .spike_stall({n_cores}'d0), .error_stall({n_cores}'d0),
     .spike_wait({n_cores}'d0), .error_wait({n_cores}'d0), .idle(idle)
   );
   task cycle;
@@ -86,7 +98,7 @@ module recorder;
     end
   endtask
   always @(posedge clk) begin
-    if (intensity_ready) axon <= axon + 1;
+    if (intensity_ready) load <= load + 1;
     if (sample_valid && sample_ready) sample <= sample + 1;
   end
   initial begin

@@ -286,6 +286,7 @@ module nc_control #(
             assert (now <= ENCODE) else $error("a core is in no state");
             assert (!(start && now != IDLE)) else $error("a tick starts while the core is busy");
             assert (now == LOAD ? IS_FIRST : now != ENCODE || IS_SERIAL) else $error("intensities in a core that takes none");
+            assert (!encoder_moves || 32'(encoder_ahead) < INPUT_GROUPS) else $error("a group of axons beyond the input");
             assert (now != LEARN_READ || word_any) else $error("a word is learned in which nobody learns");
             assert (!(row_read && row_write)) else $error("a word is read and written through one port");
             assert (!(row_read || row_write) || 32'(row_address) < N_AXONS * ROW_ACCESSES) else $error("a word beyond the memory");

@@ -26,44 +26,44 @@ module nc_encode #(
     wire [GROUP_BITS-1:0] group = load_group[GROUP_BITS-1:0];
 
     // the word of an axon: its own state, or the shared one turned left by the axon's number
-    function automatic [7:0] draw(input [STATES*BITS-1:0] all, input integer axon);
-        integer turn;
-        reg [2*BITS-1:0] twice;
-        turn = 0;
-        twice = {all[BITS-1:0], all[BITS-1:0]};
-        if (SHARING == neurochip_pkg::PER_UNIT) begin
-            draw = all[axon*BITS+BITS-8+:8];
-        end else begin
-            if (SHARING == neurochip_pkg::ROTATED) turn = axon % BITS;
-            draw = twice[2*BITS-8-turn+:8];
+    wire [GROUPS*LANES-1:0] encoded;
+    genvar a, g;
+    generate
+        for (a = 0; a < N_AXONS; a = a + 1) begin : axon
+            localparam int TURN = SHARING == neurochip_pkg::ROTATED ? a % BITS : 0;
+            wire [7:0] draw;
+            if (SHARING == neurochip_pkg::PER_UNIT) begin : own
+                assign draw = states[a*BITS+BITS-8+:8];
+            end else begin : shared
+                wire [2*BITS-1:0] twice = {states[BITS-1:0], states[BITS-1:0]};
+                assign draw = twice[2*BITS-8-TURN+:8];
+                wire unused_bits = &{1'b0, twice};
+            end
+            assign encoded[a] = draw < intensity[a/LANES][(a%LANES)*8+:8];
+            assign likely[a] = intensity[a/LANES][(a%LANES)*8+7];
         end
-    endfunction
-
-    function automatic [GROUPS*LANES-1:0] encoded(input [STATES*BITS-1:0] all);
-        integer i;
-        encoded = '0;
-        for (i = 0; i < N_AXONS; i = i + 1) encoded[i] = draw(all, i) < intensity[i/LANES][(i%LANES)*8+:8];
-    endfunction
+        if (GROUPS * LANES > N_AXONS) begin : nobody
+            assign encoded[GROUPS*LANES-1:N_AXONS] = '0;
+        end
+    endgenerate
 
     function automatic [LANES-1:0] arrived(input [LANES*BITS-1:0] words, input [LANES*8-1:0] bright);
         integer l;
         for (l = 0; l < LANES; l = l + 1) arrived[l] = words[l*BITS+BITS-8+:8] < bright[l*8+:8];
     endfunction
+    wire [LANES-1:0] arriving = arrived(load_words, load_intensities);
 
-    always_ff @(posedge clk) begin
-        if (load) begin
-            intensity[group] <= load_intensities;
-            fired[32'(group)*LANES+:LANES] <= arrived(load_words, load_intensities);
-        end else if (swap) fired <= encoded(states);
-    end
-    assign active = fired[N_AXONS-1:0];
-    genvar i;
+    always_ff @(posedge clk) if (load) intensity[group] <= load_intensities;
     generate
-        for (i = 0; i < N_AXONS; i = i + 1) begin : axon
-            assign likely[i] = intensity[i/LANES][i%LANES*8+7];
+        for (g = 0; g < GROUPS; g = g + 1) begin : flags
+            always_ff @(posedge clk) begin
+                if (load) begin
+                    if (32'(load_group) == g) fired[g*LANES+:LANES] <= arriving;
+                end else if (swap) fired[g*LANES+:LANES] <= encoded[g*LANES+:LANES];
+            end
         end
     endgenerate
-
-    wire unused = &{1'b0, load_group, load_words, fired};
+    assign active = fired[N_AXONS-1:0];
+    wire unused = &{1'b0, load_group, load_words, states, fired};
 endmodule
 `default_nettype wire

@@ -85,7 +85,7 @@ module nc_integrate #(
         end else begin : none
             assign bases = '0;
             assign has_base = '0;
-            wire unused = &{1'b0, new_base, minus, row_after, bases, has_base};
+            wire unused_base = &{1'b0, new_base, minus, row_after, bases, has_base};
         end
         for (e = 0; e < ROW_ACCESSES; e = e + 1) begin : entry_start
             for (f = 0; f < FIELDS; f = f + 1) begin : field_start

@@ -29,17 +29,20 @@ module nc_rng_bank #(
 
     reg [STATES*BITS-1:0] ring;
 
-    function automatic [STATES*BITS-1:0] next_of_all(input [STATES*BITS-1:0] all);
-        integer i;
-        for (i = 0; i < STATES; i = i + 1) next_of_all[i*BITS+:BITS] = rng_next(all[i*BITS+:BITS]);
-    endfunction
+    wire [STATES*BITS-1:0] stepped;
+    genvar s;
+    generate
+        for (s = 0; s < STATES; s = s + 1) begin : state
+            assign stepped[s*BITS+:BITS] = rng_next(ring[s*BITS+:BITS]);
+        end
+    endgenerate
 
     function automatic [STATES*BITS-1:0] moved(input [STATES*BITS-1:0] all, input [BITS-1:0] top);
         moved = (STATES * BITS)'({top, all} >> BITS);
     endfunction
 
     always_ff @(posedge clk) begin
-        if (step) ring <= next_of_all(ring);
+        if (step) ring <= stepped;
         else if (shift) ring <= moved(ring, scan_in);
     end
 

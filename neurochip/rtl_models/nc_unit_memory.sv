@@ -21,13 +21,5 @@ module nc_unit_memory #(
         if (write) array[write_address[ADDRESS_BITS-1:0]] <= wdata;
     end
     wire unused = &{1'b0, read_address, write_address};
-
-`ifndef SYNTHESIS
-    // what must never happen
-    always @(posedge clk) begin
-        assert (!read || 32'(read_address) < WORDS) else $error("units are read beyond their memory");
-        assert (!write || 32'(write_address) < WORDS) else $error("units are written beyond their memory");
-    end
-`endif
 endmodule
 `default_nettype wire

@@ -42,11 +42,11 @@ PROVOKED = {
     "a core is in no state": Provoked("nc_control", ("now = 12",)),
     "a tick starts while the core is busy": Provoked("nc_control", ("start = 1", "start = 1")),
     "intensities in a core that takes none": Provoked("nc_control", ("now = 11",)),
-    "units are read beyond their memory": Provoked("nc_unit_memory", ("read = 1, read_address = 16",)),
-    "units are written beyond their memory": Provoked("nc_unit_memory", ("write = 1, write_address = 16",)),
+    "a group of axons beyond the input": Provoked("nc_control", ("encoder_moves = 1, encoder_ahead = 16",)),
     "a word is learned in which nobody learns": Provoked("nc_control", ("now = 9, touched = 0, is_row_begun = 0",)),
     "a word is read and written through one port": Provoked("nc_control", ("row_read = 1, row_write = 1, row_address = 0",)),
     "a word beyond the memory": Provoked("nc_control", ("row_read = 1, row_address = 32",)),
+    "an access to no word": Provoked("nc_control", ("row_read = 1, row_address = 0, row_enable = 0",)),
     "a column beyond the memory": Provoked("nc_control", ("column_read = 1, column_neuron = 8, column_access = 0",)),
     "configuration while the core is busy": Provoked("nc_core", ("config_write = 1, step = 1",)),
     "configuration reads and writes at once": Provoked("nc_core", ("config_write = 1, config_read = 1",)),
@@ -192,11 +192,11 @@ ARRIVES_TWICE = (
     (
         "            nc_spike_queue #(",
         "            reg again;\n            reg [15:0] unit_before;\n"
-        "            always_ff @(posedge clk) again <= in_valid;\n            always_ff @(posedge clk) unit_before <= in_unit;\n"
+        "            always_ff @(posedge clk) again <= in_valid;\n            always_ff @(posedge clk) unit_before <= in_unit[15:0];\n"
         "            nc_spike_queue #(",
     ),
     (".in_valid(in_valid),", ".in_valid(in_valid | again),"),
-    (".in_unit(in_unit),", ".in_unit(in_valid ? in_unit : unit_before),"),
+    (".in_unit(in_unit[15:0]),", ".in_unit(in_valid ? in_unit[15:0] : unit_before),"),
 )
 
 

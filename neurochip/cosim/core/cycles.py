@@ -102,6 +102,14 @@ def emit_spikes(chip, core, parity, records, at, cover):
 
 
 @kernel
+def emit_sums(core, bits, tick, pixels, sums, records, at, cover):
+    """Write the cycles of phase 1, before it runs. Return where the next record goes."""
+    if core.param[P.DELTA]:
+        return emit_deltas(core, bits, tick, pixels, sums, records, at, cover)
+    return emit_integrate(core, bits, sums, records, at, cover)
+
+
+@kernel
 def emit_changes(core, bits, rule_param, direction, touched, records, at, cover):
     """Write the cycles of phase 6, before the rule runs, if the core has errors of its own. Return where the next record goes."""
     if core.queue[Queue.OWN_ERRORS] > 0:
@@ -138,10 +146,7 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
             take_spikes(core, parity)
             words = encode_all(core, tick, pixels[s]) if c == 0 else core.words
             at = emit_start(core, c, tick, pixels[s], words, records, at, cover)
-            if core.param[P.DELTA]:
-                at = emit_deltas(core, bits, tick, pixels[s], sums, records, at, cover)
-            else:
-                at = emit_integrate(core, bits, sums, records, at, cover)
+            at = emit_sums(core, bits, tick, pixels[s], sums, records, at, cover)
             integrate(core)
             if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW] or core.param[P.DELTA]):
                 return Status.SUMS, n_ticks
