@@ -153,7 +153,7 @@ class Simulator:
 
     def evaluate(self) -> Evaluation:
         """Present the test set without learning, with generators seeded for the test; with [readout] the read-out is fitted first."""
-        labels, ticks = self.data.y_test, self.exp.experiment.test_ticks
+        labels = self.data.y_test
         if self._readout:
             self._readout.fit()
         parts, done = [], 0
@@ -164,7 +164,7 @@ class Simulator:
                 done += part.cost.samples
                 shown.at(done, None)
         found = joined(parts)
-        costs = priced_cores(self.exp, self.mapping, found.cost, ticks, {})
+        costs = priced_cores(self.exp, self.mapping, found.cost, {})
         return Evaluation(
             accuracy=float((found.predictions == labels).mean()),
             predictions=found.predictions,

@@ -3,18 +3,16 @@
 Every queue between cores is double, so the order in which the cores of a tick run changes nothing. A sample starts with empty queues.
 """
 
-from enum import IntEnum
-
 import numpy as np
 from numba import njit, types
 
-from neurochip.core import rng
 from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.encoder import encode, load_input, take_events
 from neurochip.core.events import N_EVENTS
+from neurochip.core.exits import book, end_sample, is_settled, keep_sample, keep_tick
 from neurochip.core.hooks import CHIP_STATE, HOOK
-from neurochip.core.leaky import accumulate, fire_with_memory
+from neurochip.core.leaky import accumulate, fire_with_memory, send_largest
 from neurochip.core.learning import learn_from_errors, learn_from_spikes, trace_spikes
 from neurochip.core.noc.totals import NocTotal, route_tick
 from neurochip.core.packets import (
@@ -27,13 +25,12 @@ from neurochip.core.packets import (
     offer_winner,
     take_spikes,
 )
-from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.state import core_view
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
 from neurochip.core.tracing import record_tick
-from neurochip.core.vectors import N_COUNTS, Layout, Model, P, Queue
+from neurochip.core.vectors import N_COUNTS, Layout, Model, P, Queue, Run
 
 RUN_SAMPLES = types.void(
     CHIP_STATE,
@@ -47,20 +44,6 @@ RUN_SAMPLES = types.void(
     types.Array(types.int32, 1, "C", readonly=True),
     types.int32[:, ::1],
 )
-
-
-class Run(IntEnum):
-    """Order of the int64 vector that describes one call of `run_samples`."""
-
-    TICKS = 0
-    LEARN_FROM = 1  # first tick with learning
-    READ_FROM = 2  # first tick that counts in the read-out
-    TEACH = 3  # 1: teacher and error spikes
-    TEACH_FROM = 4  # first tick in which the output core has input from every layer
-    MESH = 5  # 1: packets travel over the network, which takes its time
-    FROM_SPIKES = 6  # 1: a rule that learns from spikes is at work: no teacher, axons have traces
-    LAST = 7  # last tick of a sample, in which an accumulating output answers; TICKS may end before it
-    INPUT_TICKS = 8  # from this tick on images are dark: their encoder fires no more
 
 
 @kernel
@@ -106,15 +89,6 @@ def fire_by_model(core):
         fire(core)
     else:
         fire_with_memory(core)
-
-
-@outlined
-def keep_answer(answers, row, votes, is_read):
-    """Keep the class with the largest read-out register, the lowest on a tie, in entry `row`; -1 if nothing was read out yet."""
-    best = 0
-    for k in range(votes.shape[0]):
-        best = k if votes[k] > votes[best] else best
-    answers[row] = best if is_read else -1
 
 
 @outlined
@@ -175,10 +149,11 @@ def take_input(chip, traffic, core, run, n_lit, n_inputs, event_rows, event_axon
 def answer(chip, traffic, core, run, tick, begun, label, votes):
     """Run phases 4 and 5 of the output core: read out, send the winner to the host, compare it with the teacher's `label`."""
     if core.param[P.MODEL] == Model.ACCUMULATE:
-        is_last = tick == run[Run.LAST]
-        accumulate(core.param, core.counts, core.queue, core.acc, core.membrane, core.sent, votes, is_last)
-        if run[Run.MESH] != 0 and is_last:
-            offer_winner(chip, traffic, core, begun, False)
+        accumulate(core.param, core.counts, core.queue, core.acc, core.membrane, votes)
+        if tick == run[Run.LAST] or is_settled(run, tick, votes):
+            send_largest(core.param, core.counts, core.queue, core.sent, votes)
+            if run[Run.MESH] != 0:
+                offer_winner(chip, traffic, core, begun, False)
     else:
         winner = fire_winner(core, chip.gumbel)
         if run[Run.MESH] != 0:
@@ -204,12 +179,37 @@ def learn(chip, core, c, run, tick, hook):
 
 
 @kernel
-def advance_encoders(chip, jump):
-    """Bring the generators of the first cores' encoders to where they are after a sample; shared ones step in every tick instead."""
-    if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
-        for c in range(chip.param.shape[0]):
-            if chip.param[c, P.IS_FIRST]:
-                rng.advance(core_view(chip, c, 0).rng_axon, jump)
+def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, event_axons, label, votes, n_live, settled, busy):
+    """Run a tick of core c in sample s, and time it."""
+    n_cores, parity, has_mesh = chip.param.shape[0], tick & 1, run[Run.MESH] != 0
+    core = core_view(chip, c, parity)
+    take_spikes(core, parity)
+    if core.param[P.IS_FIRST]:
+        n = n_lit[c] if tick < run[Run.INPUT_TICKS] else 0
+        take_input(chip, traffic, core, run, n, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
+    forward_sums(core)
+    if core.queue[Queue.OWN_ERRORS] > 0 and not core.param[P.IS_FIRST]:
+        sum_errors_back(core)
+        begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
+        error_fire(core, chip.units)
+        deliver_errors(chip, core, parity)
+        if has_mesh:
+            offer_errors(chip, traffic, core, begun)
+    begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
+    if c == n_cores - 1:
+        if chip.tally.shape[0] > 0 and tick >= run[Run.READ_FROM]:
+            keep_tally(core.param, core.queue, core.axons, chip.tally, s)
+        answer(chip, traffic, core, run, tick, begun, label, votes)
+    else:
+        fire_by_model(core)
+        deliver_spikes(chip, core, parity)
+        if has_mesh:
+            offer_spikes(chip, traffic, core, begun)
+        receive_errors(core, parity)
+    if chip.spiked.shape[0] > 0:
+        keep_spikes(core.param, core.queue, core.sent, chip.spiked)
+    learn(chip, core, c, run, tick, hook)
+    finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
 
 
 @njit(RUN_SAMPLES, cache=True, nogil=True)
@@ -224,48 +224,41 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     chip, traffic = borrow_all(chip), borrow_all(traffic)  # handing them to a phase would otherwise count references to every array
     has_events, has_mesh, n_inputs = event_rows.shape[0] > 1, run[Run.MESH] != 0, pixels.shape[1]
     n_cores, from_spikes = chip.param.shape[0], run[Run.FROM_SPIKES] != 0
-    has_answers, has_tally, has_spiked = chip.answers.shape[0] > 0, chip.tally.shape[0] > 0, chip.spiked.shape[0] > 0
     busy, settled, n_lit = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     n_live = N_COUNTS if run[Run.TEACH] or from_spikes else N_EVENTS  # without learning only the forward phase counts
     for c in range(n_cores):
         settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
     for s in range(pixels.shape[0]):
+        tick, reached = 0, 0
+        if chip.leads.shape[0] > 0:
+            book(chip.spent, 0, chip.counts, chip.cycles, -1)
         begin_sample(chip, pixels[s], has_events, from_spikes, n_lit)
-        for tick in range(run[Run.TICKS]):
-            parity = tick & 1
+        is_over = run[Run.TICKS] == 0
+        while not is_over:
             for c in range(n_cores):
-                core = core_view(chip, c, parity)
-                take_spikes(core, parity)
-                if core.param[P.IS_FIRST]:
-                    n = n_lit[c] if tick < run[Run.INPUT_TICKS] else 0
-                    take_input(chip, traffic, core, run, n, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
-                forward_sums(core)
-                if core.queue[Queue.OWN_ERRORS] > 0 and not core.param[P.IS_FIRST]:
-                    sum_errors_back(core)
-                    begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
-                    error_fire(core, chip.units)
-                    deliver_errors(chip, core, parity)
-                    if has_mesh:
-                        offer_errors(chip, traffic, core, begun)
-                begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
-                if c == n_cores - 1:
-                    if has_tally and tick >= run[Run.READ_FROM]:
-                        keep_tally(core.param, core.queue, core.axons, chip.tally, s)
-                    answer(chip, traffic, core, run, tick, begun, labels[s], votes[s])
-                    if has_answers:
-                        keep_answer(chip.answers, s * run[Run.TICKS] + tick, votes[s], tick >= run[Run.READ_FROM])
-                else:
-                    fire_by_model(core)
-                    deliver_spikes(chip, core, parity)
-                    if has_mesh:
-                        offer_spikes(chip, traffic, core, begun)
-                    receive_errors(core, parity)
-                if has_spiked:
-                    keep_spikes(core.param, core.queue, core.sent, chip.spiked)
-                learn(chip, core, c, run, tick, hook)
-                finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
+                run_core(
+                    chip,
+                    traffic,
+                    run,
+                    hook,
+                    c,
+                    s,
+                    tick,
+                    n_lit,
+                    n_inputs,
+                    event_rows,
+                    event_axons,
+                    labels[s],
+                    votes[s],
+                    n_live,
+                    settled,
+                    busy,
+                )
             share_cycles(chip.cycles, busy, time_tick(chip, traffic, busy) if has_mesh else chip.cycles_per_tick[0])
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, n_inputs)
-        if not has_events:
-            advance_encoders(chip, jump)
+            reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, votes[s], reached)
+            is_over = tick + 1 == run[Run.TICKS] or is_settled(run, tick, votes[s])
+            tick += 1
+        keep_sample(chip, run, s, tick, reached)
+        end_sample(chip, run, jump, tick, has_events)

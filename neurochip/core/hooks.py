@@ -27,7 +27,7 @@ _CHIP_TYPES = {
     "counts": types.int64[:, ::1], "cycles": types.int64[:, ::1], "queue": types.int64[:, ::1], "weight": types.int16[::1],
     "rng_neuron": _U4, "rng_axon": _U4, "rng_pool": _U4, "rng_learn": _U4, "words": _U4, "lit_words": _U4,
     "gate": _U1, "fired": _U1, "resting": _U1, "lit_values": _U1, "lit_fired": _U1,
-    "route": types.int64[:, ::1], "trace": types.int32[:, ::1], "traced": _I8,
+    "route": types.int64[:, ::1], "trace": types.int32[:, ::1], "traced": _I8, "spent": types.int64[:, ::1],
 }  # fmt: skip  # all others are int32
 SYNAPSES = types.NamedTuple([_SYNAPSE_TYPES[name] for name in Synapses._fields], Synapses)
 CHIP_STATE = types.NamedTuple([_CHIP_TYPES.get(name, _I4) for name in ChipState._fields], ChipState)

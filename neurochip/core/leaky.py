@@ -113,22 +113,28 @@ def update_with_inhibition(param, acc, membrane, resting, fired, gate):
 
 
 @outlined
-def accumulate(param, counts, queue, acc, membrane, sent, votes, is_last_tick):
-    """Run phase 4 of an output that adds up: the read-out registers are its potentials; with the last tick the largest is the answer."""
-    n, clamped, winner = param[P.N_NEURONS], 0, 0
+def accumulate(param, counts, queue, acc, membrane, votes):
+    """Run phase 4 of an output that adds up: the read-out registers are its potentials."""
+    n, clamped = param[P.N_NEURONS], 0
     for k in range(n):
         kept, is_clamped = moved(int(membrane[k]), int(acc[k]), param, param[P.STATE_MIN], param[P.STATE_MAX])
         clamped += is_clamped
         membrane[k], votes[k] = kept, kept
-        winner = k if kept > votes[winner] else winner
     counts[FORWARD + Event.NEURON_UPDATE] += n
     counts[FORWARD + Event.SOMA_CYCLE] += n
     counts[FORWARD + Event.STATE_READ] += n
     counts[FORWARD + Event.STATE_WRITE] += n
     counts[FORWARD + Event.ACC_SATURATED] += clamped
-    queue[Queue.SENT] = is_last_tick
-    if is_last_tick:
-        sent[0] = winner
-        counts[FORWARD + Event.READOUT] += n
-        counts[FORWARD + Event.SPIKE_OUT] += 1
-        counts[FORWARD + Event.HOP] += param[P.HOST_HOPS]
+    queue[Queue.SENT] = 0
+
+
+@outlined
+def send_largest(param, counts, queue, sent, votes):
+    """Let an output that adds up answer, in a sample's last tick: the largest potential, the lowest unit on a tie."""
+    winner = 0
+    for k in range(param[P.N_NEURONS]):
+        winner = k if votes[k] > votes[winner] else winner
+    queue[Queue.SENT], sent[0] = 1, winner
+    counts[FORWARD + Event.READOUT] += param[P.N_NEURONS]
+    counts[FORWARD + Event.SPIKE_OUT] += 1
+    counts[FORWARD + Event.HOP] += param[P.HOST_HOPS]

@@ -146,6 +146,10 @@ class ChipState(NamedTuple):
     answers: np.ndarray  # int32 (samples * ticks,) class with the largest read-out register after each tick, -1 before any; or empty
     tally: np.ndarray  # int32 (samples * axons of the output core,) spikes that each brought from Run.READ_FROM on; or empty
     spiked: np.ndarray  # int32 (units + 1 of each core,) spikes that each unit sent; or empty
+    leads: np.ndarray  # int32 (samples * ticks,) lead of the largest read-out register after each tick, NO_LEAD if there is none; or empty:
+    shown: np.ndarray  # then int32 (samples,) ticks that were run of each sample,
+    margins: np.ndarray  # int32 (n,) ascending: of each is counted what samples spend until their lead reaches it,
+    spent: np.ndarray  # int64 (n + 1, counts and cycles of the chip) while they have reached 0, 1, ... n of them
 
 
 @kernel

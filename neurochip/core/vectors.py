@@ -85,6 +85,23 @@ class P(IntEnum):
 BETA_FRAC_BITS = 4
 
 
+class Run(IntEnum):
+    """Order of the int64 vector that describes one call of `run_samples`."""
+
+    TICKS = 0
+    LEARN_FROM = 1  # first tick with learning
+    READ_FROM = 2  # first tick that counts in the read-out
+    TEACH = 3  # 1: teacher and error spikes
+    TEACH_FROM = 4  # first tick in which the output core has input from every layer
+    MESH = 5  # 1: packets travel over the network, which takes its time
+    FROM_SPIKES = 6  # 1: a rule that learns from spikes is at work: no teacher, axons have traces
+    LAST = 7  # last tick of a sample, in which an accumulating output answers; TICKS may end before it
+    INPUT_TICKS = 8  # from this tick on images are dark: their encoder fires no more
+    EXIT_MARGIN = 9  # lead of the largest read-out register over the second largest with which a sample ends; 0: it never ends early
+    EXIT_MIN_TICKS = 10  # and not before so many ticks
+    EXIT_SKIPS = 11  # 1: free-running generators then step on to where TICKS ticks would have brought them
+
+
 class Model(IntEnum):
     """Models of a layer's neurons: how they fire."""
 

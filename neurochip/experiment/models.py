@@ -36,6 +36,20 @@ class DataModel(BaseModel):
     )
 
 
+class ExitModel(BaseModel):
+    """[run] exit: a sample ends early, as soon as one read-out register is far enough ahead of all others."""
+
+    model_config = STRICT
+
+    margin: float = Field(
+        gt=0.0, description="by which the largest read-out register must lead the second largest: in potentials of one, or wins (readout)"
+    )
+    min_ticks: int | None = Field(
+        default=None, gt=0, le=65536, description="no sample ends before so many ticks; default: the layers, and one read-out tick"
+    )
+    train: bool = Field(default=False, description="training samples end early too; else only tests do")
+
+
 class RunModel(BaseModel):
     """[run]: epochs, ticks, the read-out and checkpoints."""
 
@@ -52,6 +66,7 @@ class RunModel(BaseModel):
     readout: Literal["potential", "spikes"] = Field(
         default="potential", description="sum the output potentials, or count the winner's spikes"
     )
+    exit: ExitModel | None = Field(default=None, description="samples end early; default: all have all ticks")
     checkpoint_s: float = Field(default=20.0, gt=0.0, description="seconds of training between checkpoints")
 
 

@@ -107,6 +107,25 @@ class Experiment(BaseModel):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _exit_can_be(self) -> Self:
+        asked = self.run.exit
+        if asked is None:
+            return self
+        if self.run.readout == "spikes" and self.network.layers[-1].neuron.model != "accumulate" and asked.margin % 1:
+            raise ValueError(f"[run] exit.margin = {asked.margin:g}: readout = 'spikes' counts wins; give a whole number")
+        for key, ticks in (("test_ticks", self.test_ticks), *([("ticks", self.run.ticks)] if asked.train else [])):
+            if self.exit_min_ticks > ticks:
+                raise ValueError(f"[run] exit.min_ticks = {self.exit_min_ticks}: must be at most {key} = {ticks}; lower it or raise {key}")
+        if self.readout is not None:
+            raise ValueError("[run] exit: not with [readout], which is fitted to the spikes of all ticks; leave one of them out")
+        if asked.train and self.record.samples and self.record.epoch != "final":
+            raise ValueError(
+                "[run] exit.train = true: [record] samples: a recorded training sample has all of its ticks; set epoch = 'final' there, or "
+                "leave one of them out"
+            )
+        return self
+
     @property
     def learning_rule(self) -> Rule:
         """The rule of that name."""
@@ -136,6 +155,12 @@ class Experiment(BaseModel):
     def read_from_tick(self) -> int:
         """First tick that counts in the read-out."""
         return self.run.read_from_tick if self.run.read_from_tick is not None else self.warmup_ticks
+
+    @property
+    def exit_min_ticks(self) -> int:
+        """Ticks before which no sample ends early: by default those that the input takes to the output, and one that is read out."""
+        given = self.run.exit.min_ticks if self.run.exit else None
+        return max(len(self.network.layers), self.read_from_tick + 1) if given is None else given
 
     def layer_settings(self, i: int) -> dict[str, float]:
         """Return the rule's settings in layer i."""
@@ -175,6 +200,8 @@ class Setup(BaseModel):
         content = self.experiment.model_dump()
         content["rule"] |= self.experiment.rule_settings
         content["run"] |= {key: getattr(self.experiment, key) for key in ("test_ticks", "warmup_ticks", "read_from_tick")}
+        if content["run"]["exit"]:
+            content["run"]["exit"]["min_ticks"] = self.experiment.exit_min_ticks
         for table, key in path_keys(KIND, content):
             path = Path(table[key]).absolute()
             table[key] = f"./{path.relative_to(self.folder).as_posix()}" if path.is_relative_to(self.folder) else str(path)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neurochip.common.errors import NeurochipError
+from neurochip.report.exits import share_of_ticks
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.headline import compare_grid, differences
 from neurochip.report.inference import METHODS, by_tick
@@ -77,7 +78,7 @@ def system_rows(summary: Summary, common: float) -> list[tuple[str, str]]:
     n, reached = len(curve), ticks_to(curve, common) if accuracy.by_tick else None
     training = summary.training
     spikes = sum(layer.test.spikes_out for layer in summary.layers)
-    share = None if reached is None else reached / n
+    share = None if reached is None else share_of_ticks(summary, reached, n)
     loss = accuracy.float_loss
     rows = [
         ("learning system", method(summary)),

@@ -74,8 +74,9 @@ def energy_range(total: Total) -> str:
 
 
 def ticks_per_sample(summary: Summary, which: str) -> str:
-    """Return the ticks of one sample in training ("train") or inference ("test")."""
-    return decimals(0)(per(summary.layers[0].of(which).ticks, summary.layers[0].of(which).samples))
+    """Return the mean ticks of one sample in training ("train") or inference ("test")."""
+    mean = per(summary.layers[0].of(which).ticks, summary.layers[0].of(which).samples)
+    return decimals(0 if not math.isfinite(mean) or mean == int(mean) else 2)(mean)
 
 
 def layer_grids(summary: Summary, which: str) -> list[Grid]:

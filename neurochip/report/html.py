@@ -37,6 +37,8 @@ CAPTIONS = {
     "0, is that of random kernels.",
     "kernels": "Kernels that look like strokes and edges learned; alike ones compete too little, those that stayed as drawn never fire.",
     "ticks": "Where the line is flat, fewer ticks would do: an image could stop there, at a share of the latency and energy.",
+    "exits": "Further left is faster and cheaper. A point is what the same evaluation would have been with that margin, every sample "
+    "counted up to its own end; where the curve bends down, samples end before they are sure.",
     "comparison": "Left: further left is faster. Right: further left is cheaper. The dot is the end of a run's ticks; what is far below "
     "the final accuracies is cut off.",
     "spikes": "Long bars are work: every spike sent reads one memory row in the next layer. Errors dropped at closed gates teach nothing.",
@@ -50,7 +52,8 @@ CAPTIONS = {
 }
 TERMS = {
     "tick": "The algorithmic time step: all cores finish a tick before any starts the next, where its spikes arrive.",
-    "sample": "One input presented for a fixed number of ticks.",
+    "sample": "One input presented for a fixed number of ticks, or fewer with early exit.",
+    "early exit": "A sample ends after the tick in which the largest read-out register leads the second largest by a margin.",
     "SOP": "Synaptic operation: one spike delivered to one synapse, read and added. Weight and neuron updates are not counted in it.",
     "cycles (share)": "A tick lasts as long as its slowest core; each of its cycles is shared equally by the cores still working in it. "
     "The shares of all layers add up to the cycles of the chip.",

@@ -6,7 +6,8 @@ Runs made before these keys were in summary.json have none of it.
 import math
 from collections.abc import Sequence
 
-from neurochip.report.grids import Column, Grid, count, decimals, per, percent
+from neurochip.report.exits import exit_facts, exit_grids, share_of_ticks
+from neurochip.report.grids import Column, Grid, count, decimals, per, percent, ticks_per_sample
 from neurochip.report.learned import learned_grids
 from neurochip.runfile.summary import Summary
 from neurochip.runfile.ticks import POINTS
@@ -15,7 +16,9 @@ METHODS = {"spike_bp": "spike-based backprop", "conversion": "conversion of an A
 
 
 def ticks_of_test(summary: Summary) -> int:
-    """Return the ticks of a test sample."""
+    """Return the ticks of a test sample, the most that it can have."""
+    if summary.accuracy.by_tick:
+        return len(summary.accuracy.by_tick)
     return int(per(summary.layers[0].test.ticks, max(1, summary.layers[0].test.samples)))
 
 
@@ -27,7 +30,7 @@ def by_tick(summary: Summary) -> list[float | None]:
 
 def inference_grids(summary: Summary) -> list[Grid]:
     """Return spikes and operations per image of each layer, accuracy against ticks, and the loss by quantising."""
-    return [_activity(summary), *_ticks(summary), *_quantised(summary), *learned_grids(summary)]
+    return [_activity(summary), *_ticks(summary), *exit_grids(summary), *_quantised(summary), *learned_grids(summary)]
 
 
 def _activity(summary: Summary) -> Grid:
@@ -44,7 +47,7 @@ def _activity(summary: Summary) -> Grid:
     rates = [100 * per(part.spikes_out, part.ticks * layer.neurons) for part, layer in zip(sets, layers, strict=True)]
     columns = [
         Column("neurons", [count(layer.neurons) for layer in layers], count(sum(layer.neurons for layer in layers))),
-        each(f"spikes in\n{ticks_of_test(summary)} ticks\n[1/image]", spikes, 1),
+        each(f"spikes in\n{ticks_per_sample(summary, 'test')} ticks\n[1/image]", spikes, 1),
     ]
     if training and float_spikes:
         columns.append(each(f"float net,\n{training.ticks} ticks\n[1/image]", [float_spikes.get(layer.name) for layer in layers], 1))
@@ -83,7 +86,7 @@ def _ticks(summary: Summary) -> list[Grid]:
         ("latency\n[us/image]", total.latency_us_per_sample, 3),
         ("energy\n[nJ/image]", total.energy_nj_per_sample, 1),
     ):
-        columns.append(Column(heading, [decimals(places)(whole * ticks / n) for _, ticks in rows]))
+        columns.append(Column(heading, [decimals(places)(whole * share_of_ticks(summary, ticks, n)) for _, ticks in rows]))
     return [Grid("accuracy against ticks (latency and energy in proportion to the ticks)", "after", [name for name, _ in rows], columns)]
 
 
@@ -113,7 +116,7 @@ def _quantised(summary: Summary) -> list[Grid]:
 
 def inference_facts(summary: Summary) -> list[tuple[str, str]]:
     """Return headline lines: the float net, the ticks it takes, the ANN twin."""
-    return [*_training_facts(summary), *_latency_facts(summary), *_twin_facts(summary)]
+    return [*_training_facts(summary), *_latency_facts(summary), *exit_facts(summary), *_twin_facts(summary)]
 
 
 def _training_facts(summary: Summary) -> list[tuple[str, str]]:
@@ -157,7 +160,8 @@ def _latency_facts(summary: Summary) -> list[tuple[str, str]]:
     parts = []
     for points in POINTS:
         ticks = summary.accuracy.ticks_to_final[f"{points:g}"] or n
-        parts.append(f"{ticks} ticks ({whole * ticks / n:,.1f} us) to stay within {points:g} of it")
+        us = whole * share_of_ticks(summary, ticks, n)
+        parts.append(f"{ticks} ticks ({us:,.1f} us) to stay within {points:g} of it")
     return [("ticks it takes", f"{n} in all, to the final accuracy; {'; '.join(parts)} (points)")]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.report.bar_plots import draw_energy, draw_spikes
+from neurochip.report.exits import draw_exits
 from neurochip.report.learned import draw_images, draw_kernels
 from neurochip.report.network_plots import draw_latency, draw_links
 from neurochip.report.style import (
@@ -183,6 +184,7 @@ PLOTS = {
     "accuracy": _accuracy,
     "images": draw_images,
     "ticks": draw_ticks,
+    "exits": draw_exits,
     "kernels": draw_kernels,
     "spikes": draw_spikes,
     "energy": draw_energy,

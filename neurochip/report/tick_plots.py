@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neurochip.report.exits import ends_early, share_of_ticks
 from neurochip.report.grids import percent
 from neurochip.report.inference import by_tick, float_after
 from neurochip.report.style import LAYER_COLOURS, LEGEND_BELOW, MAIN, OTHER, THIRD, layer_colour, layer_marker, named, new_figure
@@ -34,7 +35,7 @@ def draw_ticks(run: StoredRun):
     for axes in panels:
         _draw_curves(axes, summary, values, floats)
         axes.set(xlabel="tick", xlim=(0, len(values) + 0.5))
-        if us > 0:
+        if us > 0 and not ends_early(summary):
             above = axes.secondary_xaxis("top", functions=(lambda x: x * us, lambda x: x / us))
             above.set_xlabel("latency [us], in proportion to the ticks")
             above.xaxis.set_major_locator(MaxNLocator(5))
@@ -84,7 +85,8 @@ def draw_comparison(runs: Sequence[StoredRun], names: Sequence[str], common: flo
         finals.append(float(values[-1]))
         highest = max(highest, float(np.nanmax(values)))  # may come before the end
         ticks = np.arange(1, len(values) + 1)
-        energy = run.summary.totals.test.energy_nj_per_sample * ticks / len(values)
+        whole = run.summary.totals.test.energy_nj_per_sample
+        energy = [whole * share_of_ticks(run.summary, tick, len(values)) for tick in ticks.tolist()]
         dash = DASHES[i // len(LAYER_COLOURS) % len(DASHES)]
         style = {"color": layer_colour(i), "ls": dash, "lw": 2, "marker": layer_marker(i), "markevery": [-1]}
         panels[0].plot(ticks, values, **style, label=f"{name}: {finals[-1]:.2f} %")

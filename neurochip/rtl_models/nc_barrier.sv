@@ -1,18 +1,19 @@
 // The barrier: starts every tick of a sample in all cores at once, waits until the last is idle and its packets have arrived, and lets
-// generators step and queues swap in the two cycles before the next tick.
-// Counterpart: run_samples() in core/engine.py, share_cycles() in core/timing.py.
+// generators step and queues swap in the two cycles before the next tick. A sample ends after its last tick, or as soon as the output core
+// is settled. Counterpart: run_samples() in core/engine.py, is_settled() in core/exits.py, share_cycles() in core/timing.py.
 `default_nettype none
 module nc_barrier (
     input wire clk,
     input wire rst,
     input wire config_write,
-    input wire [1:0] config_address,  // ticks, first tick that learns, first tick that is read out, teacher on
+    input wire [neurochip_pkg::BARRIER_BITS-1:0] config_address,
     input wire [31:0] config_data,
     output wire [31:0] config_value,
     input wire sample_valid,
     output wire sample_ready,
     input wire [15:0] sample_label,
     input wire any_busy,
+    input wire settled,  // the leading read-out register is ahead by exit_margin
     output wire step,
     output wire swap,
     output reg new_sample,
@@ -20,6 +21,7 @@ module nc_barrier (
     output wire learning,
     output wire teaching,
     output wire reading,
+    output reg [30:0] exit_margin,  // 0: no early exit
     output wire idle
 );
     typedef enum logic [1:0] {
@@ -30,14 +32,15 @@ module nc_barrier (
     } state_t;
     localparam int QUIET = neurochip_pkg::NETWORK_CYCLES + neurochip_pkg::BARRIER_CYCLES - 2;  // from the last busy cycle to the step
 
-    reg [31:0] ticks, learn_from, read_from;
+    reg [31:0] ticks, learn_from, read_from, exit_min_ticks;
     reg teach;
     state_t state;
     reg [31:0] tick;
     reg [15:0] waited;
 
     wire is_over = state == NETWORK && 32'(waited) == QUIET;
-    wire is_last_tick = tick + 32'd1 == ticks;
+    wire exits = settled && exit_margin != '0 && reading && tick + 32'd1 >= exit_min_ticks;
+    wire is_last_tick = tick + 32'd1 == ticks || exits;
     wire begins = sample_valid & sample_ready;
     assign sample_ready = state == WAIT || (is_over && is_last_tick);
     assign step = begins || (is_over && !is_last_tick);
@@ -47,7 +50,9 @@ module nc_barrier (
     assign reading = tick >= read_from;
     assign idle = state == WAIT;
     assign config_value = config_address == neurochip_pkg::BARRIER_TICKS ? ticks :
-        config_address == neurochip_pkg::BARRIER_LEARN_FROM ? learn_from : config_address == neurochip_pkg::BARRIER_READ_FROM ? read_from : {31'b0, teach};
+        config_address == neurochip_pkg::BARRIER_LEARN_FROM ? learn_from : config_address == neurochip_pkg::BARRIER_READ_FROM ? read_from :
+        config_address == neurochip_pkg::BARRIER_EXIT_MARGIN ? {1'b0, exit_margin} :
+        config_address == neurochip_pkg::BARRIER_EXIT_MIN_TICKS ? exit_min_ticks : {31'b0, teach};
 
     always_ff @(posedge clk) begin
         if (rst) state <= WAIT;
@@ -72,6 +77,8 @@ module nc_barrier (
                 neurochip_pkg::BARRIER_TICKS: ticks <= config_data;
                 neurochip_pkg::BARRIER_LEARN_FROM: learn_from <= config_data;
                 neurochip_pkg::BARRIER_READ_FROM: read_from <= config_data;
+                neurochip_pkg::BARRIER_EXIT_MARGIN: exit_margin <= config_data[30:0];
+                neurochip_pkg::BARRIER_EXIT_MIN_TICKS: exit_min_ticks <= config_data;
                 default: teach <= config_data[0];
             endcase
     end

@@ -33,6 +33,8 @@ module nc_core #(
     // barrier
     input wire step, swap, new_sample, learning, teaching, reading,
     input wire [15:0] label,
+    input wire [30:0] exit_margin,
+    output wire settled,  // in the output core: a read-out register leads by the margin
     output wire busy,
     // configuration
     input wire config_read,
@@ -205,7 +207,8 @@ module nc_core #(
     ) somas (
         .clk, .clear(swap && new_sample), .evaluate(fires && !stall), .is_last(leaves_fire), .soma, .potentials,
         .neuron_words, .soma_moves, .words_ahead, .beta, .spikes(soma_spikes), .packet(spike_out_unit), .gate_bits,
-        .gate_neuron(inbox_neuron), .gate_open, .reading, .reads_potentials, .reads_out, .read_neuron(index[15:0]), .votes
+        .gate_neuron(inbox_neuron), .gate_open, .reading, .reads_potentials, .reads_out, .margin(exit_margin), .settled,
+        .read_neuron(index[15:0]), .votes
     );
     assign spike_out_valid = fires && |soma_spikes;
 

@@ -31,6 +31,8 @@ module nc_engine #(
     output wire [N_CORES*256-1:0] records  // of the trace, one per core
 );
     wire step, swap, new_sample, learning, teaching, reading;
+    wire [30:0] exit_margin;
+    wire [N_CORES-1:0] settled;  // the output core's counts
     wire [15:0] label;
     wire [N_CORES-1:0] busy, takes_intensity;
     wire [31:0] barrier_value;
@@ -38,13 +40,14 @@ module nc_engine #(
         .clk(clk),
         .rst(rst),
         .config_write(config_write && config_core == neurochip_pkg::BARRIER_CORE),
-        .config_address(config_address[1:0]),
+        .config_address(config_address[neurochip_pkg::BARRIER_BITS-1:0]),
         .config_data(config_wdata),
         .config_value(barrier_value),
         .sample_valid(sample_valid),
         .sample_ready(sample_ready),
         .sample_label(sample_label),
         .any_busy(|busy),
+        .settled(settled[N_CORES-1]),
         .step(step),
         .swap(swap),
         .new_sample(new_sample),
@@ -52,6 +55,7 @@ module nc_engine #(
         .learning(learning),
         .teaching(teaching),
         .reading(reading),
+        .exit_margin(exit_margin),
         .idle(idle)
     );
     assign intensity_ready = takes_intensity[0];
@@ -134,6 +138,8 @@ module nc_engine #(
                 .teaching(teaching),
                 .reading(reading),
                 .label(label),
+                .exit_margin(exit_margin),
+                .settled(settled[c]),
                 .busy(busy[c]),
                 .config_read(config_read && configures),
                 .config_write(config_write && configures),
@@ -254,7 +260,7 @@ module nc_engine #(
         end
     end
     assign config_rdata = core_read_then == neurochip_pkg::BARRIER_CORE ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
-    wire unused = &{1'b0, takes_intensity, error_ready[N_CORES], spike_unit};
+    wire unused = &{1'b0, takes_intensity, settled, error_ready[N_CORES], spike_unit};
 
 `ifndef SYNTHESIS
     // what must never happen

@@ -1,5 +1,6 @@
 // Read-out registers of an output core: summed potentials, or wins counted. A sample starts from zero: a register that was not yet added
-// to reads as zero. Counterpart: read_out() in core/soma.py.
+// to reads as zero. With them the comparator of an early exit: best and second best of the registers, found as they are updated, so that it
+// takes no cycle. Counterpart: read_out() in core/soma.py, lead_of() in core/exits.py.
 `default_nettype none
 module nc_read_out #(
     parameter int N_NEURONS = 10,
@@ -10,6 +11,9 @@ module nc_read_out #(
     input wire add,
     input wire [15:0] neuron,
     input wire signed [ACC_BITS-1:0] term,
+    input wire all_change,  // potentials: every register is added to in a tick, from 0 up; else one, by a win
+    input wire [30:0] margin,
+    output wire settled,  // two cycles after the last register was added to: one is ahead of the others by the margin
     input wire [15:0] read_neuron,
     output wire [31:0] votes
 );
@@ -19,12 +23,45 @@ module nc_read_out #(
     wire [INDEX_BITS-1:0] at = neuron[INDEX_BITS-1:0];
     wire [INDEX_BITS-1:0] read_at = read_neuron[INDEX_BITS-1:0];
 
+    wire [31:0] total = (is_added[at] ? sum[at] : '0) + 32'(term);
+
     always_ff @(posedge clk) begin
         if (clear) is_added <= '0;
         else if (add) is_added <= is_added | N_NEURONS'(1) << at;
-        if (add) sum[at] <= (is_added[at] ? sum[at] : '0) + 32'(term);
+        if (add) sum[at] <= total;
     end
     assign votes = is_added[read_at] ? sum[read_at] : '0;
+
+    // A new sum is compared in the cycle after it was added: adder and comparator are not one path. Potentials all change in a tick, in
+    // which best and second are found anew; wins only rise, so both are kept from tick to tick, and whose the best is.
+    reg is_new, is_first;
+    reg signed [31:0] value, best, second;
+    reg [INDEX_BITS-1:0] value_at, best_at;
+    always_ff @(posedge clk) begin
+        is_new <= add;
+        if (add) begin
+            value <= total;
+            value_at <= at;
+            is_first <= all_change && at == '0;
+        end
+        if (clear) begin
+            best <= '0;
+            second <= '0;
+            best_at <= '0;
+        end else if (is_new) begin
+            if (is_first || value > best) begin
+                best <= value;
+                best_at <= value_at;
+            end
+            if (is_first) second <= 32'sh80000000;
+            else if (value > best) begin
+                if (value_at != best_at) second <= best;
+            end else if (value > second) second <= value;
+        end
+    end
+    wire signed [32:0] lead = 33'(best) - 33'(second);
+    assign settled = N_NEURONS == 1 || lead >= $signed({2'b00, margin});
+
     wire unused = &{1'b0, neuron, read_neuron};
 endmodule
 `default_nettype wire

@@ -32,6 +32,8 @@ module nc_somas #(
     input wire reading,
     input wire reads_potentials,
     output wire reads_out,
+    input wire [30:0] margin,
+    output wire settled,
     input wire [15:0] read_neuron,
     output wire [31:0] votes
 );
@@ -69,6 +71,9 @@ module nc_somas #(
                 .add(reads_out),
                 .neuron(reads_potentials ? soma : winner),
                 .term(reads_potentials ? potentials[ACC_BITS-1:0] : ACC_BITS'(1)),
+                .all_change(reads_potentials),
+                .margin(margin),
+                .settled(settled),
                 .read_neuron(read_neuron),
                 .votes(votes)
             );
@@ -93,7 +98,8 @@ module nc_somas #(
             end
             assign reads_out = 1'b0;
             assign votes = '0;
-            wire unused = &{1'b0, clear, is_last, soma_moves, words_ahead, beta, reading, reads_potentials, read_neuron};
+            assign settled = 1'b0;
+            wire unused = &{1'b0, margin, clear, is_last, soma_moves, words_ahead, beta, reading, reads_potentials, read_neuron};
         end
     endgenerate
 

@@ -11,6 +11,7 @@ from neurochip.common.files import write_atomically
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc.totals import NocTotals
 from neurochip.runfile.names import EVALUATION
+from neurochip.simulator.exits import Exits, told_at_end
 from neurochip.simulator.simulator import Counts, Evaluation, Simulator
 
 
@@ -22,6 +23,9 @@ def save(folder: Path, identity: str, part: Evaluation) -> None:
         "answers": part.answers,
         "counts": part.cost.counts,
         "cycles": part.cost.cycles,
+        "shown": part.exits.shown,
+        "leads": part.exits.leads,
+        "spent": part.exits.spent,
     }
     arrays |= {f"packets/{name}": array for name, array in part.cost.packets._asdict().items()}
     arrays |= {f"unit_spikes/{i}": spikes for i, spikes in enumerate(part.unit_spikes)}
@@ -60,6 +64,9 @@ def _evaluation(file: Any, simulator: Simulator, samples: int) -> Evaluation:
         "answers": np.zeros((n, simulator.setup.experiment.test_ticks), np.int32),
         "counts": np.zeros((cores, N_PHASES, N_EVENTS), np.int64),
         "cycles": np.zeros((cores, 2), np.int64),
+        "shown": np.zeros(n, np.int32),
+        "leads": np.zeros((n, simulator.setup.experiment.test_ticks), np.int32),
+        "spent": simulator.empty_spent(),
     }
     found = {name: like(file[name], known, name) for name, known in like_this.items()}
     totals: dict[str, np.ndarray] = simulator.traffic.totals._asdict()
@@ -67,4 +74,5 @@ def _evaluation(file: Any, simulator: Simulator, samples: int) -> Evaluation:
     cost = Counts(found["counts"], found["cycles"], n, packets)
     units = [np.zeros(layer.shape.units, np.int64) for layer in simulator.mapping.layers]
     spikes = [like(file[f"unit_spikes/{i}"], known, f"unit_spikes/{i}") for i, known in enumerate(units)]
-    return Evaluation(found["votes"], cost, found["answers"], spikes)
+    exits = Exits(found["shown"], found["leads"], simulator.margins, found["spent"], told_at_end(simulator.state.param[-1]))
+    return Evaluation(found["votes"], cost, found["answers"], spikes, exits)

@@ -12,7 +12,7 @@ from neurochip.runfile.costs import Costs, Phases
 from neurochip.simulator.simulator import Counts
 
 
-def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds: dict[str, float]) -> list[Costs]:
+def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, kinds: dict[str, float]) -> list[Costs]:
     """Price what each core did; pJ over all samples are added to `kinds` by kind of price."""
     core, chip = setup.chip.core, setup.chip
     chip_cycles = int(cost.cycles[:, 0].sum())
@@ -40,7 +40,7 @@ def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, ticks: int, kinds
         sets.append(
             Costs(
                 samples=cost.samples,
-                ticks=cost.samples * ticks,
+                ticks=int(counts[Phase.FORWARD, Event.BARRIER]),
                 **_counts(counts, core.word_bits),
                 busy_cycles=int(busy),
                 cycles=int(share),

@@ -122,6 +122,8 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, history:
         file["test/labels"], file["test/predictions"] = final.labels, final.evaluation.predictions
         for key in ("votes", "answers"):
             file.create_dataset(f"test/{key}", data=getattr(final.evaluation, key), compression="gzip", compression_opts=4)
+        file["test/ticks"] = final.evaluation.exits.shown
+        file.create_dataset("test/leads", data=final.evaluation.exits.leads, compression="gzip", compression_opts=4)
         for kind, plugin in setup.plugins.items():
             group = file.create_group(f"plugins/{kind}")
             group.attrs.update(plugin.facts())

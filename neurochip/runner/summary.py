@@ -20,6 +20,7 @@ from neurochip.runfile.names import RUN_H5, SUMMARY
 from neurochip.runfile.summary import FORMAT, Accuracy, ChipFacts, Core, Layer, MeshFacts, ProbeFacts, ProbeLayer, Summary, TableFacts
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
 from neurochip.runner.ann_twin import twin_facts
+from neurochip.runner.early_exit import early_exit
 from neurochip.runner.losses import MOST_SATURATED, data_losses, run_losses
 from neurochip.runner.pricing import add_costs, priced_cores
 from neurochip.runner.results import Final, History, at_rail, dataset_facts, write_h5
@@ -44,10 +45,9 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
     """Return the content of summary.json, from what a run was given, recorded and found at its end."""
     experiment, chip = setup.experiment, setup.chip
     costs = {"train": _total(history.train, history.test[-1]), "test": history.test[-1]}
-    ticks = {"train": experiment.run.ticks, "test": experiment.test_ticks}
     kinds: dict[str, dict[str, float]] = {name: {} for name in costs}
-    priced = {name: priced_cores(setup, mapping, cost, ticks[name], kinds[name]) for name, cost in costs.items()}
-    activities = activity_of(mapping, final.unit_spikes, len(final.labels), ticks["test"])
+    priced = {name: priced_cores(setup, mapping, cost, kinds[name]) for name, cost in costs.items()}
+    activities = activity_of(mapping, final.unit_spikes, final.evaluation.exits.shown)
     layers = [_layer(mapping, i, final, activities[i], priced) for i in range(len(mapping.layers))]
     result = Summary(
         format=FORMAT,
@@ -68,6 +68,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
         ann_twin=twin_facts(mapping, [layer.test.sops / layer.test.samples for layer in layers]),
         training=final.training,
         readout=final.readout,
+        early_exit=early_exit(setup, mapping, final.evaluation, final.labels),
         network=Network(**{name: _network(setup, mapping, cost) for name, cost in costs.items()}) if chip.mesh else None,
         probe=_probe_facts(experiment.reference.probe_weights, mapping, final.probe),
         simulation=final.simulation,
@@ -227,7 +228,7 @@ def _warnings(summary: Summary) -> list[str]:
 
 def _other_training(summary: Summary) -> list[str]:
     """How the float net of a training does not compare with this run."""
-    training, lines, first = summary.training, [], summary.layers[0].test
+    training, lines = summary.training, []
     if training is None:
         return []
     mine, theirs = (summary.name, summary.seed), (training.experiment, training.seed)
@@ -235,7 +236,7 @@ def _other_training(summary: Summary) -> list[str]:
         lines.append(
             f"{training.file} was trained as experiment '{theirs[0]}' with seed {theirs[1]}, this run is '{mine[0]}' with seed {mine[1]}"
         )
-    seen, lag = first.ticks // first.samples, summary.depth - 1
+    seen, lag = summary.experiment["run"]["test_ticks"], summary.depth - 1
     if training.ticks and training.ticks != seen - lag:
         lines.append(
             f"the float net saw {training.ticks} ticks of input, an answer of the chip rests on {seen - lag}: with run.test_ticks = "

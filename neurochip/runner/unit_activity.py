@@ -42,15 +42,15 @@ class Activity(NamedTuple):
         return lines
 
 
-def activity_of(mapping: Mapping, unit_spikes: Sequence[np.ndarray], samples: int, ticks: int) -> list[Activity]:
-    """Return the activity of each layer from its spikes, int64 (units,), in `samples` test samples of `ticks` ticks.
+def activity_of(mapping: Mapping, unit_spikes: Sequence[np.ndarray], shown: np.ndarray) -> list[Activity]:
+    """Return the activity of each layer from its spikes, int64 (units,), in test samples of so many ticks, int32 (samples,).
 
     No spike can come before the input does.
     """
     found = []
     for layer, spikes, lag in zip(mapping.layers, unit_spikes, depths(mapping.layers), strict=True):
         watched = spikes[:0] if layer.model.neuron.model == "accumulate" else spikes
-        found.append(Activity(layer, watched == 0, watched > NEARLY_ALL * samples * max(1, ticks - lag)))
+        found.append(Activity(layer, watched == 0, watched > NEARLY_ALL * int(np.maximum(1, shown - lag).sum())))
     return found
 
 

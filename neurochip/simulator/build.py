@@ -199,7 +199,8 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     }  # fmt: skip
     arrays |= {name: aligned(array.shape, array.dtype.type, array) for name, array in known.items()}
     nothing = np.zeros(0, dtype=np.int32)
-    state = ChipState(**arrays, trace=np.zeros((0, len(Trace)), dtype=np.int32), answers=nothing, tally=nothing, spiked=nothing)
+    unwatched = dict.fromkeys(("answers", "tally", "spiked", "leads", "shown", "margins"), nothing)
+    state = ChipState(**arrays, **unwatched, trace=np.zeros((0, len(Trace)), dtype=np.int32), spent=np.zeros((0, 0), dtype=np.int64))
     load_weights(state, mapping, initial_weights(experiment, mapping))
     seed_generators(state, mapping, experiment.seed, "train")
     return state

@@ -9,16 +9,17 @@ import numpy as np
 
 from neurochip.common import random as host_random
 from neurochip.core import rules
-from neurochip.core.engine import Run, run_samples
+from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc.totals import NocTotals
 from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState
-from neurochip.core.vectors import P, Trace
+from neurochip.core.vectors import P, Run, Trace
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import place
 from neurochip.simulator.addresses import unit_names
 from neurochip.simulator.build import build_chip, set_rule
+from neurochip.simulator.exits import Exit, Exits, margin_lsb, told_at_end, watched_margins
 from neurochip.simulator.memories import fork
 from neurochip.simulator.seeds import jump_samples, seed_generators
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
@@ -27,6 +28,7 @@ from neurochip.simulator.traffic import build_traffic, join, take_totals
 TRAIN_CHUNK = 250  # samples per kernel call: how often progress is shown and an interrupt is heard
 BANKS = ("rng_neuron", "rng_axon", "rng_pool", "rng_learn")  # generators
 MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all of a chip that outlives a sample
+NEVER = Exit()
 TEST_CHUNK = 500  # samples per evaluation task; results do not depend on it
 
 
@@ -42,7 +44,7 @@ class Counts(NamedTuple):
 class Evaluation(NamedTuple):
     """votes int32 (n, classes) are the read-out registers; the prediction is the largest, the lowest class on a tie.
 
-    answers int32 (n, ticks): the prediction after each tick, -1 before the first that counts in the read-out.
+    answers int32 (n, ticks): the prediction after each tick, -1 before the first that counts in the read-out; after an early end it stays.
     unit_spikes int64 (units,) per layer: all their spikes; of an accumulating output its answers.
     """
 
@@ -50,6 +52,7 @@ class Evaluation(NamedTuple):
     cost: Counts
     answers: np.ndarray
     unit_spikes: list[np.ndarray]
+    exits: Exits
 
     @property
     def predictions(self) -> np.ndarray:
@@ -62,7 +65,11 @@ def joined(parts: Sequence[Evaluation]) -> Evaluation:
     counts, cycles = (np.sum([getattr(part.cost, name) for part in parts], axis=0) for name in ("counts", "cycles"))
     cost = Counts(counts, cycles, sum(part.cost.samples for part in parts), join(part.cost.packets for part in parts))
     votes, answers = (np.concatenate([getattr(part, name) for part in parts]) for name in ("votes", "answers"))
-    return Evaluation(votes, cost, answers, [np.sum(layer, axis=0) for layer in zip(*(part.unit_spikes for part in parts), strict=True)])
+    shown, leads = (np.concatenate([getattr(part.exits, name) for part in parts]) for name in ("shown", "leads"))
+    spent = np.sum([part.exits.spent for part in parts], axis=0)
+    exits = parts[0].exits._replace(shown=shown, leads=leads, spent=spent)
+    unit_spikes = [np.sum(layer, axis=0) for layer in zip(*(part.unit_spikes for part in parts), strict=True)]
+    return Evaluation(votes, cost, answers, unit_spikes, exits)
 
 
 class Simulator:
@@ -76,6 +83,8 @@ class Simulator:
         self.traffic = build_traffic(setup.chip, self.state)
         self.rule = setup.experiment.learning_rule
         self._seeded: dict[str, ChipState] = {}
+        self.exit_margin = margin_lsb(setup, self.mapping)
+        self.margins = watched_margins(setup, self.mapping)
 
     def order(self, epoch: int, n: int) -> np.ndarray:
         """Draw the order in which an epoch presents the n training samples."""
@@ -90,7 +99,8 @@ class Simulator:
         """
         experiment = self.setup.experiment
         set_rule(self.state, experiment, epoch)
-        run = self.run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns)
+        ends = self.exit_at(experiment.run.exit is not None and experiment.run.exit.train)
+        run = self.run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns, ends)
         jump = jump_table(self.state.rng_param, experiment.run.ticks)
         order, stimulus = self.order(epoch, len(labels)), as_stimulus(samples)
         while start < len(order):
@@ -160,13 +170,26 @@ class Simulator:
 
     def _evaluate_chunk(self, stimulus: Stimulus, labels: np.ndarray, start: int) -> Evaluation:
         ticks, chunk = self.setup.experiment.test_ticks, slice(start, start + TEST_CHUNK)
-        answers = np.zeros(len(labels[chunk]) * ticks, dtype=np.int32)
-        units = sum(core.neurons + 1 for core in self.placements)
-        chip = self.test_chip(start)._replace(answers=answers, spiked=np.zeros(units, dtype=np.int32))
-        votes, packets = self._present(chip, stimulus.take(chunk), labels[chunk], ticks)
+        n, units = len(labels[chunk]), sum(core.neurons + 1 for core in self.placements)
+        answers, leads = np.zeros(n * ticks, dtype=np.int32), np.zeros(n * ticks, dtype=np.int32)
+        chip = self.test_chip(start)._replace(
+            answers=answers,
+            spiked=np.zeros(units, dtype=np.int32),
+            leads=leads,
+            shown=np.zeros(n, dtype=np.int32),
+            margins=self.margins,
+            spent=self.empty_spent(),
+        )
+        ends = self.exit_at(True)._replace(skips=True)  # so that what is drawn for a sample does not depend on how long others were
+        votes, packets = self._present(chip, stimulus.take(chunk), labels[chunk], ticks, ends)
         counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
         cost = Counts(counts, chip.cycles, len(votes), packets)
-        return Evaluation(votes, cost, answers.reshape(-1, ticks), self._unit_spikes(chip))
+        exits = Exits(chip.shown, leads.reshape(-1, ticks), self.margins, chip.spent, told_at_end(chip.param[-1]))
+        return Evaluation(votes, cost, answers.reshape(-1, ticks), self._unit_spikes(chip), exits)
+
+    def empty_spent(self) -> np.ndarray:
+        """Return zeros in the shape of Exits.spent."""
+        return np.zeros((len(self.margins) + 1, self.state.counts.size + self.state.cycles.size), dtype=np.int64)
 
     def _unit_spikes(self, chip: ChipState) -> list[np.ndarray]:
         """Per layer the spikes of its units, int64 (units,), in the layer's numbers."""
@@ -182,10 +205,13 @@ class Simulator:
         self._present(self.test_chip(start, stream, ticks)._replace(tally=tally), stimulus.take(chunk), labels[chunk], ticks)
         return tally
 
-    def _present(self, chip: ChipState, chosen: Stimulus, labels: np.ndarray, ticks: int) -> tuple[np.ndarray, NocTotals]:
+    def _present(
+        self, chip: ChipState, chosen: Stimulus, labels: np.ndarray, ticks: int, ends: Exit = NEVER
+    ) -> tuple[np.ndarray, NocTotals]:
         """Run samples without learning; return votes and packets."""
         votes = np.zeros((len(labels), self.placements[-1].neurons), dtype=np.int32)
-        run, traffic = self.run_vector(ticks, ticks, self.setup.experiment.read_from_tick, False), build_traffic(self.setup.chip, chip)
+        run = self.run_vector(ticks, ticks, self.setup.experiment.read_from_tick, False, ends)
+        traffic = build_traffic(self.setup.chip, chip)
         run_samples(chip, traffic, run, rules.load("frozen").hook, jump_table(chip.rng_param, ticks), *chosen, labels, votes)
         return votes, traffic.totals
 
@@ -209,14 +235,18 @@ class Simulator:
             self._seeded[stream] = chip
         return self._seeded[stream]
 
-    def run_vector(self, ticks: int, learn_from: int, read_from: int, learns: bool) -> np.ndarray:
+    def exit_at(self, may_end: bool) -> Exit:
+        """Return when samples end early: as the experiment says, or (may_end: False) never."""
+        return Exit(self.exit_margin if may_end else 0, self.setup.experiment.exit_min_ticks)
+
+    def run_vector(self, ticks: int, learn_from: int, read_from: int, learns: bool, ends: Exit = NEVER) -> np.ndarray:
         """Return the int64 vector of Run: the teacher comes when the output core has input from every layer, packets travel on a mesh.
 
         learns: with a teacher, if the rule does not learn from spikes.
         """
         deepest, from_spikes = len(self.mapping.layers) - 1, self.rule.learns_from == "spikes"
         has_mesh, input_ticks = self.setup.chip.mesh is not None, self.setup.experiment.run.input_ticks
-        return run_vector(ticks, learn_from, read_from, learns, deepest, has_mesh, from_spikes, input_ticks)
+        return run_vector(ticks, learn_from, read_from, learns, deepest, has_mesh, from_spikes, input_ticks, ends)
 
     def shows_errors(self) -> bool:
         """Return True if there is a teacher when a sample is shown that nothing is learned from."""
@@ -237,13 +267,14 @@ class Simulator:
 
 def run_vector(
     ticks: int, learn_from: int, read_from: int, learns: bool, teach_from: int, has_mesh: bool = False, from_spikes: bool = False,
-    input_ticks: int | None = None,
+    input_ticks: int | None = None, ends: Exit = NEVER,
 ) -> np.ndarray:  # fmt: skip
     """Return the int64 vector of Run. from_spikes: learns without teacher, by a rule that learns from spikes; input_ticks: None for all."""
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM]] = ticks, learn_from, read_from
     run[[Run.TEACH, Run.FROM_SPIKES]] = learns and not from_spikes, learns and from_spikes
     run[[Run.TEACH_FROM, Run.MESH, Run.LAST, Run.INPUT_TICKS]] = teach_from, has_mesh, ticks - 1, input_ticks or ticks
+    run[[Run.EXIT_MARGIN, Run.EXIT_MIN_TICKS, Run.EXIT_SKIPS]] = ends
     return run
 
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.core.engine import Run, run_samples
+from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc.totals import NocTotal
 from neurochip.core.packets import Traffic
 from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState
+from neurochip.core.vectors import Run
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.memories import learning_fork
 from neurochip.simulator.seeds import seed_generators

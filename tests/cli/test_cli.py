@@ -75,6 +75,31 @@ SETTINGS = {
         r"\[run\] ticks = 1: 2 layers with .* need at least 2 ticks; .*",
     ),
     "test ticks": ("run.test_ticks=2", r"\[run\] test_ticks = 2: 2 layers .* need at least 5 ticks; raise test_ticks or .*"),
+    "exit margin": ("run.exit.margin=0", r"\[run\.exit\] margin = 0: should be greater than 0"),
+    "exit margin in LSB": (
+        "run.exit.margin=1e-6",
+        r"\[run\] exit\.margin = 1e-06: is 0 LSB of the output layer, must be 1 to 2,147,483,647: 0\.00024\d* to 5242\d\d",
+    ),
+    "exit of wins": (
+        "run.readout=spikes run.exit.margin=1.5",
+        r"\[run\] exit\.margin = 1\.5: readout = 'spikes' counts wins; give a whole number",
+    ),
+    "exit ticks": (
+        "run.exit={margin=1.0,min_ticks=9}",
+        r"\[run\] exit\.min_ticks = 9: must be at most test_ticks = 8; lower it or raise test_ticks",
+    ),
+    "exit ticks of training": (
+        "run.test_ticks=20 run.exit={margin=1.0,min_ticks=9,train=true}",
+        r"\[run\] exit\.min_ticks = 9: must be at most ticks = 8; lower it or raise ticks",
+    ),
+    "exit and record": (
+        "record.samples=[1] run.exit={margin=1.0,train=true}",
+        r"\[run\] exit\.train = true: \[record\] samples: a recorded training sample has all of its ticks; set epoch = 'final' there, .*",
+    ),
+    "exit and readout": (
+        "readout={} run.exit.margin=1.0",
+        r"\[run\] exit: not with \[readout\], which is fitted to the spikes of all ticks; leave one of them out",
+    ),
     "classes": (
         "network.layers.1.neurons=4",
         r"\[network\.layers\[1\]\] neurons = 4: the data has 3 classes, the output layer needs .*neurons = 3",

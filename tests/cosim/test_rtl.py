@@ -52,6 +52,7 @@ def test_random_programs_agree_in_every_cycle(case, libraries, seen):
 def test_the_programs_have_met_every_case(seen):
     assert {name for name, n in seen.items() if n == 0} <= NOT_IN_SHORT_RUNS
     assert {point.name.lower() for point in Cover if point not in (Cover.SAMPLES, Cover.TICKS)} <= set(seen)
+    assert {"early_exit", "lead_at_margin", "lead_below_margin", "lead_too_early", "no_lead"} <= set(seen)
 
 
 def test_the_cases_have_every_generator_in_every_sharing():

@@ -16,7 +16,7 @@ positions, taps and channels.
                       "pool_states": by local location, "learn_state": [state]; of a shared bank only the first,
                       "learns": False in an epoch that is not among the layer's; "peak", "factor": of the traces}],
             "on_spikes": None, or a rule that learns from spikes: a function of (core, rows, their traces, channels that fired),
-            "input_ticks": of a sample, before its image goes dark (else: all),
+            "input_ticks": of a sample, before its image goes dark (else: all), "exit": as in core.py,
             "mesh": None or {"width", "height", "depth", "stalls"} as in oracles/noc.py; then every part has "at": (x, y)}
 
 A pool's part has no weight, no bias and no p_learn. `run` changes weights, biases and states of that dict in place and returns votes,
@@ -30,7 +30,7 @@ from math import floor
 from neurochip.core.events import Event, Phase
 from oracles import core as oracle
 from oracles import noc as noc_oracle
-from oracles.core import RNG_BITS, clamp, draw_words, rotate_left, share_tick, top_bits
+from oracles.core import RNG_BITS, clamp, draw_words, is_settled, lead, rotate_left, share_tick, top_bits
 
 INPUT = -1
 HOST, HOST_PLACE = -1, (0, 0)  # on a mesh: where events and the teacher come from and where winners go, at the router of that place
@@ -242,6 +242,7 @@ class Core(oracle.Core):
                 self.count(Phase.ERROR, Event.HOP, self.hops_to(cores[core].router))
 
     def fire(self, started, cores, is_last_tick):
+        """is_last_tick: of these read-out registers, is this the sample's last tick?"""
         ready = self.busy_cycles() - started
         each = self.chip["cycles"][Event.NEURON_UPDATE] + self.chip["cycles"][Event.SOMA_CYCLE]
         self.count(Phase.FORWARD, Event.NEURON_UPDATE, self.n_neurons)
@@ -285,9 +286,10 @@ class Core(oracle.Core):
         """One tick of an output that never fires. At the end of a sample it tells the largest potential, the lowest class on a tie."""
         for j in range(self.n_neurons):
             self.charge(j)
+        self.tells = is_last_tick(self.potential_of)
         self.count(Phase.FORWARD, Event.STATE_READ, self.n_neurons)
         self.count(Phase.FORWARD, Event.STATE_WRITE, self.n_neurons)
-        return [largest(self.potential_of)] if is_last_tick else []
+        return [largest(self.potential_of)] if self.tells else []
 
     def fire_with_memory(self):
         """One tick of neurons with a memory; return those that spike."""
@@ -312,11 +314,20 @@ class Core(oracle.Core):
                 self.potential_of[other] = 0
         return ripe
 
-    def read_out(self, votes, tick, read_from, is_last_tick):
+    def skip(self, ticks, is_encoding):
+        for _ in range(ticks):
+            if self.model["model"] == "stochastic":
+                draw_words(self.rng, self.layer["neuron_states"], self.n_neurons)
+            if self.pool > 1:
+                draw_words(self.rng, self.layer["pool_states"], len(self.locations))
+            if self.is_first and is_encoding:
+                draw_words(self.rng, self.layer["axon_states"], self.n_axons)
+
+    def read_out(self, votes, tick, read_from):
         """Read-out registers after this tick, and the class that leads."""
         if self.accumulates:
             votes[:] = self.potential_of
-            self.count(Phase.FORWARD, Event.READOUT, self.n_neurons if is_last_tick else 0)
+            self.count(Phase.FORWARD, Event.READOUT, self.n_neurons if self.tells else 0)
         elif tick >= read_from:
             super().read_out(votes)
         return largest(votes) if tick >= read_from else -1
@@ -422,7 +433,8 @@ def spiking_inputs(cores):
 
 def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None):
     """Run samples; return votes, counts, share, busy and trace as `oracles.core.run` does, and
-    "answers": after every tick of every sample the class that leads (-1 before the first read-out tick);
+    "answers": after every tick of every sample the class that leads (-1 before the first read-out tick), after an early end the last one;
+    "leads": likewise by how much (-1 before the first read-out tick and after an early end);
     "tallies": [sample][axon of the output core], spikes from the first read-out tick on;
     "packets": per tick [(ready cycle, source core, destination core)] in each core's order of sending (-1: the host);
     "ticks": [cycles of the tick, of its network (0 without a mesh)].
@@ -432,7 +444,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
     """
     cores = build(chip)
     share, busy, all_votes, trace, packets, lengths = [0] * len(cores), [0] * len(cores), [], [], [], []
-    answers, tallies = [], []
+    answers, tallies, leads, shown = [], [], [], []
     for sample, (pixels, label) in enumerate(zip(images, labels, strict=True)):
         votes, tally = [0] * cores[-1].n_neurons, [0] * cores[-1].n_axons
         for core in cores:
@@ -452,11 +464,12 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 core.integrate()
                 core.back_integrate()
                 core.error_fire(busy[core.number], cores)
-                core.fire(busy[core.number], cores, tick == ticks - 1)
+                core.fire(busy[core.number], cores, lambda votes, tick=tick: tick == ticks - 1 or is_settled(chip, votes, tick, read_from))
                 if core.is_last and teaches and tick == 0:
                     send_teacher(core)
                 if core.is_last:
-                    answers.append(core.read_out(votes, tick, read_from, tick == ticks - 1))
+                    answers.append(core.read_out(votes, tick, read_from))
+                    leads.append(lead(votes) if tick >= read_from else -1)
                     for i in core.spikes_in if tick >= read_from else ():
                         tally[i] += 1
                 if not core.is_last:
@@ -482,9 +495,16 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
             for core in cores:
                 trace += [(tick, core.number, j, 0) for j in core.spikes_out]
                 trace += [(tick, core.number, j, sign) for j, sign in core.own_errors]
+            if is_settled(chip, votes, tick, read_from):
+                break
+        shown.append(tick + 1)
+        answers += [answers[-1]] * (ticks - shown[-1])
+        leads += [-1] * (ticks - shown[-1])
+        for core in cores if chip.get("exit", (0, 0, False))[2] else ():
+            core.skip(ticks - shown[-1], events is None)
         all_votes.append(votes)
         tallies.append(tally)
     return {
         "votes": all_votes, "answers": answers, "tallies": tallies, "counts": [core.counts for core in cores], "share": share,
-        "busy": busy, "trace": trace, "packets": packets, "ticks": lengths,
+        "busy": busy, "trace": trace, "packets": packets, "ticks": lengths, "leads": leads, "shown": shown,
     }  # fmt: skip

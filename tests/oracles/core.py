@@ -9,6 +9,7 @@ until the next tick; every row, column and word is walked. The names of events a
             "error_gain": 0, "beta_16": 16 (in sixteenths), "readout": "potential" | "spikes",
             "soma_lanes": 1, "input_lanes": 1, "encoder": "parallel" | "serial" (these three: if not said, 1 and parallel),
             "first_integrate": "spikes" | "delta",
+            "exit": (margin, ticks before which no sample ends, whether generators then go on as if it had not); margin 0 or no key: never,
             "layers": [{"weight": [axon][neuron], "bias": [neuron], "weight_bits": 16, "frac_bits": 12, "acc_bits": None (never too narrow),
                         "back_bits": None, "p_learn": 0 .. 2**rng bits, "axon_states": [...], "neuron_states": [...], "learn_state": 1}]}
 
@@ -258,18 +259,40 @@ class Core:
         self.count(Phase.LEARN, event if kept == value + sign else Event.UPDATE_LOST)
         return kept
 
+    def skip(self, ticks, is_encoding):
+        """Let the generators that step in every tick run on for ticks that the sample does not have."""
+        for _ in range(ticks):
+            draw_words(self.rng, self.layer["neuron_states"], self.n_neurons)
+            if self.is_first and is_encoding:
+                draw_words(self.rng, self.layer["axon_states"], self.n_axons)
+
     def busy_cycles(self):
         """Cycles of all that was counted so far."""
         return sum(n * self.chip["cycles"][event] for (_, event), n in self.counts.items() if event not in OBSERVED)
 
 
+def lead(votes):
+    """How far the largest is ahead of all others; a single one is as far ahead as can be."""
+    if len(votes) == 1:
+        return 2**31 - 1
+    *_, second, first = sorted(votes)
+    return first - second
+
+
+def is_settled(chip, votes, tick, read_from):
+    """Does the sample end after this tick, in which the registers have become `votes`?"""
+    margin, at_least, _ = chip.get("exit", (0, 0, False))
+    return margin > 0 and tick >= read_from and tick + 1 >= at_least and lead(votes) >= margin
+
+
 def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None):
     """Run samples; return {"votes": [sample][class], "counts": a Counter of (phase, event) per core, "share", "busy": cycles per core,
+    "shown": ticks of each sample,
     With `events` [sample][tick] -> axons these arrive at the first core, whose encoder and its generators then rest.
     "trace": (tick, core or -1 for the encoder, unit, sign of an error it learns from or 0 for a spike), in the order of the hardware}.
     """
     cores = [Core(chip, number) for number in range(len(chip["layers"]))]
-    share, busy, all_votes, trace = [0] * len(cores), [0] * len(cores), [], []
+    share, busy, all_votes, trace, shown = [0] * len(cores), [0] * len(cores), [], [], []
     for sample, (pixels, label) in enumerate(zip(images, labels, strict=True)):
         votes = [0] * cores[-1].n_neurons
         for core in cores:
@@ -307,8 +330,13 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
             trace += [(tick, -1, i, 0) for i in cores[0].spikes_in]
             for number, core in enumerate(cores):
                 trace += [(tick, number, j, 0) for j in core.spikes_out] + [(tick, number, j, sign) for j, sign in core.own_errors]
+            if is_settled(chip, votes, tick, read_from):
+                break
+        shown.append(tick + 1)
+        for core in cores if chip.get("exit", (0, 0, False))[2] else ():
+            core.skip(ticks - shown[-1], events is None)
         all_votes.append(votes)
-    return {"votes": all_votes, "counts": [core.counts for core in cores], "share": share, "busy": busy, "trace": trace}
+    return {"votes": all_votes, "counts": [core.counts for core in cores], "share": share, "busy": busy, "trace": trace, "shown": shown}
 
 
 def share_tick(share, busy, overhead):

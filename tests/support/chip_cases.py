@@ -14,11 +14,12 @@ from neurochip.experiment.chip import load_chip
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
 from neurochip.simulator.build import build_chip, set_rule
+from neurochip.simulator.exits import Exit
 from neurochip.simulator.memories import core_weights, load_weights
 from neurochip.simulator.simulator import run_vector
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
 from neurochip.simulator.traffic import build_traffic
-from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side, units_side_by_side
+from support.chip_words import SHARINGS, TIMED, ChipWords, random_exit, side_by_side, units_side_by_side
 
 REFERENCE = load_chip("reference", {}, "test")
 
@@ -104,6 +105,7 @@ def random_case(dice: random.Random) -> Case:
         has_events=(has_events := dice.random() < 0.25),
         first_integrate="delta" if not has_events and acc_bits is None and dice.random() < 0.5 else "spikes",
         **units_side_by_side(dice, beta),
+        exit=random_exit(dice, bits[-1][1], ticks),
     )
 
 
@@ -153,14 +155,16 @@ def as_lists(case: Case, chip) -> dict:
         "rng": {"kind": case.kind, "sharing": case.sharing, "steps": case.steps}, "gumbel": chip.gumbel.tolist(),
         "cycles": case.timed(), "cycles_per_tick": case.overhead, "word_bits": case.word_bits, "port": case.port,
         "first_integrate": case.first_integrate, "beside": case.beside(),
-        "error_gain": case.error_gain, "beta_16": round(case.beta * 16), "readout": case.readout, "layers": layers, **case.units_beside(),
+        "error_gain": case.error_gain, "beta_16": round(case.beta * 16), "readout": case.readout, "layers": layers, "exit": case.exit,
+        **case.units_beside(),
     }  # fmt: skip
 
 
 def kernel(case: Case, chip, samples: Stimulus | np.ndarray, labels) -> np.ndarray:
     """Run all samples, in two calls of the kernel; return the votes."""
     rule, stimulus = rules.load(case.rule), as_stimulus(samples)
-    run = run_vector(case.ticks, case.warmup, case.read_from, rule.learns, len(case.bits) - 1, from_spikes=rule.learns_from == "spikes")
+    from_spikes, ends = rule.learns_from == "spikes", Exit(*case.exit)
+    run = run_vector(case.ticks, case.warmup, case.read_from, rule.learns, len(case.bits) - 1, from_spikes=from_spikes, ends=ends)
     votes = np.zeros((len(labels), case.sizes[-1]), np.int32)
     jump, traffic = jump_table(chip.rng_param, case.ticks), build_traffic(REFERENCE, chip)
     for part in (slice(case.first_call), slice(case.first_call, None)):

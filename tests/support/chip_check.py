@@ -20,6 +20,7 @@ from neurochip.core.rng import jump_table
 from neurochip.core.vectors import P, Trace
 from neurochip.experiment.setup import load_setup
 from neurochip.simulator.build import set_rule
+from neurochip.simulator.exits import Exit
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import Simulator
 from support.chip_nets import Net
@@ -37,7 +38,7 @@ def unseeded(net: Net, parts: list[tuple]) -> dict:
         "word_bits": net.word_bits, "port": net.port,
         "first_integrate": net.first_integrate, "beside": net.beside(), "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
         "readout": net.readout, "input_shape": (height, width, channels), "layers": net.as_lists(),
-        "input_ticks": net.input_ticks or net.ticks, **net.units_beside(),
+        "input_ticks": net.input_ticks or net.ticks, "exit": net.exit, **net.units_beside(),
         "parts": [
             {
                 "layer": layer, "y": y, "x": x, "c": c, "acc_bits": net.acc_bits, "back_bits": net.back_bits, **net.rule_of(layer),
@@ -220,13 +221,18 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     votes = np.zeros((len(labels), net.layers[-1]["neurons"]), np.int32)
     answers, tallies = np.full((len(labels), net.ticks), 9, np.int32), np.zeros((len(labels), cores[-1].n_axons), np.int32)
     spiked = np.zeros(sum(core.n_neurons + 1 for core in cores), np.int32)
-    run = sim.run_vector(net.ticks, net.warmup, net.read_from, net.rule is not None)
+    leads, shown = np.full((len(labels), net.ticks), 9, np.int32), np.full(len(labels), 9, np.int32)
+    spent = sim.empty_spent()
+    run = sim.run_vector(net.ticks, net.warmup, net.read_from, net.rule is not None, Exit(*net.exit))
     jump = jump_table(chip.rng_param, net.ticks)
     for part in (slice(1), slice(1, None)):  # in two calls of the kernel
-        looked_at = chip._replace(answers=answers[part].ravel(), tally=tallies[part].ravel(), spiked=spiked)
+        kept = {"leads": leads[part].ravel(), "shown": shown[part], "margins": sim.margins, "spent": spent}
+        looked_at = chip._replace(answers=answers[part].ravel(), tally=tallies[part].ravel(), spiked=spiked, **kept)
         run_samples(looked_at, sim.traffic, run, sim.rule.hook, jump, *stimulus.take(part), labels[part], votes[part])
 
     assert answers.ravel().tolist() == expected["answers"]
+    assert (leads.ravel().tolist(), shown.tolist()) == (expected["leads"], expected["shown"])
+    assert spent.sum(axis=0).tolist() == [*chip.counts.ravel().tolist(), *chip.cycles.ravel().tolist()]
     assert tallies.tolist() == expected["tallies"]
     sent = Counter((c, unit) for _, c, unit, sign in expected["trace"] if sign == 0)
     for c, core in enumerate(cores):

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from oracles import core as oracle
 
-from support.chip_words import SHARINGS, TIMED, ChipWords, side_by_side, units_side_by_side
+from support.chip_words import SHARINGS, TIMED, ChipWords, random_exit, side_by_side, units_side_by_side
 
 DECAY = 0.5
 
@@ -274,6 +274,7 @@ def random_net(dice: random.Random) -> Net:
         has_events=(has_events := dice.random() < 0.2),
         input_ticks=None if has_events or dice.random() < 0.7 else dice.randint(1, ticks + 1),
         **units_side_by_side(dice, beta),
+        exit=random_exit(dice, layers[-1].get("frac_bits", 6), ticks),
     )
 
 

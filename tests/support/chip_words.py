@@ -47,6 +47,7 @@ class ChipWords:
     images: tuple[str, ...] = ("random", "sparse")
     corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
     has_events: bool = False
+    exit: tuple[int, int, bool] = (0, 0, False)  # margin in LSB or wins, ticks at least, whether generators then go on as if it had not
 
     def tables(self, rule: str, rates: str, epochs: int, warmup: int, has_mesh: bool = False, chip: str = "") -> str:
         """All tables of the experiment file but the network's; `rates` and `chip` are lines of [rule] and of [chip]."""
@@ -175,6 +176,12 @@ def units_side_by_side(dice: random.Random, beta: float) -> dict:
         "encoder": dice.choice(("parallel", "serial")),
         "beta_by": dice.choice(("free", "power_of_two")) if math.log2(beta).is_integer() else "free",
     }  # fmt: skip
+
+
+def random_exit(dice: random.Random, frac_bits: int, ticks: int) -> tuple[int, int, bool]:
+    """An early exit whose margin is within what so few ticks bring, in potentials or in wins; mostly none."""
+    margin = dice.choice((0, 0, 1, 2, 3, max(1, int(dice.choice((0.1, 0.5, 2.0, 5.0)) * 2**frac_bits))))
+    return margin, dice.randint(0, ticks), dice.random() < 0.5
 
 
 def check_common(chip, expected: dict) -> None:

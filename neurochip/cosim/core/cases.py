@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from neurochip.core import rng
+from neurochip.core.engine import run_samples
+from neurochip.core.exits import MOST_LEAD
 from neurochip.core.state import ChipState
-from neurochip.core.vectors import P
+from neurochip.core.vectors import P, Run
 from neurochip.cosim import verilator
 from neurochip.cosim.core import lockstep, package
 from neurochip.cosim.core.wiring import Wiring
@@ -24,6 +26,8 @@ from neurochip.mapping.place import Mapping, Placement, place
 from neurochip.simulator.build import build_chip
 from neurochip.simulator.memories import load_weights
 from neurochip.simulator.simulator import run_vector
+from neurochip.simulator.stimulus import of_images
+from neurochip.simulator.traffic import build_traffic
 
 
 class Case(NamedTuple):
@@ -158,7 +162,23 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
         for c in range(depth):
             learn = state.rng_learn[c : c + 1].copy()
             state.rule_param[c, 0] = [rng.draw(learn, state.rng_param) for _ in range(3)][int(draw.integers(3))]
+    if draw.random() < 0.6:
+        run[[Run.EXIT_MARGIN, Run.EXIT_MIN_TICKS]] = _exit(draw, setup, state, run, pixels, labels)
     return Program(state, run, pixels, labels, int(draw.integers(1, 2**62)) if stalls else 0, stalls, int(draw.integers(0, 400)))
+
+
+def _exit(
+    draw: np.random.Generator, setup: Setup, state: ChipState, run: np.ndarray, pixels: np.ndarray, labels: np.ndarray
+) -> tuple[int, int]:
+    """Margin and ticks of an early exit: the lead that some tick of some sample has, or one more, so that compares are close."""
+    ticks = int(run[Run.TICKS])
+    chip = lockstep.watched(lockstep.copy_of(state), len(labels), ticks)
+    votes = np.zeros((len(labels), int(state.param[-1, P.N_NEURONS])), dtype=np.int32)
+    hook, jump = setup.experiment.learning_rule.hook, rng.jump_table(state.rng_param, ticks)
+    run_samples(chip, build_traffic(setup.chip, chip), run, hook, jump, *of_images(pixels), labels, votes)
+    leads = np.sort(chip.leads[chip.leads >= 0])
+    margin = int(leads[int(len(leads) * draw.random() ** 2)]) + int(draw.integers(0, 2))  # mostly of the smaller ones: more samples end
+    return min(max(margin, 1), MOST_LEAD), int(draw.choice(np.array([0, 1, int(draw.integers(0, ticks + 2))])))
 
 
 def _weights(draw: np.random.Generator, where: Placement, style: str) -> tuple[np.ndarray, np.ndarray]:

@@ -12,15 +12,15 @@ from numba import njit, types
 
 from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel
-from neurochip.core.engine import Run
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.exits import is_settled
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.state import core_view
 from neurochip.core.timing import finish_tick, share_cycles
-from neurochip.core.vectors import N_COUNTS, P, Queue
+from neurochip.core.vectors import N_COUNTS, P, Queue, Run
 from neurochip.cosim.core.cycle_records import (
     Cover,
     emit_decide,
@@ -175,7 +175,7 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
         cover[Cover.TICKS] += 1
         n_ticks += 1
         position[1] = tick + 1
-        if tick + 1 == run[Run.TICKS]:
+        if tick + 1 == run[Run.TICKS] or is_settled(run, tick, votes[s]):
             position[0], position[1] = s + 1, 0
     position[2] = at
     return Status.DONE, n_ticks

@@ -54,6 +54,7 @@ class Golden:
                 )
             parts.append(chunk.records.copy())
         self.records = np.concatenate(parts)
+        self.start, self.length, self.label = self.start[:done], self.length[:done], self.label[:done]  # samples may have ended early
 
 
 def export(job: CosimJob, folder: Path, rtl: Path = RTL) -> list[Path]:
@@ -170,7 +171,7 @@ def _readme(job: CosimJob, golden: Golden) -> str:
     experiment, chip = job.setup.experiment, job.setup.chip
     layers = " -> ".join(f"{place.axons}x{place.neurons}" for place in job.placements)
     return f"""Golden export of experiment {experiment.name}, chip {chip.name}, seed {experiment.seed}: cores {layers},
-{len(golden.labels)} samples of {int(golden.run[0])} ticks, {len(golden.records):,} busy core cycles. Data: {job.data_source}
+{len(golden.labels)} samples, {len(golden.label):,} ticks, {len(golden.records):,} busy core cycles. Data: {job.data_source}
 
 run.sh                  builds and runs the test bench with Icarus Verilog; it ends with PASS or the first difference
 rtl/                    the core in SystemVerilog; rtl/neurochip_pkg.sv is made for this chip and network

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neurochip.core.engine import Run, run_samples
+from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules import Rule
 from neurochip.core.state import ChipState
+from neurochip.core.vectors import Run
 from neurochip.cosim.core.bridge import Job, Rtl, make_job
 from neurochip.cosim.core.cycles import Cover
 from neurochip.cosim.core.expected import Chunk, Contradiction, expected_cycles
@@ -93,7 +94,7 @@ class Lockstep:
         """Present samples to both; compare every cycle, then all registers, then with the engine. Stops at the first difference."""
         begun = time.monotonic()
         outcome, cover = Outcome(samples=len(labels)), np.zeros(len(Cover), dtype=np.int64)
-        engine = copy_of(self.state)
+        engine = watched(copy_of(self.state), len(labels), int(self.vector[Run.TICKS]))
         engine_votes = np.zeros((len(labels), self.wiring.placements[-1].neurons), dtype=np.int32)
         votes, counts_before = engine_votes.copy(), self.state.counts.copy()
         cycles_before = int(self.state.cycles[:, 0].sum())
@@ -122,7 +123,7 @@ class Lockstep:
         outcome.events = int(counted.sum())
         outcome.chip_cycles = int(self.state.cycles[:, 0].sum()) - cycles_before
         outcome.cover |= {point.name.lower(): int(cover[point]) for point in Cover if point not in (Cover.SAMPLES, Cover.TICKS)}
-        outcome.cover |= wraps(self.wiring, self.state, counted)
+        outcome.cover |= wraps(self.wiring, self.state, counted) | ends_met(engine.leads, engine.shown, self.vector)
         outcome.ticks, outcome.seconds = int(cover[Cover.TICKS]), time.monotonic() - begun
         return outcome
 
@@ -178,6 +179,27 @@ def _explain(code: int, job: Job, chunk: Chunk, violation: str | None) -> Diverg
 def copy_of(state: ChipState) -> ChipState:
     """Copy a chip, every array of it."""
     return ChipState(*(aligned(value.shape, value.dtype.type, value) for value in state))
+
+
+def watched(state: ChipState, samples: int, ticks: int) -> ChipState:
+    """Return the chip with room for the leads of so many samples, of no margin but the run's own."""
+    spent = np.zeros((1, state.counts.size + state.cycles.size), dtype=np.int64)
+    return state._replace(leads=np.zeros(samples * ticks, np.int32), shown=np.zeros(samples, np.int32), spent=spent)
+
+
+def ends_met(leads: np.ndarray, shown: np.ndarray, run: np.ndarray) -> dict[str, int]:
+    """Count what the comparator of an early exit met: ends, leads at the margin and one below it, ties, leads that had to wait."""
+    margin, tick = int(run[Run.EXIT_MARGIN]), np.arange(int(run[Run.TICKS]))
+    of_tick = leads.reshape(len(shown), -1)
+    may_end = tick + 1 >= run[Run.EXIT_MIN_TICKS]
+    told = {
+        "early_exit": (shown[:, None] < len(tick)) & (tick == 0),
+        "lead_at_margin": (of_tick == margin) & may_end,
+        "lead_below_margin": (of_tick == margin - 1) & may_end,
+        "lead_too_early": (of_tick >= margin) & ~may_end,
+        "no_lead": of_tick == 0,
+    }
+    return {name: int(met.sum()) if margin else 0 for name, met in told.items()}
 
 
 def states_differ(one: ChipState, other: ChipState) -> list[str]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 IDENTITY = 0x4E430001  # "NC", version 1
 INDEX_BITS = 20  # of a 24-bit address; the region is above
+BARRIER_BITS = 3  # of an address of the barrier that it looks at
 BARRIER_CORE = 255  # the core number under which the barrier is configured
 
 
@@ -42,6 +43,8 @@ class Barrier(IntEnum):
     LEARN_FROM = 1
     READ_FROM = 2
     TEACH = 3
+    EXIT_MARGIN = 4
+    EXIT_MIN_TICKS = 5
 
 
 class Entry(NamedTuple):
@@ -82,6 +85,11 @@ _BARRIER = {
     Barrier.LEARN_FROM: ("32", "first tick that learns"),
     Barrier.READ_FROM: ("32", "first tick that is read out"),
     Barrier.TEACH: ("1", "the output core has a teacher"),
+    Barrier.EXIT_MARGIN: (
+        "31",
+        "a sample ends when the largest read-out register leads the second largest by so much; 0: it never ends early",
+    ),
+    Barrier.EXIT_MIN_TICKS: ("32", "and not before so many ticks"),
 }
 
 
@@ -121,9 +129,10 @@ def package_lines() -> list[str]:
         f"    localparam [31:0] IDENTITY = 32'h{IDENTITY:08x};",
         f"    localparam [7:0] BARRIER_CORE = 8'd{BARRIER_CORE};",
         f"    localparam int INDEX_BITS = {INDEX_BITS};",
+        f"    localparam int BARRIER_BITS = {BARRIER_BITS};",
         *(f"    localparam [3:0] REGION_{region.name} = 4'd{region.value};" for region in Region),
         *(f"    localparam [{INDEX_BITS - 1}:0] REGISTER_{register.name} = {INDEX_BITS}'d{register.value};" for register in Register),
-        *(f"    localparam [1:0] BARRIER_{register.name} = 2'd{register.value};" for register in Barrier),
+        *(f"    localparam [{BARRIER_BITS - 1}:0] BARRIER_{register.name} = {BARRIER_BITS}'d{register.value};" for register in Barrier),
     ]
 
 

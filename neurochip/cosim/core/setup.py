@@ -71,7 +71,9 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
         raise NeurochipError(f"--samples {samples}: the experiment has {len(pixels):,} training samples; ask for fewer")
     chosen = simulator.order(0, len(pixels))[:samples]
     set_rule(simulator.state, experiment, 0)
-    run = simulator.run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns)
+    run = simulator.run_vector(
+        experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns, simulator.exit_at(True)
+    )
     wiring = Wiring(simulator.state, simulator.placements, chip)
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
     source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")
@@ -85,4 +87,6 @@ def _shortened(setup: Setup, ticks: int) -> Setup:
     for key, first in (("warmup_ticks", experiment.warmup_ticks), ("read_from_tick", experiment.read_from_tick)):
         if first >= ticks:
             content["run"][key] = max(0, math.ceil(ticks / 2) - 1)
+    if experiment.run.exit and (experiment.run.exit.min_ticks or 0) > ticks:
+        content["run"]["exit"]["min_ticks"] = ticks
     return setup.model_copy(update={"experiment": validate(Experiment, content, setup.where)})

@@ -5,10 +5,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from neurochip.core.engine import Run
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import ChipState
-from neurochip.core.vectors import P
+from neurochip.core.vectors import P, Run
 from neurochip.cosim.core.bridge import Rtl
 from neurochip.cosim.core.package import BARRIER_CYCLES, words_in_line
 from neurochip.cosim.core.record import P_LEARN
@@ -108,6 +107,8 @@ def barrier_registers(run: np.ndarray) -> np.ndarray:
         Barrier.LEARN_FROM: run[Run.LEARN_FROM],
         Barrier.READ_FROM: run[Run.READ_FROM],
         Barrier.TEACH: run[Run.TEACH],
+        Barrier.EXIT_MARGIN: run[Run.EXIT_MARGIN],
+        Barrier.EXIT_MIN_TICKS: run[Run.EXIT_MIN_TICKS],
     }
     return np.array([values[register] for register in Barrier])
 
