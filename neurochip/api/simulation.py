@@ -46,6 +46,8 @@ class Evaluation(NamedTuple):
     latency_us: float
     counts: NDArray[np.int64]
     """(cores, phases, events) of all samples, to be indexed by `Phase` and `Event`."""
+    ticks: NDArray[np.int32]
+    """(samples,), that each sample had: with early exit fewer than it may have."""
 
     def __repr__(self) -> str:
         return (
@@ -174,6 +176,7 @@ class Simulator:
             energy_nj=sum(sum(cost.energy_pj.values()) for cost in costs) / 1000,
             latency_us=sum(cost.latency_us for cost in costs),
             counts=found.cost.counts,
+            ticks=found.exits.shown,
         )
 
     def raster(self, sample: int = 0) -> Raster:

@@ -85,7 +85,7 @@ class Costs(Form):
     """What a layer or a core did, summed over all samples of a set (`train`: of all epochs, `test`: of the last evaluation)."""
 
     samples: Count = Field(description="samples presented")
-    ticks: Count = Field(description="samples x ticks per sample")
+    ticks: Count = Field(description="ticks of all samples")
     spikes_in: Count = Field(description="spikes that the cores integrated")
     spikes_out: Count = Field(description="spikes sent")
     errors_out: Count = Field(description="error spikes sent to the layer before")

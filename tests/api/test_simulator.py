@@ -35,7 +35,7 @@ def test_a_simulator_has_the_bits_of_a_run(file, run, capfd):
     assert_same_weights(simulator, run)
     found = simulator.evaluate()
     assert found.accuracy == run.accuracy and np.array_equal(found.votes, run.votes) and np.array_equal(found.predictions, run.predictions)
-    assert found.accuracy_by_tick == run.to_dict()["accuracy"]["by_tick"]
+    assert found.accuracy_by_tick == run.to_dict()["accuracy"]["by_tick"] and (found.ticks == len(found.accuracy_by_tick)).all()
     assert found.energy_nj == pytest.approx(run.energy) and found.latency_us == pytest.approx(run.latency)
     assert np.array_equal(found.counts, run.counts()[-1]) and np.array_equal(simulator.counts, run.counts("training").sum(axis=0))
     raster = simulator.raster(0)

@@ -15,6 +15,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.core.noc.state import CORE, Port
 from neurochip.report import network
 from neurochip.report.compare import compare_runs
+from neurochip.report.exits import share_of_ticks
 from neurochip.report.grids import layer_grids
 from neurochip.report.headline import compare_grid, headline
 from neurochip.report.html import write_compare_html, write_html
@@ -27,21 +28,21 @@ from neurochip.runfile.load import load_run
 
 pytestmark = pytest.mark.filterwarnings("error")
 RUNS = {
-    "two": {},
+    "two": {"exit_margin": 0.0},
     "three": {"hidden": (256, 128), "weight_bits": 16, "frac_bits": 12, "name": "deep", "seed": 3},
     "parts": {"parts": 3, "name": "cut"},
-    "mesh": {"parts": 5, "mesh": (4, 2), "tick_us": 3.5, "name": "meshed"},
+    "mesh": {"parts": 5, "mesh": (4, 2), "tick_us": 3.5, "name": "meshed", "exit_margin": 2.0},
     "trained": {"method": "spike_bp", "reference": False, "name": "off-chip", "hidden": (50,)},
     "bare": {"is_old": True, "reference": False, "substitute": True, "weight_bits": 4, "frac_bits": 5, "name": "odd [x] $a$ <b>"},
 }
-PLOTS = ["accuracy", "ticks", "spikes", "energy", "links", "latency", "raster", "weights", "gradient"]
+PLOTS = ["accuracy", "ticks", "exits", "spikes", "energy", "links", "latency", "raster", "weights", "gradient"]
 LACKING = {
     "two": {"links", "latency"},
-    "three": {"links", "latency"},
-    "parts": {"links", "latency"},
+    "three": {"links", "latency", "exits"},
+    "parts": {"links", "latency", "exits"},
     "mesh": set(),
-    "trained": {"links", "latency", "gradient"},
-    "bare": {"ticks", "links", "latency", "gradient"},
+    "trained": {"links", "latency", "gradient", "exits"},
+    "bare": {"ticks", "exits", "links", "latency", "gradient"},
 }
 
 
@@ -593,7 +594,7 @@ def test_facts_of_a_trained_net(runs):
     assert "0.20 points below it" in facts["accuracy, float net"] and "(break-even: 5.11)" in facts["ANN twin"]
     assert "second-hand" not in facts["ANN twin"] and "4.6 pJ per MAC, 0.9 pJ per AC" in facts["ANN twin"]
     assert not inference_facts(runs["bare"].summary)
-    assert [name for name, _ in inference_facts(runs["two"].summary)] == ["ticks it takes", "ANN twin"]
+    assert [name for name, _ in inference_facts(runs["two"].summary)] == ["ticks it takes", "early exit would do", "ANN twin"]
 
 
 FORM_FLAWS = {
@@ -611,3 +612,28 @@ def test_broken_parts_of_a_trained_run_are_refused(tmp_path, flaw):
     with pytest.raises(NeurochipError) as error:
         load_run(folder)
     assert words in str(error.value)
+
+
+# ---- early exit
+
+
+def test_early_exit_is_told_and_its_cheapest_margins(runs, pages):
+    """A run whose samples had all ticks says what a margin would do; one that ended them early, what its own did."""
+    told = dict(inference_facts(runs["two"].summary))["early exit would do"]
+    assert told.startswith("a lead of 2 potentials from tick 5 on gives ") and "counted in this run" in told
+    grid = next(grid for grid in inference_grids(runs["two"].summary) if grid.title.startswith("early exit"))
+    assert grid.rows == ["as it was run", "no less", "at most 0.5 points less", "at most 1 points less"]
+    assert grid.columns[0].cells == ["-", "2", "1", "0.5"]
+    own = dict(inference_facts(runs["mesh"].summary))["early exit"]
+    ticks = len(runs["mesh"].summary.early_exit.histogram)
+    assert own.startswith(f"with a lead of 2 potentials from tick 5 on: {ticks - 0.5:.2f} of {ticks} ticks in the mean, ")
+    assert "early exit" not in dict(inference_facts(runs["three"].summary))
+    for key in ("two", "mesh", "three"):
+        assert ("cheapest margins" in pages[key]) == ("counted up to its own end" in pages[key]) == (key != "three")
+
+
+def test_latency_after_some_ticks_is_that_of_the_ticks_that_were_run(runs):
+    summary, ticks = runs["mesh"].summary, len(runs["mesh"].summary.early_exit.histogram)
+    assert share_of_ticks(summary, ticks, ticks) == 1
+    assert share_of_ticks(summary, ticks - 1, ticks) == pytest.approx((ticks - 1) / (ticks - 0.5))
+    assert share_of_ticks(runs["two"].summary, ticks // 2, ticks) == 0.5

@@ -40,11 +40,13 @@ KEYS = {
 def make_run(
     folder: Path, hidden=(200,), weight_bits=8, frac_bits=6, reference=True, substitute=False, name="mnist-mlp", seed=1, parts=1, mesh=None,
     tick_us=None, method=None, is_old=False, test_ticks=TICKS, speed=1.0,
+    exit_margin=None,
 ) -> Path:  # fmt: skip
     """Write `summary.json` and `run.h5` of a synthetic run with layers hidden + (10,) into `folder`; returns `folder`.
 
     The first layer is cut into `parts`; with a mesh (width, height) of a chip cores sit on it row by row. `method`: of a training off the
-    chip; is_old: as before accuracies by tick were kept; `speed`: how soon the accuracy rises with the ticks.
+    chip; is_old: as before accuracies by tick were kept; `speed`: how soon the accuracy rises with the ticks; exit_margin: of samples that
+    end early, 0: that do not, but with the margins that would end them.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(seed)
@@ -121,6 +123,8 @@ def make_run(
     }
     if not is_old:
         summary |= _systems(layers, method, accuracy)
+    if exit_margin is not None:
+        summary["early_exit"] = _early_exit(exit_margin, accuracy, summary["totals"]["test"], test_ticks)
     (folder / "summary.json").write_text(json.dumps(summary, indent=1))
     return folder
 
@@ -131,6 +135,19 @@ def _by_tick(final: float, ticks: int, speed: float, method: str | None) -> dict
     known = {"by_tick": curve, "ticks_to_final": ticks_to_final(curve)}
     floats = (final + 0.002, 0.0004, final + 0.004, 0.002) if method else (None,) * 4
     return known | dict(zip(("float_test", "float_test_std", "ann_test", "float_loss"), floats, strict=True))
+
+
+def _early_exit(margin: float, accuracy: dict, total: dict, ticks: int) -> dict:
+    """Margins of 1/4 to 4 (or up to its own), each of which gives more ticks and accuracy than the one before."""
+    curve = []
+    for k, of_margin in enumerate([0.25, 0.5, 1.0, 2.0, 4.0][: 4 if margin else 5]):
+        share = (k + 2) / 6
+        costs = {"latency_us": total["latency_us_per_sample"] * share, "energy_nj": total["energy_nj_per_sample"] * share}
+        curve.append({"margin": of_margin, "accuracy": accuracy["test"] - 0.004 * (3 - k), "ticks": ticks * share, **costs})
+    ends = {"margin": margin, "margin_lsb": int(64 * margin)} if margin else {"margin": None, "margin_lsb": None}
+    histogram = [0] * (ticks - 2) + ([N_TEST // 2, N_TEST - N_TEST // 2] if margin else [0, N_TEST])
+    mean = sum((t + 1) * n for t, n in enumerate(histogram)) / N_TEST
+    return {"unit": "potentials", **ends, "min_ticks": 5, "mean_ticks": mean, "histogram": histogram, "curve": curve}
 
 
 def _systems(layers: list[dict], method: str | None, accuracy: dict) -> dict:
