@@ -10,7 +10,7 @@ from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
 from neurochip.runfile.summary import EarlyExit, ExitPoint
-from neurochip.runner.pricing import priced_cores
+from neurochip.runner.pricing import add_costs, priced_cores
 from neurochip.simulator.exits import counts_wins, lsb_per_one, margin_lsb
 from neurochip.simulator.simulator import Counts, Evaluation
 
@@ -35,11 +35,12 @@ def _point(setup: Setup, mapping: Mapping, evaluation: Evaluation, labels: np.nd
     exits, n, min_ticks = evaluation.exits, len(labels), setup.experiment.exit_min_ticks
     ticks, (counts, cycles) = exits.ticks_of(k, min_ticks), exits.cost_of(k, min_ticks)
     cost = Counts(counts.reshape(-1, N_PHASES, N_EVENTS), cycles, n, evaluation.cost.packets)
-    priced = priced_cores(setup, mapping, cost, {})
+    cores = priced_cores(setup, mapping, cost, {})
+    layers = [add_costs([cores[c] for c in mapping.cores_of(i)]) for i in range(len(mapping.layers))]  # in the order of the run's own sums
     return ExitPoint(
         margin=int(exits.margins[k]) / one,
         accuracy=float((evaluation.answers[np.arange(n), ticks - 1] == labels).mean()),
         ticks=float(ticks.mean()),
-        latency_us=sum(core.latency_us for core in priced),
-        energy_nj=sum(sum(core.energy_pj.values()) for core in priced) / 1000,
+        latency_us=sum(layer.latency_us for layer in layers),
+        energy_nj=sum(sum(layer.energy_pj.values()) for layer in layers) / 1000,
     )

@@ -99,8 +99,8 @@ class Simulator:
         """
         experiment = self.setup.experiment
         set_rule(self.state, experiment, epoch)
-        ends = self.exit_at(experiment.run.exit is not None and experiment.run.exit.train)
-        run = self.run_vector(experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns, ends)
+        ends, ticks = self.exit_at(training=True), experiment.run.ticks
+        run = self.run_vector(ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns, ends)
         jump = jump_table(self.state.rng_param, experiment.run.ticks)
         order, stimulus = self.order(epoch, len(labels)), as_stimulus(samples)
         while start < len(order):
@@ -180,7 +180,7 @@ class Simulator:
             margins=self.margins,
             spent=self.empty_spent(),
         )
-        ends = self.exit_at(True)._replace(skips=True)  # so that what is drawn for a sample does not depend on how long others were
+        ends = self.exit_at()._replace(skips=True)  # so that what is drawn for a sample does not depend on how long others were
         votes, packets = self._present(chip, stimulus.take(chunk), labels[chunk], ticks, ends)
         counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
         cost = Counts(counts, chip.cycles, len(votes), packets)
@@ -235,9 +235,11 @@ class Simulator:
             self._seeded[stream] = chip
         return self._seeded[stream]
 
-    def exit_at(self, may_end: bool) -> Exit:
-        """Return when samples end early: as the experiment says, or (may_end: False) never."""
-        return Exit(self.exit_margin if may_end else 0, self.setup.experiment.exit_min_ticks)
+    def exit_at(self, training: bool = False) -> Exit:
+        """Return when samples end early: as the experiment says, in training only if it asks for that."""
+        asked = self.setup.experiment.run.exit
+        ends = asked is not None and (asked.train or not training)
+        return Exit(self.exit_margin if ends else 0, self.setup.experiment.exit_min_ticks)
 
     def run_vector(self, ticks: int, learn_from: int, read_from: int, learns: bool, ends: Exit = NEVER) -> np.ndarray:
         """Return the int64 vector of Run: the teacher comes when the output core has input from every layer, packets travel on a mesh.

@@ -71,14 +71,15 @@ class Watch:
         ticks, labels, stimulus = experiment.run.ticks, self.samples.data.y_train, self.samples.train
         most = sum(place.axons + place.neurons for place in self.simulator.placements) + int(state.param[:, P.OWN_ROOM].sum())
         chip = state._replace(trace=np.zeros((ticks * most, len(Trace)), dtype=np.int32))
-        run = self.simulator.run_vector(ticks, experiment.warmup_ticks, experiment.read_from_tick, True)
+        ends = self.simulator.exit_at(training=True)
+        run = self.simulator.run_vector(ticks, experiment.warmup_ticks, experiment.read_from_tick, True, ends)
         jump, votes = jump_table(chip.rng_param, ticks), np.zeros((1, self.simulator.placements[-1].neurons), dtype=np.int32)
         done = 0
         for epoch in range(len(self.presented)):
             set_rule(state, experiment, epoch)
             for position, sample in enumerate(self.simulator.order(epoch, len(labels))):
                 before, pool, learn = self.value(), state.rng_pool.copy(), state.rng_learn.copy()
-                chip.traced[0] = 0
+                chip.traced[0], votes[:] = 0, 0  # they decide when the sample ends
                 one, label = stimulus.take(slice(sample, sample + 1)), labels[sample : sample + 1]
                 run_samples(chip, self.simulator.traffic, run, self.simulator.rule.hook, jump, *one, label, votes)
                 recording = self.recording(chip.trace[: chip.traced[0]], before, pool, learn)

@@ -278,6 +278,15 @@ def test_a_whole_history_has_the_steps_of_the_recorded_sample(sharing, tmp_path,
     assert steps > 100 and len(record["layers/0/decisions"])
 
 
+def test_a_history_of_samples_that_ended_early_is_that_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("neurochip.report.plots.make_plots", lambda run: [])
+    experiment = write_experiment(tmp_path, ticks=16, epochs=1)
+    settings = ("--set", "run.exit={margin=0.5,train=true}")
+    assert neurochip("run", experiment, "--out", tmp_path / "run", "--quiet", *settings).exit_code == 0
+    result = neurochip("why", tmp_path / "run", "--layer", "output", "--weight", "2,1", "--all")
+    assert result.exit_code == 0 and ", as in the run" in result.stdout.splitlines()[-1], result.output
+
+
 def test_a_history_on_other_data_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("neurochip.report.plots.make_plots", lambda run: [])
     experiment = write_experiment(tmp_path, epochs=1)

@@ -72,7 +72,7 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
     chosen = simulator.order(0, len(pixels))[:samples]
     set_rule(simulator.state, experiment, 0)
     run = simulator.run_vector(
-        experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns, simulator.exit_at(True)
+        experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns, simulator.exit_at()
     )
     wiring = Wiring(simulator.state, simulator.placements, chip)
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
