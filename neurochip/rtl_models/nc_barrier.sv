@@ -39,7 +39,7 @@ module nc_barrier (
     reg [15:0] waited;
 
     wire is_over = state == NETWORK && 32'(waited) == QUIET;
-    wire exits = settled && exit_margin != '0 && reading && tick + 32'd1 >= exit_min_ticks;
+    wire exits = settled && exit_margin != '0 && tick + 32'd1 >= exit_min_ticks;
     wire is_last_tick = tick + 32'd1 == ticks || exits;
     wire begins = sample_valid & sample_ready;
     assign sample_ready = state == WAIT || (is_over && is_last_tick);

@@ -13,7 +13,7 @@ module nc_read_out #(
     input wire signed [ACC_BITS-1:0] term,
     input wire all_change,  // potentials: every register is added to in a tick, from 0 up; else one, by a win
     input wire [30:0] margin,
-    output wire settled,  // two cycles after the last register was added to: one is ahead of the others by the margin
+    output wire settled,  // two cycles after the last register was added to: one is ahead of the others by the margin, of at least 1
     input wire [15:0] read_neuron,
     output wire [31:0] votes
 );
@@ -60,7 +60,7 @@ module nc_read_out #(
         end
     end
     wire signed [32:0] lead = 33'(best) - 33'(second);
-    assign settled = N_NEURONS == 1 || lead >= $signed({2'b00, margin});
+    assign settled = N_NEURONS == 1 ? is_added[0] : lead >= $signed({2'b00, margin});
 
     wire unused = &{1'b0, neuron, read_neuron};
 endmodule
