@@ -1,7 +1,6 @@
 // One core without its memory: composite neurons, generators, queues, learning, counters, configuration. The memory is on ports, so
-// that a macro or a test bench can take its place. All parameters come from neurochip_pkg by way of nc_engine. Its sections are modules
-// of their own. Configuration only while the core is idle; docs/rtl.md has the address map, and neurochip_pkg its numbers.
-// Counterpart: CoreState in core/state.py, run_samples() in core/engine.py for one tick of it.
+// that a macro or a test bench can take its place. Parameters come from neurochip_pkg by way of nc_engine. Configuration only while the core
+// is idle (docs/rtl.md). Counterpart: CoreState in core/state.py, run_samples() in core/engine.py for one tick of it.
 `default_nettype none
 module nc_core #(
     parameter int N_AXONS = 16,

@@ -102,11 +102,11 @@ module nc_engine #(
             // a core's clock runs while the core is busy, and whenever something arrives at one that is not
             wire core_clk;
             if (neurochip_pkg::CLOCK_GATE) begin : gated
-                reg configured;  // a value that is read takes a cycle more
-                always_ff @(posedge clk) configured <= configures;
+                reg lingers;  // a value that is read takes a cycle more, and so does the comparison of the last read-out register
+                always_ff @(posedge clk) lingers <= configures || (IS_LAST && busy[c]);
                 nc_clock_gate gate (
                     .clk(clk),
-                    .enable(rst || step || swap || busy[c] || configures || configured || spike_valid[c] || error_valid[c+1]),
+                    .enable(rst || step || swap || busy[c] || configures || lingers || spike_valid[c] || error_valid[c+1]),
                     .gated(core_clk)
                 );
             end else begin : free
