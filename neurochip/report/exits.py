@@ -6,7 +6,7 @@ from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import EarlyExit, ExitPoint, Summary
 
 LOSSES = (0.0, 0.1, 0.25, 0.5, 1.0)  # points of accuracy that the table gives away
-LABELLED = 8  # margins written beside their points, about
+APART = 0.06  # of a panel's width and height, at least, between points whose margins are written beside them
 SHOWN_LOSS = 5.0  # points below the best that the plot shows
 
 
@@ -97,14 +97,16 @@ def draw_exits(run: StoredRun):
     )
     best = max([*accuracy, 100 * summary.accuracy.test])
     lowest = max(min([*accuracy, 100 * summary.accuracy.test]), best - SHOWN_LOSS)
-    every = max(1, len(found.curve) // LABELLED)
     for axes, values, end, label in sides:
         axes.plot(values, accuracy, color=MAIN, lw=2, marker="o", ms=4, label=f"by margin, in {found.unit} (numbers)")
         axes.plot([end], [100 * summary.accuracy.test], color=OTHER, marker="D", ms=8, ls="none", label=_as_run(summary, found))
         axes.axhline(100 * summary.accuracy.test, color=THIRD, lw=1, ls="--")
-        for k, (x, y) in enumerate(zip(values, accuracy, strict=True)):
-            if k % every == 0 and y >= lowest:
-                axes.annotate(f"{found.curve[k].margin:.3g}", (x, y), textcoords="offset points", xytext=(5, -12), fontsize=9)
+        labelled: list[tuple[float, float]] = [(end, 100 * summary.accuracy.test)]
+        for point, x, y in zip(found.curve, values, accuracy, strict=True):
+            far = [abs(x - a) > APART * max(values) or abs(y - b) > APART * max(best - lowest, 0.1) for a, b in labelled]
+            if all(far) and y >= lowest:
+                labelled.append((x, y))
+                axes.annotate(f"{point.margin:.3g}", (x, y), textcoords="offset points", xytext=(5, -12), fontsize=9)
         axes.set_xlabel(label)
         axes.set_xlim(left=0)
     room = max(0.04 * (best - lowest), 0.1)
