@@ -243,7 +243,7 @@ class ExitPoint(Form):
 
 
 class EarlyExit(Form):
-    """How many ticks the test samples had, and what a margin between the two largest read-out registers would make of them."""
+    """Ticks of the test samples, and what a margin between the two largest read-out registers would make of them."""
 
     unit: str = Field(description="of margins: `potentials` of one (the output's weights of 1.0, summed), or `wins`")
     margin: Number | None = Field(description="`[run] exit.margin` as the chip holds it; `null`: no sample ended early")

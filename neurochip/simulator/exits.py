@@ -18,7 +18,7 @@ HALF_POWERS = range(-8, 21)  # of 2**(1/2): margins of 1/16 to 1024 potentials o
 
 
 class Exit(NamedTuple):
-    """When a sample ends early, as the kernels take it; margin 0: never. skips: generators go on as if it had not."""
+    """The early exit of samples as the kernels take it; margin 0: none. skips: generators go on as if a sample had all its ticks."""
 
     margin: int = 0
     min_ticks: int = 0
