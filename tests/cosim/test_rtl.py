@@ -17,6 +17,7 @@ from neurochip.core.events import Event, Phase
 from neurochip.cosim import verilator
 from neurochip.cosim.core import cases, package, record
 from neurochip.cosim.core.cycles import Cover
+from neurochip.cosim.core.random_cases import random_case
 from neurochip.cosim.core.wiring import pack
 from neurochip.experiment.generator import generators
 
@@ -47,6 +48,24 @@ def test_random_programs_agree_in_every_cycle(case, libraries, seen):
         busy += outcome.busy_cycles
         seen.update(outcome.cover)
     assert busy > 2000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_random_chips_agree_in_every_cycle(seed):
+    """Chips drawn from everything that a chip file can say; `make cosim-long` has more."""
+    case = random_case(seed)
+    for number, outcome in cases.run_programs(case, cases.case_library(case), range(8)):
+        assert outcome.divergence is None, f"{case}, program {number}: {outcome.divergence.text}"
+
+
+def test_random_chips_have_every_knob():
+    drawn = [dict(random_case(seed).core) for seed in range(60)]
+    have = {(key, knobs[key]) for knobs in drawn for key in ("port", "encoder", "beta", "lanes", "clock_gate") if key in knobs}
+    wanted = {"port": ("transposable", "plain", "skewed"), "encoder": ("parallel", "serial"), "beta": ("free", "power_of_two")}
+    assert {(key, value) for key, values in wanted.items() for value in values} | {("lanes", "row"), ("clock_gate", True)} <= have
+    for seed in range(60):
+        cases.case_setup(random_case(seed))  # none is refused
 
 
 def test_the_programs_have_met_every_case(seen):

@@ -1,5 +1,5 @@
-"""`make cosim-long`: random programs on all small chips until enough cycles are compared, full generator periods, and the first samples of
-every shipped experiment, learning included. Ends with exit code 1 at the first difference.
+"""`make cosim-long`: random programs on all small chips until enough cycles are compared, on chips drawn at random from what a chip file can
+say, full generator periods, and the first samples of every shipped experiment, learning included. Ends with exit code 1 at the first difference.
 """
 
 import sys
@@ -12,6 +12,7 @@ from neurochip.common.toml import shipped
 from neurochip.cosim.core import cases
 from neurochip.cosim.core.lockstep import Lockstep, Outcome
 from neurochip.cosim.core.package import NotInRtl
+from neurochip.cosim.core.random_cases import random_case
 from neurochip.cosim.core.session import Options, print_coverage, run_verilator
 from neurochip.cosim.core.setup import cosim_job
 from neurochip.cosim.core.wiring import Wiring
@@ -62,13 +63,15 @@ def report(console: Console, name: str, outcome: Outcome, started: float) -> Non
 
 @click.command()
 @click.option("--cycles", type=click.IntRange(1), default=20_000_000, show_default=True, help="Core cycles of random programs to compare.")
+@click.option("--chips", type=click.IntRange(0), default=40, show_default=True, help="Chips drawn at random, beside the cases.")
 @click.option("--samples", type=click.IntRange(0), default=2, show_default=True, help="Samples of each shipped experiment.")
 @click.option("--periods/--no-periods", default=True, help="Also run whole generator periods.")
-def main(cycles: int, samples: int, periods: bool) -> None:
+def main(cycles: int, chips: int, samples: int, periods: bool) -> None:
     """Compare the RTL with the simulator at length."""
     console, total = Console(), Outcome()
-    wanted = -(-cycles // len(cases.CASES))
-    jobs = [(f"programs of {case.name}", lambda case=case: programs_of(case, wanted)) for case in cases.CASES]
+    chosen = [*cases.CASES, *map(random_case, range(chips))]
+    wanted = -(-cycles // len(chosen))
+    jobs = [(f"programs of {case.name}", lambda case=case: programs_of(case, wanted)) for case in chosen]
     if periods:
         jobs += [(f"period of {case.name}", lambda case=case: whole_period(case)) for case in cases.CASES if case.name in PERIOD_CASES]
     if samples:
