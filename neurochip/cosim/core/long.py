@@ -1,5 +1,6 @@
-"""`make cosim-long`: random programs on all small chips until enough cycles are compared, on chips drawn at random from what a chip file can
-say, full generator periods, and the first samples of every shipped experiment, learning included. Ends with exit code 1 at the first difference.
+"""`make cosim-long`: random programs on all small chips until enough cycles are compared, on chips drawn at random from what a chip file
+can say, full generator periods, and the first samples of every shipped experiment, learning included. Ends with exit code 1 at the
+first difference.
 """
 
 import sys
