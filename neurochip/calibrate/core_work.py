@@ -106,8 +106,7 @@ module recorder;
     $readmemh("pixels.mem", pixels);
     $readmemh("labels.mem", labels);
 {opened}
-    cycle;
-    cycle;
+    repeat (2) cycle;
     rst = 0;
     config_write = 1;
     for (k = 0; k < {n_writes}; k = k + 1) begin
