@@ -29,8 +29,8 @@ class CoreWork:
     events: np.ndarray
 
 
-def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int], folder: Path) -> list[CoreWork]:
-    """Simulate; return the work of each core but for cycles that fill its memory. `ports`: width of each port of nc_core but the clock.
+def simulate_rtl(design: Design, sources: Sequence[Path], ports: Sequence[Sequence[str]], folder: Path) -> list[CoreWork]:
+    """Simulate; return the work of each core but for cycles that fill its memory. `ports`: of each core but its clock.
 
     Raises NeurochipError if the RTL did other work than the simulator: then no netlist of it is worth a price.
     """
@@ -39,7 +39,7 @@ def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int],
     (folder / "pixels.mem").write_text("\n".join(intensity_words(pixels, design.chip.core.input_lanes)) + "\n", encoding="ascii")
     (folder / "labels.mem").write_text("\n".join(f"{n:04x}" for n in labels) + "\n", encoding="ascii")
     n_cores = len(design.placements)
-    recorded = [port for port in ports if port != TRACE]
+    recorded = [[port for port in of_core if port != TRACE] for of_core in ports]
     (folder / "recorder.sv").write_text(_bench(design, recorded, len(writes), n_cores), encoding="utf-8")
     package = design.package(folder)
     include = sources[0].parent
@@ -48,7 +48,7 @@ def simulate_rtl(design: Design, sources: Sequence[Path], ports: dict[str, int],
     said = run_tool("vvp", ["-n", "recorder.vvp"], folder)
     if "DONE" not in said:
         raise NeurochipError(f"the RTL of {design.network.title} did not finish its samples: {said.strip()[-200:]}")
-    works = [_read(folder / f"pins{c}.txt", recorded) for c in range(n_cores)]
+    works = [_read(folder / f"pins{c}.txt", recorded[c]) for c in range(n_cores)]
     _compare_counts(design, works)
     return works
 
@@ -64,11 +64,11 @@ def intensity_words(pixels: np.ndarray, lanes: int) -> list[str]:
     return [bytes(word[::-1]).hex() for word in padded.reshape(-1, lanes)]
 
 
-def _bench(design: Design, ports: list[str], n_writes: int, n_cores: int) -> str:
+def _bench(design: Design, ports: list[list[str]], n_writes: int, n_cores: int) -> str:
     lanes, samples = design.chip.core.input_lanes, design.stimulus.samples
     loads = samples * -(-design.network.inputs // lanes)
-    pins = [", ".join(f"dut.core[{c}].core.{port}" for port in (*ports, *WATCHED)) for c in range(n_cores)]
-    writes = [f'      $fwrite(file{c}, "{" ".join(["%b"] * (len(ports) + len(WATCHED)))}\\n", {pins[c]});' for c in range(n_cores)]
+    pins = [", ".join(f"dut.core[{c}].core.{port}" for port in (*ports[c], *WATCHED)) for c in range(n_cores)]
+    writes = [f'      $fwrite(file{c}, "{" ".join(["%b"] * (len(ports[c]) + len(WATCHED)))}\\n", {pins[c]});' for c in range(n_cores)]
     opened = "\n".join(f'    file{c} = $fopen("pins{c}.txt", "w");' for c in range(n_cores))
     names = ", ".join(f"file{c}" for c in range(n_cores))
     return f"""`timescale 1ns / 1ps

@@ -67,6 +67,8 @@ class Design:
     """One network on one chip: its package, its cores, and the stream of configuration and samples that makes the RTL do a stimulus."""
 
     def __init__(self, chip: Chip, network: Network, stimulus: Stimulus) -> None:
+        without = {"counters": False, "trace": False, "clock_gate": False}  # what only observes; the clock of a core that waits
+        chip = chip.model_copy(update={"core": chip.core.model_copy(update=without)})
         layers = [{"neurons": n} for n in network.neurons]
         content = {
             "name": "calibration",
@@ -94,16 +96,6 @@ class Design:
     def cores(self) -> Iterator[Core]:
         """Yield size and roles of each core."""
         return (Core(place.axons, place.neurons, self.simulator.mapping.roles(i)) for i, place in enumerate(self.placements))
-
-    def parameters(self, i: int) -> dict[str, int]:
-        """Return the parameters of nc_core for core i, without what only observes: trace and counters."""
-        place = self.placements[i]
-        return {
-            "N_AXONS": place.axons, "N_NEURONS": place.neurons, "WEIGHT_BITS": place.weight_bits, "FRAC_BITS": place.frac_bits,
-            "ACC_BITS": place.acc_bits, "ACC_NARROW": int(place.acc_is_narrow), "BACK_BITS": place.back_bits,
-            "BACK_NARROW": int(place.back_is_narrow), "IS_FIRST": int(i == 0), "IS_LAST": int(i == len(self.placements) - 1),
-            "TRACE": 0, "COUNTERS": 0,
-        }  # fmt: skip
 
     def package(self, folder: Path) -> Path:
         """Write neurochip_pkg.sv into `folder`."""

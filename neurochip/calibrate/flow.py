@@ -10,7 +10,7 @@ from pathlib import Path
 from neurochip.calibrate.cells import Library
 from neurochip.calibrate.core_work import CoreWork, simulate_rtl
 from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design, Network
-from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_core, figures_of, make_netlist, port_widths
+from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_cores, figures_of, make_netlist, ports_of
 from neurochip.calibrate.netlist import Netlist
 from neurochip.energy.sized import Core
 from neurochip.experiment.chip import Chip
@@ -44,18 +44,18 @@ def measure(
         is_held_out, is_first = network is held_out, network is networks[0]
         design = Design(chip, network, FIT)
         netlists: list[tuple[Core, Netlist, Figures]] = []
-        ports: dict[str, int] = {}
+        home = _folder(folder, network.title)
+        elaborated = elaborate_cores(sources, design.package(home), len(design.placements), home)
         for i, core in enumerate(design.cores()):
-            subfolder = _folder(folder, f"{network.title}_{i}")
-            elaborated = elaborate_core(sources, design.package(folder), design.parameters(i), subfolder)
-            ports = port_widths(subfolder)
-            netlist = make_netlist(elaborated, library, subfolder)
+            netlist = make_netlist(elaborated[i], library, _folder(home, f"core{i}"))
             figures = figures_of(netlist, memory_access_ns)
             netlists.append((core, netlist, figures))
             (measured.other_size if is_held_out else measured.figures).append((core, figures))
             say(_line(network, core, figures))
         for stimulus in (FIT, *(HOLD_OUT if is_first else ())):
-            works = simulate_rtl(Design(chip, network, stimulus), sources, ports, _folder(folder, f"{network.title}_rtl"))
+            works = simulate_rtl(
+                Design(chip, network, stimulus), sources, [ports_of(path) for path in elaborated], _folder(folder, f"{network.title}_rtl")
+            )
             activities = [_activity(item, network, work) for item, work in zip(netlists, works, strict=True)]
             target = measured.fitted if stimulus is FIT and not is_held_out else None
             if target is None:

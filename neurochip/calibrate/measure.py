@@ -56,31 +56,34 @@ class Activity:
         return float(self.logic_pj[variant].sum() + self.random_pj[variant].sum())
 
 
-def elaborate_core(sources: Sequence[Path], package: Path, parameters: dict[str, int], folder: Path) -> Path:
-    """Elaborate nc_core with `parameters` as folder/elaborated.il."""
-    settings = " ".join(f"-set {name} {value}" for name, value in parameters.items())
-    files = " ".join(str(path.resolve()) for path in (package, *sources) if path.stem not in ("nc_engine", "nc_barrier"))
-    script = [
-        f"read_verilog -sv -I{sources[0].resolve().parent} {files}",
-        f"chparam {settings} nc_core",
-        "hierarchy -check -top nc_core",
-        "rename -top nc_core",  # a module with parameters set has a made-up name
-        # sections of the core divide its text, not its netlist: they are opened before anything is optimised
-        "setattr -mod -set keep_hierarchy 1 * A:section %d",
-        "flatten nc_core",
-        "setattr -mod -unset keep_hierarchy *",
-        "proc",
-        "write_rtlil elaborated.il",
-    ]
-    run_yosys("\n".join(script), folder)
-    return folder / "elaborated.il"
+def elaborate_cores(sources: Sequence[Path], package: Path, n_cores: int, folder: Path) -> list[Path]:
+    """Elaborate the whole chip, and each of its cores alone as folder/core<c>.il, with the parameters that the chip gives it."""
+    files = " ".join(str(path.resolve()) for path in (package, *sources))
+    run_yosys(f"read_verilog -sv -I{sources[0].resolve().parent} {files}\nhierarchy -check -top nc_engine\nwrite_rtlil chip.il", folder)
+    chip = (folder / "chip.il").read_text(encoding="utf-8")
+    engine = next(text for name, text in split_modules(chip).items() if name.endswith("nc_engine"))
+    types = {int(c): name for name, c in re.findall(r"^  cell (\S+) \\core\[(\d+)\]\.core$", engine, flags=re.MULTILINE)}
+    for c in range(n_cores):
+        script = [
+            "read_rtlil chip.il",
+            f"hierarchy -check -top {types[c]}",
+            "rename -top nc_core",  # a module with parameters set has a made-up name
+            # sections of the core divide its text, not its netlist: they are opened before anything is optimised
+            "setattr -mod -set keep_hierarchy 1 * A:section %d",
+            "flatten nc_core",
+            "setattr -mod -unset keep_hierarchy *",
+            "proc",
+            f"write_rtlil core{c}.il",
+        ]
+        run_yosys("\n".join(script), folder)
+    return [folder / f"core{c}.il" for c in range(n_cores)]
 
 
-def port_widths(folder: Path) -> dict[str, int]:
-    """Return the widths of the elaborated core's ports but its clock, by name."""
-    core = split_modules((folder / "elaborated.il").read_text(encoding="utf-8"))["nc_core"]
-    ports = re.findall(r"^ +wire (?:width (\d+) )?.*?(?:input|output) \d+ \\(\w+)$", core, flags=re.MULTILINE)
-    return {name: int(width or 1) for width, name in ports if name != "clk"}
+def ports_of(elaborated: Path) -> list[str]:
+    """Return the ports of an elaborated core but its clock."""
+    core = split_modules(elaborated.read_text(encoding="utf-8"))["nc_core"]
+    ports = re.findall(r"^ +wire .*?(?:input|output) \d+ \\(\w+)$", core, flags=re.MULTILINE)
+    return [name for name in ports if name != "clk"]
 
 
 def figures_of(netlist: Netlist, memory_access_ns: float) -> Figures:

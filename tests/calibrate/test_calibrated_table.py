@@ -23,10 +23,10 @@ from neurochip.calibrate.measure import (
     Activity,
     Figures,
     activity_of,
-    elaborate_core,
+    elaborate_cores,
     figures_of,
     make_netlist,
-    port_widths,
+    ports_of,
     rows_of,
 )  # fmt: skip
 from neurochip.calibrate.replay import GATE, PinWaves, replay
@@ -355,9 +355,9 @@ def small_core(tmp_path_factory):
     folder = tmp_path_factory.mktemp("small")
     design = Design(load_chip("plain_sram", {}, "t"), SMALL, FIT)
     sources = sorted(RTL.glob("nc_*.sv"))
-    elaborated = elaborate_core(sources, design.package(folder), design.parameters(0), folder)
-    core_work = simulate_rtl(design, sources, port_widths(folder), folder)[0]
-    return make_netlist(elaborated, read_cells(TINY), folder), core_work, folder
+    elaborated = elaborate_cores(sources, design.package(folder), 1, folder)
+    core_work = simulate_rtl(design, sources, [ports_of(elaborated[0])], folder)[0]
+    return make_netlist(elaborated[0], read_cells(TINY), folder), core_work, folder
 
 
 @pytest.mark.slow
