@@ -7,15 +7,23 @@ from pydantic import BaseModel, ValidationError
 
 from neurochip.common.errors import did_you_mean
 from neurochip.energy.checks import Check, CheckedCore
+from neurochip.energy.measured import Fitted, MeasuredCore
 from neurochip.energy.prices import Leakage, Price, RatioPrice, SramMacro
 from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Logic, PathTime, SizedPrice, Timing
 
 _KEYS_OF: dict[Any, type[BaseModel]] = {
     "sram_macro": SramMacro, "check": Check, "core": CheckedCore, "leakage": Price, "form:absolute": Price, "form:relative": RatioPrice,
     "form:sized": SizedPrice, "logic_pj_per_access": SizedPrice, "clock": SizedPrice, "area": SizedPrice, "timing": PathTime,
-    "calibration": Calibration,
+    "calibration": Calibration, "measured_core": MeasuredCore, "fitted": Fitted,
 }  # fmt: skip
-_SECTIONS: dict[Any, type[BaseModel]] = {"leakage": Leakage, "logic_pj_per_access": Logic, "clock": Clock, "area": Area, "timing": Timing}
+_SECTIONS: dict[Any, type[BaseModel]] = {
+    "leakage": Leakage,
+    "logic_pj_per_access": Logic,
+    "clock": Clock,
+    "area": Area,
+    "timing": Timing,
+    "fitted": Fitted,
+}
 
 
 def explain(error: ValidationError, whole: type[BaseModel]) -> str:

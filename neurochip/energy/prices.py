@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, model_validator
 from neurochip.common.toml import STRICT
 from neurochip.core.events import COMPONENT, N_EVENTS, N_PHASES, OBSERVED, Event, Phase
 
-Kind = Literal["measured", "simulated", "scaled", "assumed"]
+Kind = Literal["measured", "simulated", "scaled", "extrapolated", "assumed"]
 KINDS: tuple[str, ...] = get_args(Kind)
 PRICED = tuple(event for event in Event if event not in OBSERVED)
 
@@ -31,7 +31,7 @@ class Provenance(BaseModel):
 
     @model_validator(mode="after")
     def _explained(self) -> Self:
-        if self.kind in ("scaled", "assumed") and not (self.derivation or self.reason):
+        if self.kind in ("scaled", "extrapolated", "assumed") and not (self.derivation or self.reason):
             raise ValueError(f"kind '{self.kind}' needs a derivation or a reason in one sentence")
         return self
 

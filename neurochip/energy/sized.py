@@ -21,6 +21,7 @@ class Core(NamedTuple):
     axons: int
     neurons: int
     roles: tuple[str, ...] = ("inner",)  # ("first", "last") for a core that is alone
+    knobs: str = ""  # how it is built (mapping/knobs.py); "": as the table's own
 
 
 def roles_of(is_first: bool, is_last: bool) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from neurochip.common.toml import STRICT, find, shipped
 from neurochip.core.events import N_EVENTS, N_PHASES, Phase
 from neurochip.energy.checks import EVENTS, FREE, Check, CheckedCore, Size, refuse_unknown_events
 from neurochip.energy.explain import explain
+from neurochip.energy.measured import Beyond, Fitted, MeasuredCore
 from neurochip.energy.prices import ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
 from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Core, Logic, SizedPrice, Timing
 
@@ -59,6 +60,8 @@ class EnergyTable(BaseModel):
     area: Area | None = None
     timing: Timing | None = None
     calibration: Calibration | None = None
+    fitted: Fitted | None = None
+    measured_core: list[MeasuredCore] = []
     sram_macro: list[SramMacro] = []
     check: list[Check] = Field(min_length=1)
     _where: str = PrivateAttr(default="energy table")
@@ -85,6 +88,9 @@ class EnergyTable(BaseModel):
             raise ValueError(f"[leakage] memory_nw_per_bit: {mend}")
         if len({macro.size for macro in self.sram_macro}) < len(self.sram_macro):
             raise ValueError("[[sram_macro]] two macros of one size; remove one")
+        keys = [(entry.axons, entry.neurons, *entry.roles, entry.knobs) for entry in self.measured_core]
+        if twice := [str(i + 1) for i, key in enumerate(keys) if key in keys[:i]]:
+            raise ValueError(f"[[measured_core]] entry {twice[0]}: a second one of that size, place and knobs; remove one")
         for number, check in enumerate(self.check, 1):
             if check.core is not None and (check.memory or check.sram_line):
                 raise ValueError(f"[[check]] entry {number}: core is its logic alone; give neither memory nor sram_line")
@@ -126,20 +132,61 @@ class EnergyTable(BaseModel):
         macro = self._macro(word_bits, bank_words)
         return macro.area_um2 * (word_bits // macro.bits) if macro and macro.area_um2 else None
 
+    def measured_at(self, core: Core | None) -> MeasuredCore | None:
+        """Return the measurement of such a core, if the table has it."""
+        return next((entry for entry in self.measured_core if core and entry.is_of(core)), None)
+
+    def beyond(self, core: Core) -> Beyond | None:
+        """Return how far a core is from those that prices were fitted on; None within, at a size measured, or where no price has a size."""
+        return Beyond.of(core, self.fitted) if self.fitted and not self.measured_at(core) else None
+
+    def logic_um2(self, core: Core) -> Price | None:
+        """Return the area of a core's logic in um2; None if the table has no areas."""
+        own = self.measured_at(core)
+        return own.price(own.area_um2) if own else self._along(self.area.logic_um2, core) if self.area else None
+
+    def clock_mhz(self, core: Core) -> float | None:
+        """Return the largest clock of a core in MHz; None if the table has no paths."""
+        own = self.measured_at(core)
+        return 1000 / own.path_ns if own else self.timing.clock_mhz(core) if self.timing else None
+
+    def _along(self, price: SizedPrice | ByRole, core: Core | None) -> Price:
+        """A price along its line; wider beyond the cores that were fitted."""
+        found: Price = price.resolve(_sized(core))
+        beyond = self.beyond(_sized(core))
+        return beyond.widened(found) if beyond else found
+
     def _settle(self, word_read: AnyPrice, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:
         assert not isinstance(word_read, RatioPrice)  # _only_priced_events has checked it
-        read = word_read if isinstance(word_read, Price) else word_read.resolve(_sized(core))
+        read = word_read if isinstance(word_read, Price) else self._along(word_read, core)
         entries = {**FREE, **self.pj_per_event, "word_read": read, "word_write": write}
-        prices = {event: _resolved(entries[name], read, core) for name, event in EVENTS.items()}
+        prices = {event: self._resolved(entries[name], read, core) for name, event in EVENTS.items()}
+        own = self.measured_at(core)
+        logic = own.logic() if own else {}
         if self.logic_pj_per_access:
             for name in _ACCESSES:
-                if logic := getattr(self.logic_pj_per_access, name):
-                    prices[EVENTS[name]] = prices[EVENTS[name]].plus(_resolved(logic, read, core), "and the logic around it")
+                if (event := EVENTS[name]) not in logic and (line := getattr(self.logic_pj_per_access, name)):
+                    logic[event] = self._along(line, core)
+        around = {event: logic.pop(event) for event in (EVENTS[name] for name in _ACCESSES) if event in logic}
+        prices |= logic | {event: prices[event].plus(price, "and the logic around it") for event, price in around.items()}
+        core_nw, neuron_nw, clock = self._leakage_and_clock(core)
+        return PricedTable(self.name, memory, prices, per_bit, core_nw, neuron_nw, clock)
+
+    def _leakage_and_clock(self, core: Core | None) -> tuple[Price, Price, ClockPrice | None]:
+        if own := self.measured_at(core):
+            none = {"kind": own.kind, "from": own.from_, "reason": "in core_nw, measured at this size"}
+            pulse = own.price(own.clock_pj)
+            return own.price(own.leakage_nw), Price.model_validate({"value": 0.0, **none}), ClockPrice(pulse, pulse)
         core_nw, axon_nw = self.leakage.core_nw, self.leakage.axon_nw
         if axon_nw and core:
             core_nw = core_nw.plus(axon_nw.times(core.axons, axon_nw.kind, axon_nw.derivation), f"and {core.axons} axons")
-        clock = ClockPrice(self.clock.busy_pj.resolve(_sized(core)), self.clock.idle_pj.resolve(_sized(core))) if self.clock else None
-        return PricedTable(self.name, memory, prices, per_bit, core_nw, self.leakage.neuron_nw, clock)
+        clock = ClockPrice(self._along(self.clock.busy_pj, core), self._along(self.clock.idle_pj, core)) if self.clock else None
+        return core_nw, self.leakage.neuron_nw, clock
+
+    def _resolved(self, price: AnyPrice, word_read: Price, core: Core | None) -> Price:
+        if isinstance(price, SizedPrice | ByRole):
+            return self._along(price, core)
+        return price.resolve(word_read) if isinstance(price, RatioPrice) else price
 
     def sram_line(self, words: int, bits: int) -> tuple[float, float]:
         """Return (read, write) in pJ at `bits` on the line through all macros of `words`: so a missing width is extrapolated.
@@ -174,12 +221,6 @@ class EnergyTable(BaseModel):
         core = Core(checked.axons, checked.neurons, tuple(checked.roles))
         priced = self._settle(none, none, none, "none", core)
         return priced.energy_pj(counts).total_pj + priced.clock_pj(checked.busy_cycles, checked.idle_cycles)
-
-
-def _resolved(price: AnyPrice, word_read: Price, core: Core | None) -> Price:
-    if isinstance(price, SizedPrice | ByRole):
-        return price.resolve(_sized(core))
-    return price.resolve(word_read) if isinstance(price, RatioPrice) else price
 
 
 def _sized(core: Core | None) -> Core:

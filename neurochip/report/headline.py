@@ -12,7 +12,7 @@ from neurochip.runfile.summary import ChipFacts, Summary
 
 
 def kind_shares(total: Total) -> str:
-    """Return how much of a set's energy rests on measured, simulated, scaled and assumed prices."""
+    """Return how much of a set's energy rests on measured, simulated, scaled, extrapolated and assumed prices."""
     return ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in total.energy_share_by_kind.items()) or "-"
 
 

@@ -67,7 +67,7 @@ TERMS = {
     "clock": "Energy of the flip-flops' clock pins in every cycle, working or waiting, before layout and without a clock tree. Only tables "
     "calibrated on a netlist have it apart; in others it is within the events' prices, or left out.",
     "kind of price": "Where the price of an event comes from: measured on silicon, simulated as a circuit, scaled from another "
-    "technology, or assumed. The shares say how much of the energy rests on each.",
+    "technology, extrapolated beyond the cores that were simulated, or assumed. The shares say how much of the energy rests on each.",
 }
 
 NETWORK_TERMS = {

@@ -7,6 +7,7 @@ import numpy as np
 from neurochip.core.events import COMPONENT, Event, Phase
 from neurochip.energy.sized import Core
 from neurochip.experiment.setup import Setup
+from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
 from neurochip.runfile.costs import Costs, Phases
 from neurochip.simulator.simulator import Counts
@@ -20,7 +21,8 @@ def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, kinds: dict[str, 
     cycles = chip.cycle_vector().reshape(len(Phase), len(Event))
     sets: list[Costs] = []
     for c, (counts, (share, busy), place) in enumerate(zip(cost.counts, cost.cycles, mapping.cores, strict=True)):
-        priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, Core(place.axons, place.neurons, mapping.roles(c)))
+        built = Core(place.axons, place.neurons, mapping.roles(c), knobs_of(chip, place))
+        priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, built)
         energy = priced.energy_pj(counts)
         clocked = int(busy), chip_cycles - int(busy)
         leaking = chip.leaking_bits(place.banks, place.state_bits * place.neurons), place.neurons, chip_us

@@ -3,6 +3,7 @@
 from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
+from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
 from neurochip.runfile.summary import Silicon
 
@@ -17,11 +18,12 @@ def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> Silicon | None:
     if table.area is None or table.timing is None:
         return None
     n_cores = len(mapping.cores)
-    cores = [Core(chip.core.n_axons, chip.core.n_neurons, mapping.roles(c)) for c in range(n_cores)]
-    logic = [table.area.logic_um2.resolve(core).value for core in cores]
+    size = chip.core.n_axons, chip.core.n_neurons
+    cores = [Core(*size, mapping.roles(c), knobs_of(chip, place)) for c, place in enumerate(mapping.cores)]
+    logic = [area.value for core in cores if (area := table.logic_um2(core))]
     banks = -(-chip.core.memory_words // chip.core.bank_words)
     bank = table.bank_area_um2(chip.core.word_bits, chip.core.bank_words)
-    clocks = [table.timing.clock_mhz(core) for core in cores]
+    clocks = [clock for core in cores if (clock := table.clock_mhz(core))]
     slowest = min(range(n_cores), key=clocks.__getitem__)
     return Silicon(
         cores=n_cores,

@@ -10,8 +10,10 @@ from neurochip.common.files import write_json
 from neurochip.core.noc.state import PORTS
 from neurochip.core.noc.totals import NocTotals
 from neurochip.datasets import Dataset
+from neurochip.energy.sized import Core as SizedCore
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
+from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
 from neurochip.mapping.remarks import training_remarks
 from neurochip.runfile.costs import Costs, Network, NetworkCosts, Total, Totals
@@ -76,7 +78,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
     )
     silence = [line for activity in activities for line in activity.warnings()]
     lost = data_losses(data, trains=bool(history.train)) + run_losses(result, mapping)
-    remarks = training_remarks(experiment, mapping, chip.generator.bits)
+    remarks = training_remarks(experiment, mapping, chip.generator.bits) + _extrapolated(setup, mapping)
     return result.model_copy(update={"warnings": remarks + _warnings(result) + lost + silence})
 
 
@@ -195,6 +197,19 @@ def _probe_facts(weights: str, mapping: Mapping, probe: Any) -> ProbeFacts | Non
         for layer, cosine, bias in zip(mapping.layers, probe.cosine, probe.bias, strict=True)
     ]
     return ProbeFacts(weights=weights, ticks=probe.ticks.tolist(), samples=probe.samples, layers=layers)
+
+
+def _extrapolated(setup: Setup, mapping: Mapping) -> list[str]:
+    """The cores that are beyond those that the energy table was made from."""
+    lines = []
+    for c, place in enumerate(mapping.cores):
+        core, table = SizedCore(place.axons, place.neurons, mapping.roles(c), knobs_of(setup.chip, place)), setup.energy_table
+        if beyond := table.beyond(core):
+            lines.append(
+                f"core {c} ({place.name}): prices of energy table {table.name} are extrapolated, range x{beyond.factor:.2f}: {beyond.how}; "
+                f"neurochip calibrate --experiment measures it"
+            )
+    return lines
 
 
 def _warnings(summary: Summary) -> list[str]:

@@ -96,7 +96,7 @@ def test_calibrated_table_holds_where_it_was_not_fitted(name):
     priced = table.for_memory(64, 1024, OF_A_CORE)
     for event in (Event.ACCUMULATE, Event.NEURON_UPDATE, Event.RNG_DRAW, Event.BARRIER):
         low, high = priced.prices[event].bounds
-        assert 0 < low < priced.prices[event].value < high and priced.prices[event].kind == "simulated"
+        assert 0 < low < priced.prices[event].value < high and priced.prices[event].kind == "extrapolated"  # 784 x 200, of 40 x 20
     assert priced.prices[Event.WORD_READ].value > next(m.read_pj for m in table.sram_macro if (m.words, m.bits) == (1024, 64))
     assert priced.clock.busy.value == priced.clock.idle.value > 0
     assert ("not gated" in table.left_out) == table.calibration.clock_gates.startswith("none")
@@ -218,7 +218,7 @@ MISTAKES = {
     ),
     "unknown kind": (
         swap(GOOD, BARRIER, '"assumed"', '"guessed"'),
-        r"\[pj_per_event\] barrier\.kind = 'guessed': input should be 'measured', 'simulated', 'scaled' or 'assumed'",
+        r"\[pj_per_event\] barrier\.kind = 'guessed': input should be 'measured', 'simulated', 'scaled', 'extrapolated' or 'assumed'",
     ),
     "negative": (
         swap(GOOD, BARRIER, "value = 1.188", "value = -1.188"),

@@ -1,0 +1,95 @@
+"""Cores measured at their own size, [[measured_core]], which come before prices along a line; how far others are beyond what was fitted."""
+
+import math
+from typing import NamedTuple, Self
+
+from pydantic import BaseModel, Field, field_validator
+
+from neurochip.core.events import Event
+from neurochip.energy.checks import EVENTS, refuse_unknown_events
+from neurochip.energy.prices import KINDS, Price, Provenance
+from neurochip.energy.sized import Core, Role
+
+PER_DOUBLING = 0.1  # how much wider a range gets with each doubling beyond the sizes that were fitted
+OTHER_KNOBS = 0.5  # and for a core that is built otherwise than those
+ZERO = "Nothing beyond the events that come with it in the same cycles"
+
+
+class MeasuredCore(Provenance):
+    """Prices and figures of one core from its own netlist. `pj` is the logic of each event, the memory macro's energy not in it."""
+
+    axons: int = Field(gt=0)
+    neurons: int = Field(gt=0)
+    roles: list[Role] = Field(min_length=1)
+    knobs: str = Field(min_length=1)  # how it is built: word, lanes, port, generators
+    pj: dict[str, float]
+    low_ratio: float = Field(default=1.0, ge=0, le=1)
+    high_ratio: float = Field(default=1.0, ge=1)
+    clock_pj: float = Field(ge=0)
+    leakage_nw: float = Field(ge=0)
+    area_um2: float = Field(gt=0)
+    path_ns: float = Field(gt=0)
+
+    @field_validator("pj")
+    @classmethod
+    def _known_events(cls, pj: dict[str, float]) -> dict[str, float]:
+        refuse_unknown_events(pj)
+        if wrong := next((name for name, value in pj.items() if value < 0), None):
+            raise ValueError(f"{wrong} = {pj[wrong]:g}: a price is 0 or more")
+        return pj
+
+    def is_of(self, core: Core) -> bool:
+        """Return whether this is the measurement of such a core: the same size, place in the chain and knobs."""
+        return (self.axons, self.neurons, tuple(self.roles), self.knobs) == (core.axons, core.neurons, core.roles, core.knobs)
+
+    def price(self, value: float) -> Price:
+        """Return a price of `value` with this measurement's provenance and range."""
+        fields = {"kind": self.kind, "from": self.from_, "derivation": f"a core of {self.axons} axons x {self.neurons} neurons itself"}
+        bounds = {"low": value * self.low_ratio, "high": value * self.high_ratio}
+        return Price.model_validate({"value": value, **bounds, **fields, "reason": "" if value else ZERO})
+
+    def logic(self) -> dict[Event, Price]:
+        """Return the prices of the events that happened in it."""
+        return {EVENTS[name]: self.price(value) for name, value in self.pj.items()}
+
+
+class Fitted(BaseModel):
+    """The cores that a table's lines were fitted on: up to so many axons and neurons, all built with the same knobs."""
+
+    axons: int = Field(gt=0)
+    neurons: int = Field(gt=0)
+    knobs: str = Field(min_length=1)
+
+
+class Beyond(NamedTuple):
+    """The distance of a core from those that were fitted: in words, and the factor by which its range is wider."""
+
+    how: str
+    factor: float
+
+    @classmethod
+    def of(cls, core: Core, fitted: Fitted) -> Self | None:
+        """Return how far `core` is beyond `fitted`; None for a core within."""
+        reasons, widening = [], 0.0
+        for name in ("axons", "neurons"):
+            have, largest = getattr(core, name), getattr(fitted, name)
+            if have > largest:
+                reasons.append(f"{have} {name}, {have / largest:.3g} times the {largest} fitted")
+                widening += PER_DOUBLING * math.log2(have / largest)
+        if core.knobs and core.knobs != fitted.knobs:
+            reasons.append(f"built with {_differing(core.knobs, fitted.knobs)}, which no fitted core has")
+            widening += OTHER_KNOBS
+        return cls("; ".join(reasons), 1 + widening) if reasons else None
+
+    def widened(self, price: Price) -> Price:
+        """Return a price along the line with its wider range, as one that is extrapolated."""
+        low, high = price.bounds
+        kind = max(price.kind, "extrapolated", key=KINDS.index)
+        fields = {"low": low / self.factor, "high": high * self.factor, "kind": kind, "from": price.from_, "reason": price.reason}
+        return Price.model_validate({"value": price.value, **fields, "derivation": f"{self.how}. {price.derivation}".strip()})
+
+
+def _differing(knobs: str, others: str) -> str:
+    """The knobs in which two cores differ."""
+    known = others.split(", ")
+    return ", ".join(knob for knob in knobs.split(", ") if knob not in known) or "fewer knobs"
