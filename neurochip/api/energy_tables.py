@@ -16,6 +16,7 @@ def make_energy_table(
     node_nm: float | None = None,
     dont_use: Sequence[str] = (),
     keep: str | os.PathLike[str] | None = None,
+    experiments: Sequence[str | os.PathLike[str]] = (),
     progress: Shown = False,
 ) -> EnergyTable:
     """Synthesise a chip's RTL, simulate its netlist and price every event; write the table and return it. Needs Yosys and Icarus Verilog.
@@ -23,6 +24,7 @@ def make_energy_table(
     liberty: the cells' Liberty file. sram: Liberty files of memory macros, one of each size. chip: a name or a path.
     out: the file; default: NAME.toml. name: of the table; default: the cell library's. node_nm: feature size, which Liberty leaves out.
     dont_use: patterns of cells that synthesis must not use, as "*_iso_*". keep: a folder for netlists, recordings and traces.
+    experiments: names or files; their cores are measured at their own size, with weights trained for a while, on their data.
     Raises NeurochipError for a missing tool, a file that is none, and macros that make no bank of the chip.
     """
     from neurochip.calibrate.command import calibrate
@@ -31,5 +33,5 @@ def make_energy_table(
     texts = [os.fspath(path) for path in sram]
     return calibrate(
         os.fspath(liberty), texts, chip, None if out is None else os.fspath(out), name, node_nm, dont_use,
-        None if keep is None else os.fspath(keep), console,
+        None if keep is None else os.fspath(keep), [os.fspath(file) for file in experiments], console,
     )  # fmt: skip

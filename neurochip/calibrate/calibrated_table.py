@@ -46,8 +46,8 @@ class CalibratedTable(Fitted):
 
     def text(self) -> str:
         """Return the TOML file's text."""
-        parts = [self._head(), self._events(), self._logic(), self._clock(), self._leakage(), self._area_and_timing(), self._macros()]
-        return "\n".join([*parts, self._checks()])
+        parts = [self._head(), self._events(), self._logic(), self._clock(), self._leakage(), self._area_and_timing()]
+        return "\n".join([*parts, self._own_sizes(), self._macros(), self._checks()])
 
     @property
     def gated_share(self) -> float:
@@ -89,12 +89,13 @@ class CalibratedTable(Fitted):
             f"source = {quote(source)}",
             f"left_out = {quote(LEFT_OUT if self.gated_share else LEFT_OUT + NOT_GATED)}",
             "",
+            *self._range(),
             "[calibration]",
             f"chip = {quote(self.chip.name)}",
             f"rng = {quote(self.rng)}",
             f"cells = {quote(self.library.file)}",
             f"fitted_on = [{quote(f'cores of {sizes} (axons x neurons), {self.measured.cycles:,} cycles of netlists')}]",
-            'tools = "yosys (synthesis), Icarus Verilog (simulation)"',
+            'tools = "yosys (synthesis), Icarus Verilog (RTL), own gate simulator (netlists)"',
             f"clock_gates = {quote(self._clock_gates())}",
             *([f"rtl = {quote(self.measured.rtl)}"] if self.measured.rtl else []),
             "",
@@ -103,6 +104,29 @@ class CalibratedTable(Fitted):
             "",
         ]
         return "\n".join(lines)
+
+    def _range(self) -> list[str]:
+        """The cores that the lines were fitted on."""
+        cores = [core for core, _ in self.measured.figures]
+        largest = [f"{name} = {max(getattr(core, name) for core in cores)}" for name in ("axons", "neurons")]
+        return ["[fitted]  # prices along a line: up to so many units, built so", *largest, f"knobs = {quote(cores[0].knobs or '-')}", ""]
+
+    def _own_sizes(self) -> str:
+        lines = ["# ---- cores measured at their own size, pJ per event without clock and macro: they come before the lines above", ""]
+        for own in self.measured.sizes:
+            core, figures = own.core, own.figures
+            pj = ", ".join(f"{event.name.lower()} = {number(value)}" for event, value in own.prices.items())
+            ratios = [own.learning.total_pj(name) / own.learning.total_pj() for name in ("low", "high")]
+            spread = Spread(min(ratios[0], 1.0), max(ratios[1], 1.0))
+            source = f"{self._source()}: {own.learning.title}, {figures.cells:,} cells; {100 * own.error():+.1f} % on a sample held out"
+            lines += [
+                "[[measured_core]]", f"axons = {core.axons}", f"neurons = {core.neurons}", f"roles = {json.dumps(list(core.roles))}",
+                f"knobs = {quote(core.knobs)}", f"pj = {{ {pj} }}", f"low_ratio = {spread.low:.3g}", f"high_ratio = {spread.high:.3g}",
+                f"clock_pj = {number(figures.clock_pj['value'])}", f"leakage_nw = {number(figures.leakage_nw)}",
+                f"area_um2 = {number(figures.area_um2, 7)}", f"path_ns = {number(figures.path.ns)}", 'kind = "simulated"',
+                f"from = {quote(source)}", "",
+            ]  # fmt: skip
+        return "\n".join(lines) if self.measured.sizes else ""
 
     def _events(self) -> str:
         lines = ["# ---- events: logic of the core, without its memory and without the clock", ""]

@@ -18,6 +18,7 @@ from neurochip.cosim.yosys import WANTED, find_yosys
 from neurochip.energy.sized import ROLES, Core
 from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
+from neurochip.experiment.setup import load_setup
 
 if TYPE_CHECKING:
     from neurochip.calibrate.calibrated_table import CalibratedTable
@@ -27,7 +28,7 @@ SHOWN = Core(784, 200, ("first",))  # the size whose prices are printed
 
 def calibrate(
     liberty: str, sram: Sequence[str], chip: str, out: str | None, name: str | None, node_nm: float | None, dont_use: Sequence[str],
-    keep: str | None, console: Console,
+    keep: str | None, experiments: Sequence[str | Path], console: Console,
 ) -> EnergyTable:  # fmt: skip
     """Measure the netlists, write the energy table and return it; what is found on the way is told on the console."""
     _check_tools()
@@ -35,6 +36,9 @@ def calibrate(
     macros = [read_macro(Path(path)) for path in sram]
     design = load_chip(chip, {}, "--chip")
     access_ns = _check_memory(design, macros, library)
+    setups = [load_setup(str(file)) for file in experiments]
+    for setup in setups:
+        _check_memory(setup.chip, macros, library)
     name = name or re.sub(r"\W+", "_", library.name)
     path = Path(out or f"{name}.toml")
     if not path.parent.is_dir():
@@ -47,7 +51,7 @@ def calibrate(
         show(console, text)
 
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="calibrate_") as folder:
-        measured = measure(design, library, access_ns, Path(folder), say)
+        measured = measure(design, library, access_ns, Path(folder), say, experiments=setups)
     made = CalibratedTable(name, node_nm, design, library, macros, measured)
     text = made.text()
     write_text(path, text)
@@ -97,6 +101,12 @@ def _show(made: "CalibratedTable", table: EnergyTable, chip: Chip, say: Callable
         core = Core(SHOWN.axons, SHOWN.neurons, (role,))
         area = table.area.logic_um2.resolve(core).value
         say(f"  {role} core: {area:,.0f} um2 of logic, {table.timing.clock_mhz(core):.1f} MHz")
+    for own in made.measured.sizes:
+        core = own.core
+        say(
+            f"  {' and '.join(core.roles)} core {core.axons} x {core.neurons} itself: {own.figures.area_um2:,.0f} um2, "
+            f"{1000 / own.figures.path.ns:.1f} MHz, {100 * own.error():+.1f} % on a sample held out"
+        )
     for what, (events, with_clock) in made.errors().items():
         say(f"table against netlist, {what}: events {100 * events:+.1f} %, with clock {100 * with_clock:+.1f} %")
     for what, error in made.size_errors().items():

@@ -18,12 +18,14 @@ from neurochip.energy.sized import Core
 from neurochip.energy.table import load_table
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Experiment, Setup
+from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Placement
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import of_images
 
 RULE = "spike_backprop"
+WARMUP = 3  # ticks
 ANY_PRICES = "loihi_sanafe"  # an experiment must name prices; none of them is used
 
 
@@ -63,12 +65,18 @@ HOLD_OUT = (
 )
 
 
+def bare(chip: Chip) -> Chip:
+    """Return the chip without what only observes, and with clocks that run while a core waits: a netlist has gates of its own."""
+    return chip.model_copy(update={"core": chip.core.model_copy(update={"counters": False, "trace": False, "clock_gate": False})})
+
+
 class Design:
     """One network on one chip: its package, its cores, and the stream of configuration and samples that makes the RTL do a stimulus."""
 
+    cycles = 0  # of the chip, that the stimulus took when it was last run
+
     def __init__(self, chip: Chip, network: Network, stimulus: Stimulus) -> None:
-        without = {"counters": False, "trace": False, "clock_gate": False}  # what only observes; the clock of a core that waits
-        chip = chip.model_copy(update={"core": chip.core.model_copy(update=without)})
+        chip = bare(chip)
         layers = [{"neurons": n} for n in network.neurons]
         content = {
             "name": "calibration",
@@ -77,7 +85,7 @@ class Design:
             "chip": {"preset": chip.name},
             "network": {"layers": layers},
             "rule": {"name": RULE, "learn_rate": 0.5 / (1 << chip.core.frac_bits)},  # half of all decisions learn
-            "run": {"epochs": 1, "ticks": stimulus.ticks, "warmup_ticks": 3},
+            "run": {"epochs": 1, "ticks": stimulus.ticks, "warmup_ticks": WARMUP},
             "energy": {"table": ANY_PRICES},
         }
         experiment = validate(Experiment, content, "calibration")
@@ -95,7 +103,8 @@ class Design:
 
     def cores(self) -> Iterator[Core]:
         """Yield size and roles of each core."""
-        return (Core(place.axons, place.neurons, self.simulator.mapping.roles(i)) for i, place in enumerate(self.placements))
+        roles = self.simulator.mapping.roles
+        return (Core(p.axons, p.neurons, roles(i), knobs_of(self.chip, p)) for i, p in enumerate(self.placements))
 
     def package(self, folder: Path) -> Path:
         """Write neurochip_pkg.sv into `folder`."""
@@ -113,8 +122,8 @@ class Design:
 
     def run(self) -> np.ndarray:
         """Return the run vector: ticks, learning from the fourth on, or inference without a teacher."""
-        ticks = self.stimulus.ticks
-        return self.simulator.run_vector(ticks, 3 if self.stimulus.learning else ticks, 3, self.stimulus.learning)
+        ticks, learning = self.stimulus.ticks, self.stimulus.learning
+        return self.simulator.run_vector(ticks, WARMUP if learning else ticks, WARMUP, learning)
 
     def configuration(self) -> np.ndarray:
         """Return every configuration write in order, uint64 (writes,) as `port_words` has them."""
@@ -128,9 +137,11 @@ class Design:
         """Run the simulator on the same samples: counters int64 (cores, phases, events). The chip's state moves on."""
         simulator, run = self.simulator, self.run()
         pixels, labels = self.samples()
-        rule = rules.load(RULE if self.stimulus.learning else "frozen")
+        rule = self.simulator.rule if self.stimulus.learning else rules.load("frozen")
         votes = np.zeros((len(labels), self.network.neurons[-1]), dtype=np.int32)
         set_rule(simulator.state, simulator.setup.experiment, 0)
         jump = jump_table(simulator.state.rng_param, self.stimulus.ticks)
         run_samples(simulator.state, simulator.traffic, run, rule.hook, jump, *of_images(pixels), labels, votes)
-        return simulator.take_counts(len(labels)).counts.reshape(-1, N_PHASES, N_EVENTS)
+        cost = simulator.take_counts(len(labels))
+        self.cycles = int(cost.cycles[:, 0].sum())
+        return cost.counts.reshape(-1, N_PHASES, N_EVENTS)

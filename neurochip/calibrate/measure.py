@@ -11,7 +11,8 @@ from neurochip.calibrate.cells import Library
 from neurochip.calibrate.core_work import TRACE, CoreWork
 from neurochip.calibrate.delays import WIRE_PF
 from neurochip.calibrate.gate_sim import run_gates
-from neurochip.calibrate.netlist import Netlist
+from neurochip.calibrate.layout import Layout, buffer_of, buffers, clock_tree_pj, with_buffers
+from neurochip.calibrate.netlist import Netlist, Wire
 from neurochip.calibrate.synth import split_modules, synthesise
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.calibrate.timing import longest_path
@@ -20,7 +21,8 @@ from neurochip.cosim.yosys import run_yosys
 from neurochip.energy.sized import Core
 
 GENERATORS = ("generators.neuron_bank", "generators.axon_bank", "generators.learn_generator")  # blocks whose energy is that of random draws
-WIRES_PF = {"low": 0.0, "value": WIRE_PF, "high": 0.005}
+WIRES_PF = {"low": 0.0, "value": WIRE_PF, "high": 0.005}  # of each pin, in a netlist that is not laid out
+SHARES = {"low": 0.0, "value": 1.0, "high": 1.5}  # of the lengths in one that is: a router's detours and vias make wires longer
 SECTIONS = ("generators",)  # whose units are priced one by one
 
 
@@ -86,18 +88,35 @@ def ports_of(elaborated: Path) -> list[str]:
     return [name for name in ports if name != "clk"]
 
 
-def figures_of(netlist: Netlist, memory_access_ns: float) -> Figures:
-    """Return area, leakage, clock and longest path; read data arrive `memory_access_ns` after the clock."""
-    path = longest_path(netlist, WIRE_PF, {"row_rdata": memory_access_ns, "column_rdata": memory_access_ns})
-    clock = {name: netlist.clock_pj(wire) for name, wire in WIRES_PF.items()}
-    size = len(netlist.flip_flops), len(netlist.instances), netlist.area_um2, netlist.leakage_nw
+def wires_of(layout: Layout | None) -> dict[str, Wire]:
+    """Return pF of wire for low, value and high: of a layout by net, else of each pin."""
+    return {name: layout.wire_pf(share) for name, share in SHARES.items()} if layout else dict(WIRES_PF)
+
+
+def figures_of(netlist: Netlist, memory_access_ns: float, layout: Layout | None = None) -> Figures:
+    """Return area, leakage, clock and longest path; read data arrive `memory_access_ns` after the clock.
+
+    With a layout its wires, buffers of large fan-outs and a tree for the clock are in them.
+    """
+    wires, late = wires_of(layout), {"row_rdata": memory_access_ns, "column_rdata": memory_access_ns}
+    clock = {name: netlist.clock_pj(wire if isinstance(wire, float) else 0.0) for name, wire in wires.items()}
+    area, leakage = netlist.area_um2, netlist.leakage_nw
+    if layout:
+        pins = len(netlist.flip_flops) - netlist.gated + len(netlist.clock_gates)
+        tree, buffer = clock_tree_pj(netlist.library, pins, layout.side_um), buffer_of(netlist.library)
+        clock = {name: pj + (tree if SHARES[name] else 0.0) for name, pj in clock.items()}
+        added = sum(buffers(netlist, wires["value"]).values())
+        area, leakage = area + added * buffer.area_um2, leakage + added * buffer.leakage_nw
+    path = longest_path(netlist, wires["value"], late)
+    size = len(netlist.flip_flops), len(netlist.instances), area, leakage
     return Figures(*size, clock, path, netlist.gated, len(netlist.clock_gates))
 
 
-def activity_of(netlist: Netlist, core: Core, title: str, core_work: CoreWork) -> Activity:
+def activity_of(netlist: Netlist, core: Core, title: str, core_work: CoreWork, layout: Layout | None = None) -> Activity:
     """Run the netlist on the pins of a core, with delays and without; refuses a netlist that is not the RTL."""
     rows, count = rows_of(core_work.states)
-    toggles = run_gates(netlist, core_work.pins, rows, {TRACE})
+    wires = wires_of(layout)
+    toggles = run_gates(netlist, core_work.pins, rows, {TRACE}, wires["value"])
     counts = np.zeros((count, core_work.events.shape[1]), dtype=np.int64)
     np.add.at(counts, rows[rows >= 0], core_work.events[rows >= 0])
     of_block: dict[str, set[int]] = {}
@@ -105,8 +124,9 @@ def activity_of(netlist: Netlist, core: Core, title: str, core_work: CoreWork) -
         of_block.setdefault(unit_of(netlist.block_of(net)), set()).add(net)
     random = {net for block, nets in of_block.items() if block in GENERATORS for net in nets}
     logic_pj, random_pj, blocks_pj = {}, {}, {}
-    for name, wire in WIRES_PF.items():
+    for name, wire in wires.items():
         energies, glitches = netlist.toggle_pj(wire), name != "low"
+        energies = with_buffers(netlist, energies, wire) if layout and SHARES[name] else energies
         drawn = toggles.energy_pj(energies, random, glitches)
         logic_pj[name], random_pj[name] = toggles.energy_pj(energies, None, glitches) - drawn, drawn
         if name == "value":

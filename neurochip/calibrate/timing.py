@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from neurochip.calibrate.cells import SLEW_NS, Pin
-from neurochip.calibrate.netlist import Instance, Netlist
+from neurochip.calibrate.netlist import Instance, Netlist, Wire
 from neurochip.common.errors import NeurochipError
 
 FANOUT = 8  # of a buffer in a tree
@@ -23,7 +23,7 @@ class Path:
     cells: int
 
 
-def longest_path(netlist: Netlist, wire_pf: float, input_ns: dict[str, float]) -> Path:
+def longest_path(netlist: Netlist, wire_pf: Wire, input_ns: dict[str, float]) -> Path:
     """Find the slowest path. `input_ns`: when an input port is stable after the clock edge, by name; others as a flip-flop's output."""
     arrivals = _Arrivals(netlist, wire_pf, input_ns)
     worst, end = 0.0, 0
@@ -47,7 +47,7 @@ def _setup(pin: Pin, slew: float) -> float:
 class _Arrivals:
     """Latest arrival and slew of every net, worked out when asked for."""
 
-    def __init__(self, netlist: Netlist, wire_pf: float, input_ns: dict[str, float]) -> None:
+    def __init__(self, netlist: Netlist, wire_pf: Wire, input_ns: dict[str, float]) -> None:
         self.netlist = netlist
         self.wire_pf = wire_pf
         self.known: dict[int, tuple[float, float, int]] = {}  # arrival, slew, net before it
