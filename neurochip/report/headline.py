@@ -1,7 +1,9 @@
 """A run in a few lines, and runs side by side: the facts that a reader wants first."""
 
+import math
 from collections.abc import Callable, Hashable
 
+from neurochip.report.digits import energy_text, with_digits
 from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, shown_sets, ticks_per_sample
 from neurochip.report.inference import inference_facts
 from neurochip.report.learned import learned_facts
@@ -48,12 +50,11 @@ def headline(summary: Summary) -> list[tuple[str, str]]:
     for which in shown_sets(summary):
         total = summary.totals.of(which)
         sops = per(total.sops, total.samples)
-        spread = f" (prices: {energy_range(total)})" if energy_range(total) else ""
         facts.append(
             (
                 names[which],
-                f"{total.energy_nj_per_sample:,.3f} nJ{spread}, {total.latency_us_per_sample:,.3f} us, {decimals(0)(sops)} SOPs "
-                f"({decimals(2)(per(1000 * total.energy_nj_per_sample, sops))} pJ per SOP, all energy included)",
+                f"{energy_text(total.energy_nj_per_sample, total.energy_nj_per_sample_range)}, {total.latency_us_per_sample:,.3f} us, "
+                f"{decimals(0)(sops)} SOPs ({_pj_per_sop(total.energy_nj_per_sample, sops)} pJ per SOP, all energy included)",
             )
         )
     return [
@@ -86,6 +87,11 @@ def _mesh(chip: ChipFacts) -> str:
         f"; mesh of {mesh.width} x {mesh.height}, packets of {mesh.packet_bits} bits, FIFOs of {mesh.fifo_depth}, "
         f"cores {stalls} while refused{pace}"
     )
+
+
+def _pj_per_sop(nj: float, sops: float) -> str:
+    each = per(1000 * nj, sops)
+    return with_digits(each) if math.isfinite(each) else "-"
 
 
 def _silicon(summary: Summary) -> list[tuple[str, str]]:

@@ -42,6 +42,7 @@ from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
+from neurochip.report.digits import energy_text
 from neurochip.runfile.load import load_run
 from neurochip.runner.silicon import silicon
 
@@ -266,7 +267,9 @@ def test_run_shows_area_clock_and_range(run_with_clock):
     for text in (flat, page):
         assert "largest clock" in text and "area" in text and "mm2" in text
     low, high = summary.totals.test.energy_nj_per_sample_range
-    assert f"{low:,.3f} to {high:,.3f}" in page and f"{low:,.3f} to" in flat
+    assert f"{low:,.3f} to {high:,.3f}" in page
+    told = energy_text(summary.totals.test.energy_nj_per_sample, (low, high))
+    assert "(" in told and told in flat and told in " ".join(page.split())
     compared = CliRunner().invoke(main, ["compare", str(folder), str(folder)]).output
     assert "largest clock [MHz]" in compared and f"{low:,.3f} to {high:,.3f}" in " ".join(compared.split())
 

@@ -1,0 +1,26 @@
+"""Numbers with the digits that they have: an energy in the unit in which it reads, to three digits, with its range."""
+
+import math
+
+DIGITS = 3  # no price of a table is known better
+_UNITS = (("nJ", 1.0), ("uJ", 1e3), ("mJ", 1e6), ("J", 1e9))
+
+
+def with_digits(value: float) -> str:
+    """Return a number with DIGITS digits and no power of ten: 60.7, 0.123, 1,230."""
+    if not value or not math.isfinite(value):
+        return f"{value:g}"
+    places = DIGITS - 1 - math.floor(math.log10(abs(value)))
+    rounded = round(value, places)
+    places = DIGITS - 1 - math.floor(math.log10(abs(rounded)))  # 9.996 is 10.0
+    return f"{rounded:,.{max(places, 0)}f}"
+
+
+def energy_text(nj: float, bounds_nj: tuple[float, float] | None = None) -> str:
+    """Return an energy as `60.7 uJ`; with bounds that differ from it as `60.7 uJ (50.6 to 71.8)`, all in one unit."""
+    unit, scale = next((pair for pair in reversed(_UNITS) if abs(nj) >= pair[1]), _UNITS[0])
+    text = f"{with_digits(nj / scale)} {unit}"
+    if bounds_nj is None or bounds_nj[1] - bounds_nj[0] <= 1e-9 * bounds_nj[1]:
+        return text
+    low, high = (with_digits(bound / scale) for bound in bounds_nj)
+    return f"{text} ({low} to {high})"
