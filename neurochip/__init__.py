@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from neurochip.api.results import Run as Run
     from neurochip.api.rtl import cosimulate as cosimulate
     from neurochip.api.rtl import export_rtl as export_rtl
+    from neurochip.api.rule_hardware import price_rule as price_rule
     from neurochip.api.runs import open_run as open_run
     from neurochip.api.runs import run as run
     from neurochip.api.simulation import Simulator as Simulator
@@ -74,6 +75,7 @@ _HOMES = {
     "measure_scaling": "api.benchmarks",
     "measure_speed": "api.benchmarks",
     "open_run": "api.runs",
+    "price_rule": "api.rule_hardware",
     "run": "api.runs",
     "summary_schema": "api.experiments",
     "train": "api.offchip",

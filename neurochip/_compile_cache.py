@@ -1,7 +1,8 @@
-"""The folder of Numba's compiled code, named by a digest of `core/` without its rules, the cycle writer and its record: nothing stale.
+"""The folder of Numba's compiled code, named by a digest of `core/` without rules and their language, the cycle writer and its record.
 
 Numba's own cache looks only at the file of the kernel itself; all other kernels call only those of their own file and of `core/`. A rule is
-called as a first-class function alone; its code lies in a folder of its own in there, named by its sources (core/hooks.py).
+called as a first-class function alone; its code lies in a folder of its own in there, named by its sources and the language's
+(core/hooks.py). So nothing is stale.
 Imported before anything that imports numba.
 """
 
@@ -20,7 +21,7 @@ def source_digest(package: Path) -> str:
     """Return 16 hex digits over path and content of every file of kernels, and what else changes code that Numba's key leaves out."""
     digest = sha256(f"boundscheck={os.environ.get('NUMBA_BOUNDSCHECK', '')}".encode())
     core, cosim = package / "core", package / "cosim" / "core"
-    kernels = [path for path in core.rglob("*.py") if path.parent != core / "rules"]
+    kernels = [path for path in core.rglob("*.py") if path.parent not in (core / "rules", core / "language")]
     for path in sorted([*kernels, *cosim.glob("cycle*.py"), cosim / "record.py"]):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.checks.result import Check, check_of
+from neurochip.checks.rule_text import text_checks
 from neurochip.checks.tiny_chips import IMAGES, TICKS, Outcome, Tiny, chips_of, outcome_of, outcomes_of
-from neurochip.common.integers import is_host_in_a_rule, reals_in
 from neurochip.common.plugins import is_path
+from neurochip.core.language.kernel import beyond
 from neurochip.core.rules import Rule
 from neurochip.experiment.generator import generators
-from neurochip.experiment.rules import LearningRule, find_rule, rule_names
+from neurochip.experiment.rules import LearningRule, find_rule, reals_of, rule_names
 
 INTERPRETED_S = 600
 AGREES = "compiled and interpreted it does the same"
@@ -44,6 +45,10 @@ def check_rule(name: str) -> list[Check]:
     checks = said(found)
     if not all(check.passed for check in checks):
         return [*checks, check_of(AGREES, [UNTRIED])]
+    if found.rule.text is not None:
+        checks += text_checks(found.rule.text)
+        if lacking := beyond(found.rule.text):
+            return [*checks, check_of(f"not run on tiny chips: the simulator has no {'; '.join(lacking)}", [])]
     lines = interpreted([name])
     if len(lines) != len(list(chips_of(found.rule))):
         return [*checks, agreement([], lines or ["nothing"])]
@@ -55,7 +60,7 @@ def said(found: LearningRule) -> list[Check]:
     """Check what a rule says of itself."""
     return [
         check_of("it says what it is: docstring, summary, settings and their ranges", _undeclared(found)),
-        check_of("what is compiled knows integers only", reals_in(ast.parse(found.plugin.source), is_host_in_a_rule)),
+        check_of("what is compiled knows integers only", reals_of(found)),
         check_of("quantise gives integers of 64 bits, always as many", _quantised(found.rule)),
         check_of("what else it tells of itself is of the right form", _members(found.rule)),
     ]

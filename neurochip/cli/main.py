@@ -289,6 +289,21 @@ def check(file: str) -> None:
 
 
 @main.command()
+@click.argument("file", metavar="RULE")
+@click.option("--chip", default="reference", show_default=True, help="Chip whose widths the rule has (a name or a path).")
+@click.option("--liberty", metavar="CELLS", help="Liberty file of standard cells: area, longest path and energy of each function.")
+@click.option("--dont-use", multiple=True, metavar="PATTERN", help="Cells that synthesis must not use, as '*_iso_*'; repeatable.")
+@click.option("--rtl", metavar="DIR", help="Also write the rule's SystemVerilog there, a file per function.")
+@click.option("--out", metavar="FILE", help="Also write all figures there, as JSON.")
+@QUIET
+def rule(**options: Any) -> None:
+    """Tell what learning rule RULE (a name, or a file) needs as hardware: state, traffic, operators, gates; with cells area and energy."""
+    from neurochip.cli import rule_hardware
+
+    rule_hardware.rule(**options)
+
+
+@main.command()
 @click.argument("kind", type=click.Choice(["rule", "chip", "table", "dataset", "experiment"]))
 @click.argument("name")
 @click.option("--out", metavar="DIR", help="Folder to write it into; default: here.")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 REALS = ("random", "float16", "float32", "float64")
 COMPILED = ("kernel", "outlined", "rule_hook")
-DECLARED = ("Setting", "Rule")
+DECLARED = ("Setting", "Rule", "described_rule")
 
 
 def reals_in(node: ast.AST, is_host: Callable[[ast.AST], bool] = lambda node: False) -> list[str]:

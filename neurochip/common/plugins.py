@@ -198,6 +198,8 @@ def _is_beside(folder: Path, root: str) -> bool:
 
 def refuse_raised(error: BaseException, where: str, file: str) -> NoReturn:
     """Refuse what a user's code raised: tell the line of `file` in which the exception came up, or passed through."""
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:  # a text that says what it may not, and what to write instead
+        raise NeurochipError(f"{where if error.filename == file else error.filename}: line {error.lineno}: {error.msg}") from None
     trace, line = error.__traceback__, 0
     while trace is not None:
         line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == file else line

@@ -1,7 +1,7 @@
 """HOOK, the one compiled type of all rule hooks: a rule is passed to the engine as a first-class function, so the engine is cached.
 
-The folder of compiled code is named by a digest of the core without its rules (neurochip/_compile_cache.py). A hook's own code lies there
-in a folder named by a hash of the sources it is made of: who edits a rule compiles that rule, and the engine stays.
+The folder of compiled code is named by a digest of the core without rules and their language (neurochip/_compile_cache.py). A hook's own
+code lies there in a folder named by a hash of the sources it is made of: who edits a rule compiles that rule, and the engine stays.
 """
 
 import os
@@ -14,7 +14,7 @@ from pathlib import Path
 from numba import config, njit, types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 
-from neurochip.core import rules
+from neurochip.core import language, rules
 from neurochip.core.state import ChipState, Synapses
 
 _U1, _U4, _I4, _I8 = types.uint8[::1], types.uint32[::1], types.int32[::1], types.int64[::1]
@@ -46,7 +46,7 @@ def know_sources(modules: Iterable[str], sources: Mapping[str, str]) -> None:
     Without it a hook outside this package is compiled in every process: what it calls could have changed. Shipped rules, whose functions
     it may import, count too.
     """
-    key = _hash({**sources, **rules.all_sources()})
+    key = _hash({**sources, **rules.all_sources(), **_language()})
     _keys.update(dict.fromkeys(modules, key))
 
 
@@ -59,7 +59,13 @@ def _hash(sources: Mapping[str, str]) -> str:
 
 def _key_of(module: str) -> str | None:
     package, _, name = module.rpartition(".")
-    return _hash(rules.sources(name)) if package == rules.__name__ else _keys.get(module)
+    return _hash({**rules.sources(name), **_language()}) if package == rules.__name__ else _keys.get(module)
+
+
+def _language() -> dict[str, str]:
+    """What makes a hook of a rule's text is a source of that hook."""
+    files = [path for folder in language.__path__ for path in sorted(Path(folder).glob("*.py"))]
+    return {f"language/{path.name}": path.read_text(encoding="utf-8") for path in files}
 
 
 class _Locator(_CacheLocator):

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neurochip.common.errors import NeurochipError
+from neurochip.core import rules
 from neurochip.cosim import verilator
 from neurochip.cosim.core import cases, package
 from neurochip.cosim.leaky import lockstep as leaky
 from neurochip.cosim.leaky import rtl as bank_rtl
 from neurochip.cosim.mesh import lockstep as mesh_rtl
 from neurochip.cosim.mesh import ticks
+from neurochip.cosim.rule.vectors import FULL
+from neurochip.cosim.rule.verilog import modules as modules_of
 from neurochip.cosim.yosys import run_yosys
 
 SLANG_WANTED = "pip install 'neurochip[rtl]'"
@@ -55,10 +58,11 @@ class Target(NamedTuple):
     package: str = ""  # text of neurochip_pkg.sv, where the top needs one of its own
     parameters: tuple[tuple[str, int], ...] = ()
     without: tuple[str, ...] = ()  # front ends that are spared it
+    text: str = ""  # of a module that is made, and lies in no file
 
 
 def targets() -> Iterator[Target]:
-    """Yield the small chips of lock-step, the shipped chip of the main job, the meshes and the banks of neurons with a memory."""
+    """Yield the small chips of lock-step, the shipped chip of the main job, the meshes, the banks, and the rules that ship."""
     modules = tuple(verilator.sources())
     for case in (*cases.CASES, cases.UNSEEN):
         setup, mapping = cases.case_setup(case)
@@ -73,6 +77,9 @@ def targets() -> Iterator[Target]:
     for bank in leaky.BANKS:
         widths = (("N_NEURONS", bank.neurons), ("STATE_BITS", bank.state_bits), ("ACC_BITS", bank.acc_bits), ("REST_BITS", bank.rest_bits))
         yield Target(f"{bank.neurons} neurons of {bank.state_bits} bits", bank_rtl.TOP, neurons, parameters=widths)
+    for rule in (rules.load(name) for name in rules.names()):
+        for module in modules_of(rule.text, FULL) if rule.text is not None else ():
+            yield Target(f"rule {module.name.removeprefix('nc_')}", module.name, (), text=module.text())
 
 
 def verilator_says(target: Target, files: list[str]) -> str:
@@ -135,6 +142,10 @@ def lint(target: Target, front_end: str) -> str:
             path = Path(folder) / "neurochip_pkg.sv"
             path.write_text(target.package, encoding="utf-8")
             files.insert(0, str(path))
+        if target.text:
+            path = Path(folder) / f"{target.top}.sv"
+            path.write_text(target.text, encoding="utf-8")
+            files.append(str(path))
         return FRONT_ENDS[front_end](target, files)
 
 

@@ -11,6 +11,7 @@ from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.integers import is_host_in_a_rule, reals_in
 from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path, refuse_raised
 from neurochip.core import hooks, rules
+from neurochip.core.language.kernel import beyond
 from neurochip.core.rules import Rule
 
 GROUP = "neurochip.rules"
@@ -49,9 +50,23 @@ def find_rule(name: str) -> LearningRule:
 
 def refuse_reals(found: LearningRule) -> None:
     """Raise NeurochipError for real numbers in what a user's rule has compiled: hardware has none."""
-    reals = [] if found.plugin.origin == SHIPPED else reals_in(ast.parse(found.plugin.source), is_host_in_a_rule)
+    reals = [] if found.plugin.origin == SHIPPED else reals_of(found)
     if reals:
         raise NeurochipError(f"{found.plugin.file}: {reals[0]}: a real number where hardware has integers; round it in quantise")
+
+
+def reals_of(found: LearningRule) -> list[str]:
+    """Return real numbers in what a rule has compiled, as "line N: what"; functions in the language of rules were read without any."""
+    return reals_in(ast.parse(found.plugin.source), is_host_in_a_rule) if found.rule.text is None else []
+
+
+def refuse_unrunnable(found: LearningRule) -> None:
+    """Raise NeurochipError for a rule in the language that asks more of a core than the simulator has: it can be checked and priced."""
+    if found.rule.hook is None:
+        asked = "; ".join(beyond(found.rule.text)) if found.rule.text is not None else "its hook is None"
+        raise NeurochipError(
+            f"{found.plugin.file}: the simulator has no {asked}; `neurochip check` and `neurochip rule` take it, a run cannot"
+        )
 
 
 def guarded(found: LearningRule) -> Rule:

@@ -22,7 +22,7 @@ from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
 from neurochip.experiment.models import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
-from neurochip.experiment.rules import LearningRule, find_rule, guarded, refuse_reals
+from neurochip.experiment.rules import LearningRule, find_rule, guarded, refuse_reals, refuse_unrunnable
 from neurochip.experiment.training import ReadoutModel, TrainModel
 
 KIND = Kind(
@@ -70,6 +70,7 @@ class Experiment(BaseModel):
         try:
             self._found = find_rule(self.rule.name)
             refuse_reals(self._found)
+            refuse_unrunnable(self._found)
         except NeurochipError as error:
             name = "" if is_path(self.rule.name, ".py") else f" = '{self.rule.name}'"  # the error begins with a path
             raise ValueError(f"[rule] name{name}: {error}") from None

@@ -1,6 +1,5 @@
-// The learning rule. A neuron with an error spike learns if its draw is below p_learn, or surely if p_learn is one; then its bias and
-// its fields in the words of this tick's spikes step by one LSB in the error's direction. Combinational.
-// Counterpart: core/rules/spike_backprop.py.
+// The learning unit of the rule spike_backprop: its functions, which are made from the rule's text (nc_spike_backprop_*.sv), for one
+// decision, one bias and the fields of one word. Combinational. Counterpart: the walk in core/language/kernel.py.
 `default_nettype none
 module nc_spike_backprop #(
     parameter int WEIGHT_BITS = 16,
@@ -22,32 +21,49 @@ module nc_spike_backprop #(
     output wire [15:0] steps,
     output wire [15:0] lost
 );
-    assign is_certain = p_learn[BITS];
-    assign learns = is_certain | {1'b0, draw} < p_learn;
-
-    nc_step_field #(
-        .BITS(WEIGHT_BITS)
-    ) bias_step (
-        .value(bias),
-        .enable(1'b1),
-        .minus(bias_minus),
-        .stepped(bias_stepped),
-        .lost(bias_lost)
+    // ---- one decision: its direction is applied where it is walked through
+    wire is_drawn;
+    nc_spike_backprop_draws #(
+        .RNG_BITS(BITS)
+    ) draws (
+        .p_learn,
+        .is_drawn
     );
+    wire signed [1:0] told;
+    nc_spike_backprop_decide #(
+        .RNG_BITS(BITS)
+    ) decide (
+        .signal(2'sd1),
+        .draw,
+        .p_learn,
+        .told
+    );
+    assign is_certain = ~is_drawn;
+    assign learns = told != 2'sd0;
 
-    wire [FIELDS-1:0] is_lost;
+    nc_spike_backprop_bias #(
+        .WEIGHT_BITS(WEIGHT_BITS)
+    ) bias_update (
+        .b(bias),
+        .told(bias_minus ? 2'b11 : 2'b01),
+        .b_then(bias_stepped)
+    );
+    assign bias_lost = bias_stepped == bias;
+
+    // ---- the fields of one word
+    wire [FIELDS-1:0] is_same;
     genvar f;
     generate
         for (f = 0; f < FIELDS; f = f + 1) begin : field
-            nc_step_field #(
-                .BITS(WEIGHT_BITS)
-            ) weight_step (
-                .value(word[f*WEIGHT_BITS+:WEIGHT_BITS]),
-                .enable(learners[f]),
-                .minus(minus[f]),
-                .stepped(word_stepped[f*WEIGHT_BITS+:WEIGHT_BITS]),
-                .lost(is_lost[f])
+            wire [WEIGHT_BITS-1:0] weight = word[f*WEIGHT_BITS+:WEIGHT_BITS];
+            nc_spike_backprop_synapse #(
+                .WEIGHT_BITS(WEIGHT_BITS)
+            ) weight_update (
+                .w(weight),
+                .told({minus[f] & learners[f], learners[f]}),
+                .w_then(word_stepped[f*WEIGHT_BITS+:WEIGHT_BITS])
             );
+            assign is_same[f] = word_stepped[f*WEIGHT_BITS+:WEIGHT_BITS] == weight;
         end
     endgenerate
 
@@ -56,7 +72,7 @@ module nc_spike_backprop #(
         ones = '0;
         for (i = 0; i < FIELDS; i = i + 1) ones = ones + 16'(flags[i]);
     endfunction
-    assign steps = ones(learners & ~is_lost);
-    assign lost = ones(is_lost);
+    assign steps = ones(learners & ~is_same);
+    assign lost = ones(learners & is_same);
 endmodule
 `default_nettype wire

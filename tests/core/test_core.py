@@ -506,7 +506,7 @@ def test_learning_threshold_is_exact(name):
 def test_quantise(rate, epoch, p):
     settings = {"learn_rate": rate, "learn_rate_decay": 0.5}
     for bits in (16, 32):
-        assert spike_backprop.quantise(settings, epoch, 12, bits) == [math.floor(p * 2**bits + 0.5)]
+        assert spike_backprop.RULE.quantise(settings, epoch, 12, bits) == [math.floor(p * 2**bits + 0.5)]
 
 
 # ---- cycles

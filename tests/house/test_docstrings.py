@@ -12,15 +12,15 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # What a function may do, in the imperative. A verb that is missing here is added, in its place of the alphabet; a noun is not.
 VERB_LIST = (
-    "accept add advance append apply ask balance begin bin blank borrow bring build calibrate call carry chain change check choose clear "
-    "close collect compare compile compress compute connect convert copy count cut decide decode deliver describe divide do download draw "
-    "drop elaborate emit empty encode end evaluate execute export extend fill find finish fire fit fold follow fork format free get give "
-    "go hash have hold import inject insert integrate interpolate join judge jump keep leak learn leave let link list load look lower "
+    "accept add advance append apply ask balance begin bin blank borrow bring build calibrate call carry chain change check choose clamp "
+    "clear close collect compare compile compress compute connect convert copy count cut decide decode deliver describe divide do download "
+    "draw drop elaborate emit empty encode end evaluate execute export extend fill find finish fire fit fold follow fork format free get "
+    "give go hash have hold import inject insert integrate interpolate join judge jump keep leak learn leave let link list load look lower "
     "make map mark measure merge minimise mirror move multiply name note number offer open order pack pad parse pass pick place point "
     "prepare present price print put quantise queue raise read receive record refuse register remove rename render replace report reset "
     "resolve resume return round run save say scale search seed send set settle share show simulate skip sort split stand start step stop "
-    "store subtract sum synthesise take teach tell test time trace train turn undo unpack update upload validate verify view wait walk "
-    "warn watch wrap write yield"
+    "store subtract sum switch synthesise take teach tell test time trace train turn undo unpack update upload validate verify view wait "
+    "walk warn watch wrap write yield"
 )
 VERBS = frozenset(VERB_LIST.split())
 # What points to a name or a line that the reader does not see.

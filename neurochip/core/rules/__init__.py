@@ -5,7 +5,10 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from neurochip.core.language.described import Description
 
 
 class Setting(NamedTuple):
@@ -26,8 +29,8 @@ class Rule(NamedTuple):
     """ "errors": the teacher's error spikes; "spikes": its own units' and traces of what arrived, no teacher; None: no updates."""
     quantise: Callable[[Mapping[str, float], int, int, int], list[int]]
     """(settings, epoch, frac_bits, rng_bits) -> the rule's int64 parameters: the one place where its real numbers become integers."""
-    hook: Callable
-    """HOOK, called in every tick after warm-up for each location with own error spikes, or with units that fired."""
+    hook: Callable | None
+    """HOOK, called in every tick after warm-up for each location with own error spikes, or with units that fired; None: not to be run."""
     traces: Callable[[Mapping[str, float]], tuple[int, int]] | None = None
     """settings -> (peak, factor of 256) of the axons' traces: of a rule that learns from spikes."""
     remark: Callable[[Mapping[str, float], int, int], str | None] | None = None
@@ -47,6 +50,8 @@ class Rule(NamedTuple):
     `why` so tells each decision, and the gradient probe measures without draws."""
     rtl: str | None = None
     """Name of the learning unit in the RTL that does what the hook does, in every cycle; lock-step refuses a rule without one."""
+    text: "Description | None" = None
+    """What a rule in the language of rules says: its functions, registers and states; hardware is made of it."""
 
     @property
     def learns(self) -> bool:

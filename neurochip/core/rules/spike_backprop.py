@@ -9,41 +9,35 @@ Biswas, Saraswat, Ganguly (2023, DOI 10.1088/2634-4386/acf1c5): composite neuron
 p_learn = learn_rate * learn_rate_decay**epoch / LSB, at most 1.   Reads: weight, bias, rng_learn.   Updates: the same.
 """
 
-from enum import IntEnum
-
-from neurochip.core import rng
-from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.hooks import rule_hook
-from neurochip.core.memory import step_biases, step_fields
-from neurochip.core.rng import RngParam
-from neurochip.core.rules import Rule, Setting
+from neurochip.core.language.described import Register, described_rule
+from neurochip.core.language.expressions import saturate
+from neurochip.core.rules import Setting
 
 
-class Param(IntEnum):
-    """Order of the rule's int64 parameters."""
+def draws(p_learn, draw_end):
+    """Tell whether decisions need a draw: not if all are to learn."""
+    return p_learn < draw_end
 
-    P_LEARN = 0  # 0 .. 2**rng_bits
+
+def decide(signal, draw, p_learn):
+    """Decide whether a neuron with an error spike learns, and in which direction."""
+    return signal if draw < p_learn else 0
 
 
-@rule_hook
-def on_error(synapses, rule_param, rows, traces, neurons, signs):
-    """Learn from this tick's error spikes. Mutates weight, bias, rng_learn, counts."""
-    p_learn, learners, steps, n = rule_param[Param.P_LEARN], synapses.learners, synapses.steps, 0
-    is_certain = p_learn >> synapses.rng_param[RngParam.BITS]
-    for e in range(neurons.shape[0]):
-        learners[n], steps[n] = neurons[e], signs[e]
-        n += is_certain or rng.draw(synapses.rng_learn, synapses.rng_param) < p_learn
-    if not is_certain:
-        synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += neurons.shape[0]
-    if n > 0:
-        step_fields(synapses, rows, learners, steps, n)
-        step_biases(synapses, learners, steps, n)
+def synapse(w, told, weight_bits):
+    """Step a weight by one LSB in the error's direction; at its rail it stays."""
+    return saturate(w + told, weight_bits)
+
+
+def bias(b, told, weight_bits):
+    """Step a bias like a weight."""
+    return saturate(b + told, weight_bits)
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
     """Return p_learn in units of 2**-rng_bits, rounded half up."""
     p_learn = settings["learn_rate"] * settings["learn_rate_decay"] ** epoch * (1 << frac_bits)
-    return [int(min(p_learn, 1.0) * (1 << rng_bits) + 0.5)]
+    return {"p_learn": int(min(p_learn, 1.0) * (1 << rng_bits) + 0.5)}
 
 
 def rate_decay(settings, epoch):
@@ -68,18 +62,22 @@ def remark(settings, epochs, frac_bits):
     return f"learn_rate = {rates[0]:g} is cut to one LSB ({lsb:.3g}) in {cut} of {epochs} epochs; lower frac_bits = {frac_bits}"
 
 
-RULE = Rule(
+RULE = described_rule(
     summary="spike-only backpropagation: weights step by one LSB where an error spike meets a spike",
     settings={
         "learn_rate": Setting(4e-4, 0.0, 1.0, "mean weight change per coincidence, in weight units; at most one LSB"),
         "learn_rate_decay": Setting(0.65, 0.0, 1.0, "factor on learn_rate after every epoch"),
     },
     learns_from="errors",
+    registers={"p_learn": Register(0, lambda widths: 1 << widths.rng_bits)},
     quantise=quantise,
+    draws=draws,
+    decide=decide,
+    synapse=synapse,
+    bias=bias,
     remark=remark,
-    hook=on_error,
     effective_rate=effective_rate,
     rate_decay=rate_decay,
-    p_learn=Param.P_LEARN,
+    p_learn="p_learn",
     rtl="spike_backprop",
 )

@@ -12,57 +12,44 @@ Reads: weight, bias, traces.   Updates: weight, bias.
 """
 
 import math
-from enum import IntEnum
 
-from neurochip.core.borrow import borrow
-from neurochip.core.hooks import rule_hook
-from neurochip.core.rules import Rule, Setting
+from neurochip.core.language.described import Register, described_rule
+from neurochip.core.language.expressions import saturate
+from neurochip.core.rules import Setting
 from neurochip.core.rules._stdp import (
+    CONSCIENCE,
     PEAK,
     SETTINGS,
-    end_update,
+    SHARE,
+    SHARE_BITS,
+    STATES,
+    bias,
     quantise_conscience,
     quantise_lsb,
     quantise_share,
     refuse,
-    stale_level,
     traces,
 )
-from neurochip.core.vectors import P
 
 ETA_BITS = 15
+REACH = 16 << 15  # of w_min and w_max, in LSB of the finest weights
 
 
-class Param(IntEnum):
-    """Order of the rule's int64 parameters."""
-
-    ETA = 0  # below 2**ETA_BITS
-    SHIFT = 1
-    LOW = 2  # LSB
-    HIGH = 3
-    OFFSET = 4  # of PEAK
-    MEAN_SHARE = 5  # of 256
-    BIAS_STEP = 6  # LSB
-    BIAS_MIN = 7
+def decide(signal, x_sum, rows, offset, mean_share, bias_step):
+    """Find the trace that counts as stale: the offset, and mean_share / 256 of the mean trace of the field."""
+    stale = min((x_sum * mean_share // rows) >> SHARE_BITS, PEAK)
+    level = offset + stale
+    bias_told = bias_step
+    return signal, level, bias_told
 
 
-@rule_hook
-def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
-    """Learn from the units of one location that fired. Mutates weight, bias, counts."""
-    eta, shift, low, high = rule_param[Param.ETA], rule_param[Param.SHIFT], rule_param[Param.LOW], rule_param[Param.HIGH]
-    lowest, highest = max(low, synapses.param[P.WEIGHT_MIN]), min(high, synapses.param[P.WEIGHT_MAX])
-    half, n, unchanged = (1 << shift) >> 1, neurons.shape[0], 0
-    level = rule_param[Param.OFFSET] + stale_level(traces, rule_param[Param.MEAN_SHARE])
-    weight, stride = borrow(synapses.weight, 0, (synapses.weight.size,)), synapses.param[P.STRIDE]
-    for k in range(n):
-        for i in range(rows.shape[0]):
-            at = rows[i] * stride + neurons[k]
-            value = int(weight[at])
-            change = (eta * (int(traces[i]) - level) * (high - value) * (value - low) + half) >> shift
-            kept = min(max(value + change, lowest), highest)
-            weight[at] = kept
-            unchanged += kept == value
-    end_update(synapses, rows.shape[0], neurons, unchanged, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
+def synapse(w, x, level, eta, shift, low, high, weight_bits):
+    """Move a weight by its trace beyond the level, softly: less, the nearer it is to a bound."""
+    drive = eta * (x - level)
+    room = (high - w) * (w - low)
+    half = (1 << shift) >> 1  # rounds half up
+    moved = w + ((drive * room + half) >> shift)
+    return saturate(min(max(moved, low), high), weight_bits)
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
@@ -73,10 +60,13 @@ def quantise(settings, epoch, frac_bits, rng_bits):
     shift = min(62, ETA_BITS - 1 - math.floor(math.log2(scale))) if scale > 0 else 1
     eta = min((1 << ETA_BITS) - 1, math.floor(math.ldexp(scale, shift) + 0.5))
     offset = math.floor(settings["offset"] * PEAK + 0.5)
-    return [eta, shift, low, high, offset, quantise_share(settings["mean_share"]), *quantise_conscience(settings, frac_bits)]
+    return {
+        "eta": eta, "shift": shift, "low": low, "high": high, "offset": offset, "mean_share": quantise_share(settings["mean_share"]),
+        **quantise_conscience(settings, frac_bits),
+    }  # fmt: skip
 
 
-RULE = Rule(
+RULE = described_rule(
     summary="deterministic STDP: at a spike, weights of recent inputs rise and those of stale ones fall, softly bounded",
     settings={
         "learn_rate": Setting(0.03, 0.0, 4.0, "largest step of a weight, in weight units: in the middle of its range, at a fresh trace"),
@@ -86,8 +76,20 @@ RULE = Rule(
         **SETTINGS,
     },
     learns_from="spikes",
+    registers={
+        "eta": Register(0, (1 << ETA_BITS) - 1),
+        "shift": Register(1, 62),
+        "low": Register(-REACH, REACH),
+        "high": Register(-REACH, REACH),
+        "offset": Register(0, PEAK),
+        "mean_share": SHARE,
+        **CONSCIENCE,
+    },
     quantise=quantise,
-    hook=on_spikes,
+    axon_states=STATES,
     traces=traces,
+    decide=decide,
+    synapse=synapse,
+    bias=bias,
     refuse=refuse,
 )

@@ -10,59 +10,43 @@ with balance = mean_share = 1 about as many weights rise as fall, however much o
 Reads: weight, bias, traces, rng_learn.   Updates: weight, bias, rng_learn.
 """
 
-from enum import IntEnum
-
-from neurochip.core import rng
-from neurochip.core.borrow import borrow
-from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.hooks import rule_hook
-from neurochip.core.rules import Rule, Setting
+from neurochip.core.language.described import Register, described_rule
+from neurochip.core.rules import Setting
 from neurochip.core.rules._stdp import (
+    CONSCIENCE,
     PEAK,
     SETTINGS,
+    SHARE,
     SHARE_BITS,
-    end_update,
+    STATES,
+    bias,
     quantise_conscience,
     quantise_probability,
     quantise_share,
     refuse,
-    stale_level,
     traces,
 )
-from neurochip.core.vectors import P
+
+SCALE = PEAK << SHARE_BITS
+PROBABILITY = Register(0, lambda widths: 1 << widths.rng_bits)
 
 
-class Param(IntEnum):
-    """Order of the rule's int64 parameters."""
-
-    P_HEBB = 0  # of 2**rng_bits
-    P_ANTI = 1
-    RECENT = 2  # of PEAK, at least 1
-    MEAN_SHARE = 3  # of 256
-    BALANCE = 4  # of 256
-    BIAS_STEP = 5  # LSB
-    BIAS_MIN = 6
+def decide(signal, x_sum, rows, recent, mean_share, p_anti, balance, bias_step):
+    """Find the trace from which on an input is recent, and the probability that any other switches off."""
+    stale = min((x_sum * mean_share // rows) >> SHARE_BITS, PEAK)
+    level = recent + stale
+    dark = (PEAK - min(x_sum // rows, PEAK)) * balance  # of SCALE: as much as the field is not lit
+    p_off = p_anti * (SCALE - dark) // SCALE
+    bias_told = bias_step
+    return signal, level, p_off, bias_told
 
 
-@rule_hook
-def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
-    """Learn from the units of one location that fired. Mutates weight, bias, rng_learn, counts."""
-    param, n, unchanged = synapses.param, neurons.shape[0], 0
-    weight, stride = borrow(synapses.weight, 0, (synapses.weight.size,)), synapses.param[P.STRIDE]
-    low, high, p_hebb = param[P.WEIGHT_MIN], param[P.WEIGHT_MAX], rule_param[Param.P_HEBB]
-    recent = rule_param[Param.RECENT] + stale_level(traces, rule_param[Param.MEAN_SHARE])
-    dark = (PEAK - stale_level(traces, 1 << SHARE_BITS)) * rule_param[Param.BALANCE]  # of PEAK << SHARE_BITS
-    p_anti = rule_param[Param.P_ANTI] * ((PEAK << SHARE_BITS) - dark) // (PEAK << SHARE_BITS)
-    for k in range(n):
-        for i in range(rows.shape[0]):
-            at, word = rows[i] * stride + neurons[k], rng.draw(synapses.rng_learn, synapses.rng_param)
-            is_recent = int(traces[i]) >= recent
-            value = int(weight[at])
-            if word < (p_hebb if is_recent else p_anti):
-                weight[at] = high if is_recent else low
-            unchanged += int(weight[at]) == value
-    synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += rows.shape[0] * n
-    end_update(synapses, rows.shape[0], neurons, unchanged, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
+def synapse(w, x, draw, level, p_hebb, p_off, w_min, w_max):
+    """Switch a weight on or off, if the draw says so."""
+    is_recent = x >= level
+    switches = draw < (p_hebb if is_recent else p_off)
+    target = w_max if is_recent else w_min
+    return target if switches else w
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
@@ -70,17 +54,13 @@ def quantise(settings, epoch, frac_bits, rng_bits):
     decay = settings["rate_decay"] ** epoch
     p_hebb, p_anti = (quantise_probability(settings[key] * decay, rng_bits) for key in ("p_hebb", "p_anti"))
     recent = max(1, int(settings["recent"] * PEAK + 0.5))
-    return [
-        p_hebb,
-        p_anti,
-        recent,
-        quantise_share(settings["mean_share"]),
-        quantise_share(settings["balance"]),
-        *quantise_conscience(settings, frac_bits),
-    ]
+    return {
+        "p_hebb": p_hebb, "p_anti": p_anti, "recent": recent, "mean_share": quantise_share(settings["mean_share"]),
+        "balance": quantise_share(settings["balance"]), **quantise_conscience(settings, frac_bits),
+    }  # fmt: skip
 
 
-RULE = Rule(
+RULE = described_rule(
     summary="stochastic STDP of binary weights, hybrid: at a spike, recent inputs switch on, all others switch off",
     settings={
         "p_hebb": Setting(0.2, 0.0, 1.0, "probability that the weight of a recent input goes to the high level"),
@@ -90,9 +70,20 @@ RULE = Rule(
         **SETTINGS,
     },
     learns_from="spikes",
+    registers={
+        "p_hebb": PROBABILITY,
+        "p_anti": PROBABILITY,
+        "recent": Register(1, PEAK),
+        "mean_share": SHARE,
+        "balance": SHARE,
+        **CONSCIENCE,
+    },
     quantise=quantise,
-    hook=on_spikes,
+    axon_states=STATES,
     traces=traces,
+    decide=decide,
+    synapse=synapse,
+    bias=bias,
     refuse=refuse,
     is_binary=True,
 )

@@ -11,54 +11,44 @@ fires again and again, an input long before this spike came soon after the one b
 Reads: weight, bias, traces, rng_learn.   Updates: weight, bias, rng_learn.
 """
 
-from enum import IntEnum
+from neurochip.core.language.described import Register, described_rule
+from neurochip.core.rules import Setting
+from neurochip.core.rules._stdp import (
+    CONSCIENCE,
+    PEAK,
+    SETTINGS,
+    STATES,
+    bias,
+    quantise_conscience,
+    quantise_probability,
+    refuse,
+    traces,
+)
 
-from neurochip.core import rng
-from neurochip.core.borrow import borrow
-from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.hooks import rule_hook
-from neurochip.core.rng import RngParam
-from neurochip.core.rules import Rule, Setting
-from neurochip.core.rules._stdp import PEAK, SETTINGS, end_update, quantise_conscience, quantise_probability, refuse, traces
-from neurochip.core.vectors import P
-
-
-class Param(IntEnum):
-    """Order of the rule's int64 parameters."""
-
-    P_POT = 0  # of 2**rng_bits
-    P_DEP = 1
-    BIAS_STEP = 2  # LSB
-    BIAS_MIN = 3
+PROBABILITY = Register(0, lambda widths: 1 << widths.rng_bits)
 
 
-@rule_hook
-def on_spikes(synapses, rule_param, rows, traces, neurons, signs):
-    """Learn from the units of one location that fired. Mutates weight, bias, rng_learn, counts."""
-    param, n, unchanged = synapses.param, neurons.shape[0], 0
-    weight, stride = borrow(synapses.weight, 0, (synapses.weight.size,)), synapses.param[P.STRIDE]
-    full = 1 << synapses.rng_param[RngParam.BITS]
-    for k in range(n):
-        for i in range(rows.shape[0]):
-            at, word = rows[i] * stride + neurons[k], rng.draw(synapses.rng_learn, synapses.rng_param)
-            trace, value = int(traces[i]), int(weight[at])
-            if word < rule_param[Param.P_POT] * trace // PEAK:
-                weight[at] = param[P.WEIGHT_MAX]
-            elif trace > 0 and word >= full - rule_param[Param.P_DEP] * (PEAK - trace) // PEAK:
-                weight[at] = param[P.WEIGHT_MIN]
-            unchanged += int(weight[at]) == value
-    synapses.counts[Phase.LEARN * N_EVENTS + Event.RNG_DRAW] += rows.shape[0] * n
-    end_update(synapses, rows.shape[0], neurons, unchanged, rule_param[Param.BIAS_STEP], rule_param[Param.BIAS_MIN])
+def decide(signal, bias_step):
+    """Let every unit that fired learn."""
+    bias_told = bias_step
+    return signal, bias_told
+
+
+def synapse(w, x, draw, draw_end, p_pot, p_dep, w_min, w_max):
+    """Switch a weight on if the draw is low, off if it is high; products are compared where a division by PEAK was meant."""
+    rises = (draw + 1) * PEAK <= p_pot * x
+    falls = x > 0 and (draw_end - draw) * PEAK <= p_dep * (PEAK - x)
+    return w_max if rises else w_min if falls else w
 
 
 def quantise(settings, epoch, frac_bits, rng_bits):
     """Return probabilities in units of 2**-rng_bits, rounded half up."""
     decay = settings["rate_decay"] ** epoch
-    probabilities = [quantise_probability(settings[key] * decay, rng_bits) for key in ("p_pot", "p_dep")]
-    return [*probabilities, *quantise_conscience(settings, frac_bits)]
+    probabilities = {key: quantise_probability(settings[key] * decay, rng_bits) for key in ("p_pot", "p_dep")}
+    return {**probabilities, **quantise_conscience(settings, frac_bits)}
 
 
-RULE = Rule(
+RULE = described_rule(
     summary="stochastic STDP of binary weights, Hebbian alone: recent inputs switch on, older ones off, silent ones stay",
     settings={
         "p_pot": Setting(0.2, 0.0, 1.0, "probability that the weight of an input goes to the high level, at a fresh trace"),
@@ -66,9 +56,13 @@ RULE = Rule(
         **{key: setting for key, setting in SETTINGS.items() if key != "mean_share"},
     },
     learns_from="spikes",
+    registers={"p_pot": PROBABILITY, "p_dep": PROBABILITY, **CONSCIENCE},
     quantise=quantise,
-    hook=on_spikes,
+    axon_states=STATES,
     traces=traces,
+    decide=decide,
+    synapse=synapse,
+    bias=bias,
     refuse=refuse,
     is_binary=True,
 )
