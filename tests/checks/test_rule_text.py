@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.documents import blocks, text_of
+from support.tiny import ROOT
 
 from neurochip.checks import rule_text
 from neurochip.checks.rule import check_rule
@@ -111,3 +113,12 @@ def test_the_modules_that_ship_are_made_of_the_rules_texts():
     assert {path.name for path in verilator.RTL.glob("nc_spike_backprop_*.sv")} == set(made) and len(made) == 4
     for name, text in made.items():
         assert (verilator.RTL / name).read_text(encoding="utf-8") == text, f"{name}: run python -m neurochip.cosim.rule.shipped"
+
+
+@needs_icarus
+@needs_yosys
+def test_the_rule_that_the_how_to_shows_passes(tmp_path):
+    path = tmp_path / "my_rule.py"
+    path.write_text(blocks(text_of(ROOT / "docs" / "howto" / "rule.md"), "python")[0])
+    checks = check_rule(str(path))
+    assert len(checks) == 13 and [check for check in checks if not check.passed] == []

@@ -217,7 +217,8 @@ class Module:
             return self._shifted(one, wires, bits, is_signed)
         width, sign = self._common(wires, parts, self._limits(one))
         fitted = [self._fit(wire, width, sign) for wire in wires]
-        text = f"(-{fitted[0]})" if op == "neg" else f"({fitted[0]} {'/' if op == '//' else op} {fitted[1]})"
+        # -17'(w) is a cast to -17 bits to some readers
+        text = f"(-({bare(fitted[0])}))" if op == "neg" else f"({fitted[0]} {'/' if op == '//' else op} {fitted[1]})"
         return self._narrowed(text, width, sign, bits, is_signed)
 
     def _shifted(self, one: Expression, wires: Sequence[Wire], bits: tuple[int, ...], is_signed: bool) -> Wire:
