@@ -122,7 +122,7 @@ def _undeclared(found: LearningRule) -> Iterator[str]:
             yield f"setting {key}: its default {setting.default:g} is not from {setting.low:g} to {setting.high:g}"
     if rule.learns_from not in ("errors", "spikes", None):
         yield f"learns_from = {rule.learns_from!r}: must be 'errors', 'spikes' or None"
-    if rule.learns_from == "spikes" and rule.traces is None:
+    if rule.learns_from == "spikes" and rule.traces is None and rule.text is None:
         yield "it learns from spikes and has no traces"
 
 
