@@ -6,7 +6,6 @@ import numpy as np
 
 from neurochip.core.events import Event, Phase
 from neurochip.core.noc.state import NocParam
-from neurochip.core.packets import cycles_per_neuron
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import Model, P, Queue
@@ -130,7 +129,8 @@ class Packets:
             for group in place.groups:
                 for unit in group.units if group.core != INPUT else ():
                     self.wanted_by[group.core][unit].append(there)
-        self.update = int(cycles_per_neuron(chip.cycles_per_event))
+        forward = chip.cycles_per_event.reshape(len(Phase), -1)[Phase.FORWARD]
+        self.update = int(forward[Event.NEURON_UPDATE] + forward[Event.SOMA_CYCLE])  # a mesh has one soma lane
         self.error_update = int(chip.cycles_per_event.reshape(len(Phase), -1)[Phase.ERROR, Event.ERROR_UPDATE])
 
     def of(self, tick: Tick, stages: np.ndarray, label: int, teaches: bool) -> np.ndarray:
