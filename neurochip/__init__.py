@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from neurochip.api.experiments import experiment_schema as experiment_schema
     from neurochip.api.experiments import load_experiment as load_experiment
     from neurochip.api.experiments import summary_schema as summary_schema
+    from neurochip.api.fpga import implement_fpga as implement_fpga
     from neurochip.api.mapped import Placed as Placed
     from neurochip.api.mapped import map as map
     from neurochip.api.offchip import evaluate as evaluate
@@ -68,6 +69,7 @@ _HOMES = {
     "export_nir": "api.offchip",
     "export_rtl": "api.rtl",
     "fetch_dataset": "api.data",
+    "implement_fpga": "api.fpga",
     "load_experiment": "api.experiments",
     "make_energy_table": "api.energy_tables",
     "map": "api.mapped",

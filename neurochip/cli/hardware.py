@@ -1,5 +1,6 @@
-"""The bodies of the commands about RTL and cells: `cosim`, `export-rtl`, `calibrate`."""
+"""The bodies of the commands about RTL, FPGAs and cells: `cosim`, `export-rtl`, `fpga`, `calibrate`."""
 
+import json
 from typing import Any
 
 from rich.console import Console
@@ -27,6 +28,17 @@ def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | No
     files = export(load_experiment(file, settings, seed), folder, samples, ticks, progress=console)
     size = sum(path.stat().st_size for path in files) / 1e6
     show(console, f"wrote {len(files)} files, {size:.1f} MB, to {folder}; run it: sh {folder}/run.sh")
+
+
+def fpga(file: str, settings: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) -> None:
+    """Put an experiment's chip on an FPGA and print what it takes."""
+    from neurochip.api.fpga import implement_fpga
+
+    report = implement_fpga(load_experiment(file, settings), progress=False if quiet or as_json else new_console(), **options)
+    if as_json:
+        print(json.dumps(report.to_dict(), indent=2))
+    elif not quiet:
+        show(new_console(), report.text())
 
 
 def calibrate(quiet: bool, **options: Any) -> None:

@@ -242,6 +242,22 @@ def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings
     hardware.export_rtl(file, folder, settings, seed, samples, ticks)
 
 
+@main.command()
+@click.argument("file")
+@click.option("--family", default="ecp5", show_default=True, help="FPGA family.")
+@click.option("--device", metavar="NAME", help="LFE5U-25F, LFE5U-45F or LFE5U-85F; default: the smallest that holds the chip.")
+@click.option("--out", metavar="DIR", help="Folder of sources, netlist, logs and report; default: fpga/NAME.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=1, show_default=True, help="Seed of the placement.")
+@SETTING
+@QUIET
+def fpga(**options: Any) -> None:
+    """Put the chip of experiment FILE on an FPGA: look-up tables, flip-flops, block RAMs, multipliers and largest clock, per module."""
+    from neurochip.cli import hardware
+
+    hardware.fpga(**options)
+
+
 @main.command("export-nir")
 @click.argument("file")
 @click.argument("trained", metavar="TRAINED")

@@ -37,6 +37,7 @@ YOSYS_CASES = (
     "soma_groups",
     "serial",
 )  # it takes seconds for each; these have every generate block between them
+BUS_TOP = "nc_bus"
 _SLANG = """
 import os, sys
 from pyslang.driver import Driver
@@ -62,13 +63,16 @@ class Target(NamedTuple):
 
 
 def targets() -> Iterator[Target]:
-    """Yield the small chips of lock-step, the shipped chip of the main job, the meshes, the banks, and the rules that ship."""
+    """Yield the small chips of lock-step, the main job's, one on its bus, the meshes, the banks, and the rules that ship."""
     modules = tuple(verilator.sources())
     for case in (*cases.CASES, cases.UNSEEN):
         setup, mapping = cases.case_setup(case)
         text = package.package_text(setup.chip, mapping, f"case {case.name}")
         yield Target(case.name, verilator.TOP, modules, text, without=() if case.name in YOSYS_CASES else ("yosys",))
     yield Target(package.COMMITTED_EXPERIMENT, verilator.TOP, modules, package.committed_package(), without=("yosys",))
+    setup, mapping = cases.case_setup(cases.UNSEEN)
+    text = package.package_text(setup.chip, mapping, f"case {cases.UNSEEN.name}")
+    yield Target("bus", BUS_TOP, (*modules, verilator.RTL / "bus" / f"{BUS_TOP}.sv"), text)
     routers = tuple(sorted(mesh_rtl.NOC_RTL.glob("nc_*.sv")))
     for mesh in ticks.MESHES:
         sizes = (("WIDTH", mesh.width), ("HEIGHT", mesh.height), ("PACKET_BITS", mesh.packet_bits), ("DEPTH", mesh.fifo_depth))

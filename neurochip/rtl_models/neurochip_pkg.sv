@@ -42,6 +42,12 @@ package neurochip_pkg;
     localparam [2:0] BARRIER_TEACH = 3'd3;
     localparam [2:0] BARRIER_EXIT_MARGIN = 3'd4;
     localparam [2:0] BARRIER_EXIT_MIN_TICKS = 3'd5;
+    localparam [2:0] BUS_IDENTITY = 3'd0;
+    localparam [2:0] BUS_STATUS = 3'd1;
+    localparam [2:0] BUS_CORES = 3'd2;
+    localparam [2:0] BUS_POINTER = 3'd3;
+    localparam [2:0] BUS_STEP = 3'd4;
+    localparam [2:0] BUS_DATA = 3'd5;
     // events and phases: the vocabulary of the simulator
     localparam int INPUT_LOAD = 0;
     localparam int WORD_READ = 1;

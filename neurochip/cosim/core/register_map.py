@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 IDENTITY = 0x4E430001  # "NC", version 1
+WORD_BYTES = 4  # of a register on the bus
 INDEX_BITS = 20  # of a 24-bit address; the region is above
 BARRIER_BITS = 3  # of an address of the barrier that it looks at
 BARRIER_CORE = 255  # the core number under which the barrier is configured
@@ -47,6 +48,17 @@ class Barrier(IntEnum):
     EXIT_MIN_TICKS = 5
 
 
+class Bus(IntEnum):
+    """Index of a register of the bus wrapper, of 32 bits each: the way from a bus to the port."""
+
+    IDENTITY = 0
+    STATUS = 1
+    CORES = 2
+    POINTER = 3
+    STEP = 4
+    DATA = 5
+
+
 class Entry(NamedTuple):
     """A row of the map: one register, or all of a region."""
 
@@ -57,7 +69,7 @@ class Entry(NamedTuple):
     what: str
 
 
-_REGISTERS = {
+REGISTERS = {
     Register.IDENTITY: ("32", "read", f"0x{IDENTITY:08x}"),
     Register.AXONS: ("16", "read", "axons of the core"),
     Register.NEURONS: ("16", "read", "neurons of the core"),
@@ -67,7 +79,7 @@ _REGISTERS = {
     Register.READS_POTENTIALS: ("1", "read, write", "read-out adds potentials; else it counts wins"),
     Register.P_LEARN_IS_ONE: ("1", "read, write", "learn surely, without a draw"),
 }
-_REGIONS = {
+REGIONS = {
     Region.NEURON_RNG: ("16 or 32", "read, write", "generators of the somas, a scan ring: every access moves it by one state, whatever i"),
     Region.AXON_RNG: ("16 or 32", "read, write", "generators of the axons, a scan ring likewise; of a serial encoder, that of axon i"),
     Region.LEARN_RNG: ("16 or 32", "read, write", "the generator of learning decisions, whatever i"),
@@ -80,7 +92,7 @@ _REGIONS = {
     Region.VOTES: ("32", "read", "read-out register of neuron i, in the last core"),
     Region.MEMORY: ("32", "read, write", "slice i % SLICES of memory word i / SLICES"),
 }
-_BARRIER = {
+BARRIER_SETTINGS = {
     Barrier.TICKS: ("32", "ticks of a sample"),
     Barrier.LEARN_FROM: ("32", "first tick that learns"),
     Barrier.READ_FROM: ("32", "first tick that is read out"),
@@ -91,6 +103,17 @@ _BARRIER = {
     ),
     Barrier.EXIT_MIN_TICKS: ("32", "and not before so many ticks"),
 }
+BUS_FIELDS = {  # name, highest and lowest bit, access, what
+    Bus.IDENTITY: (("identity", 31, 0, "r", f"0x{IDENTITY:08x}"),),
+    Bus.STATUS: (("idle", 0, 0, "r", "no sample runs"), ("winner", 1, 1, "r", "a winner waits to be taken")),
+    Bus.CORES: (("cores", 31, 0, "r", "cores of the chip"),),
+    Bus.POINTER: (
+        ("address", 23, 0, "rw", "address within the core, a word each"),
+        ("core", 31, 24, "rw", f"core; {BARRIER_CORE} is the barrier"),
+    ),
+    Bus.STEP: (("step", 0, 0, "rw", "what an access to DATA adds to the address"),),
+    Bus.DATA: (("data", 31, 0, "rw", "the place to which POINTER points; while samples run SLVERR"),),
+}
 
 
 def port_address(region: Region, index: int = 0) -> int:
@@ -99,13 +122,20 @@ def port_address(region: Region, index: int = 0) -> int:
 
 
 def entries() -> Iterator[Entry]:
-    """Yield the whole map, in order of address; the barrier, which is a core of its own, last."""
-    for register, (bits, access, what) in _REGISTERS.items():
+    """Yield the whole map, in order of address: a core, the barrier, which is a core of its own, the bus that leads to them."""
+    for register, (bits, access, what) in REGISTERS.items():
         yield Entry(f"core 0x{port_address(Region.REGISTERS, register):06x}", register.name.lower(), bits, access, what)
-    for region, (bits, access, what) in _REGIONS.items():
+    for region, (bits, access, what) in REGIONS.items():
         yield Entry(f"core 0x{port_address(region):06x} + i", region.name.lower(), bits, access, what)
-    for setting, (bits, what) in _BARRIER.items():
+    for setting, (bits, what) in BARRIER_SETTINGS.items():
         yield Entry(f"{BARRIER_CORE} 0x{setting:06x}", setting.name.lower(), bits, "read, write", what)
+    for bus, fields in BUS_FIELDS.items():
+        access = "read, write" if fields[0][3] == "rw" else "read"
+        yield Entry(f"bus 0x{bus * WORD_BYTES:02x}", bus.name.lower(), _places(fields), access, "; ".join(field[4] for field in fields))
+
+
+def _places(fields: tuple[tuple[str, int, int, str, str], ...]) -> str:
+    return ", ".join(f"{high}:{low}" if high > low else f"{low}" for _, high, low, _, _ in fields)
 
 
 def markdown() -> str:
@@ -133,6 +163,7 @@ def package_lines() -> list[str]:
         *(f"    localparam [3:0] REGION_{region.name} = 4'd{region.value};" for region in Region),
         *(f"    localparam [{INDEX_BITS - 1}:0] REGISTER_{register.name} = {INDEX_BITS}'d{register.value};" for register in Register),
         *(f"    localparam [{BARRIER_BITS - 1}:0] BARRIER_{register.name} = {BARRIER_BITS}'d{register.value};" for register in Barrier),
+        *(f"    localparam [2:0] BUS_{register.name} = 3'd{register.value};" for register in Bus),
     ]
 
 
