@@ -129,12 +129,12 @@ def test_a_failure_is_nextpnrs_own_line(tmp_path, monkeypatch):
 def test_the_documented_chip_is_what_it_says(tmp_path):
     files = titled((ROOT / "docs" / "howto" / "fpga.md").read_text(encoding="utf-8"))
     scope: dict = {}
-    exec(files["mnist14.py"], scope)
+    exec(files["my_mnist14.py"], scope)
     images = np.arange(784, dtype=np.uint8)[None]
     assert scope["halved"](images).shape == (1, 196) and scope["halved"](images)[0, 0] == round((0 + 1 + 28 + 29) / 4)
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    exp = nc.load_experiment(tmp_path / "mnist14.toml")
+    exp = nc.load_experiment(tmp_path / "my_mnist14.toml")
     assert (exp.chip.core.port, exp.chip.core.counters, exp.chip.rng.sharing) == ("plain", False, "rotated")
     assert [layer.neurons for layer in exp.experiment.network.layers] == [64, 10]
 
