@@ -38,9 +38,11 @@ tools: ## install Icarus Verilog where that is allowed, else say how
 	  echo "Icarus Verilog is missing, its tests will be skipped; install it: sudo apt-get install iverilog"
 	@command -v g++ >/dev/null || echo "g++ is missing, without it there is no lock-step; install it: sudo apt-get install g++"
 
-# the committed package of the RTL's parameters, anew from the chip file
-rtl-package: $(VENV)/installed ## write the RTL's parameters anew from the chip file
+# what is committed of the RTL and made: the package from the chip file, the registers in SystemRDL from the map, the core file from the modules
+rtl-package: $(VENV)/installed ## write the RTL's parameters, registers and core file anew
 	$(BIN)/python -m neurochip.cosim.core.package
+	$(BIN)/python -m neurochip.cosim.core.system_rdl
+	$(BIN)/python -m neurochip.cosim.core.core_file
 
 run-format: $(VENV)/installed ## write the tables of docs/run_format.md anew from the model of summary.json
 	$(BIN)/python -m neurochip.runfile.documented
