@@ -63,7 +63,7 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "WEIGHT_MAX": (1 << 15) - 1,
     }
     values |= {"FIELDS_PER_WORD": 4, "ROW_WORDS": math.ceil(n_neurons / 4), "BETA": 1 << BETA_FRAC_BITS, "QUEUE_ROOM": n_axons + 2 * LANES}
-    values |= {"ROWS": n_axons, "LOCATIONS": 1, "CHANNELS": n_neurons, "CANDIDATES": 1, "HOST_HOPS": 1}
+    values |= {"ROWS": n_axons, "LOCATIONS": 1, "CHANNELS": n_neurons, "CANDIDATES": 1, "HOST_HOPS": 1, "SOMA_LANES": 1, "INPUT_LANES": 1}
     param = np.zeros(len(P), dtype=np.int64)
     for key, value in (values | params).items():
         param[P[key]] = value
@@ -313,8 +313,8 @@ def test_every_saturating_step_of_three_bits():
         lost = [up, down].count(weight)
         told = counts_of(core)
         assert told.pop(("LEARN", "UPDATE_LOST"), 0) == 2 * lost
-        assert told == {("LEARN", "WORD_READ"): 2, ("LEARN", "WORD_WRITE"): 2, ("LEARN", "WEIGHT_UPDATE"): 2 - lost,
-                        ("LEARN", "BIAS_UPDATE"): 2 - lost}  # fmt: skip
+        assert told == {("LEARN", "WORD_READ"): 2, ("LEARN", "WORD_WRITE"): 2, ("LEARN", "BANK_ACCESS"): 4,
+                        ("LEARN", "WEIGHT_UPDATE"): 2 - lost, ("LEARN", "BIAS_UPDATE"): 2 - lost}  # fmt: skip
 
 
 def test_words_touched():
@@ -404,8 +404,8 @@ def test_fire_probability_is_the_clipped_potential():
     assert [near(h, n, p) for h, p in zip(hits, probabilities, strict=True)] == [True] * len(potentials)
     assert core.gate.tolist() == [*(0 < v < 4096 for v in potentials), *[0] * (LANES - len(potentials))]
     draws = n * len(potentials)
-    told = {("FORWARD", "NEURON_UPDATE"): draws, ("FORWARD", "RNG_DRAW"): draws, ("FORWARD", "SPIKE_OUT"): hits.sum()}
-    assert counts_of(core) == told
+    told = dict.fromkeys(("NEURON_UPDATE", "SOMA_CYCLE", "RNG_DRAW"), draws) | {"SPIKE_OUT": hits.sum()}
+    assert counts_of(core) == {("FORWARD", event): n for event, n in told.items()}
 
 
 def test_error_probability_is_the_clipped_sum():
@@ -436,7 +436,8 @@ def test_encoder_rate_is_pixel_over_256(sharing):
         _encode(chip, core, n_lit)
         hits[core.axons[: core.queue[Queue.SPIKES]]] += 1
     assert [near(h, n, pixel / 256) for h, pixel in zip(hits, pixels.tolist(), strict=True)] == [True] * len(pixels)
-    assert counts_of(core) == {("FORWARD", "INPUT_LOAD"): 8, ("FORWARD", "RNG_DRAW"): n * (8 if sharing == Sharing.PER_UNIT else 1)}
+    told = {"INPUT_LOAD": 8, "INPUT_CYCLE": 8, "RNG_DRAW": n * (8 if sharing == Sharing.PER_UNIT else 1)}
+    assert counts_of(core) == {("FORWARD", event): count for event, count in told.items()}
 
 
 @pytest.mark.parametrize("frac_bits", [4, 12])
