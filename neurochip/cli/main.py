@@ -2,6 +2,7 @@
 
 import errno
 import sys
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
@@ -96,9 +97,7 @@ def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | Non
 @QUIET
 def evaluate(**options: Any) -> None:
     """Evaluate a trained net of experiment FILE as a float spiking net: accuracy after 1 .. T ticks, spikes by layer."""
-    from neurochip.cli import commands
-
-    commands.evaluate(**options)
+    import_module("neurochip.cli.commands").evaluate(**options)
 
 
 @main.command()
@@ -191,9 +190,7 @@ def schema(of_summary: bool, out: str | None) -> None:
 @QUIET
 def calibrate(**options: Any) -> None:
     """Make an energy table from your own cells: synthesise the RTL, simulate its netlist, price every event."""
-    from neurochip.cli import hardware
-
-    hardware.calibrate(**options)
+    import_module("neurochip.cli.hardware").calibrate(**options)
 
 
 @main.command()
@@ -223,9 +220,7 @@ def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
 @QUIET
 def cosim(**options: Any) -> None:
     """Train on experiment FILE's first samples in the simulator and in its RTL, and compare every cycle. Exit code 1 at a difference."""
-    from neurochip.cli import hardware
-
-    hardware.cosim(**options)
+    import_module("neurochip.cli.hardware").cosim(**options)
 
 
 @main.command("export-rtl")
@@ -253,9 +248,7 @@ def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings
 @QUIET
 def fpga(**options: Any) -> None:
     """Put the chip of experiment FILE on an FPGA: look-up tables, flip-flops, block RAMs, multipliers and largest clock, per module."""
-    from neurochip.cli import hardware
-
-    hardware.fpga(**options)
+    import_module("neurochip.cli.hardware").fpga(**options)
 
 
 @main.command("export-nir")
@@ -299,9 +292,7 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 @click.argument("file")
 def check(file: str) -> None:
     """Check your own FILE (or a name) as the tests check what ships: rule, chip, table, data set, ... Exit code 1 if a check fails."""
-    from neurochip.cli import checking
-
-    sys.exit(checking.check(file))
+    sys.exit(import_module("neurochip.cli.checking").check(file))
 
 
 @main.command()
@@ -314,9 +305,7 @@ def check(file: str) -> None:
 @QUIET
 def rule(**options: Any) -> None:
     """Tell what learning rule RULE (a name, or a file) needs as hardware: state, traffic, operators, gates; with cells area and energy."""
-    from neurochip.cli import rule_hardware
-
-    rule_hardware.rule(**options)
+    import_module("neurochip.cli.rule_hardware").rule(**options)
 
 
 @main.command()
@@ -333,9 +322,7 @@ def new(kind: str, name: str, out: str | None) -> None:
 @main.command()
 def info() -> None:
     """List what an experiment can name, and the experiments: chips, energy tables, learning rules, random generators, networks."""
-    from neurochip.cli import listing
-
-    listing.info()
+    import_module("neurochip.cli.listing").info()
 
 
 if __name__ == "__main__":

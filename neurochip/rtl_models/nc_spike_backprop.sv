@@ -1,5 +1,5 @@
 // The learning unit of the rule spike_backprop: its functions, which are made from the rule's text (nc_spike_backprop_*.sv), for one
-// decision, one bias and the fields of one word. Combinational. Counterpart: the walk in core/language/kernel.py.
+// decision, one bias and the fields of one word. Combinational. Counterpart: core/language/kernel.py.
 `default_nettype none
 module nc_spike_backprop #(
     parameter int WEIGHT_BITS = 16,

@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from numba import config, njit
 
 from neurochip.common import random as host_random
-from neurochip.core import encoder, memory, rng, soma
+from neurochip.core import encoder, memory, rng, rules, soma
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import Sharing
-from neurochip.core.rules import spike_backprop
 from neurochip.core.state import ChipState, CoreState, Synapses
 from neurochip.core.timing import share_cycles
 from neurochip.core.vector import LANES, add_rows, compress
@@ -483,7 +482,7 @@ def test_learning_probability(name):
         core = core_of(2, 3, name)
         empty, neurons, signs = np.zeros(0, np.int32), np.array([1, 2], np.int32), np.array([1, -1], np.int32)
         for _ in range(4000):
-            spike_backprop.on_error(synapses_of(core, 2), np.array([p_learn]), empty, empty, neurons, signs)
+            rules.load("spike_backprop").hook(synapses_of(core, 2), np.array([p_learn]), empty, empty, neurons, signs)
         assert core.bias[1] == counts_of(core).get(("LEARN", "BIAS_UPDATE"), 0) + core.bias[2]
         assert core.bias[0] == 0 and not core.weight.any()
         assert counts_of(core).get(("LEARN", "RNG_DRAW"), 0) == (0 if p_learn == full else 8000)
@@ -499,7 +498,7 @@ def test_learning_threshold_is_exact(name):
         core = core_of(2, 3, name)
         word = _draw(core.rng_learn.copy(), core.rng_param)
         empty, neuron = np.zeros(0, np.int32), np.array([1], np.int32)
-        spike_backprop.on_error(synapses_of(core, 1), np.array([word + more]), empty, empty, neuron, neuron)
+        rules.load("spike_backprop").hook(synapses_of(core, 1), np.array([word + more]), empty, empty, neuron, neuron)
         assert core.bias.tolist()[:3] == [0, learned, 0]
 
 
@@ -507,7 +506,7 @@ def test_learning_threshold_is_exact(name):
 def test_quantise(rate, epoch, p):
     settings = {"learn_rate": rate, "learn_rate_decay": 0.5}
     for bits in (16, 32):
-        assert spike_backprop.RULE.quantise(settings, epoch, 12, bits) == [math.floor(p * 2**bits + 0.5)]
+        assert rules.load("spike_backprop").quantise(settings, epoch, 12, bits) == [math.floor(p * 2**bits + 0.5)]
 
 
 # ---- cycles

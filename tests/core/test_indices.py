@@ -31,6 +31,8 @@ NETS = (
 )  # fmt: skip
 """With the tiny chips and a rule of binary weights they run every kernel."""
 
+BY_HAND = str(Path(__file__).parents[1] / "support" / "rules" / "by_hand.py")
+
 
 def outcomes(rule: str) -> list[str]:
     """What a rule does to the tiny chips of its checks."""
@@ -42,6 +44,7 @@ def test_no_index_out_of_bounds():
     assert in_a_new_process([__file__], NUMBA_DISABLE_JIT="1") == [
         *tiny_digests(),
         *outcomes("stochastic_stdp"),
+        *outcomes(BY_HAND),
         "not run: []",
     ]
 
@@ -67,7 +70,7 @@ def test_views_are_checked_too():
 def main() -> None:
     """What the first test asks of a new process."""
     with tempfile.TemporaryDirectory() as folder, indices_checked() as run:
-        print("\n".join((*tiny_digests(), *outcomes("stochastic_stdp"))))
+        print("\n".join((*tiny_digests(), *outcomes("stochastic_stdp"), *outcomes(BY_HAND))))
         for net in NETS:
             check(replace(net, images=net.images[:1]), Path(folder))
     print("not run:", sorted(kernels() - run))

@@ -77,7 +77,7 @@ def test_the_programs_have_met_every_case(seen):
 def test_the_cases_have_every_generator_in_every_sharing():
     have = {case.rng[:2] for case in cases.CASES}
     assert have == {(kind, sharing) for kind in generators() for sharing in ("per_unit", "rotated", "broadcast")}
-    assert {cases.case_setup(case)[0].chip.core.port for case in cases.CASES} == {"transposable", "plain"}
+    assert {cases.case_setup(case)[0].chip.core.port for case in cases.CASES} == {"transposable", "plain", "skewed"}
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_records_by_name():
     assert fields["memory_data"] == 0xABC
     assert fields["random_word"] == 7
     assert fields["value"] == -1
-    assert (fields["accumulate"], fields["word_read"], fields["input_load"]) == (4, 1, 0)
+    assert (fields["added_or_stepped"], fields["word_read"], fields["input_load"]) == (4, 1, 0)
     assert sum(field.width for field in record.FIELDS) == 254  # bits 7 and 255 are always zero
 
 

@@ -267,7 +267,7 @@ class Core(oracle.Core):
                 self.count(Phase.FORWARD, Event.HOP, self.hops_to(HOST_PLACE))
             for core in cores:
                 if (self.number, j) in core.axon_of:
-                    self.packets.append((ready + (j + 1) * each, self.number, core.number))
+                    self.packets.append((ready + len(self.groups(range(j + 1))) * each, self.number, core.number))
         for core in cores:
             packets = self.groups(j for j in self.spikes_out if (self.number, j) in core.axon_of)  # the spikes of a group leave together
             self.count(Phase.FORWARD, Event.HOP, len(packets) * self.hops_to(core.router))

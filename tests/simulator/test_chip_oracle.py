@@ -142,7 +142,7 @@ def test_a_kernel_is_a_dense_layer_with_equal_weights_and_zeros():
 # ---- the kernels against the oracle
 
 
-SEEDS = 200
+SEEDS = 288
 
 
 @pytest.fixture(scope="module")

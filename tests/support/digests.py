@@ -20,7 +20,9 @@ TINY = (
     Case(biases=(0.5, 0.0), ticks=6, kind="lfsr16", sharing="rotated", steps=3, readout="spikes", port="plain", error_gain=2),
     Case(bits=((3, 1), (3, 1)), corners="mixed", warmup=0, ticks=6, kind="xorshift32", sharing="broadcast", images=("white", "black")),
     Case(sizes=(17, 16, 3), bits=((16, 12), (8, 6)), gains=(20.0, 20.0), ticks=6, kind="xorshift32", acc_bits=16, back_bits=5),
-)  # every generator and sharing, certain and rare learning, rails, narrow sums
+    Case(biases=(0.5, 0.0), warmup=0, first_integrate="delta", exit=(60, 3, True)),
+    Case(biases=(0.5, 0.0), warmup=0, first_integrate="delta", exit=(60, 3, False), sharing="rotated"),
+)  # every generator and sharing, certain and rare learning, rails, narrow sums, deltas, early exit
 
 
 def digest(chip, *more: np.ndarray) -> str:
