@@ -20,11 +20,6 @@ class Family:
         self.points = tuple(points)
         self.used: set[str] = set()  # parameters that some width hangs on
 
-    @property
-    def is_parametric(self) -> bool:
-        """Tell whether the module has parameters."""
-        return len(self.points) > 1
-
     def text(self, bits: Sequence[int], less: int = 0) -> str:
         """Write a width, one number per point, minus `less`. Raises NeurochipError if no sum of the parameters gives it."""
         if len(set(bits)) == 1:

@@ -11,10 +11,10 @@ p_learn = learn_rate * learn_rate_decay**epoch / LSB, at most 1.   Reads: weight
 
 from enum import IntEnum
 
-from neurochip.core import rng
+from neurochip.core import rng, rules
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam
-from neurochip.rules import Rule, Setting, rule_hook, step_biases, step_fields
+from neurochip.rules import Rule, rule_hook, step_biases, step_fields
 
 
 class Param(IntEnum):
@@ -38,45 +38,15 @@ def on_error(synapses, rule_param, rows, traces, neurons, signs):
         step_biases(synapses, learners, steps, n)
 
 
-def quantise(settings, epoch, frac_bits, rng_bits):
-    """Return p_learn in units of 2**-rng_bits, rounded half up."""
-    p_learn = settings["learn_rate"] * settings["learn_rate_decay"] ** epoch * (1 << frac_bits)
-    return [int(min(p_learn, 1.0) * (1 << rng_bits) + 0.5)]
-
-
-def rate_decay(settings, epoch):
-    """Return what is left of the first epoch's rate, as a factor."""
-    return settings["learn_rate_decay"] ** epoch
-
-
-def effective_rate(settings, epoch, frac_bits):
-    """Return the rate asked for, at most one LSB: so far a coincidence steps a weight."""
-    return min(settings["learn_rate"] * rate_decay(settings, epoch), 0.5**frac_bits)
-
-
-def remark(settings, epochs, frac_bits):
-    """Warn if more than half of what is asked for is cut away.
-
-    A rate somewhat above one LSB in the first epochs is how training starts.
-    """
-    rates, lsb = [settings["learn_rate"] * settings["learn_rate_decay"] ** epoch for epoch in range(epochs)], 0.5**frac_bits
-    if sum(min(rate, lsb) for rate in rates) >= 0.5 * sum(rates):
-        return None
-    cut = sum(rate > lsb for rate in rates)
-    return f"learn_rate = {rates[0]:g} is cut to one LSB ({lsb:.3g}) in {cut} of {epochs} epochs; lower frac_bits = {frac_bits}"
-
-
+SHIPPED = rules.load("spike_backprop")
 RULE = Rule(
-    summary="spike-only backpropagation: weights step by one LSB where an error spike meets a spike",
-    settings={
-        "learn_rate": Setting(4e-4, 0.0, 1.0, "mean weight change per coincidence, in weight units; at most one LSB"),
-        "learn_rate_decay": Setting(0.65, 0.0, 1.0, "factor on learn_rate after every epoch"),
-    },
+    summary="the main rule, written by hand",
+    settings=SHIPPED.settings,
     learns_from="errors",
-    quantise=quantise,
-    remark=remark,
+    quantise=SHIPPED.quantise,
+    remark=SHIPPED.remark,
     hook=on_error,
-    effective_rate=effective_rate,
-    rate_decay=rate_decay,
+    effective_rate=SHIPPED.effective_rate,
+    rate_decay=SHIPPED.rate_decay,
     p_learn=Param.P_LEARN,
 )
