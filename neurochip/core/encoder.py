@@ -37,11 +37,13 @@ def load_input(chip, core, pixels):
         core.fired[i] = pixels[core.axon_name[i]]
     core.fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
     n = compress(chip.units, core.fired, n_axons, axons)
-    likely = 0
     for k in range(n):
         values[k] = core.fired[axons[k]]
-        likely += values[k] >= LIKELY_FROM
-    core.queue[Queue.LIKELY] = core.queue[Queue.BASE] = likely
+    if core.param[P.DELTA]:
+        likely = 0
+        for k in range(n):
+            likely += values[k] >= LIKELY_FROM
+        core.queue[Queue.LIKELY] = core.queue[Queue.BASE] = likely
     fired[n : n + LANES] = 0
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         for k in range(n):

@@ -51,8 +51,15 @@ class Event(IntEnum):
 
 N_EVENTS = len(Event)
 N_PHASES = len(Phase)
-STEPS = (Event.BANK_ACCESS, Event.SOMA_CYCLE, Event.INPUT_CYCLE)
-"""Events that name a cycle in which several things happen at once; a chip or an energy table that does not know them gives them nothing."""
+STEP_OF = {
+    Event.WORD_READ: Event.BANK_ACCESS,
+    Event.WORD_WRITE: Event.BANK_ACCESS,
+    Event.NEURON_UPDATE: Event.SOMA_CYCLE,
+    Event.INPUT_LOAD: Event.INPUT_CYCLE,
+}
+"""The event that names a cycle in which several of each happen at once."""
+STEPS = tuple(dict.fromkeys(STEP_OF.values()))
+"""These; a chip or an energy table that does not know them gives them nothing."""
 OBSERVED = (Event.ERROR_GATED, Event.UPDATE_LOST, Event.ACC_SATURATED, Event.ERROR_SATURATED, Event.ERROR_CANCELLED)
 
 COMPONENT = {

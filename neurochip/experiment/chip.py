@@ -10,14 +10,14 @@ from pydantic import BaseModel, Field, model_validator
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.layers import Kind, Location, read_layered
 from neurochip.common.toml import STRICT, find, validate
-from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, STEPS, Event
+from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, STEP_OF, STEPS, Event
 from neurochip.core.rng import Sharing
 from neurochip.experiment.generator import Generator, brought, generators, of_table
 
 MOST_CYCLES = 65536
 MOST_LANES = 64  # a trace record has a bit for each
 TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
-BY_WORD = ("word_read", "word_write")
+BY_WORD = [event.name.lower() for event, step in STEP_OF.items() if step == Event.BANK_ACCESS]
 
 
 class CoreModel(BaseModel):
@@ -151,7 +151,8 @@ class Chip(BaseModel):
                 f"[cycles_per_event] {timed} = {self.cycles_per_event[timed]}: [core] lanes = {self.core.lanes!r} reads several words, "
                 f"which take a cycle together; set {timed} = 0 and bank_access = 1"
             )
-        for one, step, why in self._side_by_side():
+        for event, why in self._side_by_side():
+            one, step = event.name.lower(), STEP_OF[event].name.lower()
             cycles, of_step = self.cycles_per_event[one], self.cycles_per_event.get(step, 0)
             if cycles or not of_step:
                 raise ValueError(f"[cycles_per_event] {one} = {cycles}, {step} = {of_step}: [core] {why}; set {one} = 0 and {step} = 1")
@@ -162,23 +163,15 @@ class Chip(BaseModel):
             )
         return self
 
-    def _side_by_side(self) -> Iterator[tuple[str, str, str]]:
-        """Events that do not take a cycle each in this core, the events that name their cycles, and why."""
+    def _side_by_side(self) -> Iterator[tuple[Event, str]]:
+        """Events that do not take a cycle each in this core, and why."""
         core = self.core
         if core.soma_lanes > 1:
-            yield (
-                "neuron_update",
-                "soma_cycle",
-                f"soma_lanes = {core.soma_lanes} evaluates neurons side by side, which take a cycle together",
-            )
+            yield Event.NEURON_UPDATE, f"soma_lanes = {core.soma_lanes} evaluates neurons side by side, which take a cycle together"
         if core.input_lanes > 1:
-            yield (
-                "input_load",
-                "input_cycle",
-                f"input_lanes = {core.input_lanes} loads intensities side by side, which take a cycle together",
-            )
+            yield Event.INPUT_LOAD, f"input_lanes = {core.input_lanes} loads intensities side by side, which take a cycle together"
         if core.encoder == "serial":
-            yield "input_load", "input_cycle", "encoder = 'serial' takes cycles in every tick, not only when a sample is loaded"
+            yield Event.INPUT_LOAD, "encoder = 'serial' takes cycles in every tick, not only when a sample is loaded"
 
     @model_validator(mode="after")
     def _mesh_fits(self) -> Self:

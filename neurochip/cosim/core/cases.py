@@ -13,6 +13,7 @@ import numpy as np
 
 from neurochip.core import rng
 from neurochip.core.engine import run_samples
+from neurochip.core.events import STEP_OF, Event
 from neurochip.core.exits import MOST_LEAD
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P, Run
@@ -87,10 +88,13 @@ PROGRAMS_PER_SESSION = 50  # programs that one instance of the RTL lives through
 
 def _cycles(core: dict[str, int | str | bool]) -> dict[str, int]:
     """What words and units side by side take together."""
-    words = {"word_read": 0, "word_write": 0, "bank_access": 1} if "lanes" in core else {}
-    somas = {"neuron_update": 0, "soma_cycle": 1} if core.get("soma_lanes", 1) != 1 else {}
-    inputs = {"input_load": 0, "input_cycle": 1} if core.get("input_lanes", 1) != 1 or core.get("encoder") == "serial" else {}
-    return words | somas | inputs
+    steps = {
+        Event.BANK_ACCESS: "lanes" in core,
+        Event.SOMA_CYCLE: core.get("soma_lanes", 1) != 1,
+        Event.INPUT_CYCLE: core.get("input_lanes", 1) != 1 or core.get("encoder") == "serial",
+    }
+    beside = [(one, step) for one, step in STEP_OF.items() if steps[step]]
+    return {one.name.lower(): 0 for one, _ in beside} | {step.name.lower(): 1 for _, step in beside}
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.common.errors import NeurochipError
-from neurochip.core.events import N_EVENTS, N_PHASES, STEPS, Event, Phase
+from neurochip.core.events import N_EVENTS, N_PHASES, STEP_OF, STEPS, Event, Phase
 from neurochip.core.rng import Kind, RngParam, Sharing
 from neurochip.core.vectors import BETA_FRAC_BITS
 from neurochip.cosim.core import register_map
@@ -34,12 +34,6 @@ COUNTED = {
     ),
 }  # fmt: skip
 """Events that can happen in a phase: the counters that the RTL has."""
-
-STEP_OF = {
-    Event.WORD_READ: Event.BANK_ACCESS, Event.WORD_WRITE: Event.BANK_ACCESS, Event.NEURON_UPDATE: Event.SOMA_CYCLE,
-    Event.INPUT_LOAD: Event.INPUT_CYCLE,
-}  # fmt: skip
-"""The event that names a cycle of each: where a cycle is one of them, either may take it."""
 
 RTL_CYCLES = {
     event: int(event in (Event.COLUMN_READ, Event.ERROR_UPDATE, Event.ERROR_IN, Event.LEARN_DECISION, Event.BARRIER))
