@@ -222,14 +222,16 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     labels int32 (n,); votes int32 (n, classes), the read-out registers.
     """
     chip, traffic = borrow_all(chip), borrow_all(traffic)  # handing them to a phase would otherwise count references to every array
+    run, event_rows, event_axons = borrow_all(run), borrow_all(event_rows), borrow_all(event_axons)
     has_events, has_mesh, n_inputs = event_rows.shape[0] > 1, run[Run.MESH] != 0, pixels.shape[1]
-    n_cores, from_spikes = chip.param.shape[0], run[Run.FROM_SPIKES] != 0
-    busy, settled, n_lit = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
+    n_cores, n_classes, from_spikes = chip.param.shape[0], votes.shape[1], run[Run.FROM_SPIKES] != 0
+    scratch = np.zeros((3, n_cores), np.int64)
+    busy, settled, n_lit = borrow(scratch, 0, (n_cores,)), borrow(scratch, n_cores, (n_cores,)), borrow(scratch, 2 * n_cores, (n_cores,))
     n_live = N_COUNTS if run[Run.TEACH] or from_spikes else N_EVENTS  # without learning only the forward phase counts
     for c in range(n_cores):
         settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
     for s in range(pixels.shape[0]):
-        tick, reached = 0, 0
+        tick, reached, of_sample, label = 0, 0, borrow(votes, s * n_classes, (n_classes,)), labels[s]
         if chip.leads.shape[0] > 0:
             book(chip.spent, 0, chip.counts, chip.cycles, -1)
         begin_sample(chip, pixels[s], has_events, from_spikes, n_lit)
@@ -248,8 +250,8 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
                     n_inputs,
                     event_rows,
                     event_axons,
-                    labels[s],
-                    votes[s],
+                    label,
+                    of_sample,
                     n_live,
                     settled,
                     busy,
@@ -257,8 +259,9 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
             share_cycles(chip.cycles, busy, time_tick(chip, traffic, busy) if has_mesh else chip.cycles_per_tick[0])
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, n_inputs)
-            reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, votes[s], reached)
-            is_over = tick + 1 == run[Run.TICKS] or is_settled(run, tick, votes[s])
+            reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, of_sample, reached)
+            is_over = tick + 1 == run[Run.TICKS] or is_settled(run, tick, of_sample)
             tick += 1
         keep_sample(chip, run, s, tick, reached)
         end_sample(chip, run, jump, tick, has_events)
+    scratch[:] = 0  # borrowed views do not keep it until here
