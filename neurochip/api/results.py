@@ -67,8 +67,10 @@ class Run:
         self.stored = stored
 
     def __repr__(self) -> str:
+        from neurochip.report.digits import energy_text
+
         return (
-            f"<Run {self.name} in {str(self.folder)!r}: test accuracy {100 * self.accuracy:.2f} %, {self.energy:,.3f} nJ and "
+            f"<Run {self.name} in {str(self.folder)!r}: test accuracy {100 * self.accuracy:.2f} %, {energy_text(self.energy)} and "
             f"{self.latency:,.3f} us per inference, seed {self.seed}>"
         )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neurochip.report.digits import Scale, energy_text, scale_of
 from neurochip.report.grids import SETS, decimals, per, shown_sets
 from neurochip.report.style import named, new_figure
 from neurochip.runfile.load import StoredRun
@@ -72,36 +73,37 @@ def draw_energy(run: StoredRun):
     figure = new_figure(11, 1.8 + (0.8 + 0.45 * len(layers)) * len(sets), named(run, "energy per sample"))
     table = figure.subplots(len(sets), 2, sharex=True, squeeze=False)
     names = [*(layer.name for layer in layers), "all"]
+    scale = scale_of(totals.of(which).energy_nj_per_sample for which in sets)
     for row, which in enumerate(sets):
         parts = [layer.of(which).energy_pj for layer in layers] + [totals.of(which).energy_pj]
-        _stack(table[row][0], names, parts, COMPONENT_COLOURS)
+        _stack(table[row][0], names, parts, COMPONENT_COLOURS, scale)
         table[row][0].set_title(f"{SETS[which]}, by component")
         phases = [{phase: costs.energy_pj for phase, costs in layer.of(which).phases.by_name().items()} for layer in layers]
         phases.append({phase: sum(part[phase] for part in phases) for phase in phases[0]})
         for phase, part in zip(phases, parts, strict=True):
             phase["leakage"] = part.get("leakage", 0)
-        _stack(table[row][1], names, phases, PHASE_COLOURS)
+        _stack(table[row][1], names, phases, PHASE_COLOURS, scale)
         table[row][1].set_title(f"{SETS[which]}, by phase")
     longest = max(axes.dataLim.x1 for axes in table.flat)  # phases leave out the clock: their bars are shorter
     table[0][0].set_xlim(0, longest * 1.32)
     for column, anchor in ((0, "lower left"), (1, "lower right")):
-        table[-1][column].set_xlabel("energy [nJ/sample]")
+        table[-1][column].set_xlabel(f"energy [{scale.unit}/sample]")
         table[-1][column].xaxis.set_major_locator(MaxNLocator(4))
-        table[-1][column].xaxis.set_major_formatter("{x:,.0f}")
+        table[-1][column].xaxis.set_major_formatter("{x:,g}")
         handles, labels = table[-1][column].get_legend_handles_labels()
         figure.legend(handles, labels, loc=f"outside {anchor}", ncols=3 + column, columnspacing=1.2, handletextpad=0.5)
     return figure
 
 
-def _stack(axes, names: list[str], parts: list[dict[str, float]], colours: dict[str, str]) -> None:
-    """Draw one stacked bar per row, `parts` in pJ, with its total in nJ behind it."""
+def _stack(axes, names: list[str], parts: list[dict[str, float]], colours: dict[str, str], scale: Scale) -> None:
+    """Draw one stacked bar per row, `parts` in pJ, with its total behind it."""
     left = np.zeros(len(names))
     others = iter(OTHER_COLOURS * len(parts[0]))
     for key in parts[0]:
-        values = np.array([part[key] for part in parts]) / 1000
+        values = np.array([part[key] for part in parts]) / 1000 / scale.nj
         colour = colours.get(key) or next(others)
         axes.barh(range(len(names)), values, 0.62, left=left, color=colour, label=key.replace("_", " "), edgecolor="white", linewidth=0.5)
         left = left + values
     for row, total in enumerate(left):
-        axes.annotate(f"{total:,.2f} nJ", (total, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
+        axes.annotate(energy_text(float(total) * scale.nj), (total, row), (4, 0), textcoords="offset points", va="center", fontsize=9)
     _rows(axes, names)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neurochip.common.errors import NeurochipError
+from neurochip.report.digits import energy_text
 from neurochip.report.exits import share_of_ticks
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.headline import compare_grid, differences
@@ -92,16 +93,20 @@ def system_rows(summary: Summary, common: float) -> list[tuple[str, str]]:
         ("spikes [1/image]", decimals(0)(per(spikes, samples))),
         ("SOPs [1/image]", decimals(0)(per(total.sops, samples))),
     ]
-    for label, whole in (("latency [us/image]", total.latency_us_per_sample), ("energy [nJ/image]", total.energy_nj_per_sample)):
+    kinds = (
+        ("latency [us/image]", total.latency_us_per_sample, decimals(1)),
+        ("energy of an image", total.energy_nj_per_sample, energy_text),
+    )
+    for label, whole, text in kinds:
         rows += [
-            (f"{label}, all ticks", decimals(1)(whole)),
-            (f"{label}, at {100 * common:.2f} %", decimals(1)(None if share is None else whole * share)),
+            (f"{label}, all ticks", text(whole)),
+            (f"{label}, at {100 * common:.2f} %", "-" if share is None else text(whole * share)),
         ]
     return [
         *rows,
         ("ANN twin: MACs [1/image]", count(twin.macs) if twin else "-"),
-        ("ANN twin: MAC energy [nJ/image], proxy", decimals(1)(twin.ann_nj if twin else None)),
-        ("same proxy: AC energy of the chip's SOPs", decimals(1)(twin.snn_nj if twin else None)),
+        ("ANN twin: MAC energy of an image, proxy", energy_text(twin.ann_nj) if twin else "-"),
+        ("same proxy: AC energy of the chip's SOPs", energy_text(twin.snn_nj) if twin else "-"),
         ("spikes per presynaptic neuron and image", decimals(2)(twin.spikes_per_neuron if twin else None)),
         ("break-even of these", decimals(2)(twin.break_even_spikes_per_neuron if twin else None)),
         ("training [s], off the chip", decimals(0)(training.wall_s if training else None)),

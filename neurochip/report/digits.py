@@ -1,6 +1,8 @@
 """Numbers with the digits that they have: an energy in the unit in which it reads, to three digits, with its range."""
 
 import math
+from collections.abc import Iterable
+from typing import NamedTuple
 
 DIGITS = 3  # no price of a table is known better
 _UNITS = (("nJ", 1.0), ("uJ", 1e3), ("mJ", 1e6), ("J", 1e9))
@@ -16,11 +18,27 @@ def with_digits(value: float) -> str:
     return f"{rounded:,.{max(places, 0)}f}"
 
 
+class Scale(NamedTuple):
+    """A unit of energy that several numbers share: a column of a table, an axis of a plot."""
+
+    unit: str
+    nj: float  # of one such unit
+
+    def text(self, nj: float | None) -> str:
+        """Return an energy in this unit, without the unit; a dash for what does not exist."""
+        return "-" if nj is None or not math.isfinite(nj) else with_digits(nj / self.nj)
+
+
+def scale_of(nj: Iterable[float]) -> Scale:
+    """Return the unit in which the largest of some energies reads."""
+    largest = max((abs(value) for value in nj if math.isfinite(value)), default=0.0)
+    return Scale(*next((pair for pair in reversed(_UNITS) if largest >= pair[1]), _UNITS[0]))
+
+
 def energy_text(nj: float, bounds_nj: tuple[float, float] | None = None) -> str:
     """Return an energy as `60.7 uJ`; with bounds that differ from it as `60.7 uJ (50.6 to 71.8)`, all in one unit."""
-    unit, scale = next((pair for pair in reversed(_UNITS) if abs(nj) >= pair[1]), _UNITS[0])
-    text = f"{with_digits(nj / scale)} {unit}"
+    scale = scale_of([nj])
+    text = f"{scale.text(nj)} {scale.unit}"
     if bounds_nj is None or bounds_nj[1] - bounds_nj[0] <= 1e-9 * bounds_nj[1]:
         return text
-    low, high = (with_digits(bound / scale) for bound in bounds_nj)
-    return f"{text} ({low} to {high})"
+    return f"{text} ({scale.text(bounds_nj[0])} to {scale.text(bounds_nj[1])})"

@@ -1,5 +1,6 @@
 """Early exit in a report: how many ticks samples had; accuracy, latency and energy over margins. Older runs have none of it."""
 
+from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.grids import Column, Grid, count, decimals, percent
 from neurochip.report.style import LEGEND_BELOW, MAIN, OTHER, THIRD, named, new_figure
 from neurochip.runfile.load import StoredRun
@@ -46,7 +47,7 @@ def exit_facts(summary: Summary) -> list[tuple[str, str]]:
         (
             "early exit would do",
             f"a lead of {free.margin:g} {found.unit} from tick {found.min_ticks} on gives {percent(free.accuracy)} after {free.ticks:,.2f} "
-            f"of {most} ticks in the mean, {free.energy_nj:,.3f} nJ, {free.latency_us:,.3f} us (counted in this run; [run] exit)",
+            f"of {most} ticks in the mean, {energy_text(free.energy_nj)}, {free.latency_us:,.3f} us (counted in this run; [run] exit)",
         )
     ]
 
@@ -72,12 +73,13 @@ def exit_grids(summary: Summary) -> list[Grid]:
         if point is not None and point not in points:
             points.append(point)
             rows.append(f"at most {loss:g} points less" if loss else "no less")
+    scale = scale_of(point.energy_nj for point in points)
     columns = [
         Column(f"margin\n[{found.unit}]", ["-" if not point.margin else f"{point.margin:g}" for point in points]),
         Column("accuracy", [percent(point.accuracy) for point in points]),
         Column("ticks", [decimals(2)(point.ticks) for point in points]),
         Column("latency\n[us/image]", [decimals(3)(point.latency_us) for point in points]),
-        Column("energy\n[nJ/image]", [decimals(1)(point.energy_nj) for point in points]),
+        Column(f"energy\n[{scale.unit}/image]", [scale.text(point.energy_nj) for point in points]),
     ]
     title = f"early exit: cheapest margins, counted in one evaluation, not before tick {found.min_ticks}"
     return [Grid(title, "accuracy", rows, columns)]
@@ -91,9 +93,15 @@ def draw_exits(run: StoredRun):
     figure = new_figure(11, 5.2, named(run, "early exit: test accuracy over margins"))
     panels = figure.subplots(1, 2, sharey=True)
     total, accuracy = summary.totals.test, [100 * point.accuracy for point in found.curve]
+    scale = scale_of([total.energy_nj_per_sample, *(point.energy_nj for point in found.curve)])
     sides = (
         (panels[0], [point.ticks for point in found.curve], found.mean_ticks, "mean ticks of an image"),
-        (panels[1], [point.energy_nj for point in found.curve], total.energy_nj_per_sample, "energy [nJ per image]"),
+        (
+            panels[1],
+            [point.energy_nj / scale.nj for point in found.curve],
+            total.energy_nj_per_sample / scale.nj,
+            f"energy [{scale.unit} per image]",
+        ),
     )
     best = max([*accuracy, 100 * summary.accuracy.test])
     lowest = max(min([*accuracy, 100 * summary.accuracy.test]), best - SHOWN_LOSS)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from neurochip.report.digits import scale_of
 from neurochip.runfile.costs import Costs, Phases, Total
 from neurochip.runfile.summary import Summary
 
@@ -67,10 +68,10 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
 
 
-def energy_range(total: Total) -> str:
-    """Return `low to high` in nJ per sample, "" where the energy table gives no bounds (or the run is older than the key)."""
+def has_range(total: Total) -> bool:
+    """Return whether the energy table gives bounds, and the run is not older than the key."""
     low, high = total.energy_nj_per_sample_range or NO_RANGE
-    return f"{low:,.3f} to {high:,.3f}" if high - low > 1e-9 * high else ""
+    return high - low > 1e-9 * high
 
 
 def ticks_per_sample(summary: Summary, which: str) -> str:
@@ -123,10 +124,11 @@ def layer_grids(summary: Summary, which: str) -> list[Grid]:
 
 
 def _energy_columns(column: Callable[..., Column], total: Total) -> dict[str, list[Column]]:
-    """Energy by component and by phase, in nJ, as `column` makes them of a value of a layer's costs."""
+    """Energy by component and by phase, in one unit, as `column` makes them of a value of a layer's costs."""
+    scale = scale_of([total.energy_nj_per_sample])
 
     def energy(name: str, value: Callable[[Costs], float]) -> Column:
-        return column(f"{name.replace('_', chr(10))}\n[nJ]", lambda costs: value(costs) / 1000, decimals(3))
+        return column(f"{name.replace('_', chr(10))}\n[{scale.unit}]", lambda costs: value(costs) / 1000, scale.text)
 
     def component(name: str) -> Column:
         return energy(name, lambda costs: costs.energy_pj[name])
@@ -136,7 +138,7 @@ def _energy_columns(column: Callable[..., Column], total: Total) -> dict[str, li
 
     components = [component(name) for name in total.energy_pj]
     components.append(energy("total", lambda costs: sum(costs.energy_pj.values())))
-    if energy_range(total):
+    if has_range(total):
         components.append(energy("low", lambda costs: (costs.energy_pj_range or NO_RANGE)[0]))
         components.append(energy("high", lambda costs: (costs.energy_pj_range or NO_RANGE)[1]))
     phases = [phase(name) for name in Phases.model_fields]

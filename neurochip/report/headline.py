@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Hashable
 
 from neurochip.report.digits import energy_text, with_digits
-from neurochip.report.grids import SETS, Column, Grid, count, decimals, energy_range, per, percent, shown_sets, ticks_per_sample
+from neurochip.report.grids import SETS, Column, Grid, count, decimals, per, percent, shown_sets, ticks_per_sample
 from neurochip.report.inference import inference_facts
 from neurochip.report.learned import learned_facts
 from neurochip.report.network import has_parts, network_facts, network_rows
@@ -15,7 +15,7 @@ from neurochip.runfile.summary import ChipFacts, Summary
 
 def kind_shares(total: Total) -> str:
     """Return how much of a set's energy rests on measured, simulated, scaled, extrapolated and assumed prices."""
-    return ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in total.energy_share_by_kind.items()) or "-"
+    return ", ".join(f"{kind} {100 * share:.1f} %" for kind, share in total.energy_share_by_kind.items() if share >= 5e-4) or "-"
 
 
 def headline(summary: Summary) -> list[tuple[str, str]]:
@@ -53,7 +53,7 @@ def headline(summary: Summary) -> list[tuple[str, str]]:
         facts.append(
             (
                 names[which],
-                f"{energy_text(total.energy_nj_per_sample, total.energy_nj_per_sample_range)}, {total.latency_us_per_sample:,.3f} us, "
+                f"{sample_energy(total)}, {total.latency_us_per_sample:,.3f} us, "
                 f"{decimals(0)(sops)} SOPs ({_pj_per_sop(total.energy_nj_per_sample, sops)} pJ per SOP, all energy included)",
             )
         )
@@ -76,6 +76,11 @@ def headline(summary: Summary) -> list[tuple[str, str]]:
         ),
         ("run", f"{summary.name}, seed {summary.seed}, neurochip {summary.version}, hash {summary.experiment_sha256[:12]}"),
     ]
+
+
+def sample_energy(total: Total) -> str:
+    """Return the energy of a sample with its range, a dash for a set without samples."""
+    return energy_text(total.energy_nj_per_sample, total.energy_nj_per_sample_range) if total.samples else "-"
 
 
 def _mesh(chip: ChipFacts) -> str:
@@ -129,10 +134,8 @@ def _compare_rows(summary: Summary) -> list[tuple[str, str]]:
         ("gap [points]", gap),
     ]
     sets = [(name.lower(), totals.of(which)) for which, name in SETS.items()]  # that of training is empty without training on the chip
-    energy, latency = "energy [nJ/sample]", "latency [us/sample]"
-    rows += [(f"{name} {energy}", decimals(3)(total.energy_nj_per_sample if total.samples else None)) for name, total in sets]
-    rows += [(f"{name} {energy}, low to high", energy_range(total) or "-") for name, total in sets]
-    rows += [(f"{name} {latency}", decimals(3)(total.latency_us_per_sample if total.samples else None)) for name, total in sets]
+    rows += [(f"{name} energy per sample", sample_energy(total)) for name, total in sets]
+    rows += [(f"{name} latency [us/sample]", decimals(3)(total.latency_us_per_sample if total.samples else None)) for name, total in sets]
     rows += [(f"{name} SOPs [1/sample]", decimals(0)(per(total.sops, total.samples))) for name, total in sets]
     return [
         *rows,

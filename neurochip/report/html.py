@@ -14,13 +14,12 @@ from neurochip.report.grids import (
     NOTE,
     SETS,
     SUBSTITUTE,
-    energy_range,
     layer_grids,
     percent,
     set_title,
     shown_sets,
 )
-from neurochip.report.headline import headline
+from neurochip.report.headline import headline, sample_energy
 from neurochip.report.inference import inference_grids
 from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
@@ -128,7 +127,7 @@ def write_html(run: StoredRun, plots: Iterable[Path] | None = None) -> Path:
         cores=[{"name": name, "grids": core_grids(summary, which)} for which, name in SETS.items()],
         network=[{"name": name, "grids": network_grids(summary, which)} for which, name in SETS.items()] if summary.network else [],
         terms=TERMS | (NETWORK_TERMS if summary.network else {}),
-        ranges={which: energy_range(summary.totals.of(which)) for which in SETS},
+        energies_of={which: sample_energy(summary.totals.of(which)).rstrip(")").partition(" (")[::2] for which in SETS},
     )
     return _write(run.folder / REPORT, text)
 
@@ -156,7 +155,7 @@ def environment():
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["micro"] = lambda text: re.sub(r"\bus\b", "\N{MICRO SIGN}s", text)
+    environment.filters["micro"] = lambda text: re.sub(r"\bu(?=(s|J|W)\b)", "\N{MICRO SIGN}", text)
     return environment
 
 

@@ -6,6 +6,7 @@ Runs made before these keys were in summary.json have none of it.
 import math
 from collections.abc import Sequence
 
+from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.exits import exit_facts, exit_grids, share_of_ticks
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent, ticks_per_sample
 from neurochip.report.learned import learned_grids
@@ -82,11 +83,12 @@ def _ticks(summary: Summary) -> list[Grid]:
     if any(value is not None for value in floats):
         columns.append(Column("float net\nas far", [percent(value) for value in floats]))
     total = summary.totals.test
-    for heading, whole, places in (
-        ("latency\n[us/image]", total.latency_us_per_sample, 3),
-        ("energy\n[nJ/image]", total.energy_nj_per_sample, 1),
+    scale = scale_of([total.energy_nj_per_sample])
+    for heading, whole, text in (
+        ("latency\n[us/image]", total.latency_us_per_sample, decimals(3)),
+        (f"energy\n[{scale.unit}/image]", total.energy_nj_per_sample, scale.text),
     ):
-        columns.append(Column(heading, [decimals(places)(whole * share_of_ticks(summary, ticks, n)) for _, ticks in rows]))
+        columns.append(Column(heading, [text(whole * share_of_ticks(summary, ticks, n)) for _, ticks in rows]))
     return [Grid("accuracy against ticks (latency and energy in proportion to the ticks)", "after", [name for name, _ in rows], columns)]
 
 
@@ -175,7 +177,7 @@ def _twin_facts(summary: Summary) -> list[tuple[str, str]]:
             "ANN twin",
             f"{twin.macs:,} MACs per image; the chip does {twin.sops:,.0f} SOPs in these layers, {twin.spikes_per_neuron:.2f} "
             f"spikes per presynaptic neuron (break-even: {twin.break_even_spikes_per_neuron:.2f}). By the literature's proxy "
-            f"({constants.what}): {twin.ann_nj:,.1f} nJ against {twin.snn_nj:,.1f} nJ for the SOPs, a ratio of "
+            f"({constants.what}): {energy_text(twin.ann_nj)} against {energy_text(twin.snn_nj)} for the SOPs, a ratio of "
             f"{twin.ratio:.3f}; no memory and no neurons in it, and none of the chip's own prices",
         )
     ]

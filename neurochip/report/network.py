@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from neurochip.report.digits import scale_of
 from neurochip.report.grids import SETS, Column, Grid, count, decimals, per
 from neurochip.runfile.costs import NetworkCosts, Verdict
 from neurochip.runfile.summary import Core, Summary
@@ -130,12 +131,17 @@ def core_grids(summary: Summary, which: str, most: int | None = None) -> list[Gr
 
         columns.append(column("packets\nsent\n[1/tick]", lambda core: packets(core, CORE), decimals(2)))
         columns.append(column("packets\nreceived\n[1/tick]", lambda core: packets(core, LOCAL), decimals(2)))
+    scale = scale_of(_core_nj(core, which) for core in cores)
     columns += [
         column("SOPs", lambda core: core.of(which).sops, count),
         column("busy\n[% of\ncycles]", lambda core: 100 * per(core.of(which).busy_cycles, total.cycles), used, has_total=False),
-        column("energy\n[nJ/\nsample]", lambda core: sum(core.of(which).energy_pj.values()) / 1000, decimals(3)),
+        column(f"energy\n[{scale.unit}/\nsample]", lambda core: _core_nj(core, which), scale.text),
     ]
     return [Grid(title, "core", [core.name for core in cores], columns)]
+
+
+def _core_nj(core: Core, which: str) -> float:
+    return sum(core.of(which).energy_pj.values()) / 1000
 
 
 def _total(values: list[Any]) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from neurochip.report.digits import scale_of
 from neurochip.report.exits import ends_early, share_of_ticks
 from neurochip.report.grids import percent
 from neurochip.report.inference import by_tick, float_after
@@ -80,18 +81,19 @@ def draw_comparison(runs: Sequence[StoredRun], names: Sequence[str], common: flo
     figure = new_figure(12, 5.6, "Test accuracy against ticks and against energy of an inference")
     panels = figure.subplots(1, 2, sharey=True)
     finals, highest = [], 0.0
+    scale = scale_of(run.summary.totals.test.energy_nj_per_sample for run in runs)
     for i, (run, name) in enumerate(zip(runs, names, strict=True)):
         values = _percent(by_tick(run.summary))
         finals.append(float(values[-1]))
         highest = max(highest, float(np.nanmax(values)))  # may come before the end
         ticks = np.arange(1, len(values) + 1)
-        whole = run.summary.totals.test.energy_nj_per_sample
+        whole = run.summary.totals.test.energy_nj_per_sample / scale.nj
         energy = [whole * share_of_ticks(run.summary, tick, len(values)) for tick in ticks.tolist()]
         dash = DASHES[i // len(LAYER_COLOURS) % len(DASHES)]
         style = {"color": layer_colour(i), "ls": dash, "lw": 2, "marker": layer_marker(i), "markevery": [-1]}
         panels[0].plot(ticks, values, **style, label=f"{name}: {finals[-1]:.2f} %")
         panels[1].plot(energy, values, **style)
-    for axes, label in zip(panels, ("ticks", "energy [nJ per image], in proportion to the ticks"), strict=True):
+    for axes, label in zip(panels, ("ticks", f"energy [{scale.unit} per image], in proportion to the ticks"), strict=True):
         axes.axhline(
             100 * common, color="#555555", lw=1, ls="--", label=f"common accuracy, {100 * common:.2f} %" if axes is panels[0] else None
         )

@@ -15,6 +15,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.core.noc.state import CORE, Port
 from neurochip.report import network
 from neurochip.report.compare import compare_runs
+from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.exits import share_of_ticks
 from neurochip.report.grids import layer_grids
 from neurochip.report.headline import compare_grid, headline
@@ -81,11 +82,14 @@ def test_total_row_is_the_sum_of_the_layers(runs, key, which):
     for column in columns:
         assert len(column.cells) == len(layers)
         exact = "." not in column.total
-        assert number(column.total) == pytest.approx(sum(map(number, column.cells)), abs=0 if exact else 0.01 * len(layers))
+        rounded = 0.005 if "J]" in column.heading else 0.0  # of three digits
+        allowed = 0 if exact and not rounded else 0.01 * len(layers)
+        assert number(column.total) == pytest.approx(sum(map(number, column.cells)), rel=rounded, abs=allowed)
     by_heading = {column.heading: column for column in columns}
     assert number(by_heading["cycles\n(share)"].total) == total.cycles
     assert number(by_heading["SOPs"].total) == total.sops
-    assert number(by_heading["total\n[nJ]"].total) == pytest.approx(total.energy_nj_per_sample, abs=0.0006)
+    scale = scale_of([total.energy_nj_per_sample])
+    assert number(by_heading[f"total\n[{scale.unit}]"].total) == pytest.approx(total.energy_nj_per_sample / scale.nj, rel=0.005)
     assert number(by_heading["latency\n[us/sample]"].total) == pytest.approx(total.latency_us_per_sample, abs=0.0006)
 
 
@@ -100,13 +104,14 @@ def test_screen_shows_every_layer_and_exact_count_uncut(runs, key, width):
     for layer in summary["layers"]:
         assert layer["name"] in words
         for which in ("train", "test"):
+            scale = scale_of([summary["totals"][which]["energy_nj_per_sample"]])
             for name in ("sops", "synapse_word_reads", "synapse_word_writes", "column_reads", "synapse_bits_read", "synapse_bits_written"):
                 assert f"{layer[which][name]:,}" in words
             for name in ("rng_draws", "weight_updates", "lost_updates", "errors_gated", "saturations", "cycles", "busy_cycles"):
                 assert f"{layer[which][name]:,}" in words
             assert f"{layer[which]['latency_us']:,.3f}" in words
             for pj in [*layer[which]["energy_pj"].values(), *(phase["energy_pj"] for phase in layer[which]["phases"].values())]:
-                assert f"{pj / 1000:,.3f}" in words
+                assert scale.text(pj / 1000) in words
 
 
 @pytest.mark.parametrize("key", RUNS)
@@ -168,10 +173,12 @@ def test_screen_shows_every_core_uncut(runs, key, width):
     text = console.file.getvalue()
     assert "…" not in text and max(map(len, text.splitlines())) <= width
     words = set(text.split())
-    for core in runs[key].summary.model_dump()["cores"]:
+    cores = runs[key].summary.model_dump()["cores"]
+    scales = {which: scale_of(sum(core[which]["energy_pj"].values()) / 1000 for core in cores) for which in ("train", "test")}
+    for core in cores:
         assert core["name"] in words and ("({},{})".format(*core["at"]) in words if key == "mesh" else core["at"] is None)
         for which in ("train", "test"):
-            assert f"{core[which]['sops']:,}" in words and f"{sum(core[which]['energy_pj'].values()) / 1000:,.3f}" in words
+            assert f"{core[which]['sops']:,}" in words and scales[which].text(sum(core[which]["energy_pj"].values()) / 1000) in words
 
 
 def test_of_many_cores_the_screen_shows_the_busiest(tmp_path):
@@ -251,7 +258,7 @@ def test_comparison_points_out_what_differs(runs, width):
     text = screen(compare_table(compare_runs(runs.values()), width), width=width)
     assert "…" not in text
     for run in runs.values():
-        assert f"{run.summary.totals.test.energy_nj_per_sample:,.3f}" in text
+        assert energy_text(run.summary.totals.test.energy_nj_per_sample) in " ".join(text.split())
     flat = " ".join(text.split())
     assert "The data sets differ" in flat and "Substitute data in odd [x] $a$ <b>" in flat
     assert "The chips differ" in flat and "energy tables differ" not in flat
@@ -288,7 +295,8 @@ def test_page_is_self_contained_and_complete(runs, pages, key):
         assert layer["name"] in cells
         for which in ("train", "test"):
             assert {f"{layer[which][name]:,}" for name in ("sops", "rng_draws", "weight_updates", "cycles")} <= cells
-            assert {f"{pj / 1000:,.3f}" for pj in layer[which]["energy_pj"].values()} <= cells
+            scale = scale_of([summary["totals"][which]["energy_nj_per_sample"]])
+            assert {scale.text(pj / 1000) for pj in layer[which]["energy_pj"].values()} <= cells
     assert ("SUBSTITUTE DATA SET" in page) == (key == "bare")
     assert summary["experiment_sha256"] in page and f"seed = {summary['seed']}" in page and "learn_rate" in page
     assert "<b>" not in page.replace("<div><b>", "")
@@ -497,9 +505,9 @@ def test_systems_are_compared_at_a_common_accuracy(systems):
     reached = [next(k for k in range(len(c)) if all(v is not None and v >= 0.9553 for v in c[k:])) + 1 for c in curves]
     assert rows["ticks to 95.53 %"] == [*map(str, reached), "-"]
     whole = [run.summary.totals.test.energy_nj_per_sample for run in systems]
-    assert rows["energy [nJ/image], all ticks"] == [f"{nj:,.1f}" for nj in whole]
-    shares = [f"{nj * ticks / len(c):,.1f}" for nj, ticks, c in zip(whole, reached, curves, strict=False)]
-    assert rows["energy [nJ/image], at 95.53 %"] == [*shares, "-"]
+    assert rows["energy of an image, all ticks"] == [energy_text(nj) for nj in whole]
+    shares = [energy_text(nj * ticks / len(c)) for nj, ticks, c in zip(whole, reached, curves, strict=False)]
+    assert rows["energy of an image, at 95.53 %"] == [*shares, "-"]
     assert rows["chip below the float net [points]"] == ["0.20", "0.20", "-", "-"]
     assert rows["break-even of these"] == ["5.11", "5.11", "5.11", "-"]
     text = " ".join(comparison.lines)
