@@ -97,16 +97,10 @@ module nc_control #(
     wire [N_AXONS-1:0] axons_rest;
     wire axon_any;
     wire [15:0] axon_next;
-    nc_find_first #(
-        .N(N_AXONS)
-    ) next_axon (
-        .bits(axons),
-        .any(axon_any),
-        .index(axon_next),
-        .rest(axons_rest)
-    );
+    nc_find_first #(.N(N_AXONS)) next_axon (.bits(axons), .any(axon_any), .index(axon_next), .rest(axons_rest));
 
     localparam int WORD_FIELDS = FIELDS / WORDS;
+    localparam int FIELD_BITS = FIELDS > 1 ? $clog2(FIELDS) : 1, NEURON_BITS = N_NEURONS > 1 ? $clog2(N_NEURONS) : 1;
     localparam int ROW_WORDS = (N_NEURONS + WORD_FIELDS - 1) / WORD_FIELDS;
     reg [ROW_ACCESSES*WORDS-1:0] touched;  // words
     reg [ROW_ACCESSES-1:0] words_left;
@@ -211,23 +205,27 @@ module nc_control #(
     wire [15:0] word_ahead = take_axon ? 16'd0 : word + 16'd1;
     wire [15:0] neuron_ahead = go_back | take_error ? walk_neuron : neuron;
     wire [15:0] access_ahead = go_back | take_error ? 16'd0 : access + 16'd1;
+    wire [19:0] error_word, error_field;  // of the neuron whose error goes back
+    nc_divide #(.LIMIT(N_NEURONS), .DIVISOR(FIELDS)) error_place (.value(20'(neuron_ahead)), .quotient(error_word), .remainder(error_field));
     wire integrates = next == INTEGRATE;
     wire backs = next == BACK_INTEGRATE;
     wire [15:0] row_axon = integrates ? axon_ahead : backs ? access_ahead : axon;
-    wire [15:0] row_word = integrates ? word_ahead : backs ? 16'(32'(neuron_ahead) / FIELDS) : now == LEARN_READ ? learn_word : word;
+    wire [15:0] row_word = integrates ? word_ahead : backs ? error_word[15:0] : now == LEARN_READ ? learn_word : word;
     assign row_read = integrates | now == LEARN_READ | (backs && !BY_COLUMN);
     assign row_write = now == LEARN_WRITE;
     assign row_address = 20'(32'(row_axon) * ROW_ACCESSES + 32'(row_word));
     localparam bit [ROW_ACCESSES*WORDS-1:0] USED = {(ROW_ACCESSES * WORDS) {1'b1}} >> (ROW_ACCESSES * WORDS - ROW_WORDS);
     assign row_enable = integrates ? USED[32'(row_word)*WORDS+:WORDS] :
-        backs ? WORDS'(1) << (32'(neuron_ahead) % FIELDS) / WORD_FIELDS : touched[32'(row_word)*WORDS+:WORDS];
+        backs ? WORDS'(1) << 32'(error_field[FIELD_BITS-1:0]) / WORD_FIELDS : touched[32'(row_word)*WORDS+:WORDS];
     assign column_read = backs && BY_COLUMN;
     assign column_neuron = neuron_ahead;
+    wire unused_place = &{1'b0, error_word, error_field};
     assign column_access = access_ahead;
 
     // ---- registers
-    wire [N_NEURONS-1:0] decided = N_NEURONS'(learns) << walk_neuron;
-    wire [15:0] decided_word = 16'(32'(walk_neuron) / WORD_FIELDS);
+    wire [NEURON_BITS-1:0] decided_neuron = walk_neuron[NEURON_BITS-1:0];
+    wire [N_NEURONS-1:0] decided = N_NEURONS'(learns) << decided_neuron;
+    wire [NEURON_BITS-1:0] decided_word = NEURON_BITS'(32'(decided_neuron) / WORD_FIELDS);
     wire enters_fire = next == FIRE && now != FIRE;
     assign soma_moves = enters_fire || (now == FIRE && !stall);
     assign soma_ahead = enters_fire ? '0 : soma + 16'd1;

@@ -96,6 +96,7 @@ module nc_core #(
     // ---- configuration
     wire [3:0] region = config_address[neurochip_pkg::INDEX_BITS+:4];
     wire [19:0] index = config_address[neurochip_pkg::INDEX_BITS-1:0];
+    wire [19:0] config_slice;
     wire config_access = config_read | config_write;
     wire [BITS:0] p_learn;
     wire [10:0] beta;
@@ -109,18 +110,17 @@ module nc_core #(
     ) configuration (
         .clk, .config_read, .config_write, .region, .index, .wdata(config_wdata), .rdata(config_rdata),
         .neuron_state(neuron_scan), .axon_state(axon_scan), .learn_state, .bias(32'(bias)), .votes, .counter,
-        .p_learn, .beta, .gain, .reads_potentials, .slice(20'(32'(index) % SLICES)), .row(row_rdata)
+        .p_learn, .beta, .gain, .reads_potentials, .slice(config_slice), .row(row_rdata)
     );
 
     // ---- control
     wire [3:0] state;
     wire stall, leaves_fire, own_any, walk_any, walk_more, walk_minus, walk_restart, walk_take, inbox_any, inbox_more, inbox_minus;
-    wire sums_any_after, sums_any_more, learns, minus, is_first_error, core_row_read, core_row_write, soma_moves, gate_open, encoder_moves;
+    wire sums_any_after, sums_any_more, learns, minus, is_first_error, core_row_read, core_row_write, soma_moves, gate_open, encoder_moves, is_base;
     wire [15:0] walk_neuron, inbox_neuron, axon, word, neuron, soma, access, learn_word, soma_ahead, encoder_ahead, soma_word, soma_field;
     wire [WORDS-1:0] core_row_enable, words_here;
     wire [19:0] core_row_address;
     wire [N_AXONS-1:0] active, likely;
-    wire is_base;
     wire [N_NEURONS-1:0] learners, learners_minus;
     wire own_after = IS_LAST ? teaching && spike_out_unit[15:0] != label : own_any | gate_open;
     nc_control #(
@@ -176,10 +176,10 @@ module nc_core #(
     wire [LINE_BITS-1:0] line_read, line_written;
     wire [FIELDS*WEIGHT_BITS-1:0] row, word_stepped;
     nc_row_port #(
-        .WEIGHT_BITS(WEIGHT_BITS), .WORD_BITS(WORD_BITS), .WORDS(WORDS)
+        .WEIGHT_BITS(WEIGHT_BITS), .WORD_BITS(WORD_BITS), .WORDS(WORDS), .ROWS(N_AXONS * ROW_ACCESSES)
     ) row_port (
         .clk, .core_read(core_row_read), .core_write(core_row_write), .core_address(core_row_address), .core_enable(core_row_enable),
-        .config_read(config_memory && config_read), .config_write(config_memory && config_write), .config_index(index), .config_wdata,
+        .config_read(config_memory && config_read), .config_write(config_memory && config_write), .config_index(index), .config_wdata, .config_slice,
         .stepped(word_stepped), .row, .words_here, .line_read, .line_written,
         .row_read, .row_write, .row_address, .row_enable, .row_mask, .row_wdata, .row_rdata
     );
@@ -197,7 +197,7 @@ module nc_core #(
         .clk, .clear(state == neurochip_pkg::START), .add(integrates), .word, .row(integrates || (DELTA && learn_writes) ? row : '0),
         .new_base(new_sample), .is_base(DELTA && is_base), .minus(takes_away), .follow(learn_writes && is_likely), .row_after(word_stepped),
         .additions(acc_additions), .saturations(acc_saturations), .neuron_word(soma_word), .neuron_field(soma_field), .soma, .potentials,
-        .bias_write(decides ? learns : writes_bias), .bias_word(16'(32'(bias_neuron) / FIELDS)), .bias_field(16'(32'(bias_neuron) % FIELDS)),
+        .bias_write(decides ? learns : writes_bias), .bias_neuron,
         .bias_new(decides ? bias_stepped : config_wdata[WEIGHT_BITS-1:0]), .bias_old(bias)
     );
     wire [SOMA_LANES-1:0] soma_spikes, gate_bits;
@@ -224,7 +224,7 @@ module nc_core #(
     wire error_spikes, error_minus, error_saturates;
     nc_errors_back #(
         .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .FRAC_BITS(FRAC_BITS), .FIELDS(FIELDS), .WIDTH(WIDTH), .BY_COLUMN(BY_COLUMN),
-        .BACK_BITS(BACK_BITS), .BACK_NARROW(BACK_NARROW), .IS_FIRST(IS_FIRST)
+        .BACK_BITS(BACK_BITS), .BACK_NARROW(BACK_NARROW), .IS_FIRST(IS_FIRST), .N_NEURONS(N_NEURONS)
     ) errors_back (
         .clk, .add(backs), .is_first_error, .minus, .access, .neuron, .row, .column(column_rdata[WIDTH*WEIGHT_BITS-1:0]),
         .additions(back_additions), .saturations(back_saturations), .any_after(sums_any_after), .take(error_fires && !stall),

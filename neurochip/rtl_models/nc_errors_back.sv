@@ -4,6 +4,7 @@
 (* section *)
 module nc_errors_back #(
     parameter int N_AXONS = 16,
+    parameter int N_NEURONS = 8,
     parameter int WEIGHT_BITS = 16,
     parameter int FRAC_BITS = 12,
     parameter int FIELDS = 4,
@@ -49,6 +50,8 @@ module nc_errors_back #(
             wire unused = &{1'b0, clk, add, is_first_error, minus, access, neuron, row, column, take, gain, axon_word};
         end else begin : errors
             wire any;
+            wire [19:0] row_field, unused_access;
+            nc_divide #(.LIMIT(N_NEURONS), .DIVISOR(FIELDS)) place (.value(20'(neuron)), .quotient(unused_access), .remainder(row_field));
             nc_back_integrate #(
                 .N_AXONS(N_AXONS),
                 .WEIGHT_BITS(WEIGHT_BITS),
@@ -63,7 +66,7 @@ module nc_errors_back #(
                 .is_first_error(is_first_error),
                 .minus(minus),
                 .access(access),
-                .row_field(16'(32'(neuron) % FIELDS)),
+                .row_field(row_field[15:0]),
                 .row(add ? row : '0),
                 .column(add ? column : '0),
                 .additions(additions),
@@ -87,7 +90,7 @@ module nc_errors_back #(
                 .minus(spike_minus),
                 .saturated(saturates)
             );
-            wire unused = &{1'b0, any, row, column};
+            wire unused = &{1'b0, any, row, column, row_field, unused_access};
         end
     endgenerate
 endmodule

@@ -31,8 +31,7 @@ module nc_integrate #(
     input wire [15:0] soma,  // or group of them
     output wire [SOMA_LANES*ACC_BITS-1:0] potentials,  // of the somas in hand
     input wire bias_write,
-    input wire [15:0] bias_word,
-    input wire [15:0] bias_field,
+    input wire [15:0] bias_neuron,
     input wire signed [WEIGHT_BITS-1:0] bias_new,
     output wire signed [WEIGHT_BITS-1:0] bias_old
 );
@@ -53,6 +52,9 @@ module nc_integrate #(
     wire has_sum = is_added[word[WORD_BITS-1:0]];
     wire [FIELDS*ACC_BITS-1:0] totals;
     wire [FIELDS-1:0] is_saturated;
+
+    wire [19:0] bias_place, bias_rest;  // access and field
+    nc_divide #(.LIMIT(N_NEURONS), .DIVISOR(FIELDS)) bias_at (.value(20'(bias_neuron)), .quotient(bias_place), .remainder(bias_rest));
 
     // a sum begins at the base, biases included, if there is one, else at the biases
     wire [ROW_ACCESSES*FIELDS*ACC_BITS-1:0] starts;
@@ -75,8 +77,8 @@ module nc_integrate #(
                 .at(word),
                 .totals(totals),
                 .bias_write(bias_write),
-                .bias_at(bias_word),
-                .bias_field(bias_field),
+                .bias_at(bias_place[15:0]),
+                .bias_field(bias_rest[15:0]),
                 .bias_new(bias_new),
                 .bias_old(bias_old),
                 .bases(bases),
@@ -156,8 +158,8 @@ module nc_integrate #(
         end
     endgenerate
 
-    wire [FIELDS*WEIGHT_BITS-1:0] bias_entry = bias[bias_word[WORD_BITS-1:0]];
-    assign bias_old = bias_entry[32'(bias_field)*WEIGHT_BITS+:WEIGHT_BITS];
+    wire [FIELDS*WEIGHT_BITS-1:0] bias_entry = bias[bias_place[WORD_BITS-1:0]];
+    assign bias_old = bias_entry[32'(bias_rest[FIELD_BITS-1:0])*WEIGHT_BITS+:WEIGHT_BITS];
 
     function automatic [FIELDS*WEIGHT_BITS-1:0] replaced(input [FIELDS*WEIGHT_BITS-1:0] old, input [FIELD_BITS-1:0] at,
                                                          input [WEIGHT_BITS-1:0] value);
@@ -169,9 +171,9 @@ module nc_integrate #(
         if (clear) is_added <= '0;
         else if (add && !is_base) is_added <= is_added | ROW_ACCESSES'(1) << word[WORD_BITS-1:0];
         if (add && !is_base) acc[word[WORD_BITS-1:0]] <= totals;
-        if (bias_write) bias[bias_word[WORD_BITS-1:0]] <= replaced(bias_entry, bias_field[FIELD_BITS-1:0], bias_new);
+        if (bias_write) bias[bias_place[WORD_BITS-1:0]] <= replaced(bias_entry, bias_rest[FIELD_BITS-1:0], bias_new);
     end
 
-    wire unused = &{1'b0, word, neuron_word, neuron_field, bias_word, bias_field};
+    wire unused = &{1'b0, word, neuron_word, neuron_field, bias_place, bias_rest, bias_neuron};
 endmodule
 `default_nettype wire

@@ -8,7 +8,8 @@ module nc_row_port #(
     parameter int WORDS = 1,
     parameter int LINE_BITS = WORDS * WORD_BITS,
     parameter int FIELDS = WORD_BITS / WEIGHT_BITS * WORDS,
-    parameter int SLICES = (LINE_BITS + 31) / 32
+    parameter int SLICES = (LINE_BITS + 31) / 32,
+    parameter int ROWS = 1048576 / SLICES  // of the memory
 ) (
     input wire clk,
     // of the core
@@ -26,6 +27,7 @@ module nc_row_port #(
     input wire config_write,
     input wire [19:0] config_index,  // of a slice of 32 bits
     input wire [31:0] config_wdata,
+    output wire [19:0] config_slice,  // of its row
     // memory
     output wire row_read,
     output wire row_write,
@@ -54,12 +56,14 @@ module nc_row_port #(
         end
     endgenerate
 
+    wire [19:0] config_row;
+    nc_divide #(.LIMIT(ROWS * SLICES), .DIVISOR(SLICES)) config_place (.value(config_index), .quotient(config_row), .remainder(config_slice));
     wire configures = config_read | config_write;
     assign row_read = core_read | config_read;
     assign row_write = core_write | config_write;
-    assign row_address = configures ? 20'(32'(config_index) / SLICES) : core_address;
+    assign row_address = configures ? config_row : core_address;
     assign row_enable = configures ? '1 : core_enable;
-    assign row_mask = configures ? SLICES'(1) << 32'(config_index) % SLICES : slices;
+    assign row_mask = configures ? SLICES'(1) << config_slice : slices;
     assign row_wdata = configures ? LINE_BITS'({SLICES{config_wdata}}) : line_stepped;
 endmodule
 `default_nettype wire

@@ -22,6 +22,7 @@ RTL = Path(__file__).parents[2] / "rtl_models"
 SOURCES = {
     "saturating_add": ("nc_saturating_add.sv",),
     "find_first": ("nc_find_first.sv",),
+    "divide": ("nc_divide.sv",),
     "fire": ("nc_fire.sv",),
     "error_fire": ("nc_error_fire.sv",),
     "spike_backprop": (
@@ -60,6 +61,7 @@ PROOFS = {
         "SUM_BITS TERM_BITS SATURATES", (4, 7, 1), (8, 8, 1), (8, 8, 0), (17, 17, 1), (21, 16, 1), (26, 16, 0), (32, 16, 1)
     ),
     "find_first": parameters("N", (1,), (32,), (33,), (70,)),
+    "divide": parameters("LIMIT DIVISOR", (1, 1), (12, 12), (210, 10), (7, 6), (300, 4)),
     "fire": parameters("ACC_BITS FRAC_BITS BITS", (21, 12, 16), (4, 15, 16), (32, 1, 32), (16, 8, 16)),
     "error_fire": parameters("BACK_BITS FRAC_BITS BITS", (20, 12, 16), (4, 15, 16), (32, 1, 32), (12, 6, 16)),
     "spike_backprop": parameters("WEIGHT_BITS FIELDS BITS", (16, 4, 16), (3, 5, 16), (8, 8, 32)),
@@ -80,11 +82,16 @@ MUTANTS = {  # of which block: old text, new text, and with which parameters its
         ("saturated = 1'b0", "saturated = exact[SUM_BITS]", 2),
     ],
     "find_first": [
-        ("k = GROUPS - 1; k >= 0", "k = GROUPS - 1; k > 0", 2),
-        ("k = 31; k >= 0", "k = 30; k >= 0", 1),
-        ("k = 31; k >= 0; k = k - 1", "k = 0; k < 32; k = k + 1", 3),
-        ("bits & (bits - N'(1))", "bits - N'(1)", 0),
-        ("16'(k * 32)", "16'(k * 16)", 3),
+        ("upwards = upwards | upwards << d", "upwards = upwards << d", 1),
+        ("above = above | above << d", "above = above", 3),
+        ("{upto[g*32+:31], 1'b0}", "upto[g*32+:32]", 1),
+        ("bits & others", "others", 1),
+        ("padded & ~others", "padded", 3),
+    ],
+    "divide": [
+        ("- 64'd1) / 64'(DIVISOR)", "- 64'd1) / 64'(DIVISOR) - 64'd1", 2),
+        ("LIMIT <= DIVISOR", "LIMIT <= DIVISOR + 1", 3),
+        ("20'(read) - 20'(quotient * 20'(DIVISOR))", "20'(read)", 2),
     ],
     "fire": [
         ("draw < v", "draw <= v", 0),
