@@ -14,7 +14,6 @@ from neurochip.checks.result import Check, check_of
 from neurochip.checks.rule_text import text_checks
 from neurochip.checks.tiny_chips import IMAGES, TICKS, Outcome, Tiny, chips_of, outcome_of, outcomes_of
 from neurochip.common.plugins import is_path
-from neurochip.core.language.kernel import beyond
 from neurochip.core.rules import Rule
 from neurochip.experiment.generator import generators
 from neurochip.experiment.rules import LearningRule, find_rule, reals_of, rule_names
@@ -47,8 +46,6 @@ def check_rule(name: str) -> list[Check]:
         return [*checks, check_of(AGREES, [UNTRIED])]
     if found.rule.text is not None:
         checks += text_checks(found.rule.text)
-        if lacking := beyond(found.rule.text):
-            return [*checks, check_of(f"not run on tiny chips: the simulator has no {'; '.join(lacking)}", [])]
     lines = interpreted([name])
     if len(lines) != len(list(chips_of(found.rule))):
         return [*checks, agreement([], lines or ["nothing"])]
@@ -120,8 +117,8 @@ def _undeclared(found: LearningRule) -> Iterator[str]:
             yield f"setting {key} has no help"
         if not setting.low <= setting.default <= setting.high:
             yield f"setting {key}: its default {setting.default:g} is not from {setting.low:g} to {setting.high:g}"
-    if rule.learns_from not in ("errors", "spikes", None):
-        yield f"learns_from = {rule.learns_from!r}: must be 'errors', 'spikes' or None"
+    if rule.learns_from not in ("errors", "spikes", None) and rule.text is None:
+        yield f"learns_from = {rule.learns_from!r}: must be 'errors', 'spikes' or None; others are for rules made of functions"
     if rule.learns_from == "spikes" and rule.traces is None and rule.text is None:
         yield "it learns from spikes and has no traces"
 

@@ -14,6 +14,7 @@ from neurochip.core.exits import book, end_sample, is_settled, keep_sample, keep
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.leaky import accumulate, fire_with_memory, send_largest
 from neurochip.core.learning import learn_from_errors, learn_from_spikes, trace_spikes
+from neurochip.core.keeping import begin_states, judge, learn_with_states
 from neurochip.core.noc.totals import NocTotal, route_tick
 from neurochip.core.packets import (
     TRAFFIC,
@@ -30,7 +31,7 @@ from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, i
 from neurochip.core.state import core_view
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
 from neurochip.core.tracing import record_tick
-from neurochip.core.vectors import N_COUNTS, Layout, Model, P, Queue, Run
+from neurochip.core.vectors import N_COUNTS, Layout, Model, P, Queue, Run, Walk
 
 RUN_SAMPLES = types.void(
     CHIP_STATE,
@@ -165,8 +166,12 @@ def answer(chip, traffic, core, run, tick, begun, label, votes):
 
 
 @kernel
-def learn(chip, core, c, run, tick, hook):
-    """Run phase 6 of core c: traces, and the rule from LEARN_FROM on, by spikes or by error spikes."""
+def learn(chip, core, c, run, tick, label, hook):
+    """Run phase 6 of core c: traces or states, and the rule from LEARN_FROM on, by what it learns from."""
+    if run[Run.WALK] != Walk.NONE:
+        if core.param[P.LEARNS]:
+            learn_with_states(chip, core, c, run, tick, label, hook)
+        return
     rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
     from_spikes = run[Run.FROM_SPIKES] != 0
     learning = (run[Run.TEACH] or from_spikes) and tick >= run[Run.LEARN_FROM]
@@ -208,7 +213,7 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
         receive_errors(core, parity)
     if chip.spiked.shape[0] > 0:
         keep_spikes(core.param, core.queue, core.sent, chip.spiked)
-    learn(chip, core, c, run, tick, hook)
+    learn(chip, core, c, run, tick, label, hook)
     finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
 
 
@@ -227,7 +232,7 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     n_cores, n_classes, from_spikes = chip.param.shape[0], votes.shape[1], run[Run.FROM_SPIKES] != 0
     scratch = np.zeros((3, n_cores), np.int64)
     busy, settled, n_lit = borrow(scratch, 0, (n_cores,)), borrow(scratch, n_cores, (n_cores,)), borrow(scratch, 2 * n_cores, (n_cores,))
-    n_live = N_COUNTS if run[Run.TEACH] or from_spikes else N_EVENTS  # without learning only the forward phase counts
+    n_live = N_COUNTS if run[Run.TEACH] or from_spikes or run[Run.WALK] else N_EVENTS  # without learning only the forward phase counts
     for c in range(n_cores):
         settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
     for s in range(pixels.shape[0]):
@@ -235,6 +240,8 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
         if chip.leads.shape[0] > 0:
             book(chip.spent, 0, chip.counts, chip.cycles, -1)
         begin_sample(chip, pixels[s], has_events, from_spikes, n_lit)
+        if run[Run.WALK] != Walk.NONE:
+            begin_states(chip, hook)
         is_over = run[Run.TICKS] == 0
         while not is_over:
             for c in range(n_cores):
@@ -259,6 +266,8 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
             share_cycles(chip.cycles, busy, time_tick(chip, traffic, busy) if has_mesh else chip.cycles_per_tick[0])
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, n_inputs)
+            if run[Run.WALK] != Walk.NONE and tick == run[Run.JUDGED]:
+                judge(chip, of_sample, label)
             reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, of_sample, reached)
             is_over = tick + 1 == run[Run.TICKS] or is_settled(run, tick, of_sample)
             tick += 1

@@ -37,7 +37,8 @@ def learn_from_errors(core, rule_param, hook):
 
 @kernel
 def synapses(core, first, n):
-    """Return what a rule is handed, with scratch for n own errors."""
+    """Return what a rule without states is handed, with scratch for n own errors."""
+    none = borrow(core.counts, 0, (0,))
     return Synapses(
         core.param,
         core.rng_param,
@@ -47,6 +48,11 @@ def synapses(core, first, n):
         core.rng_learn,
         borrow(core.learners, first, (n,)),
         borrow(core.steps, first, (n,)),
+        none,
+        none,
+        none,
+        none,
+        none,
     )
 
 

@@ -16,6 +16,8 @@ from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_QUEUES, P
 
+NO_STATES = np.zeros(0, np.int64)
+
 
 class CoreState(NamedTuple):
     """One core. Arrays are views into ChipState; `axons[: queue[Queue.SPIKES]]` are the axons that spiked, ascending."""
@@ -76,6 +78,12 @@ class Synapses(NamedTuple):
     rng_learn: np.ndarray
     learners: np.ndarray  # int32 (n,) scratch, as long as the rule's lists
     steps: np.ndarray  # int32 (n,)
+    # of a rule that keeps states; else empty
+    call: np.ndarray = NO_STATES  # int64 (Call,)
+    axon_state: np.ndarray = NO_STATES  # int64 (AXON_STATES * n_axons,): one state of all axons, then the next
+    neuron_state: np.ndarray = NO_STATES  # int64 (NEURON_STATES * slots,)
+    tag: np.ndarray = NO_STATES  # int64 (TAGS * ROWS * STRIDE,)
+    told: np.ndarray = NO_STATES  # int64 scratch: what was decided, event by event
 
 
 class ChipState(NamedTuple):
@@ -129,6 +137,13 @@ class ChipState(NamedTuple):
     row_count: np.ndarray
     axon_trace: np.ndarray
     row_trace: np.ndarray
+    call: np.ndarray  # int64 (cores, Call); this and the next, as in Synapses, of a rule that keeps states, else empty
+    axon_state: np.ndarray
+    neuron_state: np.ndarray
+    tag: np.ndarray
+    told: np.ndarray
+    visited: np.ndarray  # int32 scratch (2, most rows of a core): rows that an event visits, and their axons
+    asked: np.ndarray  # int32 scratch (2, most channels or own errors of a core): channels with an event, and their signals
     route: np.ndarray  # int64 (routes, Route), core by core
     target_first: np.ndarray  # int32 (units + 1,) per core: first target of each unit
     target: np.ndarray  # int32 (targets, Route), flat

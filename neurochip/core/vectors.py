@@ -80,6 +80,12 @@ class P(IntEnum):
     INPUT_LANES = 67  # intensities loaded, or encoded, per cycle
     SERIAL_ENCODER = 68  # 1: encodes at the head of every tick, 0: all axons at the barrier
     DELTA = 69  # 1: rows of the first layer are added where an input deviates from what is likelier, upon a base sum
+    # of a rule that keeps states
+    AXON_STATES = 70  # numbers kept of each axon,
+    NEURON_STATES = 71  # of each neuron,
+    TAGS = 72  # beside each weight
+    VISITS = 73  # rows that its events visit: Visit
+    SWEEP_TICKS = 74  # from one sweep over all synapses to the next; 0: none
 
 
 BETA_FRAC_BITS = 4
@@ -100,6 +106,47 @@ class Run(IntEnum):
     EXIT_MARGIN = 9  # lead of the largest read-out register over the second largest with which a sample ends; 0: it never ends early
     EXIT_MIN_TICKS = 10  # and not before so many ticks
     EXIT_SKIPS = 11  # 1: free-running generators then step on to where TICKS ticks would have brought them
+    WALK = 12  # what a rule that keeps states learns from: Walk
+    JUDGED = 13  # tick after which the answer is judged, and
+    REWARDED = 14  # tick in which the reward for it is broadcast; -1: there is none
+
+
+class Walk(IntEnum):
+    """Events of a rule that keeps states."""
+
+    NONE = 0  # no such rule is at work
+    ERRORS = 1  # own error spikes
+    SPIKES = 2  # own spikes
+    ARRIVALS = 3  # arriving spikes
+    REWARD = 4  # none but rewards and sweeps
+
+
+class Visit(IntEnum):
+    """Rows that an event visits."""
+
+    SPIKED = 0  # whose axon spiked in this tick
+    TRACED = 1  # whose axon has a state that is not 0
+    ALL = 2
+
+
+class Ask(IntEnum):
+    """Calls of the hook of a rule that keeps states."""
+
+    BEGIN = 0  # a sample begins
+    AXONS = 1  # rows: axons that spiked; bring all axons' states up to date
+    NEURONS = 2  # traces: potential of every slot, neurons: units that fired; bring all neurons' states up to date
+    EVENTS = 3  # rows, traces: their axons, neurons: channels with an event, signs: their signals; of one location
+
+
+class Call(IntEnum):
+    """Order of the int64 vector that a rule that keeps states is called with."""
+
+    ASK = 0  # Ask
+    SLOT = 1  # of the first channel of the location
+    REWARD = 2  # +1 or -1 as it is broadcast; 0: none
+    SWEEP = 3  # 1: a sweep over all synapses
+    TAUGHT = 4  # unit that the teacher names; -1: no teacher
+    JUDGEMENT = 5  # of the sample's answer, until it is broadcast as the reward
 
 
 class Model(IntEnum):
@@ -136,7 +183,7 @@ class Queue(IntEnum):
     ROWS = 11  # and rows that are added in this tick
 
 
-N_PARAMS, N_QUEUES, N_COUNTS = len(P), len(Queue), N_PHASES * N_EVENTS
+N_PARAMS, N_QUEUES, N_COUNTS, N_CALLS = len(P), len(Queue), N_PHASES * N_EVENTS, len(Call)
 
 
 class Route(IntEnum):

@@ -50,6 +50,15 @@ class ExitModel(BaseModel):
     train: bool = Field(default=False, description="training samples end early too; else only tests do")
 
 
+class RewardModel(BaseModel):
+    """[run] reward: the answer of a training sample is judged, and some ticks later +1 or -1 is broadcast to all cores that learn."""
+
+    model_config = STRICT
+
+    tick: int = Field(ge=0, le=65536, description="tick after which the answer is judged: the largest read-out register")
+    delay: int = Field(gt=0, le=65536, description="ticks from there to the reward: +1 if it was the label, else -1")
+
+
 class RunModel(BaseModel):
     """[run]: epochs, ticks, the read-out and checkpoints."""
 
@@ -67,6 +76,7 @@ class RunModel(BaseModel):
         default="potential", description="sum the output potentials, or count the winner's spikes"
     )
     exit: ExitModel | None = Field(default=None, description="samples end early; default: all have all ticks")
+    reward: RewardModel | None = Field(default=None, description="a third factor, for rules that learn from one")
     checkpoint_s: float = Field(default=20.0, gt=0.0, description="seconds of training between checkpoints")
 
 

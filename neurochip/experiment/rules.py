@@ -11,8 +11,8 @@ from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.integers import is_host_in_a_rule, reals_in
 from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path, refuse_raised
 from neurochip.core import hooks, rules
-from neurochip.core.language.kernel import beyond
 from neurochip.core.rules import Rule
+from neurochip.experiment.models import RewardModel
 
 GROUP = "neurochip.rules"
 SURFACE = Path(hooks.__file__).parents[1] / "rules.py"
@@ -61,12 +61,23 @@ def reals_of(found: LearningRule) -> list[str]:
 
 
 def refuse_unrunnable(found: LearningRule) -> None:
-    """Raise NeurochipError for a rule in the language that asks more of a core than the simulator has: it can be checked and priced."""
+    """Raise NeurochipError for a rule without a hook, which a run needs."""
     if found.rule.hook is None:
-        asked = "; ".join(beyond(found.rule.text)) if found.rule.text is not None else "its hook is None"
-        raise NeurochipError(
-            f"{found.plugin.file}: the simulator has no {asked}; `neurochip check` and `neurochip rule` take it, a run cannot"
-        )
+        raise NeurochipError(f"{found.plugin.file}: its hook is None; give one, or make the rule of functions (described_rule)")
+
+
+def reward_fault(rule: Rule, reward: RewardModel | None, ticks: int, ends_early: bool) -> str | None:
+    """Tell what is wrong between a rule and the [run] reward of an experiment, or None."""
+    reads = rule.text is not None and rule.text.reads("decide", "reward")
+    if reads and reward is None:
+        return "[run] reward: missing; the rule learns from one (for example reward = { tick = 9, delay = 3 })"
+    if reward is None:
+        return None
+    if rule.learns and not reads:
+        return "[run] reward: the rule reads none; leave it out"
+    if reward.tick + reward.delay >= ticks:
+        return f"[run] reward: comes in tick {reward.tick + reward.delay}, a sample has {ticks}; raise ticks, or lower tick or delay"
+    return "[run] reward: samples that end early may never be judged; leave exit.train out" if ends_early else None
 
 
 def guarded(found: LearningRule) -> Rule:
@@ -74,7 +85,7 @@ def guarded(found: LearningRule) -> Rule:
     rule, plugin = found
     if plugin.origin == SHIPPED:
         return rule
-    told = ("traces", "remark", "refuse", "effective_rate", "rate_decay")
+    told = ("traces", "sweeps", "remark", "refuse", "effective_rate", "rate_decay")
     others: dict[str, Any] = {name: _told(getattr(rule, name), plugin) for name in told if getattr(rule, name) is not None}
 
     @wraps(rule.quantise)

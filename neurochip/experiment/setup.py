@@ -22,7 +22,7 @@ from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
 from neurochip.experiment.models import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
-from neurochip.experiment.rules import LearningRule, find_rule, guarded, refuse_reals, refuse_unrunnable
+from neurochip.experiment.rules import LearningRule, find_rule, guarded, refuse_reals, refuse_unrunnable, reward_fault
 from neurochip.experiment.training import ReadoutModel, TrainModel
 
 KIND = Kind(
@@ -106,6 +106,13 @@ class Experiment(BaseModel):
                     f"[run] {key} = {ticks}: {depth} layers with warmup_ticks = {self.warmup_ticks}, read_from_tick = "
                     f"{self.read_from_tick} need at least {max(first + 1, depth)} ticks; raise {key} or lower the other two"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _reward_can_be(self) -> Self:
+        ends_early = self.run.exit is not None and self.run.exit.train
+        if told := reward_fault(self.learning_rule, self.run.reward, self.run.ticks, ends_early):
+            raise ValueError(told)
         return self
 
     @model_validator(mode="after")

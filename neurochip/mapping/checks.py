@@ -6,10 +6,10 @@ from neurochip.common.errors import NeurochipError
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import Layer
-from neurochip.mapping.widths import frac_bits_of, levels_lsb, pool_weight_lsb, threshold_lsb, weight_bits_of
+from neurochip.mapping.widths import field_bits_of, frac_bits_of, levels_lsb, pool_weight_lsb, threshold_lsb, weight_bits_of
 
 
-def check_widths(chip: Chip, where: str, layer: Layer) -> None:
+def check_widths(chip: Chip, where: str, layer: Layer, tag_bits: int = 0) -> None:
     """Refuse widths, and values in them, that a layer cannot have on the chip. Raises NeurochipError; `where` says which layer."""
     core, weight_bits = chip.core, weight_bits_of(chip, layer)
     frac_bits = frac_bits_of(chip, layer)
@@ -22,7 +22,12 @@ def check_widths(chip: Chip, where: str, layer: Layer) -> None:
         return
     if weight_bits > core.word_bits:
         raise NeurochipError(f"{where}: weight_bits = {weight_bits} do not fit a word of {core.word_bits} bits; lower weight_bits")
-    fields, lanes = core.word_bits // (1 if layer.model.levels else weight_bits), core.lanes
+    field_bits, lanes = field_bits_of(chip, layer, tag_bits), core.lanes
+    if field_bits > core.word_bits:
+        raise NeurochipError(
+            f"{where}: a weight and its tag of {tag_bits} bits need {field_bits}, a word has {core.word_bits}; lower weight_bits"
+        )
+    fields = core.word_bits // field_bits
     if isinstance(lanes, int) and lanes % fields:
         raise NeurochipError(
             f"{where}: core.lanes = {lanes}: a word of {core.word_bits} bits holds {fields} weights; use a multiple of {fields}, or 'row'"

@@ -45,7 +45,7 @@ class Placement(NamedTuple):
     targets: tuple[int, ...]  # cores that want its spikes
     state_bits: int  # of each neuron's memory
     at: tuple[int, int] | None  # on the mesh
-    field_bits: int  # of a weight in the memory: weight_bits, or 1 that names its level
+    field_bits: int  # of a weight in the memory: weight_bits, or 1 that names its level, and those of the rule's tag
     words_per_access: int  # of a row, in banks side by side
     banks: int  # that hold weights
 
@@ -80,7 +80,7 @@ class Widths(NamedTuple):
 
     weight_bits: int  # with the sign
     frac_bits: int  # of these, right of the binary point: 1.0 is 1 << frac_bits LSB
-    field_bits: int  # in the memory: weight_bits, or 1 that names a level
+    field_bits: int  # in the memory: weight_bits, or 1 that names a level, and those of the rule's tag
 
 
 class Mapping(NamedTuple):
@@ -132,14 +132,15 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
         if name not in names:
             raise NeurochipError(f"{where}: [mapping.{name}]: the network has no layer of that name{did_you_mean(name, names)}")
     parts: list[tuple[Layer, int, Part]] = []
+    tag_bits = setup.experiment.learning_rule.tag_bits
     check_learning(setup, layers)
     check_beta(setup)
     for layer in layers:
         model, table = models.get(layer.name, PartModel()), f"{where}: [network.layers[{layer.index}]] layer '{layer.name}'"
-        check_widths(chip, table, layer)
+        check_widths(chip, table, layer, tag_bits)
         left = len(layers) - layer.index - 1  # each of them needs a core too
         most = max(1, chip.n_cores - len(parts) - left)
-        found = cut_layer(layer, chip, field_bits_of(chip, layer), model, most, left == 0, table)
+        found = cut_layer(layer, chip, field_bits_of(chip, layer, tag_bits), model, most, left == 0, table)
         parts += [(layer, k, part) for k, part in enumerate(found)]
         if model.at is not None and len(model.at) != len(found):
             raise NeurochipError(
@@ -209,7 +210,7 @@ def _placement(
     setup: Setup, layer: Layer, name: str, part: Part, groups: tuple[AxonGroup, ...], targets: tuple[int, ...], at: tuple[int, int] | None
 ) -> Placement:  # fmt: skip
     core, neuron = setup.chip.core, layer.model.neuron
-    weight_bits, field_bits = weight_bits_of(setup.chip, layer), field_bits_of(setup.chip, layer)
+    weight_bits, field_bits = weight_bits_of(setup.chip, layer), field_bits_of(setup.chip, layer, setup.experiment.learning_rule.tag_bits)
     frac_bits = frac_bits_of(setup.chip, layer)
     axons = sum(len(group.units) for group in groups)
     row_words = setup.chip.row_words(part.channels, field_bits)

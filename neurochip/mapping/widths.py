@@ -16,9 +16,9 @@ def frac_bits_of(chip: Chip, layer: Layer) -> int:
     return layer.model.frac_bits if layer.model.frac_bits is not None else chip.core.frac_bits
 
 
-def field_bits_of(chip: Chip, layer: Layer) -> int:
-    """Return how many bits the memory keeps of a layer's weight."""
-    return 1 if layer.model.levels else weight_bits_of(chip, layer)
+def field_bits_of(chip: Chip, layer: Layer, tag_bits: int = 0) -> int:
+    """Return how many bits the memory keeps of a layer's weight: with its tag, of so many bits, if the layer can learn."""
+    return (1 if layer.model.levels else weight_bits_of(chip, layer)) + (tag_bits if layer.model.can_learn else 0)
 
 
 def levels_lsb(layer: Layer, frac_bits: int) -> tuple[int, int]:

@@ -191,9 +191,9 @@ class Reference:
 
     def __init__(self, experiment: Experiment, mapping: Mapping, weights: Weights) -> None:
         rule = experiment.learning_rule
-        if rule.learns_from == "spikes":
+        if not rule.takes_errors:
             raise NeurochipError(
-                f"[reference] enabled: the float twin learns by exact backprop, rule '{experiment.rule_name}' from spikes; set "
+                f"[reference] enabled: the float twin learns by exact backprop, rule '{experiment.rule_name}' from {rule.learns_from}; set "
                 f"reference.enabled = false"
             )
         if experiment.reference.learn_rate is None and rule.effective_rate is None:

@@ -19,7 +19,7 @@ from neurochip.reference.twin import Reference
 from neurochip.runfile.names import CHECKPOINT
 from neurochip.runner.results import History
 from neurochip.simulator.memories import memory_of
-from neurochip.simulator.simulator import BANKS, MACHINE, Counts
+from neurochip.simulator.simulator import BANKS, MACHINE, STATES, Counts
 
 LEARNED = ("weight", "transposed", "bias")  # of the twin
 SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail", "readout_curve")
@@ -42,7 +42,7 @@ def save(
     folder: Path, identity: str, position: Position, state: ChipState, packets: NocTotals, twin: dict[str, np.ndarray], history: History
 ) -> None:
     """Replace the checkpoint in `folder`; `identity` says which run it belongs to."""
-    arrays = {f"machine/{name}": getattr(state, name) for name in MACHINE}
+    arrays = {f"machine/{name}": getattr(state, name) for name in _machine_of(state)}
     arrays |= {f"packets/{name}": array for name, array in packets._asdict().items()}
     arrays |= {f"twin/{name}": array for name, array in twin.items()}
     for name, costs in (("train", history.train), ("test", history.test)):
@@ -76,7 +76,7 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
                     f"{path}: belongs to another experiment, rule, seed, chip, energy table or data; resume with the same files, --set "
                     f"and --seed, or choose another --out"
                 )
-            found = {name: like(file[f"machine/{name}"], getattr(state, name), f"machine/{name}") for name in MACHINE}
+            found = {name: like(file[f"machine/{name}"], getattr(state, name), f"machine/{name}") for name in _machine_of(state)}
             _check_machine(found, state)
             of_packets = [like(file[f"packets/{name}"], getattr(packets, name), f"packets/{name}") for name in NocTotals._fields]
             twin = _twin_of(file, reference)
@@ -93,6 +93,11 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
         for name, array in twin.items():
             getattr(reference.twin, name)[...] = array
     return position, history
+
+
+def _machine_of(state: ChipState) -> list[str]:
+    """Names of the arrays that are saved; a rule without states has none of them."""
+    return [name for name in MACHINE if name not in STATES or getattr(state, name).size]
 
 
 def _check_machine(found: dict[str, np.ndarray], state: ChipState) -> None:

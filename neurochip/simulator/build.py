@@ -22,24 +22,23 @@ from neurochip.mapping.widths import levels_lsb, pool_weight_lsb, threshold_lsb
 from neurochip.simulator.addresses import Fields, Links, axon_names, fields_of, links_of, unit_names
 from neurochip.simulator.memories import ALIGNMENT, aligned, load_weights
 from neurochip.simulator.seeds import seed_generators
+from neurochip.simulator.states import own_room, state_arrays, state_params
 
 LAYOUTS = {"dense": Layout.OWN, "conv": Layout.SHARED, "pool": Layout.POOLED}
 
 
 def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Sequence[Fields], links: Links) -> np.ndarray:
     """Return the parameters of all cores, int64 (cores, P)."""
-    cores = mapping.cores
+    cores, rule = mapping.cores, experiment.learning_rule
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
     at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
     at |= {P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0, P.UNIT_AT: 0, P.TARGET_AT: 0}
     width = chip.mesh.width if chip.mesh else 0
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
-        queue_room, own_room = place.axons + 2 * LANES, max(2, int(links.inbox_room[c]))
-        if experiment.learning_rule.learns_from == "spikes":
-            own_room = max(own_room, place.channels)  # scratch for the units of a location that fired
+        queue_room, room = place.axons + 2 * LANES, own_room(rule, place, max(2, int(links.inbox_room[c])))
         x, y = place.at or (0, 0)
-        values = _sizes(chip, layer, place) | _neuron(layer, place) | {
+        values = _sizes(chip, layer, place) | _neuron(layer, place) | state_params(rule) | {
             P.ERROR_GAIN: experiment.rule.error_gain if layer.model.error_gain is None else layer.model.error_gain,
             P.LEARNS: layer.model.can_learn,
             P.BETA: round(experiment.rule.beta * (1 << BETA_FRAC_BITS)),
@@ -48,7 +47,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.ROUTER: y * width + x if chip.mesh else c,
             P.HOST_HOPS: x + y if chip.mesh else 1,
             P.QUEUE_ROOM: queue_room,
-            P.OWN_ROOM: own_room,
+            P.OWN_ROOM: room,
             P.INBOX_ROOM: links.inbox_room[c],
             P.ROUTE_AT: links.first[c],
             P.ROUTES: links.first[c + 1] - links.first[c],
@@ -60,7 +59,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
         used = {
             P.WEIGHT_AT: place.rows * place.stride, P.BIAS_AT: place.stride, P.NEURON_AT: place.slots, P.AXON_AT: place.axons,
             P.QUEUE_AT: 2 * queue_room, P.LOCATION_AT: place.locations, P.PLACE_AT: place.locations * place.candidates,
-            P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: own_room, P.INBOX_AT: links.inbox_room[c],
+            P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: room, P.INBOX_AT: links.inbox_room[c],
             P.INPUT_AT: layer.source_units if place.is_first else 0, P.UNIT_AT: place.neurons + 1,
             P.TARGET_AT: links.target[c].size,
         }  # fmt: skip
@@ -197,6 +196,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
         "field_first": _flat([of.first for of in fields]), "field": _flat([of.entries for of in fields]),
         "field_reads": _flat([of.reads for of in fields]),
     }  # fmt: skip
+    arrays |= state_arrays(experiment.learning_rule, cores, int(param[:, P.OWN_ROOM].max()))
     arrays |= {name: aligned(array.shape, array.dtype.type, array) for name, array in known.items()}
     nothing = np.zeros(0, dtype=np.int32)
     unwatched = dict.fromkeys(("answers", "tally", "spiked", "leads", "shown", "margins"), nothing)
@@ -244,4 +244,6 @@ def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
         param[P.LEARNS] = rule.learns and model.can_learn and first <= epoch + 1 <= last
         if rule.traces is not None:
             param[[P.TRACE_PEAK, P.TRACE_FACTOR]] = rule.traces(settings)
+        if rule.sweeps is not None:
+            param[P.SWEEP_TICKS] = rule.sweeps(settings)
         state.rule_param[c] = rule.quantise(settings, epoch, int(param[P.FRAC_BITS]), int(state.rng_param[RngParam.BITS]))

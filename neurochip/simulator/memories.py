@@ -14,9 +14,10 @@ SHARED = (
     "param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "units",
     "slot_unit", "slot_name", "axon_name", "location_name", "fan_first", "fan", "field_first", "field", "field_reads",
     "route", "target_first", "target", "feeder_core", "feeder_slot", "feeder_hops", "input_axon",
+    "tag",
 )  # fmt: skip
 
-LEARNED = ("weight", "bias", "rule_param", "param")  # what a fork shares with its chip, and learning or setting a rule changes
+LEARNED = ("weight", "bias", "rule_param", "param", "tag")  # what a fork shares with its chip, and learning or setting a rule changes
 
 
 def aligned(shape: int | tuple[int, ...], dtype: type, values: np.ndarray | None = None) -> np.ndarray:

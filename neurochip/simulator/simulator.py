@@ -14,7 +14,7 @@ from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.core.noc.totals import NocTotals
 from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState
-from neurochip.core.vectors import P, Run, Trace
+from neurochip.core.vectors import P, Run, Trace, Walk
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import place
 from neurochip.simulator.addresses import unit_names
@@ -22,13 +22,26 @@ from neurochip.simulator.build import build_chip, set_rule
 from neurochip.simulator.exits import Exit, Exits, margin_lsb, told_at_end, watched_margins
 from neurochip.simulator.memories import fork
 from neurochip.simulator.seeds import jump_samples, seed_generators
+from neurochip.simulator.states import walk_of
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
 from neurochip.simulator.traffic import build_traffic, join, take_totals
 
 TRAIN_CHUNK = 250  # samples per kernel call: how often progress is shown and an interrupt is heard
 BANKS = ("rng_neuron", "rng_axon", "rng_pool", "rng_learn")  # generators
-MACHINE = ("weight", "bias", *BANKS, "counts", "cycles")  # all of a chip that outlives a sample
+STATES = ("axon_state", "neuron_state", "tag")  # of a rule that keeps them
+MACHINE = ("weight", "bias", *BANKS, "counts", "cycles", *STATES)  # all of a chip that outlives a sample
 NEVER = Exit()
+
+
+class Learning(NamedTuple):
+    """What a rule learns from: error spikes, or its own events; of one that keeps states which, and ticks of judgement and reward."""
+
+    has_errors: bool = True
+    walk: Walk = Walk.NONE
+    rewarded: tuple[int, int] = (-1, -1)
+
+
+BY_ERRORS = Learning()
 TEST_CHUNK = 500  # samples per evaluation task; results do not depend on it
 
 
@@ -246,13 +259,18 @@ class Simulator:
 
         learns: with a teacher, if the rule does not learn from spikes.
         """
-        deepest, from_spikes = len(self.mapping.layers) - 1, self.rule.learns_from == "spikes"
+        deepest, kind = len(self.mapping.layers) - 1, Learning(self.rule.takes_errors, walk_of(self.rule), self.rewarded())
         has_mesh, input_ticks = self.setup.chip.mesh is not None, self.setup.experiment.run.input_ticks
-        return run_vector(ticks, learn_from, read_from, learns, deepest, has_mesh, from_spikes, input_ticks, ends)
+        return run_vector(ticks, learn_from, read_from, learns, deepest, has_mesh, kind, input_ticks, ends)
+
+    def rewarded(self) -> tuple[int, int]:
+        """Return the tick after which an answer is judged, and that of its reward; -1 of both if there is none."""
+        asked = self.setup.experiment.run.reward
+        return (asked.tick, asked.tick + asked.delay) if asked else (-1, -1)
 
     def shows_errors(self) -> bool:
         """Return True if there is a teacher when a sample is shown that nothing is learned from."""
-        return self.mapping.carries_errors and self.rule.learns_from != "spikes"
+        return self.mapping.carries_errors and self.rule.takes_errors
 
     def raster(self, one: Stimulus, label: int) -> np.ndarray:
         """Trace rows int32 (n, Trace) of one sample with the weights as they stand, teacher on if there can be one, nothing learned."""
@@ -268,13 +286,14 @@ class Simulator:
 
 
 def run_vector(
-    ticks: int, learn_from: int, read_from: int, learns: bool, teach_from: int, has_mesh: bool = False, from_spikes: bool = False,
-    input_ticks: int | None = None, ends: Exit = NEVER,
+    ticks: int, learn_from: int, read_from: int, learns: bool, teach_from: int, has_mesh: bool = False,
+    kind: Learning = BY_ERRORS, input_ticks: int | None = None, ends: Exit = NEVER,
 ) -> np.ndarray:  # fmt: skip
-    """Return the int64 vector of Run. from_spikes: learns without teacher, by a rule that learns from spikes; input_ticks: None for all."""
+    """Return the int64 vector of Run. kind: what is learned from, if `learns`; input_ticks: None for all."""
     run = np.zeros(len(Run), dtype=np.int64)
     run[[Run.TICKS, Run.LEARN_FROM, Run.READ_FROM]] = ticks, learn_from, read_from
-    run[[Run.TEACH, Run.FROM_SPIKES]] = learns and not from_spikes, learns and from_spikes
+    run[[Run.TEACH, Run.FROM_SPIKES]] = learns and kind.has_errors, learns and not kind.has_errors and kind.walk == Walk.NONE
+    run[[Run.WALK, Run.JUDGED, Run.REWARDED]] = kind.walk if learns else Walk.NONE, *kind.rewarded
     run[[Run.TEACH_FROM, Run.MESH, Run.LAST, Run.INPUT_TICKS]] = teach_from, has_mesh, ticks - 1, input_ticks or ticks
     run[[Run.EXIT_MARGIN, Run.EXIT_MIN_TICKS, Run.EXIT_SKIPS]] = ends
     return run

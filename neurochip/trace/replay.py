@@ -19,7 +19,7 @@ from neurochip.core.vectors import Run
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.memories import learning_fork
 from neurochip.simulator.seeds import seed_generators
-from neurochip.simulator.simulator import BANKS, MACHINE, Simulator
+from neurochip.simulator.simulator import BANKS, MACHINE, STATES, Simulator
 from neurochip.simulator.stimulus import Stimulus
 from neurochip.simulator.traffic import build_traffic
 
@@ -60,7 +60,7 @@ class Replay:
         self.before = {name: getattr(chip, name).copy() for name in MACHINE}
         self.hook = simulator.rule.hook
         learns = simulator.shows_errors() if is_final else simulator.rule.learns
-        self.teaches = learns and simulator.rule.learns_from != "spikes"
+        self.teaches = learns and simulator.rule.takes_errors
         self.whole = simulator.run_vector(self.ticks, self.learn_from, experiment.read_from_tick, learns)
         self.jump = jump_table(chip.rng_param, self.ticks)
         self.votes = np.zeros((1, simulator.placements[-1].neurons), dtype=np.int32)
@@ -105,4 +105,4 @@ class Replay:
     def agrees(self, state: ChipState) -> bool:
         """Return True if, replayed to the last tick, the chip has the memories and generators of the one that really learned the sample."""
         self.run(self.ticks)
-        return all(np.array_equal(getattr(self.chip, name), getattr(state, name)) for name in ("weight", "bias", *BANKS))
+        return all(np.array_equal(getattr(self.chip, name), getattr(state, name)) for name in ("weight", "bias", *BANKS, *STATES))

@@ -132,9 +132,9 @@ def why(run: Path, layer: str, weight: str, sample: int | None) -> Iterator[str]
 
 def _told(run: Path, layer: str, weight: str, sample: int | None, facts: dict[str, Any], recordings: list[Recording]) -> Iterator[str]:
     setup = stored_setup(run, facts)
-    if setup.experiment.learning_rule.learns_from == "spikes":
+    if not setup.experiment.learning_rule.takes_errors:
         raise NeurochipError(
-            f"{run}: rule '{setup.experiment.rule_name}' learns from spikes, `why` knows steps made by error spikes; what "
+            f"{run}: rule '{setup.experiment.rule_name}' learns from {setup.experiment.learning_rule.learns_from}, `why` knows steps made by error spikes; what "
             f"changed, tick by tick, is in run.h5: record/N/layers/I/changes"
         )
     recordings = chosen(run, recordings, sample)

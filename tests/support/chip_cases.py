@@ -16,7 +16,7 @@ from neurochip.mapping.place import place
 from neurochip.simulator.build import build_chip, set_rule
 from neurochip.simulator.exits import Exit
 from neurochip.simulator.memories import core_weights, load_weights
-from neurochip.simulator.simulator import run_vector
+from neurochip.simulator.simulator import Learning, run_vector
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
 from neurochip.simulator.traffic import build_traffic
 from support.chip_words import SHARINGS, TIMED, ChipWords, random_exit, side_by_side, units_side_by_side
@@ -163,8 +163,8 @@ def as_lists(case: Case, chip) -> dict:
 def kernel(case: Case, chip, samples: Stimulus | np.ndarray, labels) -> np.ndarray:
     """Run all samples, in two calls of the kernel; return the votes."""
     rule, stimulus = rules.load(case.rule), as_stimulus(samples)
-    from_spikes, ends = rule.learns_from == "spikes", Exit(*case.exit)
-    run = run_vector(case.ticks, case.warmup, case.read_from, rule.learns, len(case.bits) - 1, from_spikes=from_spikes, ends=ends)
+    kind, ends = Learning(rule.takes_errors), Exit(*case.exit)
+    run = run_vector(case.ticks, case.warmup, case.read_from, rule.learns, len(case.bits) - 1, kind=kind, ends=ends)
     votes = np.zeros((len(labels), case.sizes[-1]), np.int32)
     jump, traffic = jump_table(chip.rng_param, case.ticks), build_traffic(REFERENCE, chip)
     for part in (slice(case.first_call), slice(case.first_call, None)):

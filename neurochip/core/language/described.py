@@ -23,12 +23,16 @@ CHIP = ("draw_end", "w_min", "w_max", "channels", WEIGHT_BITS)
 READS = {
     "draws": (),
     "axon": ("spiked", "trace_peak", "trace_factor"),
-    "neuron": ("fired", "v"),
-    "decide": ("signal", "draw", "x_sum", "rows"),
+    "neuron": ("fired", "v", "taught"),
+    "decide": ("signal", "draw", "reward", "sweep", "x_sum", "rows"),
     "synapse": ("w", "told", "draw"),
     "bias": ("b", "told", "own"),
 }
 """What the function of each role may read beside registers, CHIP, and the states named below."""
+EVENTS = {"errors": "spiked", "spikes": "all", "arrivals": "spiked", "reward": "all"}
+"""What a rule can learn from, and the rows that its events visit if it says nothing else."""
+VISITS = ("spiked", "traced", "all")
+WIDEST_STATE = 63
 STATES_READ = {"axon": ("axon",), "neuron": ("neuron",), "decide": ("neuron",), "synapse": ("synapse", "axon"), "bias": ("neuron",)}
 
 
@@ -54,10 +58,12 @@ class Register(NamedTuple):
 
 
 class State(NamedTuple):
-    """An integer that is kept: of each axon, neuron or synapse (a tag). It begins as 0."""
+    """An integer that is kept: of each axon, neuron or synapse (a tag). It begins as 0; each sample does, if it is no tag and no `lasts`."""
 
     bits: int
     is_signed: bool = False
+    lasts: bool = False
+    """Of an axon's or a neuron's: it outlives a sample."""
 
     def range(self) -> Range:
         """Return its range."""
@@ -84,6 +90,9 @@ class Description:
     neuron: Mapping[str, State] = field(default_factory=dict)
     synapse: Mapping[str, State] = field(default_factory=dict)
     is_binary: bool = False
+    visits: str = "all"
+    """Rows that an event visits: one of VISITS."""
+    has_sweeps: bool = False
     most_rows: int = MOST_ROWS
     most_channels: int = MOST_CHANNELS
     potential_bits: int = POTENTIAL_BITS
@@ -104,6 +113,22 @@ class Description:
         more = self.told[1:] if role in ("synapse", "bias") else ()
         return (*READS[role], *states, *more, *self.registers, *CHIP)
 
+    @property
+    def has_broadcasts(self) -> bool:
+        """True if a reward, or a sweep, asks every neuron about every row."""
+        return self.has_sweeps or self.reads("decide", "reward")
+
+    @property
+    def keeps_states(self) -> bool:
+        """True if a core must keep more for it than one fading trace of each axon, or ask it more than that allows."""
+        own_axon = "axon" in self.functions and self.python["axon"] is not fading_trace
+        lasting = any(state.lasts for state in self.axon.values())
+        several = len(self.told) > 1 and self.reads("decide", "draw")
+        of_errors = self.learns_from not in ("errors", "spikes") or (self.learns_from == "errors" and self.axon)
+        is_wide = own_axon or lasting or len(self.axon) > 1 or max((state.bits for state in self.axon.values()), default=0) > 31
+        others = self.neuron or self.synapse or self.has_broadcasts or self.visits != EVENTS[self.learns_from]
+        return bool(is_wide or several or of_errors or others)
+
     def reads(self, role: str, name: str) -> bool:
         """Tell whether the function of a role is there and reads a name."""
         return role in self.functions and name in self.functions[role].arguments
@@ -111,10 +136,13 @@ class Description:
     def ranges_of_arguments(self, role: str, widths: Widths) -> dict[str, Range]:
         """Return the range of each argument of the function of a role, in their order; weight_bits is none."""
         weight, largest = of_bits(widths.weight_bits), max((one.range().high for one in self.axon.values()), default=0)
+        smallest = min((one.range().low for one in self.axon.values()), default=0)
+        calm = Range(0 if self.has_broadcasts else 1, 0 if self.learns_from == "reward" else 1)
         known = {
-            "signal": Range(-1, 1) if self.learns_from == "errors" else Range(1, 1),
+            "signal": Range(-1, 1) if self.learns_from == "errors" else calm, "reward": Range(-1, 1), "sweep": Range(0, 1),
+            "taught": Range(-1, 1),
             "draw": Range(0, (1 << widths.rng_bits) - 1), "draw_end": Range(1 << widths.rng_bits, 1 << widths.rng_bits),
-            "x_sum": Range(0, self.most_rows * largest), "rows": Range(1, self.most_rows), "channels": Range(1, self.most_channels),
+            "x_sum": Range(self.most_rows * smallest, self.most_rows * largest), "rows": Range(1, self.most_rows), "channels": Range(1, self.most_channels),
             "spiked": Range(0, 1), "fired": Range(0, 1), "own": Range(0, 1), "v": of_bits(self.potential_bits), "w": weight, "b": weight,
             "w_min": weight if self.is_binary else Range(weight.low, weight.low),
             "w_max": weight if self.is_binary else Range(weight.high, weight.high),
@@ -153,9 +181,12 @@ def described_rule(
     decide: Callable | None = None, bias: Callable | None = None, draws: Callable | None = None, axon: Callable | None = None,
     neuron: Callable | None = None, axon_states: Mapping[str, State] | None = None, neuron_states: Mapping[str, State] | None = None,
     tags: Mapping[str, State] | None = None, traces: Callable | None = None, p_learn: str | None = None, refuse: Callable | None = None,
-    is_binary: bool = False, **members,
+    is_binary: bool = False, visits: str | None = None, sweeps: Callable | None = None, **members,
 ) -> Rule:  # fmt: skip
     """Make a rule of functions in the language; called in the rule's own file.
+
+    learns_from: "errors", "spikes", "arrivals" or "reward"; visits: rows that an event visits, "spiked", "traced" or "all", by default
+    those that spiked, of "spikes" all; sweeps: settings -> ticks from one sweep over all synapses to the next.
 
     quantise: (settings, epoch, frac_bits, rng_bits) -> the registers' integers, by name. p_learn: name of the register of that meaning.
     members: others of `Rule`. Raises OutsideLanguage with file and line.
@@ -164,19 +195,22 @@ def described_rule(
 
     caller = sys._getframe(1)
     module = caller.f_globals["__name__"]
+    if learns_from not in EVENTS:
+        raise ValueError(f"learns_from = {learns_from!r}: must be one of {', '.join(map(repr, EVENTS))}")
     given = {"draws": draws, "axon": axon or (fading_trace if traces else None), "neuron": neuron, "decide": decide or _told_all,
              "synapse": synapse, "bias": bias}  # fmt: skip
     python = {role: function for role in ROLES if (function := given[role]) is not None}
     description = Description(
         Path(caller.f_code.co_filename).stem, learns_from, {role: read_function(function) for role, function in python.items()}, python,
         dict(registers), dict(axon_states or {}), dict(neuron_states or {}), dict(tags or {}), is_binary,
+        visits or EVENTS[learns_from], sweeps is not None,
     )  # fmt: skip
     check_description(description)
     names = list(description.registers)
     return Rule(
         summary=summary, settings=settings, learns_from=learns_from, quantise=_checked(description, quantise),
         hook=hook_of(description, module), traces=traces, is_binary=is_binary, p_learn=None if p_learn is None else names.index(p_learn),
-        refuse=_refusing(description, quantise, refuse), text=description, **members,
+        refuse=_refusing(description, quantise, refuse), text=description, sweeps=sweeps, **members,
     )  # fmt: skip
 
 
@@ -187,6 +221,7 @@ def _told_all(signal):
 
 def check_description(description: Description) -> None:
     """Refuse functions that read what they are not handed, or give what cannot be kept. Raises OutsideLanguage."""
+    _check_declared(description)
     for role, function in description.functions.items():
         readable = description.readable(role)
         for name in function.arguments:
@@ -214,6 +249,25 @@ def check_description(description: Description) -> None:
                     )  # fmt: skip
     for role in (role for role in ROLES if role in description.functions):
         _check_results(description, role, WIDEST)
+
+
+def _check_declared(description: Description) -> None:
+    """Refuse states, visits and events that a core cannot have. Raises ValueError."""
+    for kind, states in description.states.items():
+        for name, state in states.items():
+            if not 1 + state.is_signed <= state.bits <= WIDEST_STATE:
+                raise ValueError(f"state {name} of a {kind} has {state.bits} bits: must be {1 + state.is_signed} to {WIDEST_STATE}")
+        if states and kind != "synapse" and kind not in description.functions:
+            raise ValueError(f"states of a {kind} ({', '.join(states)}): nothing brings them up to date; give a function `{kind}`")
+    if description.visits not in VISITS:
+        raise ValueError(f"visits = {description.visits!r}: must be one of {', '.join(map(repr, VISITS))}")
+    if description.visits == "traced" and not description.axon:
+        raise ValueError("visits = 'traced': there is no state of axons; declare one, or visit 'all' or 'spiked'")
+    if description.learns_from == "reward" and not description.has_broadcasts:
+        raise ValueError("learns_from = 'reward': decide does not read `reward`, and there are no sweeps; let it read one")
+    names = [*description.axon, *description.neuron, *description.synapse, *description.registers, *CHIP]
+    if twice := [name for name in names if names.count(name) > 1 or any(name in read for read in READS.values())]:
+        raise ValueError(f"`{twice[0]}` is the name of two things that functions read; give one of them another")
 
 
 def _check_results(description: Description, role: str, widths: Widths) -> None:

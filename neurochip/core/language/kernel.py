@@ -4,43 +4,21 @@ import linecache
 
 from neurochip.core.hooks import rule_hook
 from neurochip.core.language import walk
-from neurochip.core.language.described import Description, fading_trace
-from neurochip.core.language.expressions import Function, written
+from neurochip.core.language.described import Description
+from neurochip.core.language.expressions import Function
+from neurochip.core.language.keeping import keeping_text
+from neurochip.core.language.placed import assigned, is_drawn, registers, result
 from neurochip.core.language.ranges import Range
 
 HEAD = """def hook(synapses, rule_param, rows, traces, neurons, signs):
     _param, _counts, _n, _unchanged, _n_rows = synapses.param, synapses.counts, 0, 0, rows.shape[0]
     _weight, _stride = borrow(synapses.weight, 0, (synapses.weight.size,)), uint64(synapses.param[P.STRIDE])
 """
-OF_THE_CHIP = {
-    "draw_end": "1 << int(synapses.rng_param[RngParam.BITS])",
-    "w_min": "int(_param[P.WEIGHT_MIN])",
-    "w_max": "int(_param[P.WEIGHT_MAX])",
-    "channels": "int(_param[P.CHANNELS])",
-}
-
-
-def beyond(description: Description) -> list[str]:
-    """List what a rule asks of a core that the simulator does not have: it can be proven, priced and made hardware of, but not run."""
-    told = [f"states of its {kind}s ({', '.join(states)})" for kind, states in description.states.items() if kind != "axon" and states]
-    if len(description.axon) > 1:
-        told.append(f"{len(description.axon)} states of its axons ({', '.join(description.axon)}), where there is one trace")
-    if "axon" in description.functions and description.python["axon"] is not fading_trace:
-        told.append("an axon function of its own, where there is fading_trace")
-    if description.axon and description.learns_from == "errors":
-        told.append("traces of axons in a rule that learns from errors")
-    if description.reads("neuron", "v"):
-        told.append("a neuron function that reads the potential v")
-    if len(description.told) > 1 and description.reads("decide", "draw"):
-        told.append("a draw in a decide function that gives more than one number")
-    return told
 
 
 def hook_of(description: Description, module: str):
-    """Compile the hook of a rule whose file is `module`; None if the simulator lacks what it asks for."""
-    if beyond(description):
-        return None
-    text, name = hook_text(description), f"<hook of {module}>"
+    """Compile the hook of a rule whose file is `module`."""
+    text, name = keeping_text(description) if description.keeps_states else hook_text(description), f"<hook of {module}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)  # for a traceback of interpreted code
     scope = {**vars(walk), "__name__": module}
     exec(compile(text, name, "exec"), scope)
@@ -54,7 +32,7 @@ def hook_text(description: Description) -> str:
     """
     decide = description.functions["decide"]
     always = not description.reads("decide", "draw") and not _can_be_zero(description)
-    lines = [HEAD.rstrip("\n"), *_registers(description), *_sums(description)]
+    lines = [HEAD.rstrip("\n"), *registers(description, ("draws", "decide", "synapse", "bias")), *_sums(description)]
     if not always:
         lines += _decisions(description, decide)
         lines += ["    if _n == 0:", "        return"]
@@ -75,50 +53,22 @@ def _can_be_zero(description: Description) -> bool:
     return low <= 0 <= high
 
 
-def _registers(description: Description) -> list[str]:
-    read = {name for role, function in description.functions.items() if role not in ("axon", "neuron") for name in function.arguments}
-    found = [f"    {name} = int(rule_param[{k}])" for k, name in enumerate(description.registers) if name in read]
-    if any(one.op == "saturate" for function in description.functions.values() for whole in function.expressions() for one in whole.walk()):
-        read |= {"w_min", "w_max"}
-    return found + [f"    {name} = {text}" for name, text in OF_THE_CHIP.items() if name in read]
-
-
 def _sums(description: Description) -> list[str]:
     found = ["    x_sum = sum_of(traces)"] if description.reads("decide", "x_sum") else []
     return found + (["    _rows = max(1, _n_rows)"] if description.reads("decide", "rows") else [])
-
-
-def _place(role: str, function: Function):
-    """Tell where the hook keeps a name of a function: arguments under their own, local ones under the role's."""
-    own = {assignment.name for assignment in function.assignments}
-    return lambda name: f"{role}_{name}" if name in own else "_rows" if name == "rows" else name
-
-
-def _assigned(role: str, function: Function, indent: str) -> list[str]:
-    place = _place(role, function)
-    return [f"{indent}{place(name)} = {written(value, place)}" for name, value, _ in function.assignments]
-
-
-def _result(role: str, function: Function, k: int = 0) -> str:
-    return written(function.results[k][1], _place(role, function))
 
 
 def _decisions(description: Description, decide: Function) -> list[str]:
     """List the events that are learned from: neurons in `learners`; in `steps` what synapses are told, or the event if that is more."""
     lines, draws = [], description.reads("decide", "draw")
     if draws:
-        condition = "True"
-        if "draws" in description.functions:
-            function = description.functions["draws"]
-            lines += _assigned("draws", function, "    ")
-            condition = _result("draws", function)
-        lines.append(f"    _is_drawn = {condition}")
+        lines += is_drawn(description)
     lines.append("    for _e in range(neurons.shape[0]):")
     if "signal" in decide.arguments:
         lines.append("        signal = int(signs[_e])")
     if draws:
         lines.append("        draw = word(synapses) if _is_drawn else 0")
-    lines += [*_assigned("decide", decide, "        "), f"        told = int({_result('decide', decide)})"]
+    lines += [*assigned("decide", decide, "        "), f"        told = int({result('decide', decide)})"]
     kept = "told" if len(description.told) == 1 else "_e"
     lines += [f"        synapses.learners[_n], synapses.steps[_n] = neurons[_e], {kept}", "        _n += told != 0"]
     if draws:
@@ -132,8 +82,8 @@ def _told(description: Description, decide: Function, always: bool, indent: str)
         return [f"{indent}told = int(synapses.steps[_k])"]
     event = "_k" if always else "synapses.steps[_k]"
     signal = [f"{indent}signal = int(signs[{event}])"] if "signal" in decide.arguments else []
-    given = [f"{indent}{name} = int({_result('decide', decide, k)})" for k, name in enumerate(description.told)]
-    return [*signal, *_assigned("decide", decide, indent), *given]
+    given = [f"{indent}{name} = int({result('decide', decide, k)})" for k, name in enumerate(description.told)]
+    return [*signal, *assigned("decide", decide, indent), *given]
 
 
 def _visit(description: Description) -> list[str]:
@@ -150,7 +100,7 @@ def _visit(description: Description) -> list[str]:
         lines += [f"{indent}_stuck = w == _rail", f"{indent}_weight[_at] = w if _stuck else w + told", f"{indent}_unchanged += _stuck"]
     else:
         lines += [
-            *_assigned("synapse", synapse, indent), f"{indent}_kept = {_result('synapse', synapse)}", f"{indent}_weight[_at] = _kept",
+            *assigned("synapse", synapse, indent), f"{indent}_kept = {result('synapse', synapse)}", f"{indent}_weight[_at] = _kept",
             f"{indent}_unchanged += _kept == w",
         ]  # fmt: skip
     return [*head, "        for _a in range(rows.shape[0]):", *lines]
@@ -184,7 +134,7 @@ def _biases(description: Description, decide: Function, always: bool) -> list[st
     else:
         lines.append(f"{indent}_j = _events[_k]")
     return [
-        *lines, f"{indent}b = int(synapses.bias[_j])", *_assigned("bias", bias, indent), f"{indent}_kept = {_result('bias', bias)}",
+        *lines, f"{indent}b = int(synapses.bias[_j])", *assigned("bias", bias, indent), f"{indent}_kept = {result('bias', bias)}",
         f"{indent}synapses.bias[_j] = _kept", f"{indent}_visited += 1", f"{indent}_changed += _kept != b",
         "    count_biases(_counts, _changed, _visited - _changed)",
     ]  # fmt: skip

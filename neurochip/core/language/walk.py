@@ -9,9 +9,11 @@ from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import count_touched, count_updates
 from neurochip.core.rng import RngParam
-from neurochip.core.vectors import P
+from neurochip.core.vectors import Ask, Call, P
 
-__all__ = ["P", "RngParam", "borrow", "count_biases", "count_draws", "count_touched", "count_updates", "sum_of", "uint64", "word"]
+__all__ = [
+    "Ask", "Call", "P", "RngParam", "borrow", "count_biases", "count_draws", "count_touched", "count_updates", "sum_of", "uint64", "word",
+]  # fmt: skip
 LEARN = Phase.LEARN * N_EVENTS
 
 

@@ -25,8 +25,9 @@ class Rule(NamedTuple):
 
     summary: str
     settings: Mapping[str, Setting]
-    learns_from: Literal["errors", "spikes"] | None
-    """ "errors": the teacher's error spikes; "spikes": its own units' and traces of what arrived, no teacher; None: no updates."""
+    learns_from: Literal["errors", "spikes", "arrivals", "reward"] | None
+    """ "errors": the teacher's error spikes; "spikes": its own units' and traces of what arrived, no teacher; "arrivals": spikes that
+    arrive; "reward": nothing but a reward or sweeps; None: no updates. The last two are of rules in the language."""
     quantise: Callable[[Mapping[str, float], int, int, int], list[int]]
     """(settings, epoch, frac_bits, rng_bits) -> the rule's int64 parameters: the one place where its real numbers become integers."""
     hook: Callable | None
@@ -52,11 +53,28 @@ class Rule(NamedTuple):
     """Name of the learning unit in the RTL that does what the hook does, in every cycle; lock-step refuses a rule without one."""
     text: "Description | None" = None
     """What a rule in the language of rules says: its functions, registers and states; hardware is made of it."""
+    sweeps: Callable[[Mapping[str, float]], int] | None = None
+    """settings -> ticks from one sweep over all synapses to the next: of a rule in the language."""
 
     @property
     def learns(self) -> bool:
         """True if the rule ever changes a weight."""
         return self.learns_from is not None
+
+    @property
+    def keeps_states(self) -> bool:
+        """True if the core keeps states for it, and asks it as core/keeping.py does."""
+        return self.text is not None and self.text.keeps_states
+
+    @property
+    def tag_bits(self) -> int:
+        """Bits that the memory keeps beside each weight for it."""
+        return sum(state.bits for state in self.text.synapse.values()) if self.text is not None else 0
+
+    @property
+    def takes_errors(self) -> bool:
+        """True unless it learns without a teacher's error spikes."""
+        return self.learns_from in ("errors", None)
 
 
 def names() -> list[str]:

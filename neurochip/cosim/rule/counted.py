@@ -9,6 +9,11 @@ from neurochip.core.language.ranges import Range
 NAMES = {"+": "adder", "-": "subtractor", "*": "multiplier", "//": "divider", "neg": "negation", "min": "minimum", "max": "maximum",
          "if": "selection", "saturate": "clamp", "<<": "shifter", ">>": "shifter", **dict.fromkeys(COMPARISONS, "comparison")}  # fmt: skip
 
+EVENTS = {
+    "errors": "error spike that is learned from", "spikes": "spike of an own unit", "arrivals": "neuron, in a tick in which a spike arrives",
+    "reward": "reward or sweep",
+}  # fmt: skip
+
 
 class Operator(NamedTuple):
     """One operator of a function."""
@@ -68,11 +73,13 @@ def _operators(role: str, whole: Expression, ranges) -> list[Operator]:
 def _traffic(description: Description, widths: Widths, word_bits: int, kept: dict[str, int]) -> dict[str, str]:
     fields = word_bits // (widths.weight_bits + kept["synapse"])
     tagged = f" and their tags of {kept['synapse']} bits" if kept["synapse"] else ""
-    event = {"errors": "error spike that is learned from", "spikes": "spike of an own unit"}[description.learns_from]
-    rows = {"errors": "row whose axon spiked", "spikes": "row"}[description.learns_from]
-    told = {
-        f"per {event} and {rows}": f"1 word of {word_bits} bits read and written ({fields} weights{tagged}), for all events in a word",
-    }
+    event = EVENTS[description.learns_from]
+    rows = {"spiked": "row whose axon spiked", "traced": "row whose axon has a state that is not 0", "all": "row"}[description.visits]
+    moved = f"1 word of {word_bits} bits read and written ({fields} weights{tagged}), for all events in a word"
+    told = {f"per {event} and {rows}": moved} if description.learns_from != "reward" else {}
+    if description.has_broadcasts:
+        calls = [name for name, is_there in (("reward", description.reads("decide", "reward")), ("sweep", description.has_sweeps)) if is_there]
+        told[f"per {' or '.join(calls)} and row"] = moved
     if kept["axon"]:
         told["per axon and tick"] = f"{kept['axon']} bits of state read and written"
     if kept["neuron"]:

@@ -1,0 +1,50 @@
+"""A rule's functions as lines of a hook: under which names it keeps what they read, and what they assign and give."""
+
+from collections.abc import Callable, Sequence
+
+from neurochip.core.language.described import Description
+from neurochip.core.language.expressions import Function, written
+
+OF_THE_CHIP = {
+    "draw_end": "1 << int(synapses.rng_param[RngParam.BITS])",
+    "w_min": "int(_param[P.WEIGHT_MIN])",
+    "w_max": "int(_param[P.WEIGHT_MAX])",
+    "channels": "int(_param[P.CHANNELS])",
+    "trace_peak": "int(_param[P.TRACE_PEAK])",
+    "trace_factor": "int(_param[P.TRACE_FACTOR])",
+}
+
+
+def registers(description: Description, roles: Sequence[str]) -> list[str]:
+    """Take from their vectors what the functions of these roles read of registers and of the chip."""
+    functions = [function for role, function in description.functions.items() if role in roles]
+    read = {name for function in functions for name in function.arguments}
+    found = [f"    {name} = int(rule_param[{k}])" for k, name in enumerate(description.registers) if name in read]
+    if any(one.op == "saturate" for function in description.functions.values() for whole in function.expressions() for one in whole.walk()):
+        read |= {"w_min", "w_max"}
+    return found + [f"    {name} = {text}" for name, text in OF_THE_CHIP.items() if name in read]
+
+
+def place(role: str, function: Function) -> Callable[[str], str]:
+    """Tell where the hook keeps a name of a function: arguments under their own, local ones under the role's."""
+    own = {assignment.name for assignment in function.assignments}
+    return lambda name: f"{role}_{name}" if name in own else "_rows" if name == "rows" else name
+
+
+def assigned(role: str, function: Function, indent: str) -> list[str]:
+    """Write a function's assignments."""
+    placed = place(role, function)
+    return [f"{indent}{placed(name)} = {written(value, placed)}" for name, value, _ in function.assignments]
+
+
+def result(role: str, function: Function, k: int = 0) -> str:
+    """Write the k-th number that a function gives."""
+    return written(function.results[k][1], place(role, function))
+
+
+def is_drawn(description: Description) -> list[str]:
+    """Find whether decisions of this call need their draws."""
+    if "draws" not in description.functions:
+        return ["    _is_drawn = True"]
+    function = description.functions["draws"]
+    return [*assigned("draws", function, "    "), f"    _is_drawn = {result('draws', function)}"]
