@@ -14,7 +14,7 @@ from neurochip.core.exits import book, end_sample, is_settled, keep_sample, keep
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.leaky import accumulate, fire_with_memory, send_largest
 from neurochip.core.learning import learn_from_errors, learn_from_spikes, trace_spikes
-from neurochip.core.keeping import begin_states, judge, learn_with_states
+from neurochip.core.keeping import judge, keeper, learn_with_states
 from neurochip.core.noc.totals import NocTotal, route_tick
 from neurochip.core.packets import (
     TRAFFIC,
@@ -168,11 +168,12 @@ def answer(chip, traffic, core, run, tick, begun, label, votes):
 @kernel
 def learn(chip, core, c, run, tick, label, hook):
     """Run phase 6 of core c: traces or states, and the rule from LEARN_FROM on, by what it learns from."""
+    rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
     if run[Run.WALK] != Walk.NONE:
         if core.param[P.LEARNS]:
-            learn_with_states(chip, core, c, run, tick, label, hook)
+            taught = label if c == chip.param.shape[0] - 1 and tick >= run[Run.TEACH_FROM] else -1
+            learn_with_states(core, keeper(chip, core, c), rule_param, chip.visited, chip.asked, run, tick, taught, hook)
         return
-    rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
     from_spikes = run[Run.FROM_SPIKES] != 0
     learning = (run[Run.TEACH] or from_spikes) and tick >= run[Run.LEARN_FROM]
     if from_spikes and core.param[P.LEARNS]:
@@ -240,8 +241,6 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
         if chip.leads.shape[0] > 0:
             book(chip.spent, 0, chip.counts, chip.cycles, -1)
         begin_sample(chip, pixels[s], has_events, from_spikes, n_lit)
-        if run[Run.WALK] != Walk.NONE:
-            begin_states(chip, hook)
         is_over = run[Run.TICKS] == 0
         while not is_over:
             for c in range(n_cores):
@@ -267,7 +266,7 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
             if chip.trace.shape[0] > 0:
                 record_tick(chip, tick, n_inputs)
             if run[Run.WALK] != Walk.NONE and tick == run[Run.JUDGED]:
-                judge(chip, of_sample, label)
+                judge(chip.call, of_sample, label)
             reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, of_sample, reached)
             is_over = tick + 1 == run[Run.TICKS] or is_settled(run, tick, of_sample)
             tick += 1

@@ -6,7 +6,7 @@ Its hook is called for everything, `Call` says for what; what it changes is its 
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.state import Synapses, core_view
+from neurochip.core.state import Synapses
 from neurochip.core.vectors import N_CALLS, Ask, Call, Layout, Model, P, Queue, Run, Visit, Walk
 
 LEARN = Phase.LEARN * N_EVENTS
@@ -34,40 +34,27 @@ def keeper(chip, core, c):
     )
 
 
-@kernel
-def parameters(chip, c):
-    """Return the rule's parameters in core c."""
-    return borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
-
-
 @outlined
-def begin_states(chip, hook):
-    """Clear at the beginning of a sample what does not outlive one."""
-    for c in range(chip.param.shape[0]):
-        core = core_view(chip, c, 0)
-        kept, none = keeper(chip, core, c), borrow(core.axons, 0, (0,))
-        kept.call[Call.ASK], kept.call[Call.JUDGEMENT] = Ask.BEGIN, 0
-        if core.param[P.LEARNS]:
-            hook(kept, parameters(chip, c), none, none, none, none)
-
-
-@outlined
-def judge(chip, votes, label):
+def judge(call, votes, label):
     """Judge the answer so far, the largest read-out register, the first on a tie: +1 if it is the label, else -1."""
     answer = 0
     for k in range(votes.shape[0]):
         answer = k if votes[k] > votes[answer] else answer
-    for c in range(chip.param.shape[0]):
-        chip.call[c, Call.JUDGEMENT] = 1 if answer == label else -1
+    for c in range(call.shape[0]):
+        call[c, Call.JUDGEMENT] = 1 if answer == label else -1
 
 
 @outlined
-def learn_with_states(chip, core, c, run, tick, label, hook):
-    """Bring states up to date; from LEARN_FROM on learn from the tick's events, then from a reward and a sweep."""
-    param, kept, rule_param, none = core.param, keeper(chip, core, c), parameters(chip, c), borrow(core.axons, 0, (0,))
-    call, n_spikes = kept.call, core.queue[Queue.SPIKES]
-    is_taught = c == chip.param.shape[0] - 1 and tick >= run[Run.TEACH_FROM]
-    call[Call.TAUGHT] = label if is_taught else -1
+def learn_with_states(core, kept, rule_param, visited, asked, run, tick, taught, hook):
+    """Bring states up to date; from LEARN_FROM on learn from the tick's events, then from a reward and a sweep.
+
+    taught: the unit that a teacher names, or -1; visited, asked: as in ChipState.
+    """
+    param, call, none, n_spikes = core.param, kept.call, borrow(core.axons, 0, (0,)), core.queue[Queue.SPIKES]
+    call[Call.TAUGHT], call[Call.REWARD], call[Call.SWEEP] = taught, 0, 0
+    if tick == 0:
+        call[Call.ASK], call[Call.JUDGEMENT] = Ask.BEGIN, 0
+        hook(kept, rule_param, none, none, none, none)
     if param[P.AXON_STATES] > 0:
         call[Call.ASK] = Ask.AXONS
         hook(kept, rule_param, borrow(core.axons, 0, (n_spikes,)), none, none, none)
@@ -77,19 +64,16 @@ def learn_with_states(chip, core, c, run, tick, label, hook):
         potentials = core.acc if param[P.MODEL] == Model.STOCHASTIC else core.membrane
         hook(kept, rule_param, none, potentials, borrow(core.sent, 0, (core.queue[Queue.SENT],)), none)
         count_states(core, param[P.N_NEURONS])
-    if tick < run[Run.LEARN_FROM]:
-        return
-    call[Call.ASK], call[Call.REWARD], call[Call.SWEEP] = Ask.EVENTS, 0, 0
-    mark_spikes(core, n_spikes)
-    if run[Run.WALK] == Walk.ARRIVALS:
-        ask_all(chip, core, kept, rule_param, hook, param[P.VISITS], 1)
-    elif run[Run.WALK] != Walk.REWARD:
-        ask_own(chip, core, kept, rule_param, hook, run[Run.WALK] == Walk.ERRORS)
-    call[Call.REWARD] = call[Call.JUDGEMENT] if tick == run[Run.REWARDED] else 0
-    call[Call.SWEEP] = int(param[P.SWEEP_TICKS] > 0 and (tick + 1) % max(1, param[P.SWEEP_TICKS]) == 0)
-    if call[Call.REWARD] != 0 or call[Call.SWEEP] != 0:
-        core.counts[LEARN + Event.ERROR_IN] += int(call[Call.REWARD] != 0)
-        ask_all(chip, core, kept, rule_param, hook, Visit.ALL, 0)
+    if tick >= run[Run.LEARN_FROM]:
+        call[Call.ASK] = Ask.EVENTS
+        mark_spikes(core, n_spikes)
+        if run[Run.WALK] != Walk.REWARD:
+            ask(core, kept, rule_param, visited, asked, run[Run.WALK], param[P.VISITS], hook)
+        call[Call.REWARD] = call[Call.JUDGEMENT] if tick == run[Run.REWARDED] else 0
+        call[Call.SWEEP] = int(param[P.SWEEP_TICKS] > 0 and (tick + 1) % max(1, param[P.SWEEP_TICKS]) == 0)
+        if call[Call.REWARD] != 0 or call[Call.SWEEP] != 0:
+            core.counts[LEARN + Event.ERROR_IN] += int(call[Call.REWARD] != 0)
+            ask(core, kept, rule_param, visited, asked, Walk.REWARD, Visit.ALL, hook)
 
 
 @kernel
@@ -99,7 +83,7 @@ def count_states(core, n):
     core.counts[LEARN + Event.STATE_WRITE] += n
 
 
-@outlined
+@kernel
 def mark_spikes(core, n):
     """Set the flags of the axons that spiked, in scratch of phases that are over."""
     for i in range(core.param[P.N_AXONS]):
@@ -108,70 +92,57 @@ def mark_spikes(core, n):
         core.fired[core.axons[k]] = 1
 
 
-@kernel
-def is_visited(core, kept, visits, axon):
-    """Tell whether an event visits the row of an axon."""
-    if visits == Visit.SPIKED:
-        return core.fired[axon] != 0
-    if visits == Visit.ALL:
-        return True
-    n_axons, found = core.param[P.N_AXONS], False
-    for k in range(core.param[P.AXON_STATES]):
-        found |= kept.axon_state[k * n_axons + axon] != 0
-    return found
+@outlined
+def ask(core, kept, rule_param, visited, asked, walk, visits, hook):
+    """Ask, location by location, about events: own ones, or, if they are arrivals or a reward, every neuron where a row is visited."""
+    param, from_errors, own = core.param, walk == Walk.ERRORS, walk == Walk.ERRORS or walk == Walk.SPIKES
+    units, apart = (core.own_neurons, param[P.STRIDE]) if from_errors else (core.sent, param[P.CHANNELS])
+    n_own, first = core.queue[Queue.OWN_ERRORS if from_errors else Queue.SENT], 0
+    for at in range(param[P.LOCATIONS]):
+        n, n_rows = 0, 0
+        if own:
+            while first < n_own and int(units[first]) // apart == at:
+                asked[0, n], asked[1, n] = units[first] - at * apart, core.own_signs[first] if from_errors else 1
+                first, n = first + 1, n + 1
+        if n > 0 or not own:
+            n_rows = list_visited(param, core.drawn, core.field_first, core.field, core.fired, kept.axon_state, at, visits, visited)
+        if not own and n_rows > 0:
+            n = param[P.CHANNELS]
+            for j in range(n):
+                asked[0, j], asked[1, j] = j, walk == Walk.ARRIVALS
+        if n > 0:
+            kept.call[Call.SLOT] = at * param[P.STRIDE]
+            core.counts[LEARN + Event.LEARN_DECISION] += n
+            rows, axons = borrow(visited, 0, (n_rows,)), borrow(visited, visited.shape[1], (n_rows,))
+            hook(kept, rule_param, rows, axons, borrow(asked, 0, (n,)), borrow(asked, asked.shape[1], (n,)))
 
 
 @outlined
-def list_visited(core, kept, at, visits, visited):
-    """List rows under the taps of a location, ascending, and their axons. Return how many."""
+def list_visited(param, drawn, field_first, field, spiked, axon_state, at, visits, visited):
+    """List the visited rows under the taps of a location, ascending, and their axons. Return how many."""
     n = 0
-    if core.param[P.LAYOUT] == Layout.SHARED:
-        place = at * core.param[P.CANDIDATES] + core.drawn[at]
-        for entry in range(core.field_first[place], core.field_first[place + 1]):
-            if is_visited(core, kept, visits, core.field[entry, 1]):
-                visited[0, n], visited[1, n] = core.field[entry, 0], core.field[entry, 1]
+    if param[P.LAYOUT] == Layout.SHARED:
+        place = at * param[P.CANDIDATES] + drawn[at]
+        for entry in range(field_first[place], field_first[place + 1]):
+            if is_visited(param, spiked, axon_state, visits, field[entry, 1]):
+                visited[0, n], visited[1, n] = field[entry, 0], field[entry, 1]
                 n += 1
     else:
-        for axon in range(core.param[P.N_AXONS]):
-            if is_visited(core, kept, visits, axon):
+        for axon in range(param[P.N_AXONS]):
+            if is_visited(param, spiked, axon_state, visits, axon):
                 visited[0, n], visited[1, n] = axon, axon
                 n += 1
     return n
 
 
-@outlined
-def ask(chip, core, kept, rule_param, hook, at, n_rows, n):
-    """Ask about the first n channels and signals of `asked`, and the first n_rows rows of `visited`, of a location."""
-    room, places = chip.asked.shape[1], chip.visited.shape[1]
-    kept.call[Call.SLOT] = at * core.param[P.STRIDE]
-    core.counts[LEARN + Event.LEARN_DECISION] += n
-    rows, axons = borrow(chip.visited, 0, (n_rows,)), borrow(chip.visited, places, (n_rows,))
-    hook(kept, rule_param, rows, axons, borrow(chip.asked, 0, (n,)), borrow(chip.asked, room, (n,)))
-
-
-@outlined
-def ask_own(chip, core, kept, rule_param, hook, has_errors):
-    """Ask location by location about own error spikes, with their signs, or about own spikes."""
-    first, n = 0, core.queue[Queue.OWN_ERRORS] if has_errors else core.queue[Queue.SENT]
-    units, apart = (core.own_neurons, core.param[P.STRIDE]) if has_errors else (core.sent, core.param[P.CHANNELS])
-    while first < n:
-        at, end = int(units[first]) // apart, first
-        while end < n and int(units[end]) // apart == at:
-            chip.asked[0, end - first] = units[end] - at * apart
-            chip.asked[1, end - first] = core.own_signs[end] if has_errors else 1
-            end += 1
-        n_rows = list_visited(core, kept, at, core.param[P.VISITS], chip.visited)
-        ask(chip, core, kept, rule_param, hook, at, n_rows, end - first)
-        first = end
-
-
-@outlined
-def ask_all(chip, core, kept, rule_param, hook, visits, signal):
-    """Ask every neuron with the same signal, location by location; where no row is visited, nobody."""
-    channels = core.param[P.CHANNELS]
-    for at in range(core.param[P.LOCATIONS]):
-        n_rows = list_visited(core, kept, at, visits, chip.visited)
-        if n_rows > 0:
-            for j in range(channels):
-                chip.asked[0, j], chip.asked[1, j] = j, signal
-            ask(chip, core, kept, rule_param, hook, at, n_rows, channels)
+@kernel
+def is_visited(param, spiked, axon_state, visits, axon):
+    """Tell whether an event visits the row of an axon."""
+    if visits == Visit.SPIKED:
+        return spiked[axon] != 0
+    if visits == Visit.ALL:
+        return True
+    n_axons, found = param[P.N_AXONS], False
+    for k in range(param[P.AXON_STATES]):
+        found |= axon_state[k * n_axons + axon] != 0
+    return found
