@@ -12,9 +12,9 @@ from neurochip.core.encoder import encode, load_input, take_events
 from neurochip.core.events import N_EVENTS
 from neurochip.core.exits import book, end_sample, is_settled, keep_sample, keep_tick
 from neurochip.core.hooks import CHIP_STATE, HOOK
+from neurochip.core.keeping import judge, keeper, learn_with_states
 from neurochip.core.leaky import accumulate, fire_with_memory, send_largest
 from neurochip.core.learning import learn_from_errors, learn_from_spikes, trace_spikes
-from neurochip.core.keeping import judge, keeper, learn_with_states
 from neurochip.core.noc.totals import NocTotal, route_tick
 from neurochip.core.packets import (
     TRAFFIC,

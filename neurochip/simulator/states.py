@@ -36,7 +36,7 @@ def state_arrays(rule: Rule, cores: Sequence[Placement], most_own: int) -> dict[
     n_axon, n_neuron, n_tag = (len(states) for states in kept.states.values()) if kept else (0, 0, 0)
     asked = max(most_own, *(place.channels for place in cores)) if kept else 0
     visited = max(max(place.axons, place.most_rows) for place in cores) if kept else 0
-    sizes = {
+    sizes: dict[str, int | tuple[int, int]] = {
         "call": (len(cores), N_CALLS), "axon_state": n_axon * sum(place.axons for place in cores),
         "neuron_state": n_neuron * sum(place.slots for place in cores),
         "tag": n_tag * sum(place.rows * place.stride for place in cores), "told": asked * (len(kept.told) if kept else 0),

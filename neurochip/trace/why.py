@@ -134,7 +134,7 @@ def _told(run: Path, layer: str, weight: str, sample: int | None, facts: dict[st
     setup = stored_setup(run, facts)
     if not setup.experiment.learning_rule.takes_errors:
         raise NeurochipError(
-            f"{run}: rule '{setup.experiment.rule_name}' learns from {setup.experiment.learning_rule.learns_from}, `why` knows steps made by error spikes; what "
+            f"{run}: rule '{setup.experiment.rule_name}' learns from spikes, `why` knows steps made by error spikes; what "
             f"changed, tick by tick, is in run.h5: record/N/layers/I/changes"
         )
     recordings = chosen(run, recordings, sample)

@@ -140,17 +140,43 @@ def test_a_register_that_the_layers_widths_cannot_hold_is_refused():
     assert rule.refuse(settings, 16, 6) is None
 
 
-def test_a_rule_that_asks_for_more_than_the_simulator_has_cannot_run(tmp_path):
+def test_a_rule_with_a_tag_runs_and_without_a_hook_does_not(tmp_path):
     path = rule_file(
         tmp_path, synapse="kept = min(e + 1, 3)\n    return saturate(w + told, weight_bits), kept", more='tags={"e": State(2)}'
     )
     Path(path).write_text(Path(path).read_text().replace("(w, told,", "(w, e, told,"))
-    found = find_rule(path)
-    assert found.rule.hook is None and found.rule.text.results("synapse") == ("w_then", "e_then")
+    assert find_rule(path).rule.text.results("synapse") == ("w_then", "e_then")
     experiment = write_experiment(tmp_path)
     experiment.write_text(experiment.read_text().replace('"spike_backprop"\nlearn_rate = 2e-3', '"./my_rule.py"'))
-    with pytest.raises(NeurochipError, match=r"the simulator has no states of its synapses \(e\)"):
+    assert load_setup(str(experiment)).experiment.learning_rule.keeps_states
+    Path(path).write_text(Path(path).read_text() + "RULE = RULE._replace(hook=None)\n")
+    with pytest.raises(NeurochipError, match="its hook is None"):
         load_setup(str(experiment))
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ('visits="sometimes"', "visits = 'sometimes': must be one of 'spiked', 'traced', 'all'"),
+        ('visits="traced"', "visits = 'traced': there is no state of axons"),
+        ('neuron_states={"y": State(4)}', r"states of a neuron \(y\): nothing brings them up to date; give a function `neuron`"),
+        ('tags={"e": State(64)}', "state e of a synapse has 64 bits: must be 1 to 63"),
+        ('tags={"step": State(2)}', "`step` is the name of two things that functions read"),
+    ],
+)
+def test_what_a_core_cannot_keep_is_refused(more, told, tmp_path):
+    with pytest.raises(NeurochipError, match=told):
+        find_rule(rule_file(tmp_path, more=more))
+
+
+@pytest.mark.parametrize(
+    ("learns_from", "told"), [("'reward'", "decide does not read `reward`"), ("'luck'", "learns_from = 'luck': must be one of")]
+)
+def test_what_nobody_can_learn_from_is_refused(learns_from, told, tmp_path):
+    path = Path(rule_file(tmp_path))
+    path.write_text(path.read_text().replace('"errors"', learns_from))
+    with pytest.raises(NeurochipError, match=told):
+        find_rule(str(path))
 
 
 # ---- ranges

@@ -15,6 +15,7 @@ positions, taps and channels.
                       "acc_bits", "back_bits", "p_learn": as in core.py, "axon_states": by axon, "neuron_states": by local unit,
                       "pool_states": by local location, "learn_state": [state]; of a shared bank only the first,
                       "learns": False in an epoch that is not among the layer's; "peak", "factor": of the traces}],
+            "keeps": None, or a rule that keeps states, as in oracles/keeping.py,
             "on_spikes": None, or a rule that learns from spikes: a function of (core, rows, their traces, channels that fired),
             "input_ticks": of a sample, before its image goes dark (else: all), "exit": as in core.py,
             "mesh": None or {"width", "height", "depth", "stalls"} as in oracles/noc.py; then every part has "at": (x, y)}
@@ -29,6 +30,7 @@ from math import floor
 
 from neurochip.core.events import Event, Phase
 from oracles import core as oracle
+from oracles import keeping
 from oracles import noc as noc_oracle
 from oracles.core import RNG_BITS, clamp, draw_words, is_settled, lead, rotate_left, share_tick, top_bits
 
@@ -111,6 +113,8 @@ class Core(oracle.Core):
         self.accumulates = model["model"] == "accumulate"
         self.threshold = floor(Fraction(model.get("threshold", 1.0)) * 2 ** self.layer["frac_bits"] + Fraction(1, 2))
         self.keeps_traces = bool(chip.get("on_spikes")) and self.layer.get("learns", True) and not (self.is_pool or self.accumulates)
+        self.keeps_states = bool(chip.get("keeps")) and self.layer.get("learns", True) and not (self.is_pool or self.accumulates)
+        self.keeper = None
         self.counts = Counter()
 
     def connect(self, cores):
@@ -138,6 +142,7 @@ class Core(oracle.Core):
         self.inputs = [unit_number(self.chip, INPUT, *unit) for _, unit in self.axons] if self.is_first else []
         self.axon_of = {origin: i for i, origin in enumerate(self.comes_from)}
         assert len(self.axon_of) == len(self.comes_from)  # no unit arrives on two axons
+        self.keeper = keeping.Keeper(self) if self.keeps_states else None
         self.new_sample()
 
     def new_sample(self):
@@ -146,6 +151,8 @@ class Core(oracle.Core):
         self.potential_of, self.rests = [0] * self.n_neurons, [0] * self.n_neurons  # v and q of neurons with a memory
         self.own_places = []  # of own_errors: (local location, candidate)
         self.trace_of = [0] * self.n_axons
+        if self.keeper:
+            self.keeper.begin()
         self.packets = []  # (ready, this core, other core)
 
     def hops_to(self, place):
@@ -477,13 +484,21 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 elif teaches and tick >= len(chip["layers"]) - 1:  # not before the output core has input
                     core.teach(label)
                 core.remember_places()
-                if core.keeps_traces:
+                if core.keeper:
+                    core.keeper.update(label if core.is_last and tick >= len(chip["layers"]) - 1 else None)
+                    if tick >= learn_from:
+                        core.keeper.learn(tick)
+                elif core.keeps_traces:
                     core.update_traces()
                     if tick >= learn_from:
                         core.learn_from_spikes()
-                elif teaches and tick >= learn_from and core.layer.get("learns", True):
+                elif teaches and tick >= learn_from and not chip.get("keeps") and core.layer.get("learns", True):
                     core.learn()
                 core.count(Phase.FORWARD, Event.BARRIER)
+            if chip.get("keeps") and tick == chip["keeps"]["judged"]:
+                for core in cores:
+                    if core.keeper:
+                        core.keeper.judgement = 1 if largest(votes) == label else -1
             this_tick = [core.busy_cycles() - before for core, before in zip(cores, busy, strict=True)]
             busy = [core.busy_cycles() for core in cores]
             packets.append([packet for core in cores for packet in core.packets])
@@ -507,4 +522,5 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
     return {
         "votes": all_votes, "answers": answers, "tallies": tallies, "counts": [core.counts for core in cores], "share": share,
         "busy": busy, "trace": trace, "packets": packets, "ticks": lengths, "leads": leads, "shown": shown,
+        "kept": [core.keeper for core in cores],
     }  # fmt: skip

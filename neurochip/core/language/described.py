@@ -58,7 +58,7 @@ class Register(NamedTuple):
 
 
 class State(NamedTuple):
-    """An integer that is kept: of each axon, neuron or synapse (a tag). It begins as 0; each sample does, if it is no tag and no `lasts`."""
+    """An integer that is kept: of each axon, neuron or synapse (a tag). It begins as 0, in each sample unless it is a tag or `lasts`."""
 
     bits: int
     is_signed: bool = False
@@ -139,10 +139,11 @@ class Description:
         smallest = min((one.range().low for one in self.axon.values()), default=0)
         calm = Range(0 if self.has_broadcasts else 1, 0 if self.learns_from == "reward" else 1)
         known = {
-            "signal": Range(-1, 1) if self.learns_from == "errors" else calm, "reward": Range(-1, 1), "sweep": Range(0, 1),
-            "taught": Range(-1, 1),
+            "signal": Range(-1, 1) if self.learns_from == "errors" else calm,
+            "reward": Range(-1, 1), "sweep": Range(0, 1), "taught": Range(-1, 1),
             "draw": Range(0, (1 << widths.rng_bits) - 1), "draw_end": Range(1 << widths.rng_bits, 1 << widths.rng_bits),
-            "x_sum": Range(self.most_rows * smallest, self.most_rows * largest), "rows": Range(1, self.most_rows), "channels": Range(1, self.most_channels),
+            "x_sum": Range(self.most_rows * smallest, self.most_rows * largest), "rows": Range(1, self.most_rows),
+            "channels": Range(1, self.most_channels),
             "spiked": Range(0, 1), "fired": Range(0, 1), "own": Range(0, 1), "v": of_bits(self.potential_bits), "w": weight, "b": weight,
             "w_min": weight if self.is_binary else Range(weight.low, weight.low),
             "w_max": weight if self.is_binary else Range(weight.high, weight.high),

@@ -57,7 +57,9 @@ def _axons(description: Description) -> list[str]:
     lines = ["    if _ask == Ask.AXONS:"]
     if description.axon:
         lines += [
-            "        for _i in range(_n_axons):", "            spiked = 1 if _n < _n_rows and rows[_n] == _i else 0", "            _n += spiked",
+            "        for _i in range(_n_axons):",
+            "            spiked = 1 if _n < _n_rows and rows[_n] == _i else 0",
+            "            _n += spiked",
             *_updated(description, "axon", "_i", " " * 12),
         ]  # fmt: skip
     return [*lines, "        return"]

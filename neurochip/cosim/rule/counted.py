@@ -10,8 +10,8 @@ NAMES = {"+": "adder", "-": "subtractor", "*": "multiplier", "//": "divider", "n
          "if": "selection", "saturate": "clamp", "<<": "shifter", ">>": "shifter", **dict.fromkeys(COMPARISONS, "comparison")}  # fmt: skip
 
 EVENTS = {
-    "errors": "error spike that is learned from", "spikes": "spike of an own unit", "arrivals": "neuron, in a tick in which a spike arrives",
-    "reward": "reward or sweep",
+    "errors": "error spike that is learned from", "spikes": "spike of an own unit",
+    "arrivals": "neuron, in a tick in which a spike arrives", "reward": "reward or sweep",
 }  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _traffic(description: Description, widths: Widths, word_bits: int, kept: dic
     moved = f"1 word of {word_bits} bits read and written ({fields} weights{tagged}), for all events in a word"
     told = {f"per {event} and {rows}": moved} if description.learns_from != "reward" else {}
     if description.has_broadcasts:
-        calls = [name for name, is_there in (("reward", description.reads("decide", "reward")), ("sweep", description.has_sweeps)) if is_there]
+        calls = (["reward"] if description.reads("decide", "reward") else []) + (["sweep"] if description.has_sweeps else [])
         told[f"per {' or '.join(calls)} and row"] = moved
     if kept["axon"]:
         told["per axon and tick"] = f"{kept['axon']} bits of state read and written"
