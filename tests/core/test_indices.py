@@ -29,9 +29,10 @@ NETS = (
         mesh={"width": 2, "height": 2, "fifo_depth": 2, "core_stalls": True},
     ),
 )  # fmt: skip
-"""With the tiny chips and a rule of binary weights they run every kernel."""
+"""With the tiny chips, a rule of binary weights and rules that keep states they run every kernel."""
 
-BY_HAND = str(Path(__file__).parents[1] / "support" / "rules" / "by_hand.py")
+RULES = Path(__file__).parents[1] / "support" / "rules"
+OTHERS = ("stochastic_stdp", *(str(RULES / f"{name}.py") for name in ("by_hand", "rewarded", "two_traces")))
 
 
 def outcomes(rule: str) -> list[str]:
@@ -43,8 +44,7 @@ def test_no_index_out_of_bounds():
     """Every kernel is run, and the chips come out as those of compiled, unchecked code."""
     assert in_a_new_process([__file__], NUMBA_DISABLE_JIT="1") == [
         *tiny_digests(),
-        *outcomes("stochastic_stdp"),
-        *outcomes(BY_HAND),
+        *(line for rule in OTHERS for line in outcomes(rule)),
         "not run: []",
     ]
 
@@ -70,7 +70,7 @@ def test_views_are_checked_too():
 def main() -> None:
     """What the first test asks of a new process."""
     with tempfile.TemporaryDirectory() as folder, indices_checked() as run:
-        print("\n".join((*tiny_digests(), *outcomes("stochastic_stdp"), *outcomes(BY_HAND))))
+        print("\n".join((*tiny_digests(), *(line for rule in OTHERS for line in outcomes(rule)))))
         for net in NETS:
             check(replace(net, images=net.images[:1]), Path(folder))
     print("not run:", sorted(kernels() - run))
