@@ -10,9 +10,10 @@ from neurochip.common.screen import show
 class Progress:
     """One bar at a time; leaves no bars behind, only the lines given to `note`."""
 
-    def __init__(self, console: Console, quiet: bool) -> None:
+    def __init__(self, console: Console, quiet: bool, unit: str = "samples") -> None:
         self.console = console
         self.quiet = quiet
+        self.unit = unit  # of what is done in seconds; "" of what takes longer
         self.task: TaskID | None = None
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -42,7 +43,7 @@ class Progress:
             return
         speed = self.bars.tasks[-1].speed
         facts = f"  accuracy {100 * accuracy:.2f} %" if accuracy is not None else ""
-        self.bars.update(self.task, completed=done, facts=facts + (f"  {speed:,.0f} samples/s" if speed else ""))
+        self.bars.update(self.task, completed=done, facts=facts + (f"  {speed:,.0f} {self.unit}/s" if speed and self.unit else ""))
 
     def note(self, text: str) -> None:
         """Show a line that stays."""

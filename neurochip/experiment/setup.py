@@ -23,6 +23,7 @@ from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
 from neurochip.experiment.models import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
 from neurochip.experiment.rules import LearningRule, find_rule, guarded, refuse_reals, refuse_unrunnable, reward_fault
+from neurochip.experiment.sweep import SweepModel
 from neurochip.experiment.training import ReadoutModel, TrainModel
 
 KIND = Kind(
@@ -56,6 +57,7 @@ class Experiment(BaseModel):
     reference: ReferenceModel = Field(default_factory=ReferenceModel)
     train: TrainModel | None = None
     readout: ReadoutModel | None = None
+    sweep: SweepModel | None = Field(default=None, exclude=True)  # of a study, not of its runs
     _found: LearningRule = PrivateAttr()
 
     @field_validator("name")

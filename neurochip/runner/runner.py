@@ -27,7 +27,7 @@ from neurochip.runner.losses import data_losses
 from neurochip.runner.start import put_start_on_chip
 from neurochip.runner.unsupervised import Readout, Shown
 from neurochip.simulator.memories import weights_of
-from neurochip.simulator.samples import load_samples
+from neurochip.simulator.samples import Samples, load_samples
 from neurochip.simulator.simulator import Evaluation, Simulator, joined
 from neurochip.trace.recorder import Recorder
 
@@ -41,7 +41,10 @@ class Interrupted(Exception):
 class Runner:
     """A run in a directory. `go` trains and evaluates what is left to do and writes the results."""
 
-    def __init__(self, setup: Setup, folder: Path, threads: int, console: Console, quiet: bool, started: float, jit_s: float) -> None:
+    def __init__(
+        self, setup: Setup, folder: Path, threads: int, console: Console, quiet: bool, started: float, jit_s: float,
+        samples: Samples | None = None,
+    ) -> None:  # fmt: skip
         self.setup = setup
         self.folder = folder
         self.threads = threads
@@ -51,7 +54,7 @@ class Runner:
         self.jit_s = jit_s
         experiment = setup.experiment
         self.stop = threading.Event()
-        self.data, self.train_stimulus, self.test_stimulus = load_samples(setup, self.say)
+        self.data, self.train_stimulus, self.test_stimulus = samples or load_samples(setup, self.say)
         what = "recordings" if self.train_stimulus.is_events else "images"
         self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test {what}")
         self._check_raster_sample()

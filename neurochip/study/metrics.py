@@ -1,0 +1,52 @@
+"""What a study asks of its runs: objectives, each a figure of a run's summary, with its unit and direction."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from neurochip.common.errors import NeurochipError, did_you_mean
+from neurochip.runfile.summary import Summary
+
+
+class Metric(NamedTuple):
+    """A figure of a run, the unit it is shown in, and whether more of it is better."""
+
+    column: str
+    """Heading of its column in study.csv, with the unit."""
+    label: str
+    unit: str
+    is_better_high: bool
+    scale: float
+    """Factor from study.csv to what is shown."""
+    of: Callable[[Summary], float | None]
+
+
+def _area(summary: Summary) -> float | None:
+    found = summary.silicon
+    return None if found is None or found.memory_um2 is None else (found.logic_um2 + found.memory_um2) / 1e6
+
+
+METRICS = {
+    "accuracy": Metric("accuracy", "test accuracy", "%", True, 100.0, lambda s: s.accuracy.test),
+    "energy": Metric("energy_nj", "energy of an inference", "nJ", False, 1.0, lambda s: s.totals.test.energy_nj_per_sample),
+    "latency": Metric("latency_us", "latency of an inference", "us", False, 1.0, lambda s: s.totals.test.latency_us_per_sample),
+    "area": Metric("area_mm2", "area of the cores", "mm2", False, 1.0, _area),
+    "training_energy": Metric(
+        "training_energy_nj", "energy of a training sample", "nJ", False, 1.0,
+        lambda s: s.totals.train.energy_nj_per_sample if s.totals.train.samples else None,
+    ),
+    "training_latency": Metric(
+        "training_latency_us", "latency of a training sample", "us", False, 1.0,
+        lambda s: s.totals.train.latency_us_per_sample if s.totals.train.samples else None,
+    ),
+}  # fmt: skip
+"""Objectives by their names."""
+
+
+def objectives_of(names: Sequence[str], where: str = "--objective") -> tuple[str, ...]:
+    """Check the names of objectives. Raises NeurochipError for an unknown one, one given twice, or none."""
+    for name in names:
+        if name not in METRICS:
+            raise NeurochipError(f"{where} {name}: unknown objective{did_you_mean(name, METRICS)}")
+    if not names or len(set(names)) < len(names):
+        raise NeurochipError(f"{where} {','.join(names)}: give each of them once: {', '.join(METRICS)}")
+    return tuple(names)
