@@ -148,12 +148,12 @@ def write_compare_html(comparison: Comparison, path: str | Path) -> Path:
     return _write(Path(path), text)
 
 
-def environment():
-    """Return the templates, in which every text is escaped."""
+def environment(*more: Path):
+    """Return the templates, and those in further folders, in which every text is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader([TEMPLATES, *more]), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["micro"] = lambda text: re.sub(r"\bu(?=(s|J|W)\b)", "\N{MICRO SIGN}", text)
     return environment
