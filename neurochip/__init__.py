@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from neurochip.api.runs import run as run
     from neurochip.api.simulation import Simulator as Simulator
     from neurochip.api.starts import write_start as write_start
+    from neurochip.api.studies import Study as Study
+    from neurochip.api.studies import open_study as open_study
+    from neurochip.api.studies import sweep as sweep
     from neurochip.common.errors import NeurochipError as NeurochipError
     from neurochip.core.events import Event as Event
     from neurochip.core.events import Phase as Phase
@@ -57,6 +60,7 @@ _HOMES = {
     "Placed": "api.mapped",
     "Run": "api.results",
     "Simulator": "api.simulation",
+    "Study": "api.studies",
     "available": "api.catalogue",
     "available_datasets": "api.data",
     "check": "api.catalogue",
@@ -77,9 +81,11 @@ _HOMES = {
     "measure_scaling": "api.benchmarks",
     "measure_speed": "api.benchmarks",
     "open_run": "api.runs",
+    "open_study": "api.studies",
     "price_rule": "api.rule_hardware",
     "run": "api.runs",
     "summary_schema": "api.experiments",
+    "sweep": "api.studies",
     "train": "api.offchip",
     "write_timeline": "api.recordings",
     "write_waves": "api.recordings",

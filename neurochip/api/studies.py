@@ -61,6 +61,11 @@ class Study:
         """The address of the Optuna storage, for `optuna-dashboard` and `optuna.load_study`."""
         return store.storage_url(self.folder)
 
+    @property
+    def page(self) -> Path:
+        """The page of the study, study.html."""
+        return self.folder / store.PAGE
+
     def runs(self, trial: int) -> tuple[Run, ...]:
         """Open the runs of a point (its number in `trials`) that are complete, by budget and seed."""
         if not 0 <= trial < len(self.trials):
@@ -125,8 +130,8 @@ def sweep(
     if backend not in BACKENDS:
         raise NeurochipError(f"backend = '{backend}': must be one of {', '.join(BACKENDS)}")
     plan = make_plan(
-        os.fspath(name_or_path), settings_of(overrides), seed, study_seed, vary=_texts(vary), seeds=seeds, objectives=_list(objectives), method=method,
-        trials=trials, generation=generation, budget=budget, keep=keep,
+        os.fspath(name_or_path), settings_of(overrides), seed, study_seed, vary=_texts(vary), seeds=seeds, objectives=_list(objectives),
+        method=method, trials=trials, generation=generation, budget=budget, keep=keep,
     )  # fmt: skip
     load_optuna()
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -152,7 +157,8 @@ def _texts(vary: Mapping[str, Sequence[object] | str] | Sequence[str] | None) ->
     if vary is None or not isinstance(vary, Mapping):
         return _list(vary)
     return [
-        f"{key}={values}" if isinstance(values, str) else f"{key}={','.join(_value(key, one) for one in values)}" for key, values in vary.items()
+        f"{key}={values}" if isinstance(values, str) else f"{key}={','.join(_value(key, one) for one in values)}"
+        for key, values in vary.items()
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from neurochip import __version__
+from neurochip.cli.options import study_options
 from neurochip.common.errors import NeurochipError
 
 SETTING = click.option("--set", "settings", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key of the experiment; repeatable.")
@@ -124,6 +125,18 @@ def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> Non
     from neurochip.cli import commands
 
     commands.compare(folders, html, at)
+
+
+@main.command()
+@click.argument("file")
+@study_options
+@SETTING
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of each point's first run.")
+@click.option("--resume", is_flag=True, help="Go on with an interrupted study in the directory, if there is one.")
+@QUIET
+def sweep(**options: Any) -> None:
+    """Run experiment FILE with many settings and seeds on several processors, and compare: a table, a page with fronts, a storage."""
+    import_module("neurochip.cli.sweeping").sweep(**options)
 
 
 @main.command("map")

@@ -156,6 +156,7 @@ def environment(*more: Path):
         loader=FileSystemLoader([TEMPLATES, *more]), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["micro"] = lambda text: re.sub(r"\bu(?=(s|J|W)\b)", "\N{MICRO SIGN}", text)
+    environment.filters["signs"] = lambda text: environment.filters["micro"](text).replace("+-", "\N{PLUS-MINUS SIGN}")
     return environment
 
 

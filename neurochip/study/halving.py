@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from neurochip.study.metrics import METRICS
+from neurochip.study.metrics import METRICS, shown
 from neurochip.study.trials import Trial, dominates, fronts, losses
 
 
@@ -22,25 +22,15 @@ def survivors(trials: Sequence[Trial], objectives: Sequence[str], keep: float) -
     return [trials[i] for i in kept], reasons
 
 
-def _reason(
-    i: int, place: int, n: int, trials: Sequence[Trial], values: Sequence[Sequence[float]], objectives: Sequence[str]
-) -> str:
+def _reason(i: int, place: int, n: int, trials: Sequence[Trial], values: Sequence[Sequence[float]], objectives: Sequence[str]) -> str:
     trial, first = trials[i], objectives[0]
     begin = f"place {place} of {len(trials)}, the first {n} went on"
     if trial.at_chance:
         return f"{begin}; at chance: {shown(first, trial.mean(first))}"
     better = [j for j in range(len(trials)) if dominates(values[j], values[i])]
     if not better:
-        return f"{begin}; no point dominates it, but others of its front have a better {METRICS[first].label} ({shown(first, trial.mean(first))})"
+        own = shown(first, trial.mean(first))
+        return f"{begin}; no point dominates it, but others of its front have a better {METRICS[first].label} ({own})"
     by = min(better, key=lambda j: (values[j], trials[j].number))
     facts = ", ".join(f"{name} {shown(name, trial.mean(name))} against {shown(name, trials[by].mean(name))}" for name in objectives)
     return f"{begin}; point {trials[by].number} dominates it: {facts}"
-
-
-def shown(name: str, value: float) -> str:
-    """Write a figure with the digits that are worth reading, and its unit."""
-    metric = METRICS[name]
-    if math.isnan(value):
-        return "-"
-    number = f"{metric.scale * value:.2f}" if metric.unit == "%" else f"{value:.4g}"
-    return f"{number} {metric.unit}"

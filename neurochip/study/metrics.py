@@ -1,5 +1,6 @@
 """What a study asks of its runs: objectives, each a figure of a run's summary, with its unit and direction."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -50,3 +51,12 @@ def objectives_of(names: Sequence[str], where: str = "--objective") -> tuple[str
     if not names or len(set(names)) < len(names):
         raise NeurochipError(f"{where} {','.join(names)}: give each of them once: {', '.join(METRICS)}")
     return tuple(names)
+
+
+def shown(name: str, value: float) -> str:
+    """Write a figure with the digits that are worth reading, and its unit."""
+    metric = METRICS[name]
+    if math.isnan(value):
+        return "-"
+    number = f"{metric.scale * value:.2f}" if metric.unit == "%" else f"{value:#.4g}".rstrip(".")
+    return f"{number} {metric.unit}"

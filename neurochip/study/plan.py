@@ -1,6 +1,7 @@
 """The plan of a study: experiment, what is varied, seeds, objectives, method, budgets; checked, and told by its hash."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def _budget(asked: SweepModel) -> tuple[str, tuple[str, ...]]:
     numbers = [Decimal(text) if text.replace(".", "", 1).isdecimal() else None for text in vary.values]
     if vary.when or len(vary.keys) > 1 or isinstance(vary.domain, Range) or len(numbers) < 2 or None in numbers:
         raise NeurochipError(f"--budget {asked.budget}: must have the form samples=2000,10000,60000 (or epochs=..., KEY=...), two at least")
-    if any(a >= b for a, b in zip(numbers, numbers[1:], strict=False) if a is not None and b is not None):
+    if any(a >= b for a, b in itertools.pairwise(numbers) if a is not None and b is not None):
         raise NeurochipError(f"--budget {asked.budget}: {texts} must rise; the cheapest comes first")
     return BUDGETS.get(name.strip(), name.strip()), vary.values
 

@@ -49,7 +49,9 @@ def _on_loky(jobs: Sequence[Job], n: int) -> Iterator[tuple[int, Outcome]]:
     try:
         yield from parallel(delayed(_numbered)(i, job) for i, job in enumerate(jobs))
     except TerminatedWorkerError as error:
-        raise NeurochipError(f"sweep: a worker died ({reason_of(error)}), perhaps for want of memory: give fewer --workers; {LOST}") from None
+        raise NeurochipError(
+            f"sweep: a worker died ({reason_of(error)}), perhaps for want of memory: give fewer --workers; {LOST}"
+        ) from None
 
 
 def _dask_client(address: str | None) -> Any:
@@ -62,11 +64,15 @@ def _dask_client(address: str | None) -> Any:
     try:
         client = Client(address, timeout=10, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as error:
-        raise NeurochipError(f"--address {address}: no Dask scheduler answers ({reason_of(error)}); start one with: dask scheduler") from None
+        raise NeurochipError(
+            f"--address {address}: no Dask scheduler answers ({reason_of(error)}); start one with: dask scheduler"
+        ) from None
     threads = [worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values()]
     if max(threads, default=1) > 1:
         client.close()
-        raise NeurochipError(f"--address {address}: a worker has {max(threads)} threads; start workers with --nthreads 1: a run is a process")
+        raise NeurochipError(
+            f"--address {address}: a worker has {max(threads)} threads; start workers with --nthreads 1: a run is a process"
+        )
     return client
 
 

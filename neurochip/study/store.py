@@ -96,7 +96,9 @@ def begin(plan: Plan, folder: Path, resume: bool) -> None:
         raise NeurochipError(f"{folder}: exists already; choose another --out, or go on with an interrupted study with --resume")
     if found:
         if read_study(folder).digest != plan.digest():
-            raise NeurochipError(f"{folder}: holds a study of another experiment, or with other values, seeds or objectives; choose another --out")
+            raise NeurochipError(
+                f"{folder}: holds a study of another experiment, or with other values, seeds or objectives; choose another --out"
+            )
         return
     (folder / RUNS).mkdir(parents=True, exist_ok=True)
     write_text(folder / STUDY_JSON, StudyFile.of(plan).model_dump_json(indent=1) + "\n")

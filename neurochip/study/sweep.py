@@ -10,9 +10,9 @@ from rich.console import Console
 
 from neurochip.common.errors import NeurochipError
 from neurochip.common.progress import Progress
-from neurochip.study.halving import shown, survivors
+from neurochip.study.halving import survivors
 from neurochip.study.jobs import Job
-from neurochip.study.metrics import METRICS
+from neurochip.study.metrics import METRICS, shown
 from neurochip.study.plan import Plan
 from neurochip.study.pool import Workers
 from neurochip.study.propose import load_optuna, propose, told
@@ -71,8 +71,8 @@ class Sweep:
         for was, now in zip(self.history.frozen[start:], proposed, strict=False):
             if was.params != now.params:
                 raise NeurochipError(
-                    f"{self.folder}: point {was.number} was {was.params} and would now be {now.params}: another version of Optuna; go on with "
-                    "the one that began the study, or choose another --out"
+                    f"{self.folder}: point {was.number} was {was.params} and would now be {now.params}: another version of Optuna; go on "
+                    "with the one that began the study, or choose another --out"
                 )
 
 
@@ -121,13 +121,12 @@ class Generation:
         found: dict[int, dict[int, RunResult]] = {number: {} for number, _, _ in jobs}
         if jobs:
             from neurochip.core import engine  # noqa: F401  compiled once, here, before workers load it
-        begun, done = time.monotonic(), 0
+        begun = time.monotonic()
         self.sweep.progress.start(f"{self.title}{f', {self.plan.budget_key} = {budget}' if budget else ''}: runs", len(jobs), 0)
-        for i, outcome in self.sweep.workers.outcomes([job for _, _, job in jobs]):
+        for done, (i, outcome) in enumerate(self.sweep.workers.outcomes([job for _, _, job in jobs]), 1):
             if outcome.is_interrupted:
                 raise KeyboardInterrupt(INTERRUPTED)
-            number, seed, job = jobs[i]
-            done += 1
+            number, seed, _ = jobs[i]
             folder, error = self._folder(number, seed, budget), self.plan.told(outcome.error)
             found[number][seed] = result = result_of(self.sweep.folder, folder, seed, budget, error)
             self.sweep.progress.at(done, None)

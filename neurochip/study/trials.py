@@ -107,7 +107,7 @@ def fronts(values: Sequence[Sequence[float]]) -> list[int]:
 
 
 def front_of(trials: Sequence[Trial], objectives: Sequence[str]) -> list[Trial]:
-    """Return the complete trials that no other one dominates, repeats and those at chance left out, the best of the first objective first."""
+    """Return the complete trials that no other one dominates, the best of the first objective first; no repeats, none at chance."""
     kept = [trial for trial in trials if trial.state == "complete" and trial.same_as is None and not trial.at_chance]
     ranks = fronts([losses(trial, objectives) for trial in kept])
     best = [trial for trial, rank in zip(kept, ranks, strict=True) if rank == 0]
