@@ -8,12 +8,9 @@ from typing import Any, NoReturn
 import click
 
 from neurochip import __version__
-from neurochip.cli.options import study_options
+from neurochip.cli.options import EVALUATION, QUIET, SETTING, with_options
+from neurochip.cli.studies import sweep
 from neurochip.common.errors import NeurochipError
-
-SETTING = click.option("--set", "settings", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key of the experiment; repeatable.")
-
-QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 
 
 class OneLineErrors(click.Group):
@@ -88,11 +85,7 @@ def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | Non
 
 @main.command()
 @click.argument("file")
-@click.option("--resume", "trained", required=True, metavar="PATH", help="A checkpoint.pt, a trained.h5, or the folder of a training.")
-@click.option("--out", metavar="DIR", help="Folder of evaluation.json and evaluation.png; default: where PATH is.")
-@click.option("--inspect", metavar="DIR", help="Also draw potentials, spikes and gradients of one image there.")
-@click.option("--image", type=click.IntRange(0), default=0, show_default=True, help="Number of that test image.")
-@click.option("--units", metavar="LAYER:N,...", multiple=True, help="Units whose potentials are drawn; default: the busiest; repeatable.")
+@with_options(EVALUATION)
 @SETTING
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the encoded spikes.")
 @QUIET
@@ -125,18 +118,6 @@ def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> Non
     from neurochip.cli import commands
 
     commands.compare(folders, html, at)
-
-
-@main.command()
-@click.argument("file")
-@study_options
-@SETTING
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of each point's first run.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted study in the directory, if there is one.")
-@QUIET
-def sweep(**options: Any) -> None:
-    """Run experiment FILE with many settings and seeds on several processors, and compare: a table, a page with fronts, a storage."""
-    import_module("neurochip.cli.sweeping").sweep(**options)
 
 
 @main.command("map")
@@ -337,6 +318,8 @@ def info() -> None:
     """List what an experiment can name, and the experiments: chips, energy tables, learning rules, random generators, networks."""
     import_module("neurochip.cli.listing").info()
 
+
+main.add_command(sweep)
 
 if __name__ == "__main__":
     main(prog_name="neurochip")

@@ -1,9 +1,21 @@
-"""Options that are many: they stand here, beside the command line, which they would make too long."""
+"""Options of several commands, and those of one that are many."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+
+SETTING = click.option("--set", "settings", multiple=True, metavar="TABLE.KEY=VALUE", help="Override a key of the experiment; repeatable.")
+
+QUIET = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+
+EVALUATION = (
+    click.option("--resume", "trained", required=True, metavar="PATH", help="A checkpoint.pt, a trained.h5, or the folder of a training."),
+    click.option("--out", metavar="DIR", help="Folder of evaluation.json and evaluation.png; default: where PATH is."),
+    click.option("--inspect", metavar="DIR", help="Also draw potentials, spikes and gradients of one image there."),
+    click.option("--image", type=click.IntRange(0), default=0, show_default=True, help="Number of that test image."),
+    click.option("--units", metavar="LAYER:N,...", multiple=True, help="Units whose potentials are drawn; default: the busiest."),
+)
 
 STUDY = (
     click.option("--vary", multiple=True, metavar="KEY=VALUES", help="a,b,c or low..high or low..high:step; repeatable."),
@@ -22,8 +34,12 @@ STUDY = (
 )
 
 
-def study_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that a study has and a run has not."""
-    for option in reversed(STUDY):
-        command = option(command)
-    return command
+def with_options(options: Sequence[Callable[..., Any]]) -> Callable[..., Any]:
+    """Return a decorator that adds options to a command, in their order."""
+
+    def add(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add

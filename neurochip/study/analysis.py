@@ -50,7 +50,7 @@ def change(trials: Sequence[Trial], key: str, value: str, other: str, objective:
 
 
 def statements(trials: Sequence[Trial], vary: Sequence[Vary], objectives: Sequence[str]) -> list[str]:
-    """Say of every setting with few values what each costs and saves against the first one."""
+    """Tell for every setting with few values what each costs and saves against the first one."""
     lines = []
     for one in vary:
         values = _values(trials, one)

@@ -34,7 +34,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: complete if `error` is empty, and not at all if it was interrupted."""
+    """The end of a run: complete if `error` is empty; it has not ended if it was interrupted."""
 
     error: str = ""
     is_interrupted: bool = False

@@ -47,7 +47,7 @@ class Plan:
 
     @property
     def is_search(self) -> bool:
-        """Whether later points depend on the results of earlier ones."""
+        """True if later points depend on the results of earlier ones."""
         return self.asked.method in SEARCHES
 
     def settings_of(self, point: Point, budget: str = "") -> tuple[str, ...]:

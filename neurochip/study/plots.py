@@ -17,7 +17,7 @@ MARK = "run:"  # begins the links that are put in when the figure is text
 
 
 class Links:
-    """Where marks lead, and what they say; a figure's marks carry their numbers."""
+    """Targets of marks, and what they say; a figure's marks carry their numbers."""
 
     def __init__(self) -> None:
         self.targets: list[tuple[str, str]] = []
@@ -36,7 +36,7 @@ def svg_of(figure: Any, links: Links, name: str) -> str:
     with styled(), rc_context({"svg.fonttype": "none", "svg.hashsalt": name, "svg.id": name}):
         figure.savefig(image, format="svg", facecolor="white", metadata={"Date": None, "Creator": None})
     text = image.getvalue()
-    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(?<=\bid=")|(?<=url\(#)|(?<=href="#)', f"{name}-", text)
 
     def link(found: re.Match[str]) -> str:

@@ -44,7 +44,7 @@ class StudyFile(BaseModel):
 
     @classmethod
     def of(cls, plan: Plan) -> Self:
-        """Tell of a plan."""
+        """Return what study.json says about a plan."""
         return cls(
             format=FORMAT, version=__version__, name=plan.base.experiment.name, file=plan.file, settings=list(plan.settings),
             digest=plan.digest(), budget_key=plan.budget_key, seeds=list(plan.seeds), asked=plan.asked,

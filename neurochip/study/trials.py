@@ -47,7 +47,7 @@ class Trial:
 
     @property
     def at_chance(self) -> bool:
-        """Whether all of these runs are at chance."""
+        """True if all of its last runs are at chance."""
         return bool(self.last_runs) and all(run.at_chance for run in self.last_runs)
 
     def values(self, name: str) -> list[float]:

@@ -30,7 +30,7 @@ class Range:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all its numbers are integers."""
+        """True if all its numbers are integers."""
         return self.step is not None and all(number == int(number) for number in (self.low, self.high, self.step))
 
     def values(self) -> tuple[str, ...]:

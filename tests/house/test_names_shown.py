@@ -148,7 +148,7 @@ def test_functions_are_where_the_page_says(page):
             assert any(found[2] in definitions(path) for path in modules()[found[1]]), span
 
 
-SUFFIXES = {"py", "sv", "toml", "h5", "json", "html", "png", "md", "npz", "cff", "cfg", "lib"}
+SUFFIXES = {"py", "sv", "toml", "h5", "json", "html", "png", "md", "npz", "cff", "cfg", "lib", "csv"}
 
 
 def claims(text: str) -> Iterator[tuple[str, str]]:

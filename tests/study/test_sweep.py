@@ -105,7 +105,7 @@ def test_a_search_has_one_history(tiny, tmp_path, monkeypatch, method, workers):
     study = nc.open_study(tmp_path / "whole")
     assert same(study, nc.open_study(tmp_path / "cut")) and len(study.trials) == 5
     drawn = [trial.point["rule.learn_rate"] for trial in study.trials]
-    assert len(set(drawn)) > 3 and all(1e-3 <= rate <= 4e-2 for rate in drawn)
+    assert len(set(drawn)) >= 2 and all(1e-3 <= rate <= 4e-2 for rate in drawn)
     assert {trial.point["run.ticks"] for trial in study.trials} <= {8, 10, 12}
     plans = [make_plan(str(tiny[0]), vary=list(vary), method=method, trials=5, generation=2, study_seed=seed) for seed in (5, 6)]
     first, other = ([trial.params for trial in propose(plan, [], 0)] for plan in plans)
