@@ -27,8 +27,12 @@ module nc_encode #(
 
     // the word of an axon: its own state, or the shared one turned left by the axon's number
     wire [GROUPS*LANES-1:0] encoded;
+    wire [GROUPS*LANES*8-1:0] held;
     genvar a, g;
     generate
+        for (g = 0; g < GROUPS; g = g + 1) begin : read  // once: tools read a whole group for every axon that is picked out of it
+            assign held[g*LANES*8+:LANES*8] = intensity[g];
+        end
         for (a = 0; a < N_AXONS; a = a + 1) begin : axon
             localparam int TURN = SHARING == neurochip_pkg::ROTATED ? a % BITS : 0;
             wire [7:0] draw;
@@ -39,8 +43,8 @@ module nc_encode #(
                 assign draw = twice[2*BITS-8-TURN+:8];
                 wire unused_bits = &{1'b0, twice};
             end
-            assign encoded[a] = draw < intensity[a/LANES][(a%LANES)*8+:8];
-            assign likely[a] = intensity[a/LANES][(a%LANES)*8+7];
+            assign encoded[a] = draw < held[a*8+:8];
+            assign likely[a] = held[a*8+7];
         end
         if (GROUPS * LANES > N_AXONS) begin : nobody
             assign encoded[GROUPS*LANES-1:N_AXONS] = '0;
@@ -64,6 +68,6 @@ module nc_encode #(
         end
     endgenerate
     assign active = fired[N_AXONS-1:0];
-    wire unused = &{1'b0, load_group, load_words, states, fired};
+    wire unused = &{1'b0, load_group, load_words, states, fired, held};
 endmodule
 `default_nettype wire

@@ -90,8 +90,9 @@ module nc_integrate #(
             wire unused_base = &{1'b0, new_base, minus, row_after, bases, has_base};
         end
         for (e = 0; e < ROW_ACCESSES; e = e + 1) begin : entry_start
+            wire [FIELDS*WEIGHT_BITS-1:0] biases = bias[e];  // once: tools read a whole entry for every field that is picked out of it
             for (f = 0; f < FIELDS; f = f + 1) begin : field_start
-                wire signed [WEIGHT_BITS-1:0] from_bias = bias[e][f*WEIGHT_BITS+:WEIGHT_BITS];
+                wire signed [WEIGHT_BITS-1:0] from_bias = biases[f*WEIGHT_BITS+:WEIGHT_BITS];
                 assign starts[(e*FIELDS+f)*ACC_BITS+:ACC_BITS] =
                     DELTA && has_base[e] ? bases[(e*FIELDS+f)*ACC_BITS+:ACC_BITS] : ACC_BITS'(from_bias);
             end
@@ -138,10 +139,13 @@ module nc_integrate #(
             assign potentials = held_either[32'(neuron_field)*ACC_BITS+:ACC_BITS];
             wire unused_soma = &{1'b0, soma};
         end else begin : soma_group
-            wire [N_NEURONS*ACC_BITS-1:0] sums;
+            wire [ROW_ACCESSES*FIELDS*ACC_BITS-1:0] sums;
             wire [N_NEURONS-1:0] has_sums;
+            wire unused_sums = &{1'b0, sums};
+            for (n = 0; n < ROW_ACCESSES; n = n + 1) begin : entry_sums
+                assign sums[n*FIELDS*ACC_BITS+:FIELDS*ACC_BITS] = acc[n];
+            end
             for (n = 0; n < N_NEURONS; n = n + 1) begin : neuron
-                assign sums[n*ACC_BITS+:ACC_BITS] = acc[n/FIELDS][(n%FIELDS)*ACC_BITS+:ACC_BITS];
                 assign has_sums[n] = is_added[n/FIELDS];
             end
             nc_potentials #(
@@ -150,7 +154,7 @@ module nc_integrate #(
                 .ACC_BITS(ACC_BITS)
             ) choice (
                 .group(soma),
-                .sums(sums),
+                .sums(sums[N_NEURONS*ACC_BITS-1:0]),
                 .starts(starts[N_NEURONS*ACC_BITS-1:0]),
                 .is_added(has_sums),
                 .potentials(potentials)
