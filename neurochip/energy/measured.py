@@ -1,9 +1,10 @@
 """Cores measured at their own size, [[measured_core]], which come before prices along a line; how far others are beyond what was fitted."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
 from neurochip.core.events import Event
 from neurochip.energy.checks import EVENTS, refuse_unknown_events
@@ -12,6 +13,7 @@ from neurochip.energy.sized import Core, Role
 
 PER_DOUBLING = 0.1  # how much wider a range gets with each doubling beyond the sizes that were fitted
 OTHER_KNOBS = 0.5  # and for a core that is built otherwise than those
+NEAR = 4.0  # a measured core stands for others of its kind with up to so many times as many or as few axons, and neurons
 ZERO = "Nothing beyond the events that come with it in the same cycles"
 
 
@@ -29,6 +31,7 @@ class MeasuredCore(Provenance):
     leakage_nw: float = Field(ge=0)
     area_um2: float = Field(gt=0)
     path_ns: float = Field(gt=0)
+    _how: str = PrivateAttr(default="")  # it stands for a core of another size
 
     @field_validator("pj")
     @classmethod
@@ -42,11 +45,40 @@ class MeasuredCore(Provenance):
         """Return whether this is the measurement of such a core: the same size, place in the chain and knobs."""
         return (self.axons, self.neurons, tuple(self.roles), self.knobs) == (core.axons, core.neurons, core.roles, core.knobs)
 
+    @property
+    def how(self) -> str:
+        """What was measured, in words."""
+        return self._how or f"a core of {self.axons} axons x {self.neurons} neurons itself"
+
     def price(self, value: float) -> Price:
         """Return a price of `value` with this measurement's provenance and range."""
-        fields = {"kind": self.kind, "from": self.from_, "derivation": f"a core of {self.axons} axons x {self.neurons} neurons itself"}
+        fields = {"kind": self.kind, "from": self.from_, "derivation": self.how}
         bounds = {"low": value * self.low_ratio, "high": value * self.high_ratio}
         return Price.model_validate({"value": value, **bounds, **fields, "reason": "" if value else ZERO})
+
+    def doublings(self, core: Core) -> float:
+        """Return how many doublings or halvings of axons and of neurons a core is away; infinite if it is built otherwise or too far."""
+        ratios = core.axons / self.axons, core.neurons / self.neurons
+        if (tuple(self.roles), self.knobs) != (core.roles, core.knobs) or not all(1 / NEAR <= ratio <= NEAR for ratio in ratios):
+            return math.inf
+        return sum(abs(math.log2(ratio)) for ratio in ratios)
+
+    def beyond(self, core: Core) -> "Beyond":
+        """Return how far a core is from this one, for which it stands."""
+        how = f"{core.axons} axons x {core.neurons} neurons priced as the core of {self.axons} x {self.neurons} that was measured"
+        return Beyond(how, 1 + PER_DOUBLING * self.doublings(core))
+
+    def moved_to(self, core: Core, growth: Sequence[float]) -> Self:
+        """Return the measurement as it stands for a core of another size: the same prices, clock, leakage, area and path times `growth`."""
+        beyond = self.beyond(core)
+        clock, leakage, area, path = growth
+        moved = self.model_copy(update={
+            "axons": core.axons, "neurons": core.neurons, "kind": max(self.kind, "extrapolated", key=KINDS.index),
+            "low_ratio": self.low_ratio / beyond.factor, "high_ratio": self.high_ratio * beyond.factor, "clock_pj": clock * self.clock_pj,
+            "leakage_nw": leakage * self.leakage_nw, "area_um2": area * self.area_um2, "path_ns": path * self.path_ns,
+        })  # fmt: skip
+        moved._how = beyond.how
+        return moved
 
     def logic(self) -> dict[Event, Price]:
         """Return the prices of the events that happened in it."""

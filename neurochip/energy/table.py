@@ -4,6 +4,7 @@ A table prices every event of the vocabulary (pJ), gives its leakage (nW), says 
 that reproduce figures of its own source. Its SRAM macros price the synapse memory by size: `EnergyTable.for_memory`.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -136,18 +137,44 @@ class EnergyTable(BaseModel):
         """Return the measurement of such a core, if the table has it."""
         return next((entry for entry in self.measured_core if core and entry.is_of(core)), None)
 
+    def _nearest(self, core: Core) -> MeasuredCore | None:
+        """The measured core that stands for one which the lines do not reach: built alike, in the same place, the nearest in size."""
+        if self.fitted is None or Beyond.of(core, self.fitted) is None:
+            return None
+        nearest = min(self.measured_core, key=lambda entry: entry.doublings(core), default=None)
+        return nearest if nearest and math.isfinite(nearest.doublings(core)) else None
+
+    def measured_for(self, core: Core | None) -> MeasuredCore | None:
+        """Return the measurement of such a core, else that of the nearest size of its kind, moved along the table's lines to this one."""
+        own = self.measured_at(core)
+        if own or core is None or (nearest := self._nearest(core)) is None:
+            return own
+        sizes = core, Core(nearest.axons, nearest.neurons, core.roles)
+        return nearest.moved_to(core, [new / old for new, old in zip(*(self._lines(size) for size in sizes), strict=True)])
+
+    def _lines(self, core: Core) -> tuple[float, float, float, float]:
+        """Clock, leakage, area and path by the lines."""
+        axon_nw = self.leakage.axon_nw.value if self.leakage.axon_nw else 0.0
+        leakage = self.leakage.core_nw.value + axon_nw * core.axons + self.leakage.neuron_nw.value * core.neurons
+        clock = self.clock.busy_pj.resolve(core).value if self.clock else 1.0
+        area = self.area.logic_um2.resolve(core).value if self.area else 1.0
+        return clock, leakage, area, 1 / self.timing.clock_mhz(core) if self.timing else 1.0
+
     def beyond(self, core: Core) -> Beyond | None:
         """Return how far a core is from those that prices were fitted on; None within, at a size measured, or where no price has a size."""
-        return Beyond.of(core, self.fitted) if self.fitted and not self.measured_at(core) else None
+        if self.fitted is None or self.measured_at(core):
+            return None
+        nearest = self._nearest(core)
+        return nearest.beyond(core) if nearest else Beyond.of(core, self.fitted)
 
     def logic_um2(self, core: Core) -> Price | None:
         """Return the area of a core's logic in um2; None if the table has no areas."""
-        own = self.measured_at(core)
+        own = self.measured_for(core)
         return own.price(own.area_um2) if own else self._along(self.area.logic_um2, core) if self.area else None
 
     def clock_mhz(self, core: Core) -> float | None:
         """Return the largest clock of a core in MHz; None if the table has no paths."""
-        own = self.measured_at(core)
+        own = self.measured_for(core)
         return 1000 / own.path_ns if own else self.timing.clock_mhz(core) if self.timing else None
 
     def _along(self, price: SizedPrice | ByRole, core: Core | None) -> Price:
@@ -161,7 +188,7 @@ class EnergyTable(BaseModel):
         read = word_read if isinstance(word_read, Price) else self._along(word_read, core)
         entries = {**FREE, **self.pj_per_event, "word_read": read, "word_write": write}
         prices = {event: self._resolved(entries[name], read, core) for name, event in EVENTS.items()}
-        own = self.measured_at(core)
+        own = self.measured_for(core)
         logic = own.logic() if own else {}
         if self.logic_pj_per_access:
             for name in _ACCESSES:
@@ -173,8 +200,8 @@ class EnergyTable(BaseModel):
         return PricedTable(self.name, memory, prices, per_bit, core_nw, neuron_nw, clock)
 
     def _leakage_and_clock(self, core: Core | None) -> tuple[Price, Price, ClockPrice | None]:
-        if own := self.measured_at(core):
-            none = {"kind": own.kind, "from": own.from_, "reason": "in core_nw, measured at this size"}
+        if own := self.measured_for(core):
+            none = {"kind": own.kind, "from": own.from_, "derivation": own.how, "reason": "in core_nw, measured at this size"}
             pulse = own.price(own.clock_pj)
             return own.price(own.leakage_nw), Price.model_validate({"value": 0.0, **none}), ClockPrice(pulse, pulse)
         core_nw, axon_nw = self.leakage.core_nw, self.leakage.axon_nw

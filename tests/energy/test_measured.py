@@ -62,6 +62,22 @@ def test_another_core_has_none_of_it(other, tmp_path):
     assert table.measured_at(other) is None and table.beyond(other) is not None
 
 
+def test_a_measured_core_stands_for_its_neighbours(tmp_path):
+    table, core = with_own(tmp_path), Core(784, 200, ("first",), KNOBS)
+    half, own = core._replace(neurons=100), table.for_memory(64, 1024, core)
+    moved, add = table.for_memory(64, 1024, half), table.for_memory(64, 1024, half).prices[Event.ACCUMULATE]
+    assert (add.value, add.kind) == (2.5, "extrapolated")
+    assert add.bounds == pytest.approx((2.0 / (1 + PER_DOUBLING), 3.75 * (1 + PER_DOUBLING)))
+    assert "784 axons x 100 neurons priced as the core of 784 x 200" in add.derivation == table.beyond(half).how
+    line = load_table(TABLE)
+    for value, along in ((table.logic_um2(half).value / 3.0e6, line.logic_um2), (40.0 / table.clock_mhz(half), line.clock_mhz)):
+        other, same = (getattr(along(size), "value", along(size)) for size in (half, core))
+        assert value == pytest.approx(other / same if along == line.logic_um2 else same / other)
+    assert moved.clock.busy.value < own.clock.busy.value == 40.0 and moved.core_nw.value < 9000.0
+    assert table.for_memory(64, 1024, core._replace(neurons=49)).prices[Event.ACCUMULATE].value != 2.5, "more than four times fewer"
+    assert table.for_memory(64, 1024, Core(40, 20, ("first",), KNOBS)).prices[Event.ACCUMULATE].kind == "simulated", "the lines reach it"
+
+
 def test_beyond_the_fit_a_range_is_wider_and_says_so():
     table = load_table(TABLE)
     within, far = (table.for_memory(64, 1024, core) for core in (Core(40, 20, ("first",), KNOBS), Core(160, 20, ("first",), KNOBS)))
@@ -98,11 +114,11 @@ def test_a_wrong_entry_is_one_line(change, message, tmp_path):
     assert change[0] in text
     path = tmp_path / "bad.toml"
     path.write_text(shipped("energy_tables")[TABLE].read_text(encoding="utf-8") + text.replace(*change), encoding="utf-8")
-    with pytest.raises(NeurochipError, match=rf"^{path}: \[\[measured_core\]\] entry 1 .*({message})") as caught:
+    with pytest.raises(NeurochipError, match=rf"^{path}: \[\[measured_core\]\] entry \d+ .*({message})") as caught:
         load_table(path)
     assert "\n" not in str(caught.value)
 
 
 def test_two_of_one_size_are_refused(tmp_path):
-    with pytest.raises(NeurochipError, match=r"\[\[measured_core\]\] entry 2: a second one of that size, place and knobs; remove one"):
+    with pytest.raises(NeurochipError, match=r"\[\[measured_core\]\] entry \d+: a second one of that size, place and knobs; remove one"):
         with_own(tmp_path, OWN.format(knobs=KNOBS))
