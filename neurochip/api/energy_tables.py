@@ -17,6 +17,8 @@ def make_energy_table(
     dont_use: Sequence[str] = (),
     keep: str | os.PathLike[str] | None = None,
     experiments: Sequence[str | os.PathLike[str]] = (),
+    settings: Sequence[str] = (),
+    into: str | os.PathLike[str] | None = None,
     progress: Shown = False,
 ) -> EnergyTable:
     """Synthesise a chip's RTL, simulate its netlist and price every event; write the table and return it. Needs Yosys and Icarus Verilog.
@@ -24,7 +26,9 @@ def make_energy_table(
     liberty: the cells' Liberty file. sram: Liberty files of memory macros, one of each size. chip: a name or a path.
     out: the file; default: NAME.toml. name: of the table; default: the cell library's. node_nm: feature size, which Liberty leaves out.
     dont_use: patterns of cells that synthesis must not use, as "*_iso_*". keep: a folder for netlists, recordings and traces.
-    experiments: names or files; their cores are measured at their own size, with weights trained for a while, on their data.
+    experiments: names or files; their cores are measured at their own size, on their data, with their weights or some trained for a while.
+    settings: "table.key=value" overrides of the experiments. into: a table that is there: only the cores of the experiments are measured,
+    and their entries are put into it.
     Raises NeurochipError for a missing tool, a file that is none, and macros that make no bank of the chip.
     """
     from neurochip.calibrate.command import calibrate
@@ -33,5 +37,6 @@ def make_energy_table(
     texts = [os.fspath(path) for path in sram]
     return calibrate(
         os.fspath(liberty), texts, chip, None if out is None else os.fspath(out), name, node_nm, dont_use,
-        None if keep is None else os.fspath(keep), [os.fspath(file) for file in experiments], console,
+        None if keep is None else os.fspath(keep), [os.fspath(file) for file in experiments], tuple(settings),
+        None if into is None else os.fspath(into), console,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from neurochip.calibrate import fit
 from neurochip.calibrate.assumed import assumed_prices
 from neurochip.calibrate.cells import Library
+from neurochip.calibrate.entries import entry_of, source_of
 from neurochip.calibrate.fitted import Fitted
 from neurochip.calibrate.flow import Measured
 from neurochip.calibrate.measure import WIRES_PF, Figures
@@ -63,7 +64,7 @@ class CalibratedTable(Fitted):
         return f"{cell.name}, {share} behind it; what a gated clock takes is in the prices of the events that let it through"
 
     def _source(self) -> str:
-        return f"NETLIST of nc_core with {self.library.file}"
+        return source_of(self.library)
 
     def _head(self) -> str:
         sizes = ", ".join(sorted({f"{core.axons} x {core.neurons}" for core, _ in self.measured.figures}))
@@ -112,21 +113,7 @@ class CalibratedTable(Fitted):
         return ["[fitted]  # prices along a line: up to so many units, built so", *largest, f"knobs = {quote(cores[0].knobs or '-')}", ""]
 
     def _own_sizes(self) -> str:
-        lines = ["# ---- cores measured at their own size, pJ per event without clock and macro: they come before the lines above", ""]
-        for own in self.measured.sizes:
-            core, figures = own.core, own.figures
-            pj = ", ".join(f"{event.name.lower()} = {number(value)}" for event, value in own.prices.items())
-            ratios = [own.learning.total_pj(name) / own.learning.total_pj() for name in ("low", "high")]
-            spread = Spread(min(ratios[0], 1.0), max(ratios[1], 1.0))
-            source = f"{self._source()}: {own.learning.title}, {figures.cells:,} cells; {100 * own.error():+.1f} % on a sample held out"
-            lines += [
-                "[[measured_core]]", f"axons = {core.axons}", f"neurons = {core.neurons}", f"roles = {json.dumps(list(core.roles))}",
-                f"knobs = {quote(core.knobs)}", f"pj = {{ {pj} }}", f"low_ratio = {spread.low:.3g}", f"high_ratio = {spread.high:.3g}",
-                f"clock_pj = {number(figures.clock_pj['value'])}", f"leakage_nw = {number(figures.leakage_nw)}",
-                f"area_um2 = {number(figures.area_um2, 7)}", f"path_ns = {number(figures.path.ns)}", 'kind = "simulated"',
-                f"from = {quote(source)}", "",
-            ]  # fmt: skip
-        return "\n".join(lines) if self.measured.sizes else ""
+        return "\n".join(entry_of(own, self._source()) for own in self.measured.sizes)
 
     def _events(self) -> str:
         lines = ["# ---- events: logic of the core, without its memory and without the clock", ""]

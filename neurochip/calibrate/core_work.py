@@ -1,21 +1,29 @@
-"""The RTL of a whole chip, simulated on a stimulus with Icarus Verilog; the pins of every core recorded in every cycle."""
+"""The RTL of a whole chip, simulated on a stimulus with Verilator; the pins of every core recorded in every cycle.
 
-import re
+It runs twice, with zeros and with drawn bits in what is not yet set: where the two differ a pin is unknown, as an x is to other simulators.
+"""
+
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from neurochip.calibrate.designs import Design
-from neurochip.calibrate.replay import PinWaves, run_tool
+from neurochip.calibrate.pins import UNKNOWN, PinWaves
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
+from neurochip.cosim import asserted, verilator
 from neurochip.cosim.core.record import State
 from neurochip.cosim.core.register_map import Region
 
 TRACE = "trace"  # the port of a core with its trace record, which only observes
-WATCHED = ("state", "increments")  # nets of a core: its state, and the events of the cycle, 16 bits each
+WATCHED = {"state": 4, "increments": 16 * N_EVENTS}  # nets of a core: its state, and the events of the cycle
+WRAPPER = Path(__file__).with_name("recorder.cpp")
+ZEROS, DRAWN = 0, 2  # what is not yet set
+SPARE = 100_000  # cycles beyond those of the simulator in which the RTL's samples must be over
 _PHASE = {State.BACK_INTEGRATE: Phase.ERROR, State.ERROR_FIRE: Phase.ERROR, State.RECEIVE_ERRORS: Phase.ERROR, State.DECIDE: Phase.LEARN,
           State.LEARN_READ: Phase.LEARN, State.LEARN_WRITE: Phase.LEARN}  # fmt: skip
 
@@ -29,114 +37,114 @@ class CoreWork:
     events: np.ndarray
 
 
-def simulate_rtl(design: Design, sources: Sequence[Path], ports: Sequence[Sequence[str]], folder: Path) -> list[CoreWork]:
-    """Simulate; return the work of each core but for cycles that fill its memory. `ports`: of each core but its clock.
+def simulate_rtl(design: Design, sources: Sequence[Path], ports: Sequence[dict[str, int]], folder: Path) -> list[CoreWork]:
+    """Simulate; return the work of each core but for cycles that fill its memory. `ports`: bits of each core's ports but its clock.
 
     Raises NeurochipError if the RTL did other work than the simulator: then no netlist of it is worth a price.
     """
-    writes, (pixels, labels) = design.configuration(), design.samples()
-    (folder / "config.mem").write_text("\n".join(f"{word:016x}" for word in writes) + "\n", encoding="ascii")
-    (folder / "pixels.mem").write_text("\n".join(intensity_words(pixels, design.chip.core.input_lanes)) + "\n", encoding="ascii")
-    (folder / "labels.mem").write_text("\n".join(f"{n:04x}" for n in labels) + "\n", encoding="ascii")
-    n_cores = len(design.placements)
-    recorded = [[port for port in of_core if port != TRACE] for of_core in ports]
-    (folder / "recorder.sv").write_text(_bench(design, recorded, len(writes), n_cores), encoding="utf-8")
-    package = design.package(folder)
-    include = sources[0].parent
-    files = [package.name, *(str(path.resolve()) for path in sources), "recorder.sv"]
-    run_tool("iverilog", ["-g2012", f"-I{include.resolve()}", "-o", "recorder.vvp", "-s", "recorder", *files], folder)
-    said = run_tool("vvp", ["-n", "recorder.vvp"], folder)
-    if "DONE" not in said:
-        raise NeurochipError(f"the RTL of {design.network.title} did not finish its samples: {said.strip()[-200:]}")
-    works = [_read(folder / f"pins{c}.txt", recorded[c]) for c in range(n_cores)]
+    recorded = [{port: bits for port, bits in of_core.items() if port != TRACE} for of_core in ports]
+    (folder / "recorder.sv").write_text(_recorder(design, recorded), encoding="utf-8")
+    files = (design.package(folder), *(path.resolve() for path in sources), folder / "recorder.sv")
+    library = verilator.build_design(verilator.Design("recorder", files, WRAPPER, includes=(sources[0].resolve().parent,)))
+    width = sum(sum(of_core.values()) + sum(WATCHED.values()) for of_core in recorded)
+    zeros, drawn = (_run(design, library, width, unknown) for unknown in (ZEROS, DRAWN))
+    if zeros.shape != drawn.shape:
+        raise NeurochipError(f"the RTL of {design.network.title} takes {len(zeros)} or {len(drawn)} cycles, by what its registers start at")
+    bits = _bits(zeros, width)
+    bits[_bits(zeros ^ drawn, width) != 0] = UNKNOWN
+    works, at = [], 0
+    for of_core in recorded:
+        begin, at = at, at + sum(of_core.values())
+        works.append(_work(PinWaves("clk", of_core, bits[:, begin:at]), bits[:, at : at + sum(WATCHED.values())]))
+        at += sum(WATCHED.values())
     _compare_counts(design, works)
     return works
 
 
-def intensity_words(pixels: np.ndarray, lanes: int) -> list[str]:
-    """Return what the input port takes, cycle by cycle, in hexadecimal: `lanes` intensities, the first in the lowest bits.
-
-    pixels: uint8 (samples, axons).
-    """
+def input_lines(pixels: np.ndarray, lanes: int) -> np.ndarray:
+    """Return what the input port takes, uint8 (cycles, lanes): so many intensities side by side. pixels: uint8 (samples, axons)."""
     groups = -(-pixels.shape[1] // lanes)
     padded = np.zeros((len(pixels), groups * lanes), dtype=np.uint8)
     padded[:, : pixels.shape[1]] = pixels
-    return [bytes(word[::-1]).hex() for word in padded.reshape(-1, lanes)]
+    return padded.reshape(-1, lanes)
 
 
-def _bench(design: Design, ports: list[list[str]], n_writes: int, n_cores: int) -> str:
-    lanes, samples = design.chip.core.input_lanes, design.stimulus.samples
-    loads = samples * -(-design.network.inputs // lanes)
-    pins = [", ".join(f"dut.core[{c}].core.{port}" for port in (*ports[c], *WATCHED)) for c in range(n_cores)]
-    writes = [f'      $fwrite(file{c}, "{" ".join(["%b"] * (len(ports[c]) + len(WATCHED)))}\\n", {pins[c]});' for c in range(n_cores)]
-    opened = "\n".join(f'    file{c} = $fopen("pins{c}.txt", "w");' for c in range(n_cores))
-    names = ", ".join(f"file{c}" for c in range(n_cores))
-    return f"""`timescale 1ns / 1ps
-module recorder;
-  reg clk = 0, rst = 1, config_write = 0, sample_valid = 0;
-  reg [63:0] settings[0:{n_writes - 1}];
-  reg [{lanes * 8 - 1}:0] pixels[0:{loads - 1}];
-  reg [15:0] labels[0:{samples - 1}];
-  reg [63:0] entry = 0;
-  wire sample_ready, intensity_ready, idle;
-  integer {names}, k, load = 0, sample = 0, quiet = 0;
-  nc_engine dut (
-    .clk(clk), .rst(rst), .config_read(1'b0), .config_write(config_write), .config_core(entry[63:56]), .config_address(entry[55:32]),
-    .config_wdata(entry[31:0]), .sample_valid(sample_valid), .sample_ready(sample_ready),
-    .sample_label(sample < {samples} ? labels[sample] : 16'd0), .intensity_valid(1'b1), .intensity_ready(intensity_ready),
-    .intensity(load < {loads} ? pixels[load] : {lanes * 8}'d0), .spike_stall({n_cores}'d0), .error_stall({n_cores}'d0),
-    .spike_wait({n_cores}'d0), .error_wait({n_cores}'d0), .idle(idle)
-  );
-  task cycle;
-    begin
-      #4;
-      if (!(config_write && entry[55:52] == {int(Region.MEMORY)})) begin  // no register of a core moves when its memory is filled
-{chr(10).join(writes)}
-      end
-      #1 clk = 1;
-      #5 clk = 0;
-    end
-  endtask
-  always @(posedge clk) begin
-    if (intensity_ready) load <= load + 1;
-    if (sample_valid && sample_ready) sample <= sample + 1;
-  end
-  initial begin
-    $readmemh("config.mem", settings);
-    $readmemh("pixels.mem", pixels);
-    $readmemh("labels.mem", labels);
-{opened}
-    repeat (2) cycle;
-    rst = 0;
-    config_write = 1;
-    for (k = 0; k < {n_writes}; k = k + 1) begin
-      entry = settings[k];
-      cycle;
-    end
-    config_write = 0;
-    while (quiet < 4) begin
-      sample_valid = sample < {samples};
-      quiet = idle && !sample_valid ? quiet + 1 : 0;
-      cycle;
-    end
-    $display("DONE");
-    $finish;
-  end
+class _Stimulus(ctypes.Structure):
+    """The `struct Stimulus` of recorder.cpp, field by field."""
+
+    _fields_: ClassVar[Any] = [(name, ctypes.c_void_p) for name in ("writes", "intensity", "label")] + [
+        (name, ctypes.c_int64) for name in ("n_writes", "n_loads", "n_samples", "lanes", "memory_region", "unknown", "most_cycles")
+    ]
+
+
+def _run(design: Design, library: Path, width: int, unknown: int) -> np.ndarray:
+    """The `width` pins of all cores as the recorder packs them, uint32 (cycles, words)."""
+    lib = ctypes.CDLL(str(library))
+    lib.rec_run.restype = ctypes.c_void_p
+    lib.rec_words.restype = ctypes.POINTER(ctypes.c_uint32)
+    lib.rec_cycles.restype = ctypes.c_int64
+    pixels, labels = design.samples()
+    writes = np.ascontiguousarray(design.configuration(), dtype=np.uint64)
+    lines, labels = input_lines(pixels, design.chip.core.input_lanes), np.ascontiguousarray(labels, dtype=np.uint16)
+    most = design.cycles + SPARE
+    stimulus = _Stimulus(
+        writes.ctypes.data, lines.ctypes.data, labels.ctypes.data, len(writes), len(lines), len(labels), lines.shape[1], int(Region.MEMORY),
+        unknown, most,
+    )  # fmt: skip
+    made = ctypes.c_void_p(lib.rec_run(ctypes.byref(stimulus)))
+    if violated := asserted.violation(lib):
+        raise NeurochipError(f"{design.network.title}: {violated}")
+    if not made:
+        raise NeurochipError(f"the RTL of {design.network.title} did not finish its samples in {most:,} cycles")
+    cycles = lib.rec_cycles(made)
+    words = np.ctypeslib.as_array(lib.rec_words(made), shape=(cycles, -(-width // 32))).copy()
+    lib.rec_free(made)
+    return words
+
+
+def _bits(words: np.ndarray, width: int) -> np.ndarray:
+    return np.unpackbits(words.view(np.uint8), axis=1, count=width, bitorder="little")
+
+
+def _work(pins: PinWaves, watched: np.ndarray) -> CoreWork:
+    """A core's work; a cycle in which its state or an event is unknown, before the reset, is an idle one."""
+    known = np.where((watched == UNKNOWN).any(axis=1)[:, None], 0, watched)
+    states = known[:, : WATCHED["state"]] @ (1 << np.arange(WATCHED["state"]))
+    events = np.packbits(known[:, WATCHED["state"] :], axis=1, bitorder="little").view("<u2").astype(np.int64)
+    return CoreWork(pins, states.astype(np.int64), events)
+
+
+def _recorder(design: Design, ports: Sequence[dict[str, int]]) -> str:
+    """The chip with the pins of its cores on a port: of each core its ports and WATCHED, the first in the lowest bits."""
+    cores, lanes = len(ports), design.chip.core.input_lanes
+    width = sum(sum(of_core.values()) + sum(WATCHED.values()) for of_core in ports)
+    pins = [f"dut.core[{c}].core.{port}" for c, of_core in enumerate(ports) for port in (*of_core, *WATCHED)]
+    return f"""`default_nettype none
+module recorder (
+    input wire clk, rst, config_write, sample_valid,
+    input wire [63:0] entry,
+    input wire [15:0] sample_label,
+    input wire [{lanes * 8 - 1}:0] intensity,
+    output wire sample_ready, intensity_ready, idle,
+    output wire [{width - 1}:0] pins
+);
+    wire unused_valid;
+    wire [15:0] unused_unit;
+    wire [31:0] unused_value;
+    wire [{cores * 256 - 1}:0] unused_records;
+    nc_engine dut (
+        .clk, .rst, .config_read(1'b0), .config_write, .config_core(entry[63:56]), .config_address(entry[55:32]),
+        .config_wdata(entry[31:0]), .config_rdata(unused_value), .sample_valid, .sample_ready, .sample_label, .intensity_valid(1'b1),
+        .intensity_ready, .intensity, .spike_stall({cores}'d0), .error_stall({cores}'d0), .spike_wait({cores}'d0),
+        .error_wait({cores}'d0), .out_valid(unused_valid), .out_unit(unused_unit), .idle, .records(unused_records)
+    );
+    assign pins = {{
+        {("," + chr(10) + " " * 8).join(reversed(pins))}
+    }};
+    wire unused = &{{1'b0, unused_valid, unused_unit, unused_value, unused_records}};
 endmodule
+`default_nettype wire
 """
-
-
-def _read(path: Path, ports: list[str]) -> CoreWork:
-    rows = [line.split() for line in path.read_text(encoding="ascii").splitlines()]
-    states, events = np.zeros(len(rows), dtype=np.int64), np.zeros((len(rows), N_EVENTS), dtype=np.int64)
-    number = re.compile("[01]+")
-    for k, row in enumerate(rows):
-        state, increments = row[len(ports) :]
-        if not number.fullmatch(state + increments) or "1" not in state + increments:
-            continue  # idle, or not yet reset
-        states[k] = int(state, 2)
-        events[k] = [int(increments[i : i + 16], 2) for i in range(len(increments) - 16, -16, -16)]
-    return CoreWork(PinWaves("clk", ports, [row[: len(ports)] for row in rows]), states, events)
 
 
 def _compare_counts(design: Design, works: list[CoreWork]) -> None:

@@ -80,10 +80,27 @@ def measure(
                 target = measured.held_out.setdefault(HELD_OUT_SIZE if is_held_out else stimulus.name, [])
             target += activities
             measured.cycles += sum(a.busy_cycles + a.idle_cycles for a in activities)
-    for setup in experiments:
-        measured.sizes += measure_job(Job(setup, say), sources, library, memory_access_ns, folder, say)
+    measured.sizes = _measure_jobs(experiments, sources, library, memory_access_ns, folder, say)
     measured.seconds = time.monotonic() - begun
     return measured
+
+
+def measure_experiments(
+    experiments: Sequence[Setup], library: Library, memory_access_ns: float, folder: Path, say: Callable[[str], None]
+) -> list[OwnSize]:
+    """Measure the cores of experiments at their own size, and no others."""
+    return _measure_jobs(experiments, _copied(folder), library, memory_access_ns, folder, say)
+
+
+def _measure_jobs(
+    experiments: Sequence[Setup], sources: Sequence[Path], library: Library, memory_access_ns: float, folder: Path,
+    say: Callable[[str], None],
+) -> list[OwnSize]:  # fmt: skip
+    """Measure each job in a folder of its own: chips of the same sizes must not meet."""
+    sizes: list[OwnSize] = []
+    for i, setup in enumerate(experiments):
+        sizes += measure_job(Job(setup, say), sources, library, memory_access_ns, _folder(folder, f"experiment{i}"), say)
+    return sizes
 
 
 def measure_job(
@@ -104,7 +121,7 @@ class Netlists:
 
     cores: list[tuple[Core, Netlist, Figures]]
     layouts: list[Layout]
-    ports: list[list[str]]
+    ports: list[dict[str, int]]
     sources: Sequence[Path]
     folder: Path
 

@@ -13,7 +13,8 @@ from neurochip.calibrate.delays import WIRE_PF
 from neurochip.calibrate.gate_arrays import ONE, GateArrays, gate_arrays
 from neurochip.calibrate.gate_kernel import DIFFERS, settle, simulate
 from neurochip.calibrate.netlist import Netlist, Wire
-from neurochip.calibrate.replay import INPUT_DELAY_PS, PinWaves
+from neurochip.calibrate.pins import PinWaves
+from neurochip.calibrate.replay import INPUT_DELAY_PS
 from neurochip.common.errors import NeurochipError
 
 CHUNK = 4096  # cycles whose pins are unpacked at once
@@ -51,14 +52,14 @@ def run_gates(
     if missing := [p.name for p in netlist.ports.values() if p.name not in (*waves.ports, waves.clock, *not_compared)]:
         raise NeurochipError(f"netlist of {netlist.top}: no record of port {missing[0]}; the RTL that was recorded has other ports")
     arrays = gate_arrays(netlist, wire_pf)
-    rows = np.arange(len(waves.rows)) if rows is None else rows
+    rows = np.arange(len(waves)) if rows is None else rows
     n_rows = int(rows.max(initial=-1)) + 1
     delayed, settled = (np.zeros((n_rows, len(arrays.nets)), dtype=np.int64) for _ in range(2))
     given = [pin for pin in arrays.inputs if pin[0] != waves.clock]
     wanted = [pin for pin in arrays.outputs if pin[0] not in not_compared]
     values, late = _at_rest(arrays, waves, given), np.zeros(len(arrays.flip_flops.output), dtype=np.uint8)
     numbers = [np.array([net for _, _, net in pins], dtype=np.int32) for pins in (given, wanted)]
-    for begin in range(0, len(waves.rows), CHUNK):
+    for begin in range(0, len(waves), CHUNK):
         part = slice(begin, begin + CHUNK)
         levels = [waves.levels([(port, bit) for port, bit, _ in pins], part) for pins in (given, wanted)]
         levels[0][levels[0] > 1] = 0

@@ -1,6 +1,7 @@
 """An experiment's own cores at work: its network, its weights trained for a while on its data, and samples that come after, to measure."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -8,11 +9,13 @@ from neurochip.calibrate.designs import WARMUP, Design, Network, Stimulus, bare
 from neurochip.common.errors import NeurochipError
 from neurochip.cosim.core.package import refuse_if_not_rtl
 from neurochip.experiment.setup import Setup
+from neurochip.runfile.weights import read_weights
+from neurochip.simulator.memories import load_weights
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 
 TRAINED = 2000  # samples that the weights have seen
-CYCLES = 12_000  # of the chip, that a stimulus takes about
+CYCLES = 4_000  # of the chip, that a stimulus takes about
 LEARN, INFER = "learning on a sample of the experiment", "held out: inference on a test sample of the experiment"
 
 
@@ -35,10 +38,14 @@ class Job(Design):
         pixels, labels = data.x_train.reshape(len(data.x_train), -1), data.y_train.astype(np.int32)
         order = self.simulator.order(0, len(labels))
         chosen, after = order[:TRAINED], order[TRAINED : TRAINED + 1] if len(order) > TRAINED else order[:1]
-        for _ in self.simulator.train(np.ascontiguousarray(pixels[chosen]), labels[chosen], 0):
-            pass
-        self.simulator.take_counts(len(chosen))
-        say(f"{experiment.name}: {len(chosen):,} samples trained")
+        given = experiment.network.weights
+        if given is not None:
+            load_weights(self.simulator.state, self.simulator.mapping, read_weights(Path(given), self.simulator.mapping, setup.where))
+        else:
+            for _ in self.simulator.train(np.ascontiguousarray(pixels[chosen]), labels[chosen], 0):
+                pass
+            self.simulator.take_counts(len(chosen))
+        say(f"{experiment.name}: {f'weights of {given}' if given else f'{len(chosen):,} samples trained'}")
         tests = data.x_test.reshape(len(data.x_test), -1)
         self.images = {LEARN: (pixels[after], labels[after]), INFER: (tests[:1], data.y_test[:1].astype(np.int32))}
         self.choose(LEARN)

@@ -81,11 +81,11 @@ def elaborate_cores(sources: Sequence[Path], package: Path, n_cores: int, folder
     return [folder / f"core{c}.il" for c in range(n_cores)]
 
 
-def ports_of(elaborated: Path) -> list[str]:
-    """Return the ports of an elaborated core but its clock."""
+def ports_of(elaborated: Path) -> dict[str, int]:
+    """Return the ports of an elaborated core but its clock, each with its bits."""
     core = split_modules(elaborated.read_text(encoding="utf-8"))["nc_core"]
-    ports = re.findall(r"^ +wire .*?(?:input|output) \d+ \\(\w+)$", core, flags=re.MULTILINE)
-    return [name for name in ports if name != "clk"]
+    ports = re.findall(r"^ +wire (?:width (\d+) )?.*?(?:input|output) \d+ \\(\w+)$", core, flags=re.MULTILINE)
+    return {name: int(bits or 1) for bits, name in ports if name != "clk"}
 
 
 def wires_of(layout: Layout | None) -> dict[str, Wire]:

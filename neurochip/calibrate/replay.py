@@ -8,39 +8,16 @@ import hashlib
 import re
 import shutil
 import subprocess
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
-
 from neurochip.calibrate.netlist import Netlist, Port
+from neurochip.calibrate.pins import PinWaves
 from neurochip.common.errors import NeurochipError
 
 GATE = "netlist_under_test"
 MOST_CYCLES = 1 << 16  # that are replayed
 INPUT_DELAY_PS = 300  # inputs come from flip-flops elsewhere; at once where gates take no time either
-
-
-@dataclass(frozen=True)
-class PinWaves:
-    """Pins of one module, cycle by cycle, sampled before the rising edge: text of 0, 1, x per port, highest bit first."""
-
-    clock: str
-    ports: list[str]  # without the clock
-    rows: list[list[str]]  # cycles x ports
-
-    def levels(self, pins: Sequence[tuple[str, int]], cycles: slice) -> np.ndarray:
-        """Return uint8 (cycles, pins) of (port, bit) pins, bit 0 the lowest: 0, 1, or 2 for an unknown."""
-        rows, columns = self.rows[cycles], {}
-        for port in {port for port, _ in pins}:
-            at = self.ports.index(port)
-            text = np.frombuffer("".join(row[at] for row in rows).encode(), dtype=np.uint8).reshape(len(rows), -1)
-            columns[port] = np.where(text == ord("0"), 0, np.where(text == ord("1"), 1, 2)).astype(np.uint8)[:, ::-1]
-        found = np.empty((len(rows), len(pins)), dtype=np.uint8)
-        for i, (port, bit) in enumerate(pins):
-            found[:, i] = columns[port][:, bit]
-        return found
 
 
 def replay(netlist: Netlist, verilog: str, waves: PinWaves, period_ps: int, folder: Path, not_compared: Collection[str] = ()) -> Path:
@@ -54,21 +31,17 @@ def replay(netlist: Netlist, verilog: str, waves: PinWaves, period_ps: int, fold
         raise NeurochipError(f"netlist of {netlist.top}: no record of port {missing[0]}; the RTL that was recorded has other ports")
     input_ps = INPUT_DELAY_PS if "assign #" in verilog else 0
     bench = _bench(waves, inputs, outputs, period_ps, input_ps)
-    column_of = {name: i for i, name in enumerate(waves.ports)}
-    for file, ports in (("inputs.mem", inputs), ("outputs.mem", outputs)):
-        columns = [column_of[port.name] for port in ports]
-        lines = ("".join(row[column] for column in columns) for row in waves.rows)
-        text = "\n".join(line.replace("x", "0").replace("z", "0") if file == "inputs.mem" else line for line in lines)
-        (folder / file).write_text(text + "\n", encoding="ascii")
+    for file, ports, unknown in (("inputs.mem", inputs, "0"), ("outputs.mem", outputs, "x")):
+        (folder / file).write_text("\n".join(waves.text([port.name for port in ports], unknown)) + "\n", encoding="ascii")
     key = hashlib.sha256((verilog + bench).encode()).hexdigest()
     if not (folder / key).exists():  # compiling takes as long as a thousand cycles: a netlist is compiled once for all its records
         for name, text in (("netlist.v", verilog), ("bench.sv", bench)):
             (folder / name).write_text(text, encoding="utf-8")
         run_tool("iverilog", ["-g2012", "-o", key, "-s", "bench", "netlist.v", "bench.sv"], folder)
-    said = run_tool("vvp", ["-n", key, f"+cycles={len(waves.rows)}"], folder)
+    said = run_tool("vvp", ["-n", key, f"+cycles={len(waves)}"], folder)
     if found := re.search(r"DIFFERS (\d+) ([01xz]+) ([01xz]+)", said):
         _refuse(netlist, outputs, int(found[1]), found[2], found[3])
-    if f"EQUAL {len(waves.rows)}" not in said:
+    if f"EQUAL {len(waves)}" not in said:
         raise NeurochipError(f"netlist of {netlist.top}: the simulation ended early: {said.strip()[-200:]}")
     return folder / "netlist.vcd"
 

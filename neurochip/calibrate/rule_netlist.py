@@ -11,7 +11,8 @@ import numpy as np
 from neurochip.calibrate.activity import read_toggles
 from neurochip.calibrate.cells import Library
 from neurochip.calibrate.delays import WIRE_PF, to_verilog_text
-from neurochip.calibrate.replay import GATE, PinWaves, replay
+from neurochip.calibrate.pins import PinWaves
+from neurochip.calibrate.replay import GATE, replay
 from neurochip.calibrate.synth import synthesise
 from neurochip.calibrate.timing import longest_path
 from neurochip.core.language.described import Description, Widths
@@ -53,7 +54,7 @@ def figures_of(description: Description, role: str, widths: Widths, registers: S
         netlist = synthesise(folder / "module.sv", "measured", library, folder)
         path = longest_path(netlist, WIRE_PF, {})
         period = 2 * round(500 * path.ns * MARGIN) + 2000
-        waves = PinWaves("clk", [port.name for port in (*module.inputs, *module.outputs)], _rows(module, inputs, outputs))
+        waves = PinWaves.of_text("clk", [port.name for port in (*module.inputs, *module.outputs)], _rows(module, inputs, outputs))
         vcd = replay(netlist, to_verilog_text(netlist, GATE), waves, period, folder)
         energy = read_toggles(vcd, netlist, period, len(inputs)).energy_pj(netlist.toggle_pj(WIRE_PF))
     cells = len(netlist.instances), netlist.area_um2, netlist.leakage_nw

@@ -24,9 +24,12 @@ from neurochip.cosim.yosys import run_yosys
 MAPPER = "+strash;dc2;&get,-n;&dch,-f;&nf,{D};&put"
 FEWEST_GATED = 4  # flip-flops behind one clock gate: below that the gate costs more than it saves
 CLOCK_PS = 10000  # target of the mapper: it trades area for speed up to this
+# what `synth -noabc` does, without its checks, which take minutes on a row of hundreds of neurons; wide selections are mapped in between
 GENERIC = (
-    *("synth -noabc -run coarse:fine", "opt -fast -full", "memory_map", "opt -undriven -fine"),
-    *("techmap -map SELECTORS", "opt_expr -mux_undef", "opt -fast", "simplemap", "synth -noabc -run fine:"),
+    *("proc", "opt_expr", "opt_clean", "opt -nodffe -nosdff", "fsm", "opt", "wreduce", "peepopt", "opt_clean", "alumacc", "share", "opt"),
+    *("memory -nomap", "opt_clean", "opt -fast -full", "memory_map", "opt -undriven -fine"),
+    *("techmap -map SELECTORS", "opt_expr -mux_undef", "opt -fast", "simplemap"),
+    *("opt -fast -full", "memory_map", "opt -full", "techmap", "opt -fast", "opt -fast"),
 )
 SELECTORS = Path(__file__).parent / "shiftx.v"
 KEPT = 2000  # blocks that stay in the cache, newest first
@@ -36,8 +39,8 @@ def synthesise(design: Path, top: str, library: Library, folder: Path) -> Netlis
     """Map module `top` of an elaborated design (`.il`) or of Verilog sources to `library`, in `folder`."""
     cells, steps = _cells_file(library, folder), _mapping(library)
     read = f"read_rtlil {design.resolve()}" if design.suffix == ".il" else f"read_verilog -sv {design.resolve()}"
-    # no names and lines that depend on what else was read: one block has one text
-    names = ["rename -enumerate", "setattr -unset src", "setattr -mod -unset src"]
+    # no names, folders and lines that depend on what else was read: one block has one text. Names of what is in a function have all of them
+    names = ["rename -hide w:*$func$*", "rename -enumerate", "setattr -unset src -unset hdlname", "setattr -mod -unset src"]
     script = [read, f"hierarchy -check -top {top}", "proc", "opt_clean", *names, "write_rtlil blocks.il"]
     run_yosys("\n".join(script), folder)
     texts = split_modules((folder / "blocks.il").read_text(encoding="utf-8"))

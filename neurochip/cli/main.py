@@ -181,6 +181,8 @@ def schema(of_summary: bool, out: str | None) -> None:
 @click.option("--dont-use", multiple=True, metavar="PATTERN", help="Cells that synthesis must not use, as '*_iso_*'; repeatable.")
 @click.option("--keep", metavar="DIR", help="Keep netlists, recordings and traces there.")
 @click.option("--experiment", "experiments", multiple=True, metavar="FILE", help="Measure its cores at their own size, too; repeatable.")
+@SETTING
+@click.option("--into", metavar="TABLE", help="Measure the cores of the experiments alone, and put their entries into this table.")
 @QUIET
 def calibrate(**options: Any) -> None:
     """Make an energy table from your own cells: synthesise the RTL, simulate its netlist, price every event."""

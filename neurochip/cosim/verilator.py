@@ -38,6 +38,7 @@ class Design(NamedTuple):
     wrapper: Path
     parameters: tuple[tuple[str, int], ...] = ()  # of the top module
     lenient: bool = False  # a warning does not stop the build: for faults put in on purpose
+    includes: tuple[Path, ...] = ()  # folders of what the sources include
 
 
 @functools.cache
@@ -82,7 +83,7 @@ def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
 
     Raises NeurochipError if a tool is missing or refuses the sources.
     """
-    verilator, gxx = _tools()
+    verilator, gxx = tools()
     folder = build_cache()
     library = folder / f"chip_{_digest(verilator, package, rtl, vcd)}.so"
     if not library.exists():
@@ -94,23 +95,26 @@ def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
 
 def build_design(design: Design) -> Path:
     """Build the shared library of `design`, unless there is one of the same hash. Raises NeurochipError as `build` does."""
-    verilator, gxx = _tools()
+    verilator, gxx = tools()
     folder, flags = build_cache(), (*OPTIONS, *(f"-G{name}={value}" for name, value in design.parameters))
     flags = ("--cc", "--top-module", design.top, *flags, *(("-Wno-fatal",) if design.lenient else ()))
     digest = hashlib.sha256(repr((verilator.version, verilator.root, flags, GXX_FLAGS)).encode())
-    for path in (*design.sources, design.wrapper, asserted.HEADER, asserted.SOURCE):
+    included = [path for folder in design.includes for path in sorted(folder.glob("*.svh"))]
+    for path in (*design.sources, *included, design.wrapper, asserted.HEADER, asserted.SOURCE):
         digest.update(path.name.encode() + path.read_bytes())
     library = folder / f"{design.top}_{digest.hexdigest()[:20]}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            command = [verilator.program, *flags, "-Mdir", str(Path(work) / "cpp"), *map(str, design.sources)]
+            command = [verilator.program, *flags, "-Mdir", str(Path(work) / "cpp")]
+            command += [*(f"-I{path}" for path in design.includes), *map(str, design.sources)]
             _run(command, "Verilator", verilator.root)
             made = _compile(verilator, gxx, design.wrapper, False, Path(work), folder)
             os.replace(made, library)
     return library
 
 
-def _tools() -> tuple[Verilator, str]:
+def tools() -> tuple[Verilator, str]:
+    """Return Verilator and the C++ compiler. Raises NeurochipError for the one that is missing."""
     verilator, gxx = find_verilator(), shutil.which("g++")
     if gxx is None:
         raise NeurochipError("no g++ on this machine, which builds the verilated RTL; install a C++20 compiler (Debian package g++)")
@@ -160,7 +164,7 @@ def precompile_header() -> Path:
 
     For who builds many designs. A g++ that cannot use what was compiled, say a newer one, reads the header's text.
     """
-    verilator, gxx = _tools()
+    verilator, gxx = tools()
     header = _header(verilator, build_cache())
     with tempfile.TemporaryDirectory(dir=header.parent) as work:
         text, made = Path(work) / "text.h", Path(work) / "made.gch"

@@ -15,7 +15,8 @@ from neurochip.calibrate.delays import to_verilog_text
 from neurochip.calibrate.functions import to_verilog, variables
 from neurochip.calibrate.liberty import only_cells, parse
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.replay import GATE, PinWaves, replay
+from neurochip.calibrate.pins import PinWaves
+from neurochip.calibrate.replay import GATE, replay
 from neurochip.calibrate.sram import read_macro
 from neurochip.calibrate.timing import longest_path
 from neurochip.common.errors import NeurochipError
@@ -216,7 +217,7 @@ def test_energy_of_a_toggle_by_hand(tmp_path):
     inside = netlist.drivers[d][1].toggle_pj(0.0) * 1000
     assert energies[d] == pytest.approx((inside + 0.5 * 3 * 4 + 1) / 1000)  # pin and wire of 3 fF, 1 fJ within the flip-flop's D
     rows = [["1", "x"], ["1", "0"], *(["0", str(k % 2)] for k in range(40))]
-    waves = PinWaves("clk", ["rst", "q"], rows)
+    waves = PinWaves.of_text("clk", ["rst", "q"], rows)
     vcd = replay(netlist, to_verilog_text(netlist, GATE), waves, 2000, tmp_path)
     toggles = read_toggles(vcd, netlist, 2000, len(rows))
     per_cycle = toggles.energy_pj(energies)[5:-2]
@@ -324,7 +325,7 @@ def test_other_work_is_refused(tmp_path):
 def test_a_port_without_record_is_refused(tmp_path):
     netlist = mapped(TOGGLE, "toggle", read_cells(TINY), tmp_path)
     with pytest.raises(NeurochipError, match=r"no record of port q; the RTL that was recorded has other ports$"):
-        replay(netlist, to_verilog_text(netlist, GATE), PinWaves("clk", ["rst"], [["1"]]), 2000, tmp_path)
+        replay(netlist, to_verilog_text(netlist, GATE), PinWaves.of_text("clk", ["rst"], [["1"]]), 2000, tmp_path)
 
 
 def test_no_icarus_is_one_line(tmp_path, monkeypatch):

@@ -29,7 +29,8 @@ from neurochip.calibrate.measure import (
     ports_of,
     rows_of,
 )  # fmt: skip
-from neurochip.calibrate.replay import GATE, PinWaves, replay
+from neurochip.calibrate.pins import PinWaves
+from neurochip.calibrate.replay import GATE, replay
 from neurochip.calibrate.sram import Macro, read_macro
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.cli.main import main
@@ -341,9 +342,10 @@ def test_missing_tools_are_named(monkeypatch):
     monkeypatch.setattr(command, "find_yosys", lambda: None)
     assert refused("--liberty", str(TINY), "--sram", str(RAM)).endswith("get it with: pip install 'neurochip[rtl]'")
     monkeypatch.setattr(command, "find_yosys", lambda: ["yosys"])
-    monkeypatch.setattr(command.shutil, "which", lambda name: None)
+    monkeypatch.setattr(command.verilator.shutil, "which", lambda name: None)
     line = refused("--liberty", str(TINY), "--sram", str(RAM))
-    assert line.endswith("iverilog is not installed: Icarus Verilog simulates the netlist; get it with: apt-get install iverilog")
+    assert "no g++ on this machine" in line or "no Verilator on this machine" in line
+    assert "give --experiment" in refused("--liberty", str(TINY), "--sram", str(RAM), "--into", "mine.toml")
 
 
 # ---- the whole way, with a made-up library
@@ -397,7 +399,7 @@ def test_other_work_of_the_rtl_is_refused(tmp_path, monkeypatch):
     """If the simulator's counters are not those of the trace, nothing is calibrated."""
     design = Design(load_chip("plain_sram", {}, "t"), SMALL, FIT)
     counts = design.counts()
-    quiet = CoreWork(PinWaves("clk", [], []), np.zeros(5, dtype=np.int64), np.zeros((5, N_EVENTS), dtype=np.int64))
+    quiet = CoreWork(PinWaves.of_text("clk", [], []), np.zeros(5, dtype=np.int64), np.zeros((5, N_EVENTS), dtype=np.int64))
     monkeypatch.setattr(Design, "counts", lambda self: counts)
     with pytest.raises(NeurochipError, match=r"^core 0 of 6-3: the RTL counts 0 input_load in phase forward, the simulator \d+: not "):
         _compare_counts(design, [quiet])

@@ -12,7 +12,8 @@ from neurochip.calibrate.delays import to_verilog_text
 from neurochip.calibrate.functions import truth_table
 from neurochip.calibrate.gate_sim import run_gates
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.replay import GATE, PinWaves, replay
+from neurochip.calibrate.pins import PinWaves
+from neurochip.calibrate.replay import GATE, replay
 from neurochip.calibrate.synth import split_modules, synthesise
 from neurochip.common.errors import NeurochipError
 
@@ -79,14 +80,14 @@ def test_a_wrong_gate_is_found_in_the_cycle_of_icarus(tmp_path):
 def test_pins_that_were_not_recorded_are_refused(tmp_path):
     netlist = mapped(SUM, "toy", read_cells(TINY), tmp_path)
     with pytest.raises(NeurochipError, match=r"^netlist of toy: no record of port step; the RTL that was recorded has other ports$"):
-        run_gates(netlist, PinWaves("clk", ["rst"], [["1"]]))
+        run_gates(netlist, PinWaves.of_text("clk", ["rst"], [["1"]]))
 
 
 @needs_tools
 def test_a_loop_of_gates_is_refused(tmp_path):
     text = "module ring (input clk, input a, output y); wire z; assign z = ~(y & a); assign y = ~(z & a); endmodule"
     with pytest.raises(NeurochipError, match=r"^netlist of ring: a loop of gates through \d+ of them; break it in the RTL$"):
-        run_gates(mapped(text, "ring", read_cells(TINY), tmp_path), PinWaves("clk", ["a", "y"], [["0", "1"]]))
+        run_gates(mapped(text, "ring", read_cells(TINY), tmp_path), PinWaves.of_text("clk", ["a", "y"], [["0", "1"]]))
 
 
 def test_truth_tables():
@@ -122,6 +123,29 @@ def test_a_block_is_mapped_once(tmp_path, monkeypatch):
     assert mapped_ones[2:] == [["lfsr", "total", "toy"]]
 
 
+COUNT = """
+module count (input clk, input [7:0] flags, output reg [3:0] sum);
+  function automatic [3:0] ones(input [7:0] bits);
+    integer i;
+    ones = 0;
+    for (i = 0; i < 8; i = i + 1) ones = ones + {3'd0, bits[i]};
+  endfunction
+  always @(posedge clk) sum <= ones(flags);
+endmodule
+"""
+
+
+@needs_tools
+def test_a_block_with_a_function_has_one_text_in_any_folder_and_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROCHIP_CACHE", str(tmp_path / "cache"))
+    for folder, before in (("one", ""), ("other", "\n\n")):
+        (tmp_path / folder).mkdir()
+        mapped(before + COUNT, "count", read_cells(TINY), tmp_path / folder)
+    one, other = ((tmp_path / folder / "blocks.il").read_text().splitlines()[2:] for folder in ("one", "other"))
+    assert one == other and len(one) > 20
+    assert len(list((tmp_path / "cache").rglob("*.json.gz"))) == 1
+
+
 SELECT = """
 module select (input clk, input [6:0] at, input [12:0] start, input [1279:0] all, output reg [9:0] part, output reg bit_there);
   always @(posedge clk) begin
@@ -142,11 +166,11 @@ def test_wide_selections_are_right(tmp_path):
         at, start = int(rng.integers(0, 128)), int(rng.integers(0, 1280))
         rows.append([f"{at:07b}", f"{start:013b}", "".join(map(str, bits[::-1])), *(("x" * 10, "x") if k == 0 else shown)])
         shown = "".join(map(str, bits[at * 10 : at * 10 + 10][::-1])), str(bits[start])
-    toggles = run_gates(netlist, PinWaves("clk", ["at", "start", "all", "part", "bit_there"], rows))
+    toggles = run_gates(netlist, PinWaves.of_text("clk", ["at", "start", "all", "part", "bit_there"], rows))
     assert toggles.settled.sum() > 10_000
     rows[50][3] = rows[50][3].translate(str.maketrans("01", "10"))
     with pytest.raises(NeurochipError, match=r"cycle 50, output part\[\d+\]"):
-        run_gates(netlist, PinWaves("clk", ["at", "start", "all", "part", "bit_there"], rows))
+        run_gates(netlist, PinWaves.of_text("clk", ["at", "start", "all", "part", "bit_there"], rows))
 
 
 def test_modules_of_a_text():

@@ -1,5 +1,7 @@
 """An experiment's cores at their own size: prices from blocks, entries of a table, and the whole way with a made-up library."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from support.liberty_files import RAM, TINY, needs_tools
@@ -8,11 +10,13 @@ from support.tiny import TEXT
 from neurochip.calibrate.blocks import block_prices, predicted_pj
 from neurochip.calibrate.calibrated_table import CalibratedTable
 from neurochip.calibrate.cells import read_cells
+from neurochip.calibrate.entries import put_into
 from neurochip.calibrate.flow import RTL, Measured, OwnSize, measure_job
 from neurochip.calibrate.jobs import Job
 from neurochip.calibrate.measure import Activity, Figures
 from neurochip.calibrate.sram import read_macro
 from neurochip.calibrate.timing import Path as TimedPath
+from neurochip.common.toml import shipped
 from neurochip.core.events import N_EVENTS, Event
 from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import Core
@@ -78,6 +82,20 @@ def test_a_table_holds_what_was_measured(tmp_path):
     assert (own.clock.busy.value, table.clock_mhz(BOX), table.logic_um2(BOX).value) == (40.0, 40.0, 3.0e6)
     assert table.fitted.axons == 24 and table.fitted.knobs == BOX.knobs
     assert "on a sample held out" in table.measured_core[0].from_
+
+
+def test_entries_are_put_into_a_table_that_is_there(tmp_path):
+    path, library = tmp_path / "mine.toml", read_cells(TINY)
+    path.write_bytes(shipped("energy_tables")["sg13g2_rtl_1v2"].read_bytes())
+    figures = Figures(34_000, 150_000, 3.0e6, 9000.0, dict.fromkeys(("low", "value", "high"), 40.0), TimedPath(25.0, ("control",), 40))
+    other, n = BOX._replace(neurons=30), len(load_table(path).measured_core)
+    first = put_into(path, [OwnSize(BOX, figures, work(1, 4), work(2, 4)), OwnSize(other, figures, work(1, 4), work(2, 4))], library)
+    before = path.read_text()
+    again = put_into(path, [OwnSize(BOX, dataclasses.replace(figures, area_um2=4.0e6), work(1, 4), work(2, 4))], library)
+    assert len(first.measured_core) == len(again.measured_core) == n + 2
+    assert (first.measured_at(BOX).area_um2, again.measured_at(BOX).area_um2) == (3.0e6, 4.0e6)
+    assert again.measured_at(other) == first.measured_at(other)
+    assert set(path.read_text().splitlines()) ^ set(before.splitlines()) == {"area_um2 = 4000000.0"}, "all else stays as it was"
 
 
 @pytest.mark.slow

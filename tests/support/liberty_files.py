@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neurochip.calibrate.netlist import Netlist
-from neurochip.calibrate.replay import PinWaves
+from neurochip.calibrate.pins import PinWaves
 from neurochip.calibrate.synth import synthesise
 from neurochip.cosim.yosys import find_yosys
 
@@ -75,4 +75,4 @@ def sum_waves(cycles: int, seed: int = 1) -> PinWaves:
         else:
             total = (total + word) & 0xFFFF if add else total
             state = (state >> 1) ^ (0xB400 if state & 1 else 0) if step else state
-    return PinWaves("clk", ["rst", "step", "add", "sum", "odd"], rows)
+    return PinWaves.of_text("clk", ["rst", "step", "add", "sum", "odd"], rows)

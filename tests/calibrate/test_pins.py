@@ -1,0 +1,41 @@
+"""Pins recorded by Verilator: the values of Icarus Verilog in every cycle in which those are known."""
+
+import numpy as np
+import pytest
+from support.liberty_files import needs_tools
+from support.pins_of_icarus import record_by_icarus
+
+from neurochip.calibrate.core_work import WATCHED, simulate_rtl
+from neurochip.calibrate.designs import FIT, Design, Network
+from neurochip.calibrate.flow import RTL
+from neurochip.calibrate.measure import elaborate_cores, ports_of
+from neurochip.calibrate.pins import UNKNOWN, PinWaves
+from neurochip.experiment.chip import load_chip
+
+
+def test_waves_of_text():
+    waves = PinWaves.of_text("clk", ["a", "b"], [["10", "x"], ["0x", "1"]])
+    assert waves.ports == {"a": 2, "b": 1} and len(waves) == 2
+    assert waves.levels([("a", 0), ("a", 1), ("b", 0)], slice(0, 2)).tolist() == [[0, 1, UNKNOWN], [UNKNOWN, 0, 1]]
+    assert waves.text(["b", "a"]) == ["x10", "10x"] and waves.text(["a"], "0") == ["10", "00"]
+
+
+@pytest.mark.slow
+@needs_tools
+@pytest.mark.parametrize(("chip", "network"), [("plain_sram", Network(6, (3,))), ("row_banks", Network(13, (9, 4)))])
+def test_pins_are_those_of_icarus(chip, network, tmp_path):
+    design = Design(load_chip(chip, {}, "t"), network, FIT)
+    sources = sorted(RTL.glob("nc_*.sv"))
+    elaborated = elaborate_cores(sources, design.package(tmp_path), len(network.neurons), tmp_path)
+    ports = [ports_of(path) for path in elaborated]
+    wanted = record_by_icarus(Design(load_chip(chip, {}, "t"), network, FIT), sources, ports, tmp_path)
+    works = simulate_rtl(design, sources, ports, tmp_path)
+    for work, rows in zip(works, wanted, strict=True):
+        icarus = PinWaves.of_text("clk", [*work.pins.ports, *WATCHED], rows)
+        known = icarus.bits[:, : work.pins.bits.shape[1]] != UNKNOWN
+        assert len(icarus) == len(work.pins) > 300 and known[10:].mean() > 0.7
+        assert (work.pins.bits[known] == icarus.bits[:, : work.pins.bits.shape[1]][known]).all()
+        assert (work.pins.bits == UNKNOWN).sum() <= (~known).sum()
+        busy = np.flatnonzero(work.states)
+        state = np.array([int(row[-2], 2) if set(row[-2]) <= {"0", "1"} else 0 for row in rows])
+        assert (state == work.states).all() and len(busy) > 100
