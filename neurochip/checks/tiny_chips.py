@@ -81,14 +81,14 @@ def simulator_of(found: LearningRule, name: str, tiny: Tiny) -> Simulator:
     ]
     reads_reward = found.rule.text is not None and found.rule.text.reads("decide", "reward")
     content: dict[str, Any] = {
-        "name": "tiny", "seed": SEED, "data": {"name": "mnist"}, "chip": {"preset": "reference"}, "network": {"layers": layers},
+        "name": "tiny", "seed": SEED, "data": {"name": "mnist"}, "chip": {"preset": "serial64"}, "network": {"layers": layers},
         "rule": {"name": name, **tiny.settings}, "energy": {"table": "loihi_sanafe"},
         "run": {"epochs": 1, "ticks": TICKS, "warmup_ticks": 0, "read_from_tick": 2},
     }  # fmt: skip
     if reads_reward:
         content["run"]["reward"] = {"tick": TICKS // 2, "delay": 2}
     experiment = validate(Experiment, content, "a tiny chip")
-    setup = Setup(experiment=experiment, chip=load_chip("reference", {}, "check"), energy_table=load_table("loihi_sanafe"), where="check")
+    setup = Setup(experiment=experiment, chip=load_chip("serial64", {}, "check"), energy_table=load_table("loihi_sanafe"), where="check")
     simulator = Simulator(setup, (1, SIDE, SIDE), CLASSES)
     low, high = -(1 << (tiny.bits - 1)), (1 << (tiny.bits - 1)) - 1
     values = {"low": (low,), "high": (high,), "mixed": (low, low + 1, 0, high - 1, high)}.get(tiny.corner)

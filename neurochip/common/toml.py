@@ -115,6 +115,8 @@ def _explain(error: ValidationError, model: type[BaseModel]) -> str:
         return f"{name}: missing; add it{more}"
     if first["type"] in ("model_type", "dict_type"):
         message = "must be a table"
+    if is_table and first["type"] == "value_error":  # says which of the table's keys do not go together
+        return f"{name} {message}{more}"
     if first["type"] == "too_short":
         message = f"must have at least {first['ctx']['min_length']} of them"
     return f"{name} = {reprlib.repr(first['input'])}: {message}{more}"

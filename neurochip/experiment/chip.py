@@ -34,7 +34,7 @@ class CoreModel(BaseModel):
         description="a column is read on a port of its own, in an access per row, or from banks side by side, each row turned by a bank"
     )
     lanes: Annotated[int, Field(gt=0)] | Literal["row"] | None = Field(
-        default=None, description="weights added per cycle, from banks side by side: several words' or a whole row's; default: a word's"
+        default=None, description="weights added per cycle, from as many words side by side as hold them: a number, or a whole 'row'; default: one word's"
     )
     first_integrate: Literal["spikes", "delta"] = Field(
         default="spikes", description="rows of the first layer: of the inputs that spike, or of those that deviate from what is likelier"
@@ -212,10 +212,10 @@ class Chip(BaseModel):
 
     def words_per_access(self, field_bits: int) -> int:
         """Return the words read side by side, in as many banks of the core as it is built; a field is `field_bits` of a word."""
-        lanes = self.core.lanes
+        lanes, row_words = self.core.lanes, self.row_words(self.core.n_neurons, field_bits)
         if lanes is None:
             return 1
-        return self.row_words(self.core.n_neurons, field_bits) if lanes == "row" else max(1, lanes // (self.core.word_bits // field_bits))
+        return row_words if lanes == "row" else min(row_words, max(1, lanes // (self.core.word_bits // field_bits)))
 
     def column_width(self, field_bits: int) -> int:
         """Return the rows of which an access reads the fields of one column."""

@@ -28,10 +28,8 @@ def check_widths(chip: Chip, where: str, layer: Layer, tag_bits: int = 0) -> Non
             f"{where}: a weight and its tag of {tag_bits} bits need {field_bits}, a word has {core.word_bits}; lower weight_bits"
         )
     fields = core.word_bits // field_bits
-    if isinstance(lanes, int) and lanes % fields:
-        raise NeurochipError(
-            f"{where}: core.lanes = {lanes}: a word of {core.word_bits} bits holds {fields} weights; use a multiple of {fields}, or 'row'"
-        )
+    if isinstance(lanes, int) and lanes < fields:
+        raise NeurochipError(f"{where}: core.lanes = {lanes}: a word of {core.word_bits} bits holds {fields} weights; use {fields} or more")
     if core.port == "skewed" and chip.words_per_access(core.word_bits // fields) < 2:
         raise NeurochipError(f"{where}: core.port = 'skewed': needs at least two banks side by side; raise core.lanes to {2 * fields}")
     if frac_bits > weight_bits + 4:

@@ -67,6 +67,7 @@ class Limit(NamedTuple):
     wanted: int
     limit: int
     key: str
+    note: str = ""
 
 
 def cut_layer(layer: Layer, chip: Chip, field_bits: int, model: PartModel, most: int, is_output: bool, where: str) -> list[Part]:
@@ -126,7 +127,7 @@ def _refusal(layer: Layer, chip: Chip, field_bits: int, exceeded: Limit, most: i
 
 
 def _needs(exceeded: Limit, chip: Chip) -> str:
-    return f"needs {exceeded.wanted:,} {exceeded.what}, chip {chip.name} has {exceeded.key} = {exceeded.limit:,}"
+    return f"needs {exceeded.wanted:,} {exceeded.what}{exceeded.note}, chip {chip.name} has {exceeded.key} = {exceeded.limit:,}"
 
 
 def _cuts(layer: Layer, most: int, least: int = 1) -> Iterator[Cut]:
@@ -154,10 +155,11 @@ def _limits(layer: Layer, chip: Chip, field_bits: int, cut: Cut) -> list[Limit]:
         axons += seen * (channels if layer.is_pool else source.shape.channels)
     beside = chip.words_per_access(field_bits)  # rows begin with an access of their own
     words = layer.rows * math.ceil(math.ceil(channels / per_word) / beside) * beside
+    note = f" (rows take whole accesses, of core.lanes = {core.lanes})" if beside > 1 else ""
     return [
         Limit("axons", axons, core.n_axons, "core.n_axons"),
         Limit("neurons", rows * columns * channels, core.n_neurons, "core.n_neurons"),
-        Limit("words of synapse memory", words, core.memory_words, "core.memory_words"),
+        Limit("words of synapse memory", words, core.memory_words, "core.memory_words", note),
     ]
 
 

@@ -50,10 +50,10 @@ def load(path, announce):
 DATASET = SetFile("bars", "bars", False, load)
 """
 FAULTS = {
-    "banks": ("chips", 'base = "reference"\nname = "c"\ncore.memory_words = 65000', r"whole banks.*memory_words = 65000.*use 65536"),
+    "banks": ("chips", 'base = "serial64"\nname = "c"\ncore.memory_words = 65000', r"whole banks.*memory_words = 65000.*use 65536"),
     "too much memory": ("chips", 'base = "reference"\nname = "c"\ncore.n_axons = 512', r"memory_words = 65536: 512 axons x 256 neurons"),
     "narrow packets": ("chips", 'base = "edge16"\nname = "c"\nmesh.packet_bits = 12', r"packet_bits = 12: 8 are left.*a spike needs 12"),
-    "no price": ("chips", 'base = "reference"\nname = "c"\ncore.bank_words = 512\ncore.word_bits = 72', None),
+    "no price": ("chips", 'base = "serial64"\nname = "c"\ncore.bank_words = 512\ncore.word_bits = 72', None),
     "summary": ("chips", 'base = "reference"\nname = "c"\nsummary = ""', r"one line: summary = ''"),
     "another source": (
         "energy_tables",

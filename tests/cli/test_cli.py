@@ -59,12 +59,12 @@ SETTINGS = {
     "weight bits": ("network.layers.0.weight_bits=17", r"\[network\.layers\[0\]\] weight_bits = 17: should be less than or equal to 16"),
     "word": (
         "chip.core.word_bits=8",
-        r"\[chip\] over reference\.toml: \[core\] weight_bits = 16 do not fit a word of word_bits = 8; lower .*",
+        r"\[chip\] over reference\.toml: \[core\] word_bits = 8: words side by side are written in slices of 32 bits; use .*",
     ),
     "memory": (
         "chip.core.memory_words=50",
-        r"\[network\.layers\[0\]\] layer 'hidden': one neuron alone needs 64 words of synapse memory, chip reference has "
-        r"core\.memory_words = 50; .* a chip with core\.memory_words = 64",
+        r"\[network\.layers\[0\]\] layer 'hidden': one neuron alone needs 4,096 words of synapse memory .rows take whole accesses.*, chip reference has "
+        r"core\.memory_words = 50; .* a chip with core\.memory_words = 4096",
     ),
     "ticks": (
         "run.ticks=4",

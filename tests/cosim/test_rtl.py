@@ -87,7 +87,7 @@ def test_the_cases_have_every_generator_in_every_sharing():
 def test_a_users_generator_in_lock_step(name, circuit, sharing, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(f"name = '{name}'\nbits = 24\nsource = 'found by search'\n{circuit}\n", encoding="utf-8")
-    case = cases.Case(name, 8, ((6, 8, 6), (3, 8, 5)), "reference", (str(path), sharing, 2))
+    case = cases.Case(name, 8, ((6, 8, 6), (3, 8, 5)), "serial64", (str(path), sharing, 2))
     assert cases.case_setup(case)[0].chip.generator.name == name
     outcomes = [outcome for _, outcome in cases.run_programs(case, cases.case_library(case), range(4))]
     assert all(outcome.divergence is None for outcome in outcomes) and sum(outcome.busy_cycles for outcome in outcomes) > 200

@@ -62,8 +62,8 @@ def test_packets_of_a_mesh_have_room_for_what_they_say(name):
 
 
 def test_a_table_of_overrides_reaches_single_keys():
-    chip = load_chip("reference", {"clock_mhz": 50, "core": {"word_bits": 32}, "cycles_per_event": {"word_read": 3}}, "test")
-    plain = load_chip("reference", {}, "test")
+    chip = load_chip("serial64", {"clock_mhz": 50, "core": {"word_bits": 32}, "cycles_per_event": {"word_read": 3}}, "test")
+    plain = load_chip("serial64", {}, "test")
     assert (chip.clock_mhz, chip.core.word_bits, chip.cycles_per_event["word_read"]) == (50.0, 32, 3)
     assert chip.core.n_axons == plain.core.n_axons and chip.rng == plain.rng
     assert chip.cycle_vector()[Event.WORD_READ] == 3 and chip.microseconds(100) == 2.0
@@ -87,13 +87,13 @@ SIDE_BY_SIDE = {"word_read": 0, "word_write": 0, "bank_access": 1}
     ],
 )  # fmt: skip
 def test_only_banks_that_hold_weights_leak(rows, row_words, core, banks):
-    chip = load_chip("reference", {"core": core, "cycles_per_event": SIDE_BY_SIDE if core else {}}, "test")
+    chip = load_chip("serial64", {"core": core, "cycles_per_event": SIDE_BY_SIDE if core else {}}, "test")
     assert chip.banks(rows, row_words, 16) == banks
     assert chip.leaking_bits(banks, 5) == banks * chip.core.bank_words * 64 + 5
 
 
 def test_fields_never_straddle_words():
-    chip = load_chip("reference", {}, "test")
+    chip = load_chip("serial64", {}, "test")
     assert [chip.row_words(200, bits) for bits in (16, 8, 6, 5)] == [50, 25, 20, 17]
 
 
@@ -145,8 +145,8 @@ def test_fields_never_straddle_words():
     ],
 )
 def test_refused(overrides, message):
-    with pytest.raises(NeurochipError, match=f"^x: \\[chip\\]( over reference\\.toml)?: {message}"):
-        load_chip("reference", overrides, "x: [chip]")
+    with pytest.raises(NeurochipError, match=f"^x: \\[chip\\]( over serial64\\.toml)?: {message}"):
+        load_chip("serial64", overrides, "x: [chip]")
 
 
 @pytest.mark.parametrize("event", sorted({*TIMED} - {step.name.lower() for step in STEPS}))
@@ -165,4 +165,4 @@ def test_unknown_chip():
 
 
 def test_cycles_are_integers():
-    assert load_chip("reference", {}, "test").cycle_vector().dtype == np.int64
+    assert load_chip("serial64", {}, "test").cycle_vector().dtype == np.int64

@@ -92,7 +92,7 @@ def test_hash_covers_what_decides_the_bits_and_nothing_else(tmp_path):
     other = [
         ("seed=2",),
         ("run.ticks=9",),
-        ("chip.cycles_per_event.word_read=2",),
+        ("chip.cycles_per_event.bank_access=2",),
         ("energy.table=loihi_sanafe",),
         ("rule.learn_rate=1e-3",),
     ]

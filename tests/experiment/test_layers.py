@@ -18,7 +18,7 @@ from neurochip.experiment.chip import load_chip
 from neurochip.experiment.schema import experiment_schema
 from neurochip.experiment.setup import load_setup
 
-REFERENCE = shipped("chips")["reference"].read_text()
+REFERENCE = shipped("chips")["serial64"].read_text()
 PRICE = '{ value = 9.0, kind = "assumed", from = "a test", derivation = "none" }'
 
 
@@ -37,21 +37,21 @@ def chip_of(path: Path):
 
 def test_a_chip_says_only_what_differs(tmp_path):
     mine = chip_of(
-        write(tmp_path / "a.toml", 'base = "reference"\nname = "mine"\n[core]\nn_axons = 512\n[cycles_per_event]\nword_read = 2\n')
+        write(tmp_path / "a.toml", 'base = "serial64"\nname = "mine"\n[core]\nn_axons = 512\n[cycles_per_event]\nword_read = 2\n')
     )
-    text = REFERENCE.replace('name = "reference"', 'name = "mine"').replace("n_axons = 1024", "n_axons = 512")
+    text = REFERENCE.replace('name = "serial64"', 'name = "mine"').replace("n_axons = 1024", "n_axons = 512")
     written_out = chip_of(write(tmp_path / "b.toml", text.replace("\nword_read = 1", "\nword_read = 2")))
     assert mine == written_out and (mine.core.n_axons, mine.core.n_neurons) == (512, 256)
 
 
 def test_built_on_or_written_out_is_one_experiment(tmp_path):
     path = str(write_experiment(tmp_path))
-    text = REFERENCE.replace('name = "reference"', 'name = "mine"').replace("clock_mhz = 20.0", "clock_mhz = 30.0")
+    text = REFERENCE.replace('name = "serial64"', 'name = "mine"').replace("clock_mhz = 20.0", "clock_mhz = 30.0")
     write(tmp_path / "whole.toml", text)
-    write(tmp_path / "deep" / "half.toml", 'base = "reference"\nname = "half"\n[rng]\nsharing = "rotated"\n')
+    write(tmp_path / "deep" / "half.toml", 'base = "serial64"\nname = "half"\n[rng]\nsharing = "rotated"\n')
     write(tmp_path / "part.toml", 'base = "deep/half.toml"\nname = "mine"\nclock_mhz = 30.0\nrng.sharing = "per_unit"\n')
     whole, part, plain = (
-        load_setup(path, (f"chip.preset={preset}",)) for preset in (tmp_path / "whole.toml", tmp_path / "part.toml", "reference")
+        load_setup(path, (f"chip.preset={preset}",)) for preset in (tmp_path / "whole.toml", tmp_path / "part.toml", "serial64")
     )
     assert whole.sha256() == part.sha256() != plain.sha256()
     assert whole.chip == part.chip
@@ -97,8 +97,8 @@ def test_another_choice_replaces_what_hung_on_it(more, rule, layers, tmp_path):
 
 MISTAKES = {
     "no name": (
-        'base = "reference"',
-        r"{f}/mine\.toml: name: missing; it differs from its base 'reference' and needs a name of its own: add",
+        'base = "serial64"',
+        r"{f}/mine\.toml: name: missing; it differs from its base 'serial64' and needs a name of its own: add",
     ),
     "unknown base": ('base = "refrence"\nname = "m"', r"{f}/mine\.toml: base: unknown chip 'refrence'; did you mean 'reference'\?"),
     "no text": ('base = 3\nname = "m"', r"{f}/mine\.toml: base = 3: must be the name of another chip, or a path as '\./other\.toml'"),
@@ -112,7 +112,7 @@ MISTAKES = {
         r"{f}/b\.toml: base = '\.\./\S+/mine\.toml': builds on itself \({f}/mine\.toml -> {f}/a\.toml -> {f}/b\.toml -> .*mine\.toml\)",
     ),
     "own key": (
-        'base = "reference"\nname = "m"\ncore.n_axon = 2',
+        'base = "serial64"\nname = "m"\ncore.n_axon = 2',
         r"{f}/mine\.toml: \[core\] n_axon: unknown key; did you mean 'n_axons'\?",
     ),
     "key of the base": (
@@ -121,7 +121,7 @@ MISTAKES = {
     ),
     "mended": ('base = "./bad.toml"\nname = "m"\ncore.n_axons = -1', r"{f}/mine\.toml: \[core\] n_axons = -1: should be greater than 0"),
     "together": (
-        'base = "reference"\nname = "m"\ncore.word_bits = 8',
+        'base = "serial64"\nname = "m"\ncore.word_bits = 8',
         r"{f}/mine\.toml: \[core\] weight_bits = 16 do not fit a word of word_bits = 8; lower",
     ),
 }
@@ -183,7 +183,7 @@ def test_paths_start_from_the_file_that_names_them(tmp_path, monkeypatch):
 
 def test_what_is_typed_starts_from_the_working_folder(tmp_path, monkeypatch):
     path = write_all(tmp_path / "a")
-    write(tmp_path / "typed" / "mine.toml", 'base = "reference"\nname = "typed"\n')
+    write(tmp_path / "typed" / "mine.toml", 'base = "serial64"\nname = "typed"\n')
     write_data(tmp_path / "typed" / "typed.npz")
     monkeypatch.chdir(tmp_path / "typed")
     setup = load_setup(str(path), ("chip.preset=mine.toml", "data.path=typed.npz"))
@@ -198,7 +198,7 @@ def test_what_is_typed_starts_from_the_working_folder(tmp_path, monkeypatch):
 
 def test_installed_packages_bring_files(tmp_path, monkeypatch):
     files = {
-        "some_parts/__init__.py": "", "some_parts/small.toml": 'base = "reference"\nname = "small"\nsummary = "a small one"\nn_cores = 2\n',
+        "some_parts/__init__.py": "", "some_parts/small.toml": 'base = "serial64"\nname = "small"\nsummary = "a small one"\nn_cores = 2\n',
         "some_parts/cheap.toml": 'base = "sg13g2_1v2"\nname = "cheap"\ntitle = "cheap ones"\n',
         "some_parts/net.toml": "# two layers\nlayers = [{ neurons = 12 }, { neurons = 3 }]\n",
         "some_parts/slow.toml": 'name = "slow"\nkind = "lfsr"\nbits = 16\nmask = 0xD008\nsource = "a table"\n',

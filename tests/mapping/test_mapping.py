@@ -11,7 +11,7 @@ from neurochip.mapping.place import place
 
 
 def placed(*settings: str, inputs: int | tuple[int, ...] = 784, n_classes: int = 10):
-    return place(load_setup("mnist_local_bp", settings), inputs, n_classes)
+    return place(load_setup("mnist_local_bp", ("chip.preset=serial64", *settings)), inputs, n_classes)
 
 
 def test_the_main_net_by_hand():
@@ -136,33 +136,33 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
         (
             (),
             (1025, 10),
-            HIDDEN + "one neuron alone needs 1,025 axons, chip reference has core.n_axons = 1,024; use fewer inputs of the layer or "
+            HIDDEN + "one neuron alone needs 1,025 axons, chip serial64 has core.n_axons = 1,024; use fewer inputs of the layer or "
             "a chip with core.n_axons = 1025",
         ),
         (("network.layers.0.neurons=1100",), (784, 10), "[network.layers[1]] layer 'output': one neuron alone needs 1,100 axons, chip "),
         (
             ("network.layers.0.neurons=257", "chip.n_cores=2"),
             (784, 10),
-            HIDDEN + "needs 257 neurons, chip reference has core.n_neurons = 256; it "
+            HIDDEN + "needs 257 neurons, chip serial64 has core.n_neurons = 256; it "
             "fits in 2 parts (cores = 2), for which 1 of the chip's cores are left: use a smaller layer or a chip with n_cores = 3",
         ),
         (
             ("chip.core.memory_words=10000", "chip.n_cores=4"),
             (784, 10),
             HIDDEN + "each of 3 parts needs 13,328 words of synapse memory, chip "
-            "reference has core.memory_words = 10,000; it fits in 5 parts (cores = 5), for which 3 of the chip's cores are left: use a "
+            "serial64 has core.memory_words = 10,000; it fits in 5 parts (cores = 5), for which 3 of the chip's cores are left: use a "
             "smaller layer or a chip with n_cores = 6",
         ),
         (
             ("chip.core.memory_words=783",),
             (784, 10),
-            HIDDEN + "one neuron alone needs 784 words of synapse memory, chip reference has "
+            HIDDEN + "one neuron alone needs 784 words of synapse memory, chip serial64 has "
             "core.memory_words = 783; use fewer inputs of the layer or a chip with core.memory_words = 784",
         ),
         (
             ("chip.core.memory_words=500",),
             (20, 10),
-            "[network.layers[1]] layer 'output': needs 600 words of synapse memory, chip reference has "
+            "[network.layers[1]] layer 'output': needs 600 words of synapse memory, chip serial64 has "
             "core.memory_words = 500; the output layer is not cut, as its winner is found within one core: use a chip with "
             "core.memory_words = 600",
         ),
@@ -170,19 +170,19 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
             ("network.layers=[{neurons=10}]", "chip.core.n_neurons=9"),
             (784, 10),
             "[network.layers[0]] layer 'output': needs 10 neurons, chip "
-            "reference has core.n_neurons = 9; the output layer is not cut, as its winner is found within one core: use a chip with "
+            "serial64 has core.n_neurons = 9; the output layer is not cut, as its winner is found within one core: use a chip with "
             "core.n_neurons = 10",
         ),
         (
             ("chip.n_cores=1",),
             (784, 10),
-            "[network] 2 layers in 2 parts need 2 cores, chip reference has n_cores = 1; use fewer or smaller "
+            "[network] 2 layers in 2 parts need 2 cores, chip serial64 has n_cores = 1; use fewer or smaller "
             "layers or a chip with n_cores = 2",
         ),
         (
             ("mapping.hidden.cores=3", "chip.n_cores=3"),
             (784, 10),
-            "[network] 2 layers in 4 parts need 4 cores, chip reference has n_cores = 3; ",
+            "[network] 2 layers in 4 parts need 4 cores, chip serial64 has n_cores = 3; ",
         ),
         (("mapping.hiden.cores=2",), (784, 10), "[mapping.hiden]: the network has no layer of that name; did you mean 'hidden'?"),
         (("mapping.hidden.cores=201",), (784, 10), HIDDEN + "[mapping.hidden] cores = 201: the layer has 200 neurons; use at most 200"),
@@ -195,7 +195,7 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
             ("mapping.hidden.cores=2", "chip.core.memory_words=10000"),
             (784, 10),
             HIDDEN + "[mapping.hidden] each of 2 parts needs 19,600 words of "
-            "synapse memory, chip reference has core.memory_words = 10,000; it fits in 5 parts: cores = 5",
+            "synapse memory, chip serial64 has core.memory_words = 10,000; it fits in 5 parts: cores = 5",
         ),
         (
             ("mapping.output.cores=2",),
@@ -212,10 +212,10 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
             (CONV, *WIDE, "chip.core.n_neurons=50"),
             ((28, 28), 10),
             "[network.layers[0]] layer 'conv1': each of 10 parts needs 192 neurons, chip "
-            "reference has core.n_neurons = 50; it fits in 24 parts (cores = 8, rows = 3, columns = 1), for which 10 of the chip's cores "
+            "serial64 has core.n_neurons = 50; it fits in 24 parts (cores = 8, rows = 3, columns = 1), for which 10 of the chip's cores "
             "are left: use a smaller layer or a chip with n_cores = 26",
         ),
-        (("mapping.hidden.at=[[0, 0]]",), (784, 10), "[mapping.hidden] at: chip reference has no mesh; leave it out"),
+        (("mapping.hidden.at=[[0, 0]]",), (784, 10), "[mapping.hidden] at: chip serial64 has no mesh; leave it out"),
         ((*MESH, "mapping.hidden.at=[[3, 0]]"), (784, 10), "[mapping.hidden] at = [3, 0]: the mesh is 3 x 2; x is 0 to 2, y 0 to 1"),
         ((*MESH, "mapping.hidden.at=[[0, -1]]"), (784, 10), "[mapping.hidden] at = [0, -1]: the mesh is 3 x 2; x is 0 to 2, y 0 to 1"),
         (
@@ -240,7 +240,7 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
         (
             ("chip.core.beta=power_of_two", "rule.beta=2.5"),
             (784, 10),
-            r"[rule] beta = 2.5: chip reference has core.beta = 'power_of_two', a shift; use 2 or 4, or core.beta = 'free'",
+            r"[rule] beta = 2.5: chip serial64 has core.beta = 'power_of_two', a shift; use 2 or 4, or core.beta = 'free'",
         ),
         (
             ("run.test_ticks=1000",),

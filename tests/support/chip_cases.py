@@ -21,7 +21,7 @@ from neurochip.simulator.stimulus import Stimulus, as_stimulus
 from neurochip.simulator.traffic import build_traffic
 from support.chip_words import SHARINGS, TIMED, ChipWords, random_exit, side_by_side, units_side_by_side
 
-REFERENCE = load_chip("reference", {}, "test")
+REFERENCE = load_chip("serial64", {}, "test")
 
 
 @dataclass

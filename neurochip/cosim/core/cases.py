@@ -37,7 +37,7 @@ class Case(NamedTuple):
     name: str
     inputs: int
     layers: tuple[tuple[int, int, int], ...]
-    preset: str = "reference"
+    preset: str = "serial64"
     rng: tuple[str, str, int] = ("xorshift16", "per_unit", 1)
     core: tuple[tuple[str, int | str | bool], ...] = ()
 
@@ -47,28 +47,28 @@ CASES = (
     Case("three_cores", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("lfsr16", "rotated", 16)),
     Case("plain_narrow", 14, ((9, 5, 3), (5, 6, 4)), "plain_sram", ("xorshift32", "broadcast", 1),
          (("word_bits", 32), ("acc_bits", 7), ("back_bits", 7))),
-    Case("narrow_sums", 11, ((8, 16, 12), (6, 16, 14)), "reference", ("lfsr16", "per_unit", 1), (("acc_bits", 17), ("back_bits", 16))),
-    Case("one_core", 8, ((3, 16, 10),), "reference", ("xorshift32", "per_unit", 1)),
-    Case("wide_word", 35, ((40, 16, 12), (5, 10, 8)), "reference", ("xorshift16", "rotated", 1), (("word_bits", 128),)),
-    Case("broadcast_lfsr", 8, ((6, 4, 3), (4, 4, 2)), "reference", ("lfsr16", "broadcast", 3)),
+    Case("narrow_sums", 11, ((8, 16, 12), (6, 16, 14)), "serial64", ("lfsr16", "per_unit", 1), (("acc_bits", 17), ("back_bits", 16))),
+    Case("one_core", 8, ((3, 16, 10),), "serial64", ("xorshift32", "per_unit", 1)),
+    Case("wide_word", 35, ((40, 16, 12), (5, 10, 8)), "serial64", ("xorshift16", "rotated", 1), (("word_bits", 128),)),
+    Case("broadcast_lfsr", 8, ((6, 4, 3), (4, 4, 2)), "serial64", ("lfsr16", "broadcast", 3)),
     Case("broadcast_plain", 7, ((5, 16, 15), (3, 2, 1)), "plain_sram", ("xorshift16", "broadcast", 1), (("word_bits", 16),)),
     Case("whole_rows", 12, ((10, 16, 12), (4, 16, 12)), "plain_sram", core=(("lanes", "row"), ("n_neurons", 16))),
-    Case("two_words", 13, ((21, 8, 6), (9, 16, 12), (5, 8, 6)), "reference", ("lfsr16", "per_unit", 1), (("lanes", 16), ("word_bits", 64))),
+    Case("two_words", 13, ((21, 8, 6), (9, 16, 12), (5, 8, 6)), "serial64", ("lfsr16", "per_unit", 1), (("lanes", 16), ("word_bits", 64))),
     Case("skewed_rows", 21, ((19, 12, 9), (7, 16, 12), (3, 12, 9)), "plain_sram", ("xorshift16", "rotated", 1),
          (("lanes", "row"), ("port", "skewed"), ("n_neurons", 24), ("acc_bits", 18), ("back_bits", 17))),
-    Case("skewed_part", 11, ((30, 5, 3), (13, 5, 3)), "reference", ("xorshift32", "broadcast", 1),
+    Case("skewed_part", 11, ((30, 5, 3), (13, 5, 3)), "serial64", ("xorshift32", "broadcast", 1),
          (("lanes", 18), ("port", "skewed"), ("word_bits", 32))),
     Case("soma_groups", 12, ((10, 16, 12), (7, 16, 12), (4, 16, 12)), core=(("soma_lanes", 4), ("input_lanes", 5))),
-    Case("serial", 13, ((9, 8, 6), (3, 8, 5)), "reference", ("lfsr16", "per_unit", 2),
+    Case("serial", 13, ((9, 8, 6), (3, 8, 5)), "serial64", ("lfsr16", "per_unit", 2),
          (("soma_lanes", 2), ("input_lanes", 4), ("encoder", "serial"), ("beta", "power_of_two"))),
     Case("serial_rotated", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 1),
          (("soma_lanes", 16), ("input_lanes", 3), ("encoder", "serial"))),
-    Case("side_by_side", 9, ((7, 8, 6), (20, 12, 9), (3, 8, 5)), "reference", ("xorshift16", "rotated", 1),
+    Case("side_by_side", 9, ((7, 8, 6), (20, 12, 9), (3, 8, 5)), "serial64", ("xorshift16", "rotated", 1),
          (("soma_lanes", 64), ("input_lanes", 6), ("beta", "power_of_two"))),
     Case("deltas", 15, ((9, 16, 12), (6, 16, 12), (4, 16, 12)), "plain_sram", core=(("first_integrate", "delta"),)),
     Case("deltas_wide", 17, ((11, 8, 6), (4, 16, 12)), "plain_sram", ("lfsr16", "rotated", 2),
          (("first_integrate", "delta"), ("lanes", "row"), ("n_neurons", 16), ("soma_lanes", 4), ("input_lanes", 4))),
-    Case("deltas_serial", 10, ((7, 5, 3), (3, 8, 6)), "reference", ("xorshift16", "per_unit", 1),
+    Case("deltas_serial", 10, ((7, 5, 3), (3, 8, 6)), "serial64", ("xorshift16", "per_unit", 1),
          (("first_integrate", "delta"), ("word_bits", 16), ("encoder", "serial"), ("input_lanes", 3))),
     Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), (("gumbel_address_bits", 5),)),
     Case("gated", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("xorshift16", "rotated", 1), (("clock_gate", True),)),

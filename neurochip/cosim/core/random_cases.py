@@ -22,7 +22,7 @@ def random_case(seed: int) -> Case:
         layers.append((n, bits, int(draw.integers(1, min(bits, 15) + 1))))
     rng = (str(draw.choice(KINDS)), str(draw.choice(SHARINGS)), int(draw.choice([1, 2, 16])))
     knobs = _memory(draw, layers) | _units(draw) | _widths(draw, layers)
-    return Case(f"random_{seed}", int(draw.integers(2, 30)), tuple(layers), "reference", rng, tuple(knobs.items()))
+    return Case(f"random_{seed}", int(draw.integers(2, 30)), tuple(layers), "serial64", rng, tuple(knobs.items()))
 
 
 def _memory(draw: np.random.Generator, layers: list[tuple[int, int, int]]) -> Knobs:

@@ -86,7 +86,7 @@ def bank_library(bank: Bank, rtl: Path = NEURON_RTL, lenient: bool = False) -> P
 
 @functools.cache
 def _presets() -> tuple[Chip, EnergyTable]:
-    chip = load_chip("reference", {"rng": {"kind": "xorshift32"}}, "leaky")  # whose seeds are found fast; these neurons do not draw
+    chip = load_chip("serial64", {"rng": {"kind": "xorshift32"}}, "leaky")  # whose seeds are found fast; these neurons do not draw
     return chip, load_table("loihi_sanafe")
 
 
@@ -96,7 +96,7 @@ def chip_of(bank: Bank, neuron: dict[str, Any]) -> ChipState:
     experiment = Experiment.model_validate({
         "name": "leaky",
         "data": {"name": "npz", "path": "made from a seed"},
-        "chip": {"preset": "reference"},
+        "chip": {"preset": "serial64"},
         "network": {"layers": [{"neurons": bank.neurons, **layer}, {"neurons": 1, **layer}, {"neurons": 2}]},
         "rule": {"name": "frozen"},
         "run": {"epochs": 1, "ticks": 8},
