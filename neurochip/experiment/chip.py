@@ -34,7 +34,7 @@ class CoreModel(BaseModel):
         description="a column is read on a port of its own, in an access per row, or from banks side by side, each row turned by a bank"
     )
     lanes: Annotated[int, Field(gt=0)] | Literal["row"] | None = Field(
-        default=None, description="weights added per cycle, from as many words side by side as hold them: a number, or a whole 'row'; default: one word's"
+        default=None, description="weights added per cycle, from words side by side: a number, or a whole 'row'; default: one word's"
     )
     first_integrate: Literal["spikes", "delta"] = Field(
         default="spikes", description="rows of the first layer: of the inputs that spike, or of those that deviate from what is likelier"

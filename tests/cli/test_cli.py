@@ -63,8 +63,8 @@ SETTINGS = {
     ),
     "memory": (
         "chip.core.memory_words=50",
-        r"\[network\.layers\[0\]\] layer 'hidden': one neuron alone needs 4,096 words of synapse memory .rows take whole accesses.*, chip reference has "
-        r"core\.memory_words = 50; .* a chip with core\.memory_words = 4096",
+        r"\[network\.layers\[0\]\] layer 'hidden': one neuron alone needs 4,096 words of synapse memory .rows take whole .*, "
+        r"chip reference has core\.memory_words = 50; .* a chip with core\.memory_words = 4096",
     ),
     "ticks": (
         "run.ticks=4",

@@ -97,7 +97,7 @@ def test_nothing_is_cut(width, monkeypatch):
         ((*EDGE, "--set", CONV % (8, 16)), 900),
         (("--set", "chip.preset=loihi_shape", "--set", "mapping.hidden.cores=100"), 900),  # too many for names
         (("--set", "chip.n_cores=40"), 600),  # rows of cores
-        (("--set", "chip.n_cores=4000", "--set", "chip.mesh={width=64,height=64}", "--set", "chip.core.soma_lanes=1", "--set", "chip.cycles_per_tick.network=0"), 900),
+        ((*EDGE, "--set", "chip.n_cores=4000", "--set", "chip.mesh={width=64,height=64,packet_bits=24}"), 900),
     ],
 )
 def test_a_picture_of_a_sensible_size(settings, least_height, tmp_path):
