@@ -17,7 +17,6 @@ from neurochip.experiment.generator import Generator, brought, generators, of_ta
 MOST_CYCLES = 65536
 MOST_LANES = 64  # a trace record has a bit for each
 TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
-BY_WORD = [event.name.lower() for event, step in STEP_OF.items() if step == Event.BANK_ACCESS]
 
 
 class CoreModel(BaseModel):
@@ -146,11 +145,6 @@ class Chip(BaseModel):
         for name, cycles in self.cycles_per_event.items():
             if not 0 <= cycles <= MOST_CYCLES:
                 raise ValueError(f"[cycles_per_event] {name} = {cycles}: must be from 0 to {MOST_CYCLES}")
-        if self.core.lanes is not None and (timed := next((by_word for by_word in BY_WORD if self.cycles_per_event[by_word]), None)):
-            raise ValueError(
-                f"[cycles_per_event] {timed} = {self.cycles_per_event[timed]}: [core] lanes = {self.core.lanes!r} reads several words, "
-                f"which take a cycle together; set {timed} = 0 and bank_access = 1"
-            )
         for event, why in self._side_by_side():
             one, step = event.name.lower(), STEP_OF[event].name.lower()
             cycles, of_step = self.cycles_per_event[one], self.cycles_per_event.get(step, 0)
@@ -166,6 +160,9 @@ class Chip(BaseModel):
     def _side_by_side(self) -> Iterator[tuple[Event, str]]:
         """Events that do not take a cycle each in this core, and why."""
         core = self.core
+        if core.lanes is not None:
+            for by_word in (event for event, step in STEP_OF.items() if step == Event.BANK_ACCESS):
+                yield by_word, f"lanes = {core.lanes!r} takes several words per access, which take a cycle together"
         if core.soma_lanes > 1:
             yield Event.NEURON_UPDATE, f"soma_lanes = {core.soma_lanes} evaluates neurons side by side, which take a cycle together"
         if core.input_lanes > 1:

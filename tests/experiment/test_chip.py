@@ -110,7 +110,14 @@ def test_fields_never_straddle_words():
             {"core": {"port": "skewed"}},
             r"\[core\].*port = 'skewed': needs banks side by side; give lanes, as many as several words hold, or 'row'",
         ),
-        ({"core": {"lanes": "row"}}, r".*word_read = 1: \[core\] lanes = 'row' reads several words, which take a cycle together; set"),
+        (
+            {"core": {"lanes": "row"}},
+            r".*word_read = 1, bank_access = 0: \[core\] lanes = 'row' takes several words per access, which take a cycle",
+        ),
+        (
+            {"core": {"lanes": 8}, "cycles_per_event": {"word_read": 0, "word_write": 0}},
+            r".*word_read = 0, bank_access = 0: \[core\] lanes = 8 ",
+        ),
         ({"core": {"soma_lanes": 65}}, r"\[core\] soma_lanes = 65: should be less than or equal to 64"),
         ({"core": {"input_lanes": 0}}, r"\[core\] input_lanes = 0: should be greater than or equal to 1"),
         ({"core": {"encoder": "sequential"}}, r"\[core\] encoder = 'sequential': should be 'parallel' or 'serial'"),
