@@ -31,7 +31,7 @@ seed = 3
 name = "npz"
 path = "{data}"
 [chip]
-preset = "reference"
+preset = "serial64"
 [network]
 neuron = {{ model = "if", reset = "subtract", state_bits = 24 }}
 pool_neuron = {{ model = "if", reset = "subtract", state_bits = 24 }}

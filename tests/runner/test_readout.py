@@ -26,7 +26,7 @@ name = "tiny_stdp"
 name = "npz"
 path = "{data}"
 [chip]
-preset = "reference"
+preset = "serial64"
 core.frac_bits = 7
 [network]
 layers = [

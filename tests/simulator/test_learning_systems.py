@@ -30,11 +30,11 @@ IF, ACCUMULATE = {"model": "if"}, {"model": "accumulate", "state_bits": 24}
 def setup_of(layers, rule=None, mapping=None, ticks=8, read_from=0, seed=1, core=None, **network) -> Setup:
     """A small experiment, without any data, on the reference chip."""
     experiment = Experiment.model_validate({
-        "name": "small", "seed": seed, "data": {"name": "npz", "path": "none"}, "chip": {"preset": "reference"},
+        "name": "small", "seed": seed, "data": {"name": "npz", "path": "none"}, "chip": {"preset": "serial64"},
         "network": {"layers": layers, **network}, "mapping": mapping or {}, "rule": rule or {"name": "frozen"},
         "run": {"epochs": 3, "ticks": ticks, "warmup_ticks": 0, "read_from_tick": read_from}, "energy": {"table": "loihi_sanafe"},
     })  # fmt: skip
-    chip = load_chip("reference", {"rng": {"kind": "xorshift32"}, "core": core or {}}, "small")
+    chip = load_chip("serial64", {"rng": {"kind": "xorshift32"}, "core": core or {}}, "small")
     return Setup(experiment=experiment, chip=chip, energy_table=load_table("loihi_sanafe"), where="small")
 
 

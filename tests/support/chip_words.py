@@ -74,7 +74,7 @@ readout = "{self.readout}"
 [energy]
 table = "loihi_sanafe"
 [chip]
-preset = "reference"
+preset = "serial64"
 {chip}
 [chip.core]
 word_bits = {self.word_bits}

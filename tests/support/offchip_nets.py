@@ -14,7 +14,7 @@ name = "net"
 [data]
 name = "mnist"
 [chip]
-preset = "reference"
+preset = "serial64"
 [network]
 neuron = {neuron}
 pool_neuron = {{ model = "if", threshold = 0.75 }}
@@ -93,7 +93,7 @@ name = "tiny"
 name = "npz"
 path = "{data}"
 [chip]
-preset = "reference"
+preset = "serial64"
 [network]
 neuron = {{ model = "lif", leak_factor = 253 }}
 pool_neuron = {{ model = "if", threshold = 0.75 }}

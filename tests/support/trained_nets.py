@@ -43,7 +43,7 @@ LENET = (
 )
 
 
-def write_setup(folder: Path, layers: str = LENET, ticks: int = 20, chip: str = "reference", settings=(), n=12, more: str = "") -> Setup:
+def write_setup(folder: Path, layers: str = LENET, ticks: int = 20, chip: str = "serial64", settings=(), n=12, more: str = "") -> Setup:
     """An experiment on 8 x 8 images of three classes, and the images."""
     rng = np.random.default_rng(3)
     patterns, labels = rng.integers(0, 2, (3, 8, 8)) * 180, np.arange(n) % 3
