@@ -82,7 +82,7 @@ def _on_dask(client: Any, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
 
     futures = client.map(_numbered, range(len(jobs)), jobs, pure=False)  # of a dead worker the scheduler gives them to another
     try:
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=client.loop):
             yield future.result()
     except KilledWorker as error:
         raise NeurochipError(f"sweep: several workers died at one run ({reason_of(error)}); {LOST}") from None
