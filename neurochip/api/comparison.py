@@ -9,6 +9,7 @@ from neurochip.api.results import Run
 from neurochip.api.runs import open_run
 from neurochip.common.errors import NeurochipError
 from neurochip.report import compare as of_report
+from neurochip.runfile.settings import differing
 
 if TYPE_CHECKING:
     import pandas
@@ -44,6 +45,11 @@ class Comparison:
     def statements(self) -> list[str]:
         """What follows from the comparison, a line each: who needs the fewest ticks, and by how much the others need more."""
         return list(self.found.lines)
+
+    @property
+    def settings(self) -> dict[str, list[str]]:
+        """Settings in which the runs differ, by the key that `--set` takes: a text per run, "-" where a run does not have it."""
+        return differing([run.stored for run in self.runs])
 
     @property
     def warnings(self) -> list[str]:

@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from neurochip.common.errors import NeurochipError
+from neurochip.report.chance import is_at_chance
 from neurochip.report.digits import energy_text
 from neurochip.report.exits import share_of_ticks
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.headline import compare_grid, differences
 from neurochip.report.inference import METHODS, by_tick
+from neurochip.report.many import runs_grid, settings_grid
+from neurochip.runfile import settings
 from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Summary
 from neurochip.runfile.ticks import POINTS, ticks_to
 
+MOST_COLUMNS = 3  # of more runs a table has a row each
+MOST_LINES = 8  # of more runs no sentence is said of each
 BELOW = 0.005  # of the lowest final accuracy: the common one, if none is asked for
 CLAIM = (
     "Published claim to examine: up to 8 times fewer ticks for spike-based backprop than for converted nets at comparable accuracy "
@@ -31,13 +36,21 @@ class Comparison:
     grids: list[Grid]
     lines: list[str]  # statements
     warnings: list[str]
+    settings: Grid | None  # in which they differ, a column per run
+    overview: Grid  # a row per run
+
+    @property
+    def is_of_many(self) -> bool:
+        """True of more runs than columns are good for."""
+        return len(self.runs) > MOST_COLUMNS
 
 
 def compare_runs(runs: Sequence[StoredRun], at: float | None = None) -> Comparison:
     """Compare runs at a common accuracy: `at`, in percent, or half a point below the lowest final one. Raises NeurochipError."""
     runs = list(runs)
-    finals = [_final(run.summary) for run in runs]
-    lowest = min(finals)
+    finals, chance = [_final(run.summary) for run in runs], [is_at_chance(run) for run in runs]
+    learned = [final for final, at_chance in zip(finals, chance, strict=True) if not at_chance] or finals
+    lowest = min(learned)
     common = max(0.0, lowest - BELOW) if at is None else at / 100
     if not 0.0 <= common <= 1.0:
         raise NeurochipError(f"--at {at:g}: must be an accuracy in percent, from 0 to 100")
@@ -45,13 +58,18 @@ def compare_runs(runs: Sequence[StoredRun], at: float | None = None) -> Comparis
     headings = [column.heading for column in facts.columns]
     names = [heading.replace("\n", " ") for heading in headings]
     said = f"asked for by --at {at:g}" if at is not None else f"the lowest final accuracy ({percent(lowest)}) less {100 * BELOW:g} points"
+    out = [name for name, at_chance in zip(names, chance, strict=True) if at_chance] if len(learned) < len(finals) else []
     lines = [
         f"Common accuracy: {100 * common:.2f} %, {said}. {PROPORTION}",
+        *([f"At chance, and left out of it: {', '.join(out)}."] if out else []),
         *_ratio_lines(runs, names, common),
         *_claim_lines(runs, names, common),
     ]
     grids = [_grid("Learning systems compared", runs, headings, lambda summary: system_rows(summary, common)), facts]
-    return Comparison(runs, names, common, grids, lines, differences(runs))
+    differing = settings.differing(runs)
+    settings_table = settings_grid(differing, headings) if differing and len(runs) > 1 else None
+    overview = runs_grid(runs, names, differing, common, chance)
+    return Comparison(runs, names, common, grids, lines, differences(runs, differing), settings_table, overview)
 
 
 def _grid(title: str, runs: list[StoredRun], headings: list[str], rows_of) -> Grid:
@@ -132,6 +150,8 @@ def _ratio_lines(runs: list[StoredRun], names: list[str], common: float) -> list
     if reached:
         fewest, fastest, _ = reached[0]
         lines.append(f"Fewest ticks to stay at or above {100 * common:.2f} %: {fastest}, {fewest}.")
+        if len(runs) > MOST_LINES:
+            return lines  # the table has the others
         lines += [f"{name} needs {ticks / fewest:.2f} times as many ({ticks})." for ticks, name, _ in reached[1:]]
     there = {name for _, name, _ in reached}
     for name, run in zip(names, runs, strict=True):

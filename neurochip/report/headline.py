@@ -12,6 +12,8 @@ from neurochip.runfile.costs import Total
 from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import ChipFacts, Summary
 
+MOST_NAMED = 6  # settings named in a line about what differs
+
 
 def kind_shares(total: Total) -> str:
     """Return how much of a set's energy rests on measured, simulated, scaled, extrapolated and assumed prices."""
@@ -153,17 +155,20 @@ def _compare_rows(summary: Summary) -> list[tuple[str, str]]:
     ]
 
 
-def differences(runs: list[StoredRun]) -> list[str]:
-    """Return a line for each of data set, chip and energy table that is not the same in all runs."""
+def differences(runs: list[StoredRun], differing: dict[str, list[str]]) -> list[str]:
+    """Return a line for each of data set, chip and energy table that is not the same in all runs, with the settings that differ."""
     keys: dict[str, tuple[Callable[[Summary], Hashable], str]] = {
-        "data sets": (lambda s: (s.dataset.name, s.dataset.source, s.dataset.n_train, s.dataset.n_test), "accuracies"),
-        "chips": (lambda s: s.chip, "cycles, latencies and energies"),
-        "energy tables": (lambda s: s.energy_table, "energies"),
+        "data": (lambda s: (s.dataset.name, s.dataset.source, s.dataset.n_train, s.dataset.n_test), "accuracies"),
+        "chip": (lambda s: s.chip, "cycles, latencies and energies"),
+        "energy": (lambda s: s.energy_table, "energies"),
     }
     lines = []
+    names = {"data": "data sets", "chip": "chips", "energy": "energy tables"}
     for what, (key, numbers) in keys.items():
         if len({key(run.summary) for run in runs}) > 1:
-            lines.append(f"The {what} differ: a difference in {numbers} may come from them alone.")
+            of_it = [name for name in differing if name.startswith(f"{what}.")]
+            told = f" in {', '.join(of_it[:MOST_NAMED])}{' ...' * (len(of_it) > MOST_NAMED)}" if of_it else ""
+            lines.append(f"The {names[what]} differ{told}: a difference in {numbers} may come from them alone.")
     substitutes = [run.summary.name for run in runs if run.summary.dataset.is_substitute]
     if substitutes:
         lines.append(f"Substitute data in {', '.join(substitutes)}: its accuracy compares with nothing published.")

@@ -138,8 +138,11 @@ def write_compare_html(comparison: Comparison, path: str | Path) -> Path:
     with styled():
         figure = draw_comparison(comparison.runs, comparison.names, comparison.common)
     text = page.render(
-        title=f"Comparison: {', '.join(run.summary.name for run in comparison.runs)}",
+        title=f"Comparison: {', '.join(dict.fromkeys(run.summary.name for run in comparison.runs))}",
         compare=comparison.grids,
+        is_of_many=comparison.is_of_many,
+        overview=comparison.overview,
+        settings=comparison.settings,
         lines=comparison.lines,
         differences=comparison.warnings,
         plots=[plot_of(figure.png(), "comparison")],

@@ -52,7 +52,9 @@ def print_report(run: StoredRun, console: Console) -> None:
 
 def compare_table(comparison: Comparison, width: int = WIDTH) -> Group:
     """Return the runs side by side (in several tables where the width asks for it), what follows, and a line for each way they differ."""
-    tables = [_table(part, part.title) for grid in comparison.grids for part in _split(grid, width)]
+    few = [*([comparison.settings] if comparison.settings else []), *comparison.grids]
+    grids = [comparison.overview] if comparison.is_of_many else few
+    tables = [_table(part, part.title) for grid in grids for part in _split(grid, width)]
     lines = [Text(line) for line in comparison.lines] + [Text(f"! {line}", style="bold") for line in comparison.warnings]
     spaced: list[RenderableType] = [part for table in tables for part in (table, "")]
     return Group(*spaced, *lines)
