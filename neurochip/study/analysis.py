@@ -16,7 +16,7 @@ class Change(NamedTuple):
 
     mean: float
     error: float
-    """Standard error of the mean; not a number of one pair."""
+    """Standard error over the seeds, of the mean difference of each: points of one seed share its luck. Not a number of one seed."""
     pairs: int
     relative: float
     """The mean over that of the other value's runs."""
@@ -35,18 +35,20 @@ def change(trials: Sequence[Trial], key: str, value: str, other: str, objective:
         if key in point:
             here = point.pop(key)
             by_rest.setdefault(tuple(sorted(point.items())), {})[here] = trial
-    differences, base = [], []
+    by_seed: dict[int, list[float]] = {}
+    base: list[float] = []
     for of_value in by_rest.values():
         if value in of_value and other in of_value:
             pairs = zip(of_value[value].values(objective), of_value[other].values(objective), strict=True)
-            found = [(a - b, b) for a, b in pairs]
-            differences += [difference for difference, _ in found]
-            base += [b for _, b in found]
-    if not differences:
+            for seed, (a, b) in enumerate(pairs):
+                by_seed.setdefault(seed, []).append(a - b)
+                base.append(b)
+    if not base:
         return None
-    mean, whole = statistics.fmean(differences), statistics.fmean(base)
-    error = statistics.stdev(differences) / math.sqrt(len(differences)) if len(differences) > 1 else math.nan
-    return Change(mean, error, len(differences), mean / whole if whole else math.nan)
+    of_seeds, whole = [statistics.fmean(differences) for differences in by_seed.values()], statistics.fmean(base)
+    mean = statistics.fmean(of_seeds)
+    error = statistics.stdev(of_seeds) / math.sqrt(len(of_seeds)) if len(of_seeds) > 1 else math.nan
+    return Change(mean, error, len(base), mean / whole if whole else math.nan)
 
 
 def statements(trials: Sequence[Trial], vary: Sequence[Vary], objectives: Sequence[str]) -> list[str]:

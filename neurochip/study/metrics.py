@@ -43,6 +43,9 @@ METRICS = {
 """Objectives by their names."""
 
 
+_UNITS = {"nJ": (("nJ", 1.0), ("uJ", 1e3), ("mJ", 1e6)), "us": (("us", 1.0), ("ms", 1e3), ("s", 1e6))}
+
+
 def objectives_of(names: Sequence[str], where: str = "--objective") -> tuple[str, ...]:
     """Check the names of objectives. Raises NeurochipError for an unknown one, one given twice, or none."""
     for name in names:
@@ -53,10 +56,19 @@ def objectives_of(names: Sequence[str], where: str = "--objective") -> tuple[str
     return tuple(names)
 
 
-def shown(name: str, value: float) -> str:
-    """Write a figure with the digits that are worth reading, and its unit."""
+def shown(name: str, value: float, spread: float = math.nan) -> str:
+    """Write a figure with four digits in a unit that fits it, with its spread if there is one: `25.19 +- 0.022 uJ`."""
     metric = METRICS[name]
     if math.isnan(value):
         return "-"
-    number = f"{metric.scale * value:.2f}" if metric.unit == "%" else f"{value:#.4g}".rstrip(".")
-    return f"{number} {metric.unit}"
+    more = "" if math.isnan(spread) else " +- "
+    if metric.unit == "%":
+        return f"{100 * value:.2f}{more}{f'{100 * spread:.2f}' if more else ''} %"
+    unit, scale = next((pair for pair in reversed(_UNITS.get(metric.unit, ())) if abs(value) >= pair[1]), (metric.unit, 1.0))
+    number = f"{value / scale:#.4g}".rstrip(".")
+    return f"{number}{more}{_short(spread / scale) if more else ''} {unit}"
+
+
+def _short(number: float) -> str:
+    """Two digits, and no power of ten of what is large."""
+    return f"{float(f'{number:.2g}'):g}"

@@ -19,8 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 TERMS = {
     "point": "A combination of settings, with its number in the order of the study. Its figures are means over its seeds.",
     "front": "The points that no other one beats in all objectives at once (Pareto front). What is not on it can be left out.",
-    "+-": "Standard deviation over the seeds (n - 1); in sentences that compare two values, the standard error of the mean over pairs of "
-    "runs that differ in this setting alone, with the same seed.",
+    "+-": "Standard deviation over the seeds (n - 1); in sentences that compare two values, the standard error over the seeds of the "
+    "mean difference between runs of one seed that differ in this setting alone.",
     "at chance": "A test accuracy that answering one class always, or guessing with luck (1 in 1,000), reaches too. Such points are on no "
     "front and in no mean.",
     "% of its variance": "Of the squares of differences from the mean over all runs, those that go with a setting's values. In a grid the "

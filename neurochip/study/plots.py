@@ -58,11 +58,7 @@ def told(trial: Trial, objectives: Sequence[str], seed: int | None = None, figur
 
 def with_spread(trial: Trial, name: str) -> str:
     """Write the mean of a figure over the seeds, with its standard deviation if there are several."""
-    spread, metric = trial.spread(name), METRICS[name]
-    if math.isnan(spread):
-        return shown(name, trial.mean(name))
-    number = f"{metric.scale * spread:.2f}" if metric.unit == "%" else f"{spread:.2g}"
-    return shown(name, trial.mean(name)).replace(f" {metric.unit}", f" +- {number} {metric.unit}")
+    return shown(name, trial.mean(name), trial.spread(name))
 
 
 def _complete(trials: Sequence[Trial]) -> list[Trial]:
