@@ -2,6 +2,7 @@
 
 import csv
 import re
+import shlex
 import sqlite3
 import sys
 
@@ -12,6 +13,7 @@ from support.tiny import neurochip, summary_of
 
 import neurochip as nc
 from neurochip.study import pool
+from neurochip.study.jobs import Outcome
 from neurochip.study.plan import make_plan
 from neurochip.study.propose import propose
 
@@ -154,6 +156,18 @@ def test_a_point_proposed_again_is_not_run_again(tiny, tmp_path):
     again = [trial for trial in study.trials if trial.same_as is not None]
     assert len(again) == 3 and len(list((tmp_path / "s" / "runs").glob("*/summary.json"))) == 2
     assert all(trial.runs == study.trials[trial.same_as].runs for trial in again)
+
+
+def test_an_interrupted_study_says_the_command_that_goes_on(tiny, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        calls, whole_job = iter(range(100)), pool.run_job
+        patch.setattr(pool, "run_job", lambda job: whole_job(job) if next(calls) < 3 else Outcome(is_interrupted=True))
+        result = neurochip(*sweep_arguments(tiny[0], tmp_path / "a b", "--seeds", "2", "--workers", "1"))
+    assert result.exit_code == 130 and len(nc.open_study(tmp_path / "a b").trials) == 1
+    found = re.fullmatch(r"neurochip: interrupted; go on with: neurochip (.*)\n", result.stderr)
+    assert found, result.stderr
+    assert neurochip(*shlex.split(found[1])).exit_code == 0
+    assert same(tiny[1], nc.open_study(tmp_path / "a b"))
 
 
 MISTAKES = {
