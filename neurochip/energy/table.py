@@ -128,6 +128,11 @@ class EnergyTable(BaseModel):
         fits = [m for m in self.sram_macro if m.words == bank_words and m.bits <= word_bits and word_bits % m.bits == 0]
         return max(fits, key=lambda m: m.bits, default=None)
 
+    def macros_of_bank(self, word_bits: int, bank_words: int) -> int:
+        """Return the number of macros side by side that make a bank, 1 in a table without macros."""
+        macro = self._macro(word_bits, bank_words)
+        return word_bits // macro.bits if macro else 1
+
     def bank_area_um2(self, word_bits: int, bank_words: int) -> float | None:
         """Return the area of the macros that make a bank, if the table has it."""
         macro = self._macro(word_bits, bank_words)

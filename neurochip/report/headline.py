@@ -8,6 +8,7 @@ from neurochip.report.grids import SETS, Column, Grid, count, decimals, per, per
 from neurochip.report.inference import inference_facts
 from neurochip.report.learned import learned_facts
 from neurochip.report.network import has_parts, network_facts, network_rows
+from neurochip.report.silicon import silicon_facts, training_fact
 from neurochip.runfile.costs import Total
 from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import ChipFacts, Summary
@@ -61,6 +62,7 @@ def headline(summary: Summary) -> list[tuple[str, str]]:
         )
     return [
         *facts,
+        *training_fact(summary),
         (
             "chip",
             f"{chip.name}: {chip.clock_mhz:g} MHz, cores of {count(chip.n_axons)} axons x {count(chip.n_neurons)} neurons, "
@@ -68,7 +70,7 @@ def headline(summary: Summary) -> list[tuple[str, str]]:
             f"{_mesh(chip)}",
         ),
         *network_facts(summary),
-        *_silicon(summary),
+        *silicon_facts(summary),
         ("energy table", ", ".join([table.name, *operating]) + f"; {table.source}"),
         ("energy rests on", "; ".join(f"{SETS[which].lower()}: {kind_shares(summary.totals.of(which))}" for which in shown_sets(summary))),
         (
@@ -99,19 +101,6 @@ def _mesh(chip: ChipFacts) -> str:
 def _pj_per_sop(nj: float, sops: float) -> str:
     each = per(1000 * nj, sops)
     return with_digits(each) if math.isfinite(each) else "-"
-
-
-def _silicon(summary: Summary) -> list[tuple[str, str]]:
-    """Area and largest clock, where the energy table was calibrated on a netlist."""
-    found = summary.silicon
-    if not found:
-        return []
-    memory = "no area in the table" if found.memory_um2 is None else f"{found.memory_um2 / 1e6:,.3f} mm2"
-    whole = f"{(found.logic_um2 + (found.memory_um2 or 0.0)) / 1e6:,.3f} mm2"
-    return [
-        ("area", f"{whole} for {found.cores} cores: logic {found.logic_um2:,.0f} um2, memory {memory} (without {found.left_out})"),
-        ("largest clock", f"{found.clock_mhz:,.1f} MHz, set by the {found.slowest_core} core (without {found.left_out})"),
-    ]
 
 
 def compare_grid(runs: list[StoredRun]) -> Grid:
@@ -148,10 +137,24 @@ def _compare_rows(summary: Summary) -> list[tuple[str, str]]:
         ("seed", str(summary.seed)),
         ("chip", summary.chip.name),
         ("clock [MHz]", f"{summary.chip.clock_mhz:g}"),
-        ("largest clock [MHz]", decimals(1)(summary.silicon.clock_mhz) if summary.silicon else "-"),
+        *_silicon_rows(summary),
         ("energy table", summary.energy_table.name),
         ("data set", dataset.name + (" (SUBSTITUTE)" if dataset.is_substitute else "")),
         ("samples, training / test", f"{count(dataset.n_train)} / {count(dataset.n_test)}"),
+    ]
+
+
+def _silicon_rows(summary: Summary) -> list[tuple[str, str]]:
+    """Area and largest clock, as built and at the size in use; the same rows for every run."""
+    built, used = (summary.sizes.built, summary.sizes.used) if summary.sizes else (None, None)
+    clocks = [with_digits(size.slowest.clock_mhz or 0.0) if size and size.slowest else "-" for size in (built, used)]
+    areas = [with_digits(size.area_um2 / 1e6) if size and size.area_um2 else "-" for size in (built, used)]
+    if not summary.sizes and summary.silicon:
+        clocks[0] = with_digits(summary.silicon.clock_mhz)
+    return [
+        ("largest clock, as built / as used [MHz]", " / ".join(clocks)),
+        ("area, as built / as used [mm2]", " / ".join(areas)),
+        ("energy of an inference as built", energy_text(built.inference_nj, built.inference_nj_range) if built else "-"),
     ]
 
 

@@ -23,6 +23,8 @@ from neurochip.report.headline import headline, sample_energy
 from neurochip.report.inference import inference_grids
 from neurochip.report.network import core_grids, network_grids
 from neurochip.report.plots import make_plots
+from neurochip.report.power import power_grids
+from neurochip.report.silicon import size_grids, use_grids
 from neurochip.report.style import styled
 from neurochip.report.tick_plots import draw_comparison
 from neurochip.runfile.load import StoredRun
@@ -42,6 +44,8 @@ CAPTIONS = {
     "the final accuracies is cut off.",
     "spikes": "Long bars are work: every spike sent reads one memory row in the next layer. Errors dropped at closed gates teach nothing.",
     "energy": "Which colour is longest is what to make cheaper; compare training with inference on the same scale.",
+    "power": "What a chip takes that has something to do so often. Where the lines are flat, leakage and a clock that runs for nothing "
+    "are paid for; the energy of events is the slope at the right.",
     "raster": "Hidden layers that are silent or always on do not compute; error spikes should be few and of both signs.",
     "weights": "Weights piled up at a rail mean too few integer bits; a comb of few bars means too few fraction bits.",
     "links": "The darkest link is where the mesh fills up first; place cores that send much close to those they feed. A link carries "
@@ -61,6 +65,12 @@ TERMS = {
     "gated errors": "Error spikes dropped because the neuron's gate (the derivative bit: potential strictly between 0 and 1) was closed.",
     "lost updates": "Updates without effect, because the weight or bias was already at its rail (the end of its range).",
     "saturations": "Sums clamped at the end of an accumulator's range, or error sums above what a probability of one can express.",
+    "as built": "With all axons, neurons and memory banks that the chip file gives a core, clocked and leaking whether a layer needs them "
+    "or not.",
+    "at the size in use": "A chip whose cores have the axons, neurons and banks that the layers need, and no more. Energies of layers and "
+    "cores are those of such a chip.",
+    "use of lanes": "Lanes work side by side: words of an access, adders, somas, inputs. A share of 100 % is a lane that never went empty "
+    "while the others worked.",
     "phase": "Forward: encode, integrate, fire, read out. Error: error spikes on their way back. Learn: draws, reads and writes.",
     "low to high": "The energy with all prices at their low, and at their high bounds: how far the energy table itself is to be trusted.",
     "clock": "Energy of the flip-flops' clock pins in every cycle, working or waiting, before layout and without a clock tree. Only tables "
@@ -117,6 +127,8 @@ def write_html(run: StoredRun, plots: Iterable[Path] | None = None) -> Path:
             for which, name in shown_sets(summary).items()
         ],
         inference=inference_grids(summary),
+        silicon=[*size_grids(summary), *power_grids(summary)],
+        use=use_grids(summary),
         note=NOTE,
         energies=[_energy(summary, which) for which in shown_sets(summary)],
         plots=[_embed(path) for path in (make_plots(run) if plots is None else plots)],

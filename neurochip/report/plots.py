@@ -9,6 +9,7 @@ from neurochip.report.bar_plots import draw_energy, draw_spikes
 from neurochip.report.exits import draw_exits
 from neurochip.report.learned import draw_images, draw_kernels
 from neurochip.report.network_plots import draw_latency, draw_links
+from neurochip.report.power import draw_power
 from neurochip.report.style import (
     LEGEND_BELOW,
     MAIN,
@@ -188,6 +189,7 @@ PLOTS = {
     "kernels": draw_kernels,
     "spikes": draw_spikes,
     "energy": draw_energy,
+    "power": draw_power,
     "links": draw_links,
     "latency": draw_latency,
     "raster": _raster,

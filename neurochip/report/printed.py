@@ -14,6 +14,8 @@ from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_g
 from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
 from neurochip.report.network import core_grids, network_grids
+from neurochip.report.power import power_grids
+from neurochip.report.silicon import size_grids, use_grids
 from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import DataSet, Summary
 
@@ -45,6 +47,9 @@ def print_report(run: StoredRun, console: Console) -> None:
             for grid in [*inference, *core_grids(run.summary, which, MOST_CORES), *network_grids(run.summary, which)]:
                 for part in _split(grid, width):
                     console.print(_table(part, f"{SETS[which]}: {part.title}"), "")
+        for grid in (*size_grids(run.summary), *power_grids(run.summary), *use_grids(run.summary)):
+            for part in _split(grid, width):
+                console.print(_table(part, part.title), "")
         console.print(Text(NOTE), width=min(width, WIDTH))
     finally:
         console.size = before

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from neurochip.runfile.costs import BothSets, Costs, Count, Flag, Form, Network, Number, OpenForm, Totals
+from neurochip.runfile.sizes import CoreUse, Silicon, Sizes
 
 FORMAT = 2  # of summary.json and run.h5; 2: layers in parts (cores/), packets of a mesh
 
@@ -82,17 +83,6 @@ class TableFacts(Form):
     source: str = Field(description="where the prices come from")
 
 
-class Silicon(Form):
-    """Area of the cores in use as the chip builds them, and the largest clock, before layout."""
-
-    cores: Count = Field(description="cores in use")
-    logic_um2: Number = Field(description="area of their logic")
-    memory_um2: Number | None = Field(description="area of their memories; `null` if the table's macros have no area")
-    clock_mhz: Number = Field(description="largest clock of the slowest core in use")
-    slowest_core: str = Field(description="roles of that core")
-    left_out: str = Field(description="what is not in these figures")
-
-
 class LayerFacts(Form):
     """A layer's shape; memory words are those of all its cores."""
 
@@ -135,6 +125,7 @@ class Core(Form, BothSets[Costs]):
     axons_used: Number = Field(description="share of the axons in use")
     neurons_used: Number = Field(description="share of the neurons in use")
     memory_used: Number = Field(description="share of the memory in use")
+    use: CoreUse | None = Field(None, description="how full its memory port and lanes were")
     train: Costs = Field(description="training, of all epochs")
     test: Costs = Field(description="the last evaluation")
 
@@ -281,6 +272,7 @@ class Summary(Form):
     chip: ChipFacts = Field(description="the chip")
     energy_table: TableFacts = Field(description="where the prices are from")
     silicon: Silicon | None = Field(None, description="only with a table that was calibrated on a netlist")
+    sizes: Sizes | None = Field(None, description="the chip as built and at the size in use")
     layers: list[Layer] = Field(description="from the input on")
     cores: list[Core] = Field(description="in the order of the layers")
     totals: Totals = Field(description="the whole chip")

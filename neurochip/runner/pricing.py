@@ -5,27 +5,29 @@ from typing import Any
 import numpy as np
 
 from neurochip.core.events import COMPONENT, Event, Phase
-from neurochip.energy.sized import Core
 from neurochip.experiment.setup import Setup
-from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
+from neurochip.mapping.silicon import banks_of, core_of
 from neurochip.runfile.costs import Costs, Phases
 from neurochip.simulator.simulator import Counts
 
 
-def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, kinds: dict[str, float]) -> list[Costs]:
-    """Price what each core did; pJ over all samples are added to `kinds` by kind of price."""
+def priced_cores(setup: Setup, mapping: Mapping, cost: Counts, kinds: dict[str, float], as_built: bool = False) -> list[Costs]:
+    """Price what each core did; pJ over all samples are added to `kinds` by kind of price.
+
+    Prices and leakage are those of a core with the units and banks in use, or, as_built, with all that the chip builds.
+    """
     core, chip = setup.chip.core, setup.chip
     chip_cycles = int(cost.cycles[:, 0].sum())
     chip_us = chip.microseconds(chip_cycles)
     cycles = chip.cycle_vector().reshape(len(Phase), len(Event))
     sets: list[Costs] = []
     for c, (counts, (share, busy), place) in enumerate(zip(cost.counts, cost.cycles, mapping.cores, strict=True)):
-        built = Core(place.axons, place.neurons, mapping.roles(c), knobs_of(chip, place))
-        priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, built)
+        sized = core_of(chip, mapping, c, as_built)
+        priced = setup.energy_table.for_memory(core.word_bits, core.bank_words, sized)
         energy = priced.energy_pj(counts)
-        clocked = int(busy), chip_cycles - int(busy)
-        leaking = chip.leaking_bits(place.banks, place.state_bits * place.neurons), place.neurons, chip_us
+        clocked = int(busy), 0 if core.clock_gate else chip_cycles - int(busy)  # gated, it stands still while the core waits
+        leaking = chip.leaking_bits(banks_of(chip, mapping, c, as_built), place.state_bits * sized.neurons), sized.neurons, chip_us
         for source in (energy.kind, priced.leakage_by_kind_pj(*leaking), priced.clock_by_kind_pj(*clocked)):
             for kind, pj in source.items():
                 kinds[kind] = kinds.get(kind, 0.0) + pj

@@ -5,7 +5,7 @@ from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
-from neurochip.runfile.summary import Silicon
+from neurochip.runfile.sizes import Silicon
 
 
 def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> Silicon | None:

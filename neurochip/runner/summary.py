@@ -27,6 +27,7 @@ from neurochip.runner.losses import MOST_SATURATED, data_losses, run_losses
 from neurochip.runner.pricing import add_costs, priced_cores
 from neurochip.runner.results import Final, History, at_rail, dataset_facts, write_h5
 from neurochip.runner.silicon import silicon
+from neurochip.runner.sizes import core_use, sizes
 from neurochip.runner.unit_activity import Activity, activity_of
 from neurochip.simulator import noc_verdict
 from neurochip.simulator.simulator import Counts
@@ -63,8 +64,9 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
         chip=_chip(chip),
         energy_table=TableFacts(**{key: getattr(setup.energy_table, key) for key in TableFacts.model_fields}),
         silicon=silicon(chip, setup.energy_table, mapping),
+        sizes=sizes(setup, mapping, costs, priced),
         layers=layers,
-        cores=[_core(setup, mapping, c, {name: of[c] for name, of in priced.items()}) for c in range(len(mapping.cores))],
+        cores=[_core(setup, mapping, c, costs, {name: of[c] for name, of in priced.items()}) for c in range(len(mapping.cores))],
         totals=Totals(**{name: _sum([layer.of(name) for layer in layers], kinds[name]) for name in costs}),
         depth=max(depths(mapping.layers)) + 1,
         ann_twin=twin_facts(mapping, [layer.test.sops / layer.test.samples for layer in layers]),
@@ -144,7 +146,7 @@ def _total(costs: list[Counts], like: Counts) -> Counts:
     return Counts(counts, cycles, sum(cost.samples for cost in all_of), join(cost.packets for cost in all_of))
 
 
-def _core(setup: Setup, mapping: Mapping, c: int, costs: dict[str, Costs]) -> Core:
+def _core(setup: Setup, mapping: Mapping, c: int, counts: dict[str, Counts], costs: dict[str, Costs]) -> Core:
     """What a core holds of what it has, and what it did."""
     place, core = mapping.cores[c], setup.chip.core
     return Core(
@@ -158,6 +160,7 @@ def _core(setup: Setup, mapping: Mapping, c: int, costs: dict[str, Costs]) -> Co
         axons_used=place.axons / core.n_axons,
         neurons_used=place.neurons / core.n_neurons,
         memory_used=place.memory_words / core.memory_words,
+        use=core_use(setup, mapping, counts, c),
         **costs,
     )
 

@@ -1,0 +1,75 @@
+"""Area, memory macros, largest clock and leakage of the cores of a chip, as the chip builds them and at the size in use."""
+
+import math
+from typing import NamedTuple
+
+from neurochip.energy.prices import PricedTable
+from neurochip.energy.sized import Core
+from neurochip.energy.table import EnergyTable
+from neurochip.experiment.chip import Chip
+from neurochip.mapping.knobs import knobs_of
+from neurochip.mapping.place import Mapping
+
+LEFT_OUT = "layout, wires, clock tree"
+OF_ITSELF = "a router's detours"  # what a core that was laid out and measured at its own size leaves out
+
+
+class CoreSilicon(NamedTuple):
+    """One core in silicon. What the energy table does not know is None."""
+
+    name: str
+    roles: tuple[str, ...]
+    axons: int
+    neurons: int
+    logic_um2: float | None
+    logic_um2_range: tuple[float, float] | None
+    macros: int
+    memory_um2: float | None
+    clock_mhz: float | None
+    logic_uw: float  # leakage
+    memory_uw: float
+    waiting_uw: float  # the clock of a core that waits, where it is not stopped
+    kind: str  # how its logic is known: a kind of price
+
+
+def core_of(chip: Chip, mapping: Mapping, c: int, as_built: bool) -> Core:
+    """Return what prices of core `c` depend on: the units in use, or all that the chip builds."""
+    place = mapping.cores[c]
+    size = (chip.core.n_axons, chip.core.n_neurons) if as_built else (place.axons, place.neurons)
+    return Core(*size, mapping.roles(c), knobs_of(chip, place))
+
+
+def banks_of(chip: Chip, mapping: Mapping, c: int, as_built: bool) -> int:
+    """Return the banks of core `c`: those that hold weights, or all that the chip builds."""
+    return math.ceil(chip.core.memory_words / chip.core.bank_words) if as_built else mapping.cores[c].banks
+
+
+def silicon_of(chip: Chip, table: EnergyTable, mapping: Mapping, as_built: bool) -> list[CoreSilicon]:
+    """Return the cores that hold something, as the chip builds them or with only the units and banks in use."""
+    return [_core(chip, table, mapping, c, as_built) for c in range(len(mapping.cores))]
+
+
+def _core(chip: Chip, table: EnergyTable, mapping: Mapping, c: int, as_built: bool) -> CoreSilicon:
+    core, place, banks = core_of(chip, mapping, c, as_built), mapping.cores[c], banks_of(chip, mapping, c, as_built)
+    priced = table.for_memory(chip.core.word_bits, chip.core.bank_words, core)
+    logic, bank_um2 = table.logic_um2(core), table.bank_area_um2(chip.core.word_bits, chip.core.bank_words)
+    return CoreSilicon(
+        name=place.name,
+        roles=core.roles,
+        axons=core.axons,
+        neurons=core.neurons,
+        logic_um2=logic.value if logic else None,
+        logic_um2_range=logic.bounds if logic else None,
+        macros=banks * table.macros_of_bank(chip.core.word_bits, chip.core.bank_words),
+        memory_um2=None if bank_um2 is None else banks * bank_um2,
+        clock_mhz=table.clock_mhz(core),
+        logic_uw=priced.leakage_uw(0, core.neurons),
+        memory_uw=priced.memory_nw_per_bit.value * chip.leaking_bits(banks, place.state_bits * core.neurons) / 1000,
+        waiting_uw=_waiting_uw(priced, chip),
+        kind=logic.kind if logic else priced.core_nw.kind,
+    )
+
+
+def _waiting_uw(priced: PricedTable, chip: Chip) -> float:
+    """The clock's power of a waiting core; pJ per cycle times MHz are uW."""
+    return priced.clock.idle.value * chip.clock_mhz if priced.clock and not chip.core.clock_gate else 0.0
