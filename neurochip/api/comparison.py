@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 class Comparison:
     """Several runs, of any learning system, compared at the end and at a common accuracy."""
 
-    def __init__(self, runs: Sequence[Run], at: float | None) -> None:
+    def __init__(self, runs: Sequence[Run], at: float | None, published: bool = False) -> None:
         self.runs = tuple(runs)
-        self.found = of_report.compare_runs([run.stored for run in runs], at)
+        self.found = of_report.compare_runs([run.stored for run in runs], at, published)
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.names)} at an accuracy of {100 * self.common_accuracy:.2f} %>"
@@ -86,14 +86,15 @@ class Comparison:
         return write_compare_html(self.found, Path(path))
 
 
-def compare(runs: Sequence[Run | str | os.PathLike[str]], at: float | None = None) -> Comparison:
+def compare(runs: Sequence[Run | str | os.PathLike[str]], at: float | None = None, published: bool = False) -> Comparison:
     """Compare runs, given as such or as their folders.
 
     at: accuracy in percent at which ticks, latency and energy are compared; default: half a point below the lowest final one.
+    published: put each run beside chips of the literature, too.
     Raises NeurochipError if there is no run, a folder holds none, or `at` is no percentage.
     """
     if isinstance(runs, str | os.PathLike | Run):
         runs = [runs]
     if not runs:
         raise NeurochipError("compare: no run is given; give at least one")
-    return Comparison([run if isinstance(run, Run) else open_run(run) for run in runs], at)
+    return Comparison([run if isinstance(run, Run) else open_run(run) for run in runs], at, published)

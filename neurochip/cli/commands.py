@@ -89,12 +89,12 @@ def report(folder: str, accelergy: str | None) -> None:
             show(console, f"wrote {path}")
 
 
-def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> None:
+def compare(folders: tuple[str, ...], html: str | None, at: float | None, published: bool) -> None:
     """Compare several runs in one table, and at one accuracy."""
     from neurochip.api.comparison import compare as compare_runs
     from neurochip.report.printed import compare_table
 
-    console, comparison = new_console(), compare_runs(folders, at)
+    console, comparison = new_console(), compare_runs(folders, at, published=published)
     console.print(compare_table(comparison.found, console.width))
     if html:
         show(console, f"page: {comparison.write_html(html)}")

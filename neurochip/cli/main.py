@@ -113,11 +113,12 @@ def report(folder: str, accelergy: str | None) -> None:
     metavar="PERCENT",
     help="Accuracy at which ticks and energy are compared; default: the lowest final one - 0.5.",
 )
-def compare(folders: tuple[str, ...], html: str | None, at: float | None) -> None:
+@click.option("--published", is_flag=True, help="Also put each run beside published chips that learn, with the source of every figure.")
+def compare(folders: tuple[str, ...], html: str | None, at: float | None, published: bool) -> None:
     """Compare run directories, of any learning system, in one table."""
     from neurochip.cli import commands
 
-    commands.compare(folders, html, at)
+    commands.compare(folders, html, at, published)
 
 
 @main.command("map")

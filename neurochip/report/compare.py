@@ -11,6 +11,7 @@ from neurochip.report.grids import Column, Grid, count, decimals, per, percent
 from neurochip.report.headline import compare_grid, differences
 from neurochip.report.inference import METHODS, by_tick
 from neurochip.report.many import runs_grid, settings_grid
+from neurochip.report.published import METHOD, published_grids
 from neurochip.runfile import settings
 from neurochip.runfile.load import StoredRun
 from neurochip.runfile.summary import Summary
@@ -45,8 +46,11 @@ class Comparison:
         return len(self.runs) > MOST_COLUMNS
 
 
-def compare_runs(runs: Sequence[StoredRun], at: float | None = None) -> Comparison:
-    """Compare runs at a common accuracy: `at`, in percent, or half a point below the lowest final one. Raises NeurochipError."""
+def compare_runs(runs: Sequence[StoredRun], at: float | None = None, published: bool = False) -> Comparison:
+    """Compare runs at a common accuracy: `at`, in percent, or half a point below the lowest final one. Raises NeurochipError.
+
+    With `published` each run is also put beside chips of the literature.
+    """
     runs = list(runs)
     finals, chance = [_final(run.summary) for run in runs], [is_at_chance(run) for run in runs]
     learned = [final for final, at_chance in zip(finals, chance, strict=True) if not at_chance] or finals
@@ -66,6 +70,10 @@ def compare_runs(runs: Sequence[StoredRun], at: float | None = None) -> Comparis
         *_claim_lines(runs, names, common),
     ]
     grids = [_grid("Learning systems compared", runs, headings, lambda summary: system_rows(summary, common)), facts]
+    if published:
+        grids += [grid for run, name in zip(runs, names, strict=True) for grid in published_grids(run, name)[:1]]
+        grids.append(published_grids(runs[0], names[0])[1])
+        lines.append(METHOD)
     differing = settings.differing(runs)
     settings_table = settings_grid(differing, headings) if differing and len(runs) > 1 else None
     overview = runs_grid(runs, names, differing, common, chance)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 DIGITS = 3  # no price of a table is known better
 _UNITS = (("nJ", 1.0), ("uJ", 1e3), ("mJ", 1e6), ("J", 1e9))
+_POWERS = {"nJ": "uW", "uJ": "mW", "mJ": "W", "J": "kW"}
 
 
 def with_digits(value: float) -> str:
@@ -33,6 +34,12 @@ def scale_of(nj: Iterable[float]) -> Scale:
     """Return the unit in which the largest of some energies reads."""
     largest = max((abs(value) for value in nj if math.isfinite(value)), default=0.0)
     return Scale(*next((pair for pair in reversed(_UNITS) if largest >= pair[1]), _UNITS[0]))
+
+
+def power_text(uw: float) -> str:
+    """Return a power as `119 mW`."""
+    scale = scale_of([uw])  # the same prefixes as those of nJ, a thousand times up
+    return f"{scale.text(uw)} {_POWERS[scale.unit]}"
 
 
 def energy_text(nj: float, bounds_nj: tuple[float, float] | None = None) -> str:

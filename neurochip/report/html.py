@@ -45,7 +45,7 @@ CAPTIONS = {
     "spikes": "Long bars are work: every spike sent reads one memory row in the next layer. Errors dropped at closed gates teach nothing.",
     "energy": "Which colour is longest is what to make cheaper; compare training with inference on the same scale.",
     "power": "What a chip takes that has something to do so often. Where the lines are flat, leakage and a clock that runs for nothing "
-    "are paid for; the energy of events is the slope at the right.",
+    "are paid for. Where logic is off, memory stays on: it keeps the weights. Energies of events are the slope at the right.",
     "raster": "Hidden layers that are silent or always on do not compute; error spikes should be few and of both signs.",
     "weights": "Weights piled up at a rail mean too few integer bits; a comb of few bars means too few fraction bits.",
     "links": "The darkest link is where the mesh fills up first; place cores that send much close to those they feed. A link carries "

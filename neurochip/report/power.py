@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from neurochip.report.digits import energy_text, with_digits
+from neurochip.report.digits import energy_text, power_text, with_digits
 from neurochip.report.grids import Column, Grid
 from neurochip.report.silicon import SIZES
 from neurochip.report.style import LEGEND_BELOW, MAIN, OTHER, named, new_figure
@@ -18,11 +18,7 @@ LAW = (
 )
 VOLTAGES = (0.75, 0.85, 0.95, 1.0, 1.1)  # of the table's
 POINTS = 200
-SLEEPS = {
-    "awake": "clock running while it waits",
-    "asleep": "asleep between inferences: clock stopped, all leaks",
-    "gated": "asleep, logic switched off: memory leaks, which keeps the weights",
-}
+SLEEPS = {"awake": "clock runs", "asleep": "clock stopped", "gated": "logic off, memory on"}
 
 
 @dataclass(frozen=True)
@@ -65,10 +61,11 @@ def _rates(summary: Summary) -> Grid:
     assert summary.sizes
     power = Power.of(summary.sizes.used, summary)
     rates = [rate for rate in (1.0, 10.0, 100.0, 1e3, 1e4, 1e5) if rate < power.fastest] + [power.fastest]
-    columns = [Column(f"{sleep}\n[uW]", [with_digits(power.at(rate, sleep)) for rate in rates]) for sleep in SLEEPS]
-    columns.append(Column("as built,\nasleep [uW]", [with_digits(Power.of(summary.sizes.built, summary).at(r, "asleep")) for r in rates]))
-    title = f"power {SIZES['used']} ({'; '.join(f'{key}: {text}' for key, text in SLEEPS.items())})"
-    return Grid(title, "inferences per second", [with_digits(rate) for rate in rates], columns)
+    columns = [Column(name.replace(" ", "\n", 1), [power_text(power.at(rate, key)) for rate in rates]) for key, name in SLEEPS.items()]
+    built = Power.of(summary.sizes.built, summary)
+    columns.append(Column("as built,\nclock stopped", [power_text(built.at(rate, "asleep")) for rate in rates]))
+    title = f"power {SIZES['used']}, by what the chip does between inferences"
+    return Grid(title, "inferences per second", [f"{rate:,.0f}" if rate >= 1 else with_digits(rate) for rate in rates], columns)
 
 
 def speed(volt: float) -> float:
@@ -90,8 +87,8 @@ def _voltages(summary: Summary) -> list[Grid]:
         slowest = size.slowest
         largest = with_digits((slowest.clock_mhz or 0.0) * faster) if slowest else "-"
         rows.append(f"{with_digits(share * vdd)} V{' (the table)' if share == 1.0 else ''}")
-        cells.append([with_digits(clock), largest, energy_text(nj), with_digits(us), with_digits(nj / us)])
-    headings = ("clock\n[MHz]", "largest\n[MHz]", "energy per\ninference", "latency\n[us]", "power at\nfull rate [mW]")
+        cells.append([with_digits(clock), largest, energy_text(nj), with_digits(us), power_text(1000 * nj / us)])
+    headings = ("clock\n[MHz]", "largest\n[MHz]", "energy per\ninference", "latency\n[us]", "power at\nfull rate")
     columns = [Column(heading, [row[k] for row in cells]) for k, heading in enumerate(headings)]
     return [Grid(f"other supplies, {SIZES['used']} ({LAW})", "supply", rows, columns)]
 
@@ -108,9 +105,13 @@ def draw_power(run: StoredRun):
         top = math.log10(power.fastest)
         rates = [10 ** (top - 4 * k / POINTS) for k in range(POINTS, -1, -1)]
         for sleep, style in zip(SLEEPS, ("-", "--", ":"), strict=True):
-            axes.plot(rates, [power.at(rate, sleep) for rate in rates], color=colour, ls=style, lw=2, label=f"{name}, {SLEEPS[sleep]}")
-        axes.plot([power.fastest], [power.at(power.fastest, "asleep")], color=colour, marker="o", ls="none")
-    axes.set(xscale="log", yscale="log", xlabel="inferences per second (the mark: no pause between them)", ylabel="power [uW]")
+            if sleep == "awake" and not power.waiting_uw:
+                continue  # a gated clock stands still in any case
+            axes.plot(
+                rates, [power.at(rate, sleep) / 1000 for rate in rates], color=colour, ls=style, lw=2, label=f"{name}: {SLEEPS[sleep]}"
+            )
+        axes.plot([power.fastest], [power.at(power.fastest, "asleep") / 1000], color=colour, marker="o", ls="none")
+    axes.set(xscale="log", yscale="log", xlabel="inferences per second (the mark: no pause between them)", ylabel="power [mW]")
     axes.xaxis.set_major_formatter("{x:,.10g}")
     axes.yaxis.set_major_formatter("{x:,.10g}")
     figure.legend(**{**LEGEND_BELOW, "ncols": 2})

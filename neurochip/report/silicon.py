@@ -133,8 +133,7 @@ def _cores(size: ChipSize, name: str) -> Grid:
     cores = size.cores
     columns = [
         Column("roles", [" and ".join(core.roles) for core in cores], is_text=True),
-        Column("axons", [count(core.axons) for core in cores]),
-        Column("neurons", [count(core.neurons) for core in cores]),
+        Column("axons x\nneurons", [f"{count(core.axons)} x {count(core.neurons)}" for core in cores]),
         Column("logic\n[mm2]", [_mm2(core.logic_um2) for core in cores], _mm2(size.total("logic_um2"))),
         Column("low to\nhigh", [_range(core) for core in cores]),
         Column("macros", [count(core.macros) for core in cores], count(int(size.total("macros") or 0))),
@@ -161,7 +160,7 @@ def use_grids(summary: Summary) -> list[Grid]:
         uses = [core.use.of(which) for core in cores if core.use]
         columns = [Column(f"{heading}\n[%]", [_percent(use, key) for use in uses]) for key, heading in PARTS.items()]
         if cores:
-            title = f"{name.lower()}: use of ports (of busy cycles) and of lanes (of what an access or cycle could carry)"
+            title = f"{name.lower()}: use of ports (of busy cycles) and of lanes (of what they could carry)"
             grids.append(Grid(title, "core", [core.name for core in cores], columns))
     assert set(SETS) >= set(shown_sets(summary))
     return grids

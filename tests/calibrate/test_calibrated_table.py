@@ -268,11 +268,10 @@ def test_run_shows_area_clock_and_range(run_with_clock):
     for text in (flat, page):
         assert "largest clock" in text and "area" in text and "mm2" in text
     low, high = summary.totals.test.energy_nj_per_sample_range
-    assert f"{low:,.3f} to {high:,.3f}" in page
     told = energy_text(summary.totals.test.energy_nj_per_sample, (low, high))
     assert "(" in told and told in flat and told in " ".join(page.split())
     compared = CliRunner().invoke(main, ["compare", str(folder), str(folder)]).output
-    assert "largest clock [MHz]" in compared and f"{low:,.3f} to {high:,.3f}" in " ".join(compared.split())
+    assert "largest clock, as built / as used [MHz]" in " ".join(compared.split()) and told in " ".join(compared.split())
 
 
 def test_accelergy_adds_up_with_the_clock(run_with_clock, tmp_path):

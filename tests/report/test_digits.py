@@ -2,7 +2,7 @@
 
 import pytest
 
-from neurochip.report.digits import energy_text, with_digits
+from neurochip.report.digits import energy_text, power_text, scale_of, with_digits
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,14 @@ def test_three_digits(value, text):
 )
 def test_an_energy_has_its_unit_and_its_range(nj, bounds, text):
     assert energy_text(nj, bounds) == text
+
+
+def test_numbers_that_share_a_column_share_the_unit_of_the_largest():
+    scale = scale_of([0.5, 60668.689, 1200.0, float("nan")])
+    assert (scale.unit, scale.text(60668.689), scale.text(1200.0), scale.text(0.5)) == ("uJ", "60.7", "1.20", "0.000500")
+    assert scale.text(None) == scale.text(float("nan")) == "-"
+    assert scale_of([]).unit == "nJ"
+
+
+def test_powers_have_their_unit():
+    assert [power_text(uw) for uw in (79.8, 1840.0, 119_000.0, 2.5e6)] == ["79.8 uW", "1.84 mW", "119 mW", "2.50 W"]
