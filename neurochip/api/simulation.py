@@ -50,8 +50,10 @@ class Evaluation(NamedTuple):
     """(samples,), that each sample had: with early exit fewer than it may have."""
 
     def __repr__(self) -> str:
+        from neurochip.report.digits import energy_text
+
         return (
-            f"<Evaluation of {len(self.labels):,} samples: accuracy {100 * self.accuracy:.2f} %, {self.energy_nj:,.3f} nJ and "
+            f"<Evaluation of {len(self.labels):,} samples: accuracy {100 * self.accuracy:.2f} %, {energy_text(self.energy_nj)} and "
             f"{self.latency_us:,.3f} us per sample>"
         )
 
