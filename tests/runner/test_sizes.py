@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
-from neurochip.energy.sized import Core
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
-from neurochip.mapping.silicon import silicon_of
+from neurochip.mapping.silicon import core_of, silicon_of
 from neurochip.runner.pricing import priced_cores
 from neurochip.runner.sizes import core_use, sizes
 from neurochip.simulator.noc import Mesh, empty_totals
@@ -20,7 +19,7 @@ COUNTED = {Event.WORD_READ: 300, Event.BANK_ACCESS: 100, Event.ACCUMULATE: 1100,
 @pytest.fixture(scope="module")
 def job():
     """The quick experiment on a core of rows, with its mapping."""
-    setup = load_setup("mnist_quick", ("chip.preset='row_banks'", "energy.table='sg13g2_rtl_1v2'"))
+    setup = load_setup("mnist_quick", ("chip.preset='reference'", "energy.table='sg13g2_rtl_1v2'"))
     return setup, place(setup, 784, 10)
 
 
@@ -70,7 +69,7 @@ def test_a_gated_core_has_no_clock_while_it_waits(job):
     core = setup.chip.core.model_copy(update={"clock_gate": False})
     running = setup.model_copy(update={"chip": setup.chip.model_copy(update={"core": core})})
     clocks = [priced_cores(one, mapping, test, {})[0].energy_pj["clock"] for one in (setup, running)]
-    priced = setup.energy_table.for_memory(64, 256, Core(784, 200, ("first",), ""))
+    priced = setup.energy_table.for_memory(64, 256, core_of(setup.chip, mapping, 0, as_built=False))
     waited = int(test.cycles[:, 0].sum()) - 1000
     assert setup.chip.core.clock_gate and clocks[1] - clocks[0] == pytest.approx(priced.clock.idle.value * waited / test.samples)
     waiting = [silicon_of(one.chip, one.energy_table, mapping, False)[0].waiting_uw for one in (setup, running)]
