@@ -109,7 +109,7 @@ class Beyond(NamedTuple):
                 reasons.append(f"{have} {name}, {have / largest:.3g} times the {largest} fitted")
                 widening += PER_DOUBLING * math.log2(have / largest)
         if core.knobs and core.knobs != fitted.knobs:
-            reasons.append(f"built with {_differing(core.knobs, fitted.knobs)}, which no fitted core has")
+            reasons.append(f"built with {differing(core.knobs, fitted.knobs) or 'fewer knobs'}, which no fitted core has")
             widening += OTHER_KNOBS
         return cls("; ".join(reasons), 1 + widening) if reasons else None
 
@@ -121,7 +121,7 @@ class Beyond(NamedTuple):
         return Price.model_validate({"value": price.value, **fields, "derivation": f"{self.how}. {price.derivation}".strip()})
 
 
-def _differing(knobs: str, others: str) -> str:
-    """The knobs in which two cores differ."""
+def differing(knobs: str, others: str) -> str:
+    """Return the knobs of one core that another one does not have."""
     known = others.split(", ")
-    return ", ".join(knob for knob in knobs.split(", ") if knob not in known) or "fewer knobs"
+    return ", ".join(knob for knob in knobs.split(", ") if knob not in known)

@@ -15,6 +15,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.common.layers import Kind, read_layered
 from neurochip.common.toml import STRICT, find, shipped
 from neurochip.core.events import N_EVENTS, N_PHASES, Phase
+from neurochip.energy.blocks import Estimate, estimate_of
 from neurochip.energy.checks import EVENTS, FREE, Check, CheckedCore, Size, refuse_unknown_events
 from neurochip.energy.explain import explain
 from neurochip.energy.measured import Beyond, Fitted, MeasuredCore
@@ -172,14 +173,26 @@ class EnergyTable(BaseModel):
         nearest = self._nearest(core)
         return nearest.beyond(core) if nearest else Beyond.of(core, self.fitted)
 
+    def blocks_at(self, core: Core | None) -> Estimate | None:
+        """Return what block netlists of its cells say of a core that was neither measured nor fitted; None without any."""
+        if self.calibration is None or self.fitted is None or core is None or self.measured_for(core):
+            return None
+        if Beyond.of(core, self.fitted) is None:
+            return None  # the lines reach it
+        return estimate_of(self.calibration.cells, core)
+
     def logic_um2(self, core: Core) -> Price | None:
-        """Return the area of a core's logic in um2; None if the table has no areas."""
-        own = self.measured_for(core)
+        """Return the area of a core's logic in um2: measured, by its blocks, or along the line; None if the table has no areas."""
+        own, blocks = self.measured_for(core), self.blocks_at(core)
+        if blocks and self.calibration:
+            return blocks.price(blocks.area_um2, self.calibration.cells)
         return own.price(own.area_um2) if own else self._along(self.area.logic_um2, core) if self.area else None
 
     def clock_mhz(self, core: Core) -> float | None:
         """Return the largest clock of a core in MHz; None if the table has no paths."""
-        own = self.measured_for(core)
+        own, blocks = self.measured_for(core), self.blocks_at(core)
+        if blocks:
+            return 1000 / blocks.path_ns
         return 1000 / own.path_ns if own else self.timing.clock_mhz(core) if self.timing else None
 
     def _along(self, price: SizedPrice | ByRole, core: Core | None) -> Price:
@@ -209,11 +222,17 @@ class EnergyTable(BaseModel):
             none = {"kind": own.kind, "from": own.from_, "derivation": own.how, "reason": "in core_nw, measured at this size"}
             pulse = own.price(own.clock_pj)
             return own.price(own.leakage_nw), Price.model_validate({"value": 0.0, **none}), ClockPrice(pulse, pulse)
+        if (blocks := self.blocks_at(core)) and self.calibration:
+            none = {"kind": "simulated", "from": self.calibration.cells, "reason": "in core_nw, by the core's blocks"}
+            priced = blocks.price(blocks.leakage_nw, self.calibration.cells)
+            return priced, Price.model_validate({"value": 0.0, **none}), self._clock_along(core)
         core_nw, axon_nw = self.leakage.core_nw, self.leakage.axon_nw
         if axon_nw and core:
             core_nw = core_nw.plus(axon_nw.times(core.axons, axon_nw.kind, axon_nw.derivation), f"and {core.axons} axons")
-        clock = ClockPrice(self._along(self.clock.busy_pj, core), self._along(self.clock.idle_pj, core)) if self.clock else None
-        return core_nw, self.leakage.neuron_nw, clock
+        return core_nw, self.leakage.neuron_nw, self._clock_along(core)
+
+    def _clock_along(self, core: Core | None) -> ClockPrice | None:
+        return ClockPrice(self._along(self.clock.busy_pj, core), self._along(self.clock.idle_pj, core)) if self.clock else None
 
     def _resolved(self, price: AnyPrice, word_read: Price, core: Core | None) -> Price:
         if isinstance(price, SizedPrice | ByRole):

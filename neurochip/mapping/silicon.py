@@ -3,15 +3,13 @@
 import math
 from typing import NamedTuple
 
+from neurochip.energy.measured import differing
 from neurochip.energy.prices import PricedTable
 from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
-
-LEFT_OUT = "layout, wires, clock tree"
-OF_ITSELF = "a router's detours"  # what a core that was laid out and measured at its own size leaves out
 
 
 class CoreSilicon(NamedTuple):
@@ -30,6 +28,27 @@ class CoreSilicon(NamedTuple):
     memory_uw: float
     waiting_uw: float  # the clock of a core that waits, where it is not stopped
     kind: str  # how its logic is known: a kind of price
+
+
+def not_priced(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[str]:
+    """Return what area, leakage, largest clock and energies do not move with, in words; each once."""
+    found = []
+    for c, place in enumerate(mapping.cores):
+        core = core_of(chip, mapping, c, as_built=False)
+        if table.measured_for(core):
+            continue
+        blocks, beyond = table.blocks_at(core), table.beyond(core)
+        if blocks and blocks.missing:
+            found.append(f"area, leakage and clock do not move with {', '.join(blocks.missing)}")
+        if table.fitted and (others := differing(core.knobs, table.fitted.knobs)):
+            which = "energies of events and of the clock" + ("" if blocks else ", area, leakage and largest clock")
+            found.append(f"{which} do not move with {others}")
+        layer = mapping.layers[place.layer]
+        if beyond and layer.model.neuron.model != "stochastic" and place.state_bits:
+            found.append(f"the somas of {layer.name}: neurons of model {layer.model.neuron.model}, whose circuits are not in a netlist")
+    if chip.core.counters or chip.core.trace:
+        found.append("event counters and trace, which only observe, are left out")
+    return list(dict.fromkeys(found))
 
 
 def core_of(chip: Chip, mapping: Mapping, c: int, as_built: bool) -> Core:

@@ -7,7 +7,7 @@ import numpy as np
 from neurochip.core.events import Event, Phase
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
-from neurochip.mapping.silicon import silicon_of
+from neurochip.mapping.silicon import not_priced, silicon_of
 from neurochip.runfile.costs import Costs
 from neurochip.runfile.sizes import ChipSize, CoreSize, CoreUse, Sizes, Use
 from neurochip.runner.pricing import priced_cores
@@ -21,7 +21,7 @@ def sizes(setup: Setup, mapping: Mapping, costs: dict[str, Counts], used: dict[s
         built=_size(setup, mapping, built, as_built=True),
         used=_size(setup, mapping, used, as_built=False),
         chip_cores=setup.chip.n_cores,
-        not_priced=[],
+        not_priced=not_priced(setup.chip, setup.energy_table, mapping),
     )
 
 
