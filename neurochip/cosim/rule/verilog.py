@@ -113,7 +113,12 @@ class Module:
             value = f"{{{first}, {self.family.copies(bits, 1, rest)}}}"
             lines.append(f"    localparam {'signed ' if is_signed else ''}{self.family.bus(bits)}{name.upper()} = {value};")
             self._wires[name] = Wire(name.upper(), bits, is_signed, True)
+        wholes = [one for whole in self.function.expressions() for one in whole.walk()]
+        widths = {id(one.parts[1]) for one in wholes if one.op == "saturate"}  # in a clamp the width is a literal
+        read = {one.name for one in wholes if id(one) not in widths}
         for name, constant in self.function.constants.items():
+            if name not in read:
+                continue
             limit = Range(constant, constant)
             bits = bits_of([limit] * len(self.family.points), limit.is_signed)
             sign = "signed " if limit.is_signed else ""
