@@ -25,7 +25,7 @@ from neurochip.cosim.yosys import WANTED, find_yosys
 from neurochip.experiment.rules import find_rule
 
 RULES = Path(__file__).parents[1] / "support" / "rules"
-OWN = [str(RULES / "with_everything.py"), str(RULES / "tagged.py")]
+OWN = [str(RULES / f"{name}.py") for name in ("with_everything", "tagged", "two_traces", "drawn_product", "rewarded", "arriving")]
 NAMES = [name for name in rules.names() if rules.load(name).text is not None]
 needs_icarus = pytest.mark.skipif(shutil.which("iverilog") is None, reason="no Icarus Verilog")
 needs_yosys = pytest.mark.skipif(find_yosys() is None, reason=f"no yosys: {WANTED}")

@@ -9,6 +9,7 @@ import numpy as np
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import validate
+from neurochip.core.language.described import Description
 from neurochip.core.state import ChipState
 from neurochip.cosim.core.package import NotInRtl, package_text
 from neurochip.cosim.core.record import P_LEARN
@@ -19,6 +20,7 @@ from neurochip.simulator.build import set_rule
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 
+KEPT = ("states of axons", "states of neurons", "tags of synapses")
 LEARNING_UNITS = ("spike_backprop",)
 """What Rule.rtl can name: the learning unit of nc_core, which decides by the parameter p_learn."""
 MOST_GENERATORS = 4096
@@ -51,12 +53,7 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
         raise NotInRtl(f"{setup.where}: data.name = '{spec.name}': spikes from a sensor are not in the RTL yet; use images")
     if experiment.run.input_ticks is not None:
         raise NotInRtl(f"{setup.where}: [run] input_ticks = {experiment.run.input_ticks}: the RTL's encoder never stops; leave it out")
-    rule = experiment.learning_rule
-    if rule.learns and (rule.rtl not in LEARNING_UNITS or rule.p_learn != P_LEARN):
-        raise NotInRtl(
-            f"{setup.where}: rule.name = '{experiment.rule_name}': the RTL has no learning unit for it; use 'frozen' or a rule that tells "
-            f"its p_learn, parameter {P_LEARN}, and as rtl one of: {', '.join(LEARNING_UNITS)}"
-        )
+    _check_rule(setup)
     data = load_samples(setup, say).data
     pixels = data.x_train.reshape(len(data.x_train), -1)
     simulator = Simulator(setup, data.image_shape, data.n_classes)
@@ -78,6 +75,29 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
     source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")
     return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source)
+
+
+def _check_rule(setup: Setup) -> None:
+    """Refuse rules that the RTL core has no walk or no learning unit for. Raises NotInRtl."""
+    rule, where = setup.experiment.learning_rule, f"{setup.where}: rule.name = '{setup.experiment.rule_name}'"
+    if rule.keeps_states and rule.text is not None:
+        raise NotInRtl(
+            f"{where}: the RTL core has no {_asked_of_a_core(rule.text)}; `neurochip check` proves its functions, lock-step knows rules "
+            f"without states that learn from errors"
+        )
+    if rule.learns and (rule.rtl not in LEARNING_UNITS or rule.p_learn != P_LEARN):
+        raise NotInRtl(
+            f"{where}: the RTL has no learning unit for it; use 'frozen' or a rule that tells its p_learn, parameter {P_LEARN}, and as rtl "
+            f"one of: {', '.join(LEARNING_UNITS)}"
+        )
+
+
+def _asked_of_a_core(rule: Description) -> str:
+    """Say in a phrase what a rule that keeps states asks of a core, beside learning from errors."""
+    asked = [f"{what} ({', '.join(states)})" for what, states in zip(KEPT, rule.states.values(), strict=True) if states]
+    asked += [] if rule.learns_from == "errors" else [f"events of '{rule.learns_from}'"]
+    asked += ["reward"] if rule.reads("decide", "reward") else []
+    return ", ".join([*asked, *(["sweeps"] if rule.has_sweeps else [])]) or "decisions that draw and tell several numbers"
 
 
 def _shortened(setup: Setup, ticks: int) -> Setup:
