@@ -12,7 +12,7 @@ def axon(fast, slow, spiked):
 
 def decide(signal, x_sum, rows, gain):
     """Tell synapses how much the field is worth."""
-    mean = max(x_sum, 0) // rows
+    mean = x_sum // rows
     drive = gain * (1 + (mean >> 3))
     return signal, drive
 
