@@ -10,7 +10,7 @@ from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.exits import exit_facts, exit_grids, share_of_ticks
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent, ticks_per_sample
 from neurochip.report.learned import learned_grids
-from neurochip.runfile.summary import Summary
+from neurochip.runfile.summary import AnnTwin, Summary
 from neurochip.runfile.ticks import POINTS
 
 METHODS = {"spike_bp": "spike-based backprop", "conversion": "conversion of an ANN", "readout": "read-out on spike counts"}
@@ -167,6 +167,15 @@ def _latency_facts(summary: Summary) -> list[tuple[str, str]]:
     return [("ticks it takes", f"{n} in all, to the final accuracy; {'; '.join(parts)} (points)")]
 
 
+def _with_memory(twin: AnnTwin) -> str:
+    if twin.ann_memory_nj is None or twin.snn_memory_nj is None or twin.ratio_with_memory is None:
+        return ""  # an older run
+    return (
+        f". With the reads of weights by the run's own table, one weight per MAC: {energy_text(twin.ann_nj + twin.ann_memory_nj)} against "
+        f"{energy_text(twin.snn_nj + twin.snn_memory_nj)}, a ratio of {twin.ratio_with_memory:.3g}"
+    )
+
+
 def _twin_facts(summary: Summary) -> list[tuple[str, str]]:
     twin = summary.ann_twin
     if not twin:
@@ -178,6 +187,6 @@ def _twin_facts(summary: Summary) -> list[tuple[str, str]]:
             f"{twin.macs:,} MACs per image; the chip does {twin.sops:,.0f} SOPs in these layers, {twin.spikes_per_neuron:.2f} "
             f"spikes per presynaptic neuron (break-even: {twin.break_even_spikes_per_neuron:.2f}). By the literature's proxy "
             f"({constants.what}): {energy_text(twin.ann_nj)} against {energy_text(twin.snn_nj)} for the SOPs, a ratio of "
-            f"{twin.ratio:.3f}; no memory and no neurons in it, and none of the chip's own prices",
+            f"{twin.ratio:.3f}; no memory and no neurons in it, and none of the chip's own prices{_with_memory(twin)}",
         )
     ]

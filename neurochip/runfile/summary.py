@@ -157,6 +157,11 @@ class AnnTwin(Form):
     ann_nj: Number = Field(description="energy of the MACs")
     snn_nj: Number = Field(description="energy of the synaptic operations")
     ratio: Number = Field(description="`snn_nj / ann_nj`")
+    ann_word_reads: Count | None = Field(None, description="words of weights that the ANN reads: one weight per MAC, packed as on the chip")
+    snn_word_reads: Number | None = Field(None, description="words that the chip read by row")
+    ann_memory_nj: Number | None = Field(None, description="energy of the ANN's reads by the run's energy table")
+    snn_memory_nj: Number | None = Field(None, description="energy of the chip's reads likewise")
+    ratio_with_memory: Number | None = Field(None, description="`(snn_nj + snn_memory_nj) / (ann_nj + ann_memory_nj)`")
     constants: TwinConstants = Field(description="prices of both")
 
 

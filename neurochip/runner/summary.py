@@ -21,7 +21,7 @@ from neurochip.runfile.facts import layer_facts
 from neurochip.runfile.names import RUN_H5, SUMMARY
 from neurochip.runfile.summary import FORMAT, Accuracy, ChipFacts, Core, Layer, MeshFacts, ProbeFacts, ProbeLayer, Summary, TableFacts
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
-from neurochip.runner.ann_twin import twin_facts
+from neurochip.runner.ann_twin import reads_of, twin_facts
 from neurochip.runner.early_exit import early_exit
 from neurochip.runner.losses import MOST_SATURATED, data_losses, run_losses
 from neurochip.runner.pricing import add_costs, priced_cores
@@ -69,7 +69,11 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
         cores=[_core(setup, mapping, c, costs, {name: of[c] for name, of in priced.items()}) for c in range(len(mapping.cores))],
         totals=Totals(**{name: _sum([layer.of(name) for layer in layers], kinds[name]) for name in costs}),
         depth=max(depths(mapping.layers)) + 1,
-        ann_twin=twin_facts(mapping, [layer.test.sops / layer.test.samples for layer in layers]),
+        ann_twin=twin_facts(
+            mapping,
+            [layer.test.sops / layer.test.samples for layer in layers],
+            reads_of(setup, mapping, [layer.test.synapse_word_reads / layer.test.samples for layer in layers]),
+        ),
         training=final.training,
         readout=final.readout,
         early_exit=early_exit(setup, mapping, final.evaluation, final.labels),

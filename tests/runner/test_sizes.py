@@ -7,6 +7,7 @@ from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
 from neurochip.mapping.silicon import core_of, silicon_of
+from neurochip.runner.ann_twin import constants, reads_of, twin_facts
 from neurochip.runner.pricing import priced_cores
 from neurochip.runner.sizes import core_use, sizes
 from neurochip.simulator.noc import Mesh, empty_totals
@@ -87,3 +88,17 @@ def test_use_is_what_was_carried_of_what_could_be(job):
     assert first.inputs == 30 / (5 * 8)
     none = counts_of(setup, mapping)._replace(counts=np.zeros_like(cost.counts), cycles=np.zeros_like(cost.cycles))
     assert set(core_use(setup, mapping, {"train": none, "test": none}, 0).train.model_dump().values()) == {None}
+
+
+def test_the_ann_reads_a_weight_per_mac_from_the_same_memories(job):
+    setup, mapping = job
+    reads = reads_of(setup, mapping, [50_000.0, 600.0])
+    prices = [setup.energy_table.for_memory(64, 256, core_of(setup.chip, mapping, c, as_built=False)).prices for c in (0, 1)]
+    first, last = (price[Event.WORD_READ].value / 1000 for price in prices)
+    assert reads.ann_words == 784 * 200 / 4 + 200 * 10 / 4  # four weights of 16 bits in a word
+    assert reads.ann_nj == pytest.approx(39_200 * first + 500 * last)
+    assert reads.snn_nj == pytest.approx(50_000 * first + 600 * last)
+    twin, of = twin_facts(mapping, [200_000.0, 2_000.0], reads), constants()
+    assert twin.ratio == pytest.approx(202_000 * of.ac_pj / (158_800 * of.mac_pj))
+    both = (202_000 * of.ac_pj / 1000 + reads.snn_nj) / (158_800 * of.mac_pj / 1000 + reads.ann_nj)
+    assert twin.ratio_with_memory == pytest.approx(both)

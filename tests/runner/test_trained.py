@@ -14,7 +14,7 @@ from neurochip.core.vectors import P
 from neurochip.mapping.widths import pool_weight_lsb
 from neurochip.runfile.load import load_run
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to, ticks_to_final
-from neurochip.runner.ann_twin import break_even, macs, twin_facts
+from neurochip.runner.ann_twin import Reads, break_even, macs, twin_facts
 from neurochip.runner.trained import choose_scale, put_on_chip, quantise, read_trained, to_lsb
 from neurochip.simulator.simulator import Simulator
 
@@ -168,9 +168,9 @@ def test_both_nets_spend_the_same_at_the_break_even(tmp_path):
     mapping = Simulator(write_setup(tmp_path), SHAPE, CLASSES).mapping
     rate = break_even(4.6, 0.9)
     assert (round(rate, 2), round(100 * rate / 100, 1), round(100 * rate / 50, 1)) == (5.11, 5.1, 10.2)
-    twin = twin_facts(mapping, [macs(layer) * rate for layer in mapping.layers])
+    twin = twin_facts(mapping, [macs(layer) * rate for layer in mapping.layers], Reads(1, 1.0, 1.0, 1.0))
     assert twin.ratio == pytest.approx(1) and twin.spikes_per_neuron == pytest.approx(rate) == twin.break_even_spikes_per_neuron
-    assert twin_facts(mapping, [7.0] * 5).sops == 28  # what a pool adds is not in it
+    assert twin_facts(mapping, [7.0] * 5, Reads(1, 1.0, 1.0, 1.0)).sops == 28  # what a pool adds is not in it
 
 
 def test_ticks_to_an_accuracy_are_those_from_which_it_stays():
