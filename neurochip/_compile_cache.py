@@ -22,7 +22,7 @@ def source_digest(package: Path) -> str:
     digest = sha256(f"boundscheck={os.environ.get('NUMBA_BOUNDSCHECK', '')}".encode())
     core, cosim = package / "core", package / "cosim" / "core"
     kernels = [path for path in core.rglob("*.py") if path.parent not in (core / "rules", core / "language")]
-    for path in sorted([*kernels, *cosim.glob("cycle*.py"), cosim / "record.py"]):
+    for path in sorted([*kernels, cosim / "cycles.py", *cosim.glob("*record*.py")]):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 

@@ -24,7 +24,10 @@ MOVED_BY = {
     "generators.learn_generator": (Event.RNG_DRAW, Event.LEARN_DECISION),
     "rule": (Event.WORD_WRITE, Event.WEIGHT_UPDATE, Event.LEARN_DECISION, Event.BIAS_UPDATE),
 }
-NOT_SHARED = (Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE, Event.HOP, Event.BANK_ACCESS, Event.SOMA_CYCLE, Event.INPUT_CYCLE)
+NOT_SHARED = (
+    *(Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE, Event.HOP, Event.BANK_ACCESS, Event.SOMA_CYCLE, Event.INPUT_CYCLE),
+    Event.SIGN_CYCLE,
+)
 """Not in a netlist of a core, or the same cycles under another name."""
 
 

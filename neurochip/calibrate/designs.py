@@ -94,7 +94,7 @@ class Design:
         self.chip = chip
         self.network = network
         self.stimulus = stimulus
-        refuse_if_not_rtl(chip, self.simulator.mapping)
+        refuse_if_not_rtl(setup, self.simulator.mapping)
 
     @property
     def placements(self) -> list[Placement]:
@@ -109,7 +109,7 @@ class Design:
     def package(self, folder: Path) -> Path:
         """Write neurochip_pkg.sv into `folder`."""
         path = folder / "neurochip_pkg.sv"
-        path.write_text(package_text(self.chip, self.simulator.mapping, "a calibration"), encoding="utf-8")
+        path.write_text(package_text(self.simulator.setup, self.simulator.mapping, "a calibration"), encoding="utf-8")
         return path
 
     def samples(self) -> tuple[np.ndarray, np.ndarray]:

@@ -33,7 +33,7 @@ class Job(Design):
             raise NeurochipError(f"{setup.where}: --experiment: the RTL's encoder takes images that stay; give another experiment")
         data = samples.data
         self.simulator = Simulator(setup, data.image_shape, data.n_classes)
-        refuse_if_not_rtl(self.chip, self.simulator.mapping)
+        refuse_if_not_rtl(setup, self.simulator.mapping)
         self.network = Network(self.placements[0].axons, tuple(place.neurons for place in self.placements))
         pixels, labels = data.x_train.reshape(len(data.x_train), -1), data.y_train.astype(np.int32)
         order = self.simulator.order(0, len(labels))

@@ -11,6 +11,7 @@ from neurochip.core.compiled import kernel, outlined
 from neurochip.core.encoder import encode, load_input, take_events
 from neurochip.core.events import N_EVENTS
 from neurochip.core.exits import book, end_sample, is_settled, keep_sample, keep_tick
+from neurochip.core.feedback import back_integrate_apart, stream_sums, streams_of, take_class, tell_winner
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.keeping import judge, keeper, learn_with_states
 from neurochip.core.leaky import accumulate, fire_with_memory, send_largest
@@ -31,7 +32,7 @@ from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, i
 from neurochip.core.state import core_view
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
 from neurochip.core.tracing import record_tick
-from neurochip.core.vectors import N_COUNTS, Layout, Model, P, Queue, Run, Walk
+from neurochip.core.vectors import N_COUNTS, Feedback, Layout, Model, P, Queue, Run, Walk
 
 RUN_SAMPLES = types.void(
     CHIP_STATE,
@@ -79,8 +80,30 @@ def sum_errors_back(core):
     """Run phase 2, by how rows are found."""
     if core.param[P.LAYOUT] == Layout.SHARED:
         back_integrate_shared(core)
+    elif core.param[P.SPLIT] or core.param[P.FEEDBACK] != Feedback.TRANSPOSED:
+        back_integrate_apart(core)
     else:
         back_integrate(core)
+
+
+@kernel
+def send_errors(chip, traffic, core, c, parity, has_mesh, n_live, settled):
+    """Run phase 3 of core c, stream by stream."""
+    first, end = streams_of(core)
+    for stream in range(first, end):
+        back = stream_sums(core, stream)
+        begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
+        error_fire(core, back, chip.units)
+        deliver_errors(chip, core, back, parity)
+        if has_mesh:
+            offer_errors(chip, traffic, core, back, begun)
+
+
+@kernel
+def hear_class(core, run, tick, parity, label):
+    """Let a hidden core with direct feedback make errors of the class, and of the winner that it has heard of."""
+    if run[Run.TEACH] and tick >= run[Run.LEARN_FROM]:
+        take_class(core, parity, label, tick > run[Run.LEARN_FROM])
 
 
 @kernel
@@ -163,6 +186,8 @@ def answer(chip, traffic, core, run, tick, begun, label, votes):
             read_out(core, winner, votes)
         if run[Run.TEACH] and tick >= run[Run.TEACH_FROM]:
             teach(core, winner, label)
+            if core.param[P.FEEDBACK] == Feedback.DIRECT and not core.param[P.TOLD_BY_CLASS]:
+                tell_winner(chip, core, winner, tick & 1)
 
 
 @kernel
@@ -194,13 +219,9 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
         n = n_lit[c] if tick < run[Run.INPUT_TICKS] else 0
         take_input(chip, traffic, core, run, n, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
     forward_sums(core)
-    if core.queue[Queue.OWN_ERRORS] > 0 and not core.param[P.IS_FIRST]:
+    if core.queue[Queue.OWN_ERRORS] > 0 and core.param[P.SENDS_ERRORS]:
         sum_errors_back(core)
-        begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
-        error_fire(core, chip.units)
-        deliver_errors(chip, core, parity)
-        if has_mesh:
-            offer_errors(chip, traffic, core, begun)
+        send_errors(chip, traffic, core, c, parity, has_mesh, n_live, settled)
     begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
     if c == n_cores - 1:
         if chip.tally.shape[0] > 0 and tick >= run[Run.READ_FROM]:
@@ -211,6 +232,8 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
         deliver_spikes(chip, core, parity)
         if has_mesh:
             offer_spikes(chip, traffic, core, begun)
+        if core.param[P.FEEDBACK] == Feedback.DIRECT:
+            hear_class(core, run, tick, parity, label)
         receive_errors(core, parity)
     if chip.spiked.shape[0] > 0:
         keep_spikes(core.param, core.queue, core.sent, chip.spiked)

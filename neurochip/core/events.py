@@ -41,12 +41,13 @@ class Event(IntEnum):
     BANK_ACCESS = 21  # one access to the memory's banks side by side, whatever number of words it reads or writes
     SOMA_CYCLE = 22  # one step of the soma units: as many neurons as there are soma lanes
     INPUT_CYCLE = 23  # one step of the input: as many intensities loaded, or axons encoded one after another, as there are input lanes
+    SIGN_CYCLE = 24  # one step of random feedback: as many fixed signs made from a word, and added, as a word of weights has fields
     # observed, never timed or priced:
-    ERROR_GATED = 24  # an error spike that met a closed gate
-    UPDATE_LOST = 25  # an update without effect: weight or bias already at its rail
-    ACC_SATURATED = 26  # an addition clamped at the accumulator's rail
-    ERROR_SATURATED = 27  # an error sum above what a probability of one can express
-    ERROR_CANCELLED = 28  # an error spike that met one of the opposite sign, from another core, on its neuron
+    ERROR_GATED = 25  # an error spike that met a closed gate
+    UPDATE_LOST = 26  # an update without effect: weight or bias already at its rail
+    ACC_SATURATED = 27  # an addition clamped at the accumulator's rail
+    ERROR_SATURATED = 28  # an error sum above what a probability of one can express
+    ERROR_CANCELLED = 29  # an error spike that met one of the opposite sign, from another core or the other stream, on its neuron
 
 
 N_EVENTS = len(Event)
@@ -58,15 +59,15 @@ STEP_OF = {
     Event.INPUT_LOAD: Event.INPUT_CYCLE,
 }
 """The event that names a cycle in which several of each happen at once."""
-STEPS = tuple(dict.fromkeys(STEP_OF.values()))
-"""These; a chip or an energy table that does not know them gives them nothing."""
+STEPS = (*dict.fromkeys(STEP_OF.values()), Event.SIGN_CYCLE)
+"""These, and the one of fixed signs; an energy table that does not know them gives them nothing, nor does a chip but for the last."""
 OBSERVED = (Event.ERROR_GATED, Event.UPDATE_LOST, Event.ACC_SATURATED, Event.ERROR_SATURATED, Event.ERROR_CANCELLED)
 
 COMPONENT = {
     "synapse_memory": (Event.WORD_READ, Event.WORD_WRITE, Event.COLUMN_READ, Event.ADDRESS, Event.BANK_ACCESS),
     "neuron": (
         *(Event.INPUT_LOAD, Event.ACCUMULATE, Event.NEURON_UPDATE, Event.ERROR_UPDATE, Event.READOUT, Event.BARRIER),
-        *(Event.STATE_READ, Event.STATE_WRITE, Event.SOMA_CYCLE, Event.INPUT_CYCLE),
+        *(Event.STATE_READ, Event.STATE_WRITE, Event.SOMA_CYCLE, Event.INPUT_CYCLE, Event.SIGN_CYCLE),
     ),
     "random": (Event.RNG_DRAW,),
     "learning": (Event.WEIGHT_UPDATE, Event.BIAS_UPDATE, Event.LEARN_DECISION),

@@ -25,6 +25,7 @@ _SYNAPSE_TYPES = {
 _CHIP_TYPES = {
     "param": types.int64[:, ::1], "rule_param": types.int64[:, ::1], "rng_param": _I8, "cycles_per_event": _I8, "cycles_per_tick": _I8,
     "counts": types.int64[:, ::1], "cycles": types.int64[:, ::1], "queue": types.int64[:, ::1], "weight": types.int16[::1],
+    "feedback": types.int16[::1],
     "rng_neuron": _U4, "rng_axon": _U4, "rng_pool": _U4, "rng_learn": _U4, "words": _U4, "lit_words": _U4,
     "gate": _U1, "fired": _U1, "resting": _U1, "lit_values": _U1, "lit_fired": _U1,
     "route": types.int64[:, ::1], "trace": types.int32[:, ::1], "traced": _I8, "spent": types.int64[:, ::1],

@@ -112,8 +112,11 @@ def deliver_by_unit(chip, core, later):
 
 
 @kernel
-def deliver_errors(chip, core, parity):
-    """Put the error spikes sent in a tick of that parity into the inboxes of the cores that feed these axons, for the next tick."""
+def deliver_errors(chip, core, back, parity):
+    """Put the error spikes sent in a tick of that parity into the inboxes of the cores that feed these axons, for the next tick.
+
+    back int32 (n_axons,): the sums, whose signs they have.
+    """
     first, later = core.param[P.AXON_AT], 1 - parity
     for k in range(core.queue[Queue.RETURNED]):
         axon = core.returned[k]
@@ -121,7 +124,7 @@ def deliver_errors(chip, core, parity):
         n = chip.queue[there, Queue.ERRORS_EVEN + later]
         at = 2 * chip.param[there, P.INBOX_AT] + later * chip.param[there, P.INBOX_ROOM] + n
         chip.inbox_neurons[at] = chip.feeder_slot[first + axon]
-        chip.inbox_signs[at] = 1 if core.back[axon] > 0 else -1
+        chip.inbox_signs[at] = 1 if back[axon] > 0 else -1
         chip.queue[there, Queue.ERRORS_EVEN + later] = n + 1
         core.counts[ERROR + Event.HOP] += chip.feeder_hops[first + axon]
 
@@ -155,12 +158,12 @@ def offer_spikes(chip, traffic, core, begun):
 
 
 @kernel
-def offer_errors(chip, traffic, core, begun):
-    """Offer the error spikes sent: the k-th error soma with a non-zero sum is updated k updates after cycle `begun`, k from 1 on."""
+def offer_errors(chip, traffic, core, back, begun):
+    """Offer the error spikes sent: the k-th error soma with a sum (`back`) is updated k updates after cycle `begun`, k from 1 on."""
     update, first, k = chip.cycles_per_event[ERROR + Event.ERROR_UPDATE], core.param[P.AXON_AT], 0
     evaluated = 0
     for axon in range(core.param[P.N_AXONS]):
-        evaluated += core.back[axon] != 0
+        evaluated += back[axon] != 0
         if k < core.queue[Queue.RETURNED] and core.returned[k] == axon:
             there = chip.feeder_core[first + axon]
             offer(traffic, begun + evaluated * update, core.param[P.ROUTER], chip.param[there, P.ROUTER])

@@ -9,6 +9,7 @@ import numpy as np
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.feedback import add_term
 from neurochip.core.memory import add_rows_saturating
 from neurochip.core.rng import RngParam
 from neurochip.core.soma import count_columns, draws_per_step, fresh_words
@@ -97,11 +98,11 @@ def back_integrate_shared(core):
     param, counts = core.param, core.counts
     channels_apart, clamped, added, reads = param[P.STRIDE], 0, 0, 0
     for i in range(core.back.shape[0]):
-        core.back[i] = 0
+        core.back[i], core.back_minus[i] = 0, 0
     for e in range(core.queue[Queue.OWN_ERRORS]):
         place, channel, sign = core.own_places[e], core.own_neurons[e] % channels_apart, int(core.own_signs[e])
         first, end = int(core.field_first[place]), int(core.field_first[place + 1])
-        if param[P.BACK_NARROW]:
+        if param[P.BACK_NARROW] or param[P.SPLIT]:
             clamped += add_field_saturating(core, first, end, channel, sign)
         else:
             add_field(core, first, end, channel, sign)
@@ -123,12 +124,9 @@ def add_field(core, first, end, channel, sign):
 
 @kernel
 def add_field_saturating(core, first, end, channel, sign):
-    """Add a field as `add_field` does, with sums clamped after every addition. Return the number of clamped additions."""
-    low, high, clamped = core.param[P.BACK_MIN], core.param[P.BACK_MAX], 0
+    """Add a field as `add_field` does, with sums clamped after every addition, or apart. Return the number of clamped additions."""
+    clamped = 0
     for entry in range(first, end):
-        axon = core.field[entry, 1]
-        total = int(core.back[axon]) + sign * int(core.weight[core.field[entry, 0], channel])
-        kept = min(max(total, low), high)
-        clamped += total != kept
-        core.back[axon] = kept
+        term = sign * int(core.weight[core.field[entry, 0], channel])
+        clamped += add_term(core.param, core.back, core.back_minus, core.field[entry, 1], term)
     return clamped

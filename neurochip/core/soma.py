@@ -96,16 +96,16 @@ def count_columns(param, counts, accesses, rows):
 
 
 @kernel
-def error_fire(core, units):
-    """Run phase 3: each axon with a sum draws; if r < |back| << gain it sends an error spike of that sign to its source neuron.
+def error_fire(core, back, units):
+    """Run phase 3: each axon with a sum in `back` draws; if r < |sum| << gain it sends an error spike of that sign to its source neuron.
 
     The error bank steps only in ticks in which something was back-integrated. List the axons that sent one in `returned`.
     """
     n_axons, one = core.param[P.N_AXONS], 1 << core.param[P.FRAC_BITS]
-    gain = core.param[P.ERROR_GAIN]
+    gain = core.param[P.ERROR_GAIN] + core.param[P.FEEDBACK_SHIFT]
     words = fresh_words(core, core.rng_axon, units, n_axons)
     dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
-    back, fired = core.back, core.fired
+    fired = core.fired
     evaluated, saturated = 0, 0
     for i in range(n_axons):
         size = abs(int(back[i])) << gain
@@ -188,7 +188,7 @@ def receive_errors(core, parity):
     """Run phase 5: error spikes that arrived for this tick count if their neuron's gate is open; they become own errors."""
     box = Queue.ERRORS_EVEN + parity
     n = core.queue[box]
-    if core.param[P.ERROR_SOURCES] > 1:
+    if core.param[P.ERROR_SOURCES] > 1 or core.param[P.SPLIT]:
         passed = add_up_errors(core, parity, n)
     else:
         passed = 0
@@ -210,7 +210,7 @@ def receive_errors(core, parity):
 
 @outlined
 def add_up_errors(core, parity, n):
-    """Add up errors of several cores: a neuron's sum s makes |s| own errors, in ascending order. Return how many met an open gate."""
+    """Add up errors of several cores or streams: a neuron's sum s makes |s| own errors, ascending. Return how many met an open gate."""
     passed, n_slots = 0, core.acc.shape[0]
     core.fired[:n_slots] = 0
     for e in range(n):

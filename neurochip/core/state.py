@@ -36,7 +36,9 @@ class CoreState(NamedTuple):
     gate: np.ndarray  # uint8 (slots,)
     fired: np.ndarray  # uint8 scratch, one flag per unit of the larger side
     words: np.ndarray  # uint32 scratch, one word per unit of the larger side
-    back: np.ndarray  # int32 (n_axons,) error sums
+    back: np.ndarray  # int32 (n_axons,) error sums; of split streams those of positive terms,
+    back_minus: np.ndarray  # int32 (n_axons,) and those of negative ones
+    feedback: np.ndarray  # int16 (FEEDBACK_ROWS, STRIDE) fixed signs, +1 and -1
     axons: np.ndarray  # int32 (QUEUE_ROOM,) input queue of spikes, of this tick
     sent: np.ndarray  # int32 (slots,) units that spiked in this tick, ascending
     returned: np.ndarray  # int32 scratch: axons whose error soma fired, ascending
@@ -109,6 +111,8 @@ class ChipState(NamedTuple):
     fired: np.ndarray
     words: np.ndarray
     back: np.ndarray
+    back_minus: np.ndarray
+    feedback: np.ndarray  # int16
     axons: np.ndarray  # int32, two queues of QUEUE_ROOM per core: for even and for odd ticks
     sent: np.ndarray
     returned: np.ndarray
@@ -190,6 +194,8 @@ def core_view(chip, c, parity):
         borrow(chip.fired, 0, (chip.fired.shape[0],)),
         borrow(chip.words, 0, (chip.words.shape[0],)),
         borrow(chip.back, i, (n_axons,)),
+        borrow(chip.back_minus, i, (n_axons,)),
+        borrow(chip.feedback, param[P.FEEDBACK_AT], (param[P.FEEDBACK_ROWS], stride)),
         borrow(chip.axons, param[P.QUEUE_AT] + parity * room, (room,)),
         borrow(chip.sent, j, (slots,)),
         borrow(chip.returned, 0, (chip.returned.shape[0],)),

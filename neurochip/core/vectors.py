@@ -86,6 +86,16 @@ class P(IntEnum):
     TAGS = 72  # beside each weight
     VISITS = 73  # rows that its events visit: Visit
     SWEEP_TICKS = 74  # from one sweep over all synapses to the next; 0: none
+    # how errors find their way back
+    SENDS_ERRORS = 75  # 1: back-integrates its own errors and sends error spikes
+    SPLIT = 76  # 1: positive and negative terms of an error sum are added up apart, each sum with a draw of its own
+    FEEDBACK = 77  # what errors go back through: Feedback
+    FEEDBACK_AT = 78  # where this core's signs start in ChipState
+    FEEDBACK_ROWS = 79  # of signs: an axon's each, of direct feedback a class's each; 0: its errors go back through its weights
+    SIGN_WIDTH = 80  # signs that one word of the generator gives
+    FEEDBACK_SHIFT = 81  # random feedback: weights are plus and minus 2**FEEDBACK_SHIFT LSB
+    TOLD_ONE_IN = 82  # direct feedback: one neuron of so many is told in a tick,
+    TOLD_BY_CLASS = 83  # 1: of the class alone, 0: of the class if another one has won
 
 
 BETA_FRAC_BITS = 4
@@ -166,6 +176,14 @@ class Layout(IntEnum):
     POOLED = 2  # one constant, no memory: each axon goes to one unit, which the fan names
 
 
+class Feedback(IntEnum):
+    """Kinds of weights through which errors find their way back."""
+
+    TRANSPOSED = 0  # those of the way forward
+    RANDOM = 1  # fixed ones, plus and minus the same value
+    DIRECT = 2  # none: every hidden layer has fixed signs of the class, and of the class that wins
+
+
 class Queue(IntEnum):
     """Order of a core's queue lengths."""
 
@@ -181,6 +199,8 @@ class Queue(IntEnum):
     LIKELY = 9  # of a delta core: axons that are likelier to spike than not, in this sample,
     BASE = 10  # as long as their rows are still to be added to the base sum,
     ROWS = 11  # and rows that are added in this tick
+    WON_EVEN = 12  # direct feedback: the winner, and one, of which a hidden core was told for an even tick, and for an odd one; 0: none
+    WON_ODD = 13
 
 
 N_PARAMS, N_QUEUES, N_COUNTS, N_CALLS = len(P), len(Queue), N_PHASES * N_EVENTS, len(Call)

@@ -67,11 +67,11 @@ def targets() -> Iterator[Target]:
     modules = tuple(verilator.sources())
     for case in (*cases.CASES, cases.UNSEEN):
         setup, mapping = cases.case_setup(case)
-        text = package.package_text(setup.chip, mapping, f"case {case.name}")
+        text = package.package_text(setup, mapping, f"case {case.name}")
         yield Target(case.name, verilator.TOP, modules, text, without=() if case.name in YOSYS_CASES else ("yosys",))
     yield Target(package.COMMITTED_EXPERIMENT, verilator.TOP, modules, package.committed_package(), without=("yosys",))
     setup, mapping = cases.case_setup(cases.UNSEEN)
-    text = package.package_text(setup.chip, mapping, f"case {cases.UNSEEN.name}")
+    text = package.package_text(setup, mapping, f"case {cases.UNSEEN.name}")
     yield Target("bus", BUS_TOP, (*modules, verilator.RTL / "bus" / f"{BUS_TOP}.sv"), text)
     routers = tuple(sorted(mesh_rtl.NOC_RTL.glob("nc_*.sv")))
     for mesh in ticks.MESHES:

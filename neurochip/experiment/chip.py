@@ -199,6 +199,7 @@ class Chip(BaseModel):
     def cycle_vector(self) -> np.ndarray:
         """Return cycles per event, int64 (phases * events,), the same in every phase; observed losses take none."""
         one_phase = np.zeros(N_EVENTS, dtype=np.int64)
+        one_phase[Event.SIGN_CYCLE] = 1  # of a chip that does not say
         for name, cycles in self.cycles_per_event.items():
             one_phase[Event[name.upper()]] = cycles
         return np.tile(one_phase, N_PHASES)

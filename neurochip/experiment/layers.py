@@ -137,6 +137,23 @@ class NetworkModel(BaseModel):
     neuron: NeuronModel | None = Field(default=None, description="of hidden dense and conv layers without a `neuron` of their own")
     pool_neuron: NeuronModel | None = Field(default=None, description="of layers of kind = 'pool' without one")
     output_neuron: NeuronModel | None = Field(default=None, description="of the output layer, if it has none")
+    error_streams: Literal["signed", "split"] = Field(
+        default="signed", description="an axon's error sum: one with a sign, or positive and negative terms apart, each with its own draw"
+    )
+    feedback: Literal["transposed", "random", "direct"] = Field(
+        default="transposed",
+        description="errors go back through the weights or fixed random signs, or hidden layers are told the class",
+    )
+    feedback_scale: float | None = Field(
+        default=None,
+        gt=0.0,
+        le=16.0,
+        description="random: size of its weights, to the nearest power of two; default: initial weights' spread",
+    )
+    told_by: Literal["winner", "class"] = Field(
+        default="winner", description="direct: told are neurons whose signs of class and winner differ, or all, by the class alone"
+    )
+    told_one_in: int = Field(default=4, gt=0, le=4096, description="direct: of so many neurons of a core one is told in a tick")
     weights: str | None = Field(default=None, description="start from the weights of a run (its run.h5) or of a training (trained.h5)")
 
     @model_validator(mode="before")
@@ -152,6 +169,15 @@ class NetworkModel(BaseModel):
             has_default = isinstance(layer, dict) and "neuron" not in layer and default is not None
             filled.append({**layer, "neuron": default} if has_default else layer)
         return {**data, "layers": filled}
+
+    @model_validator(mode="after")
+    def _errors_find_back(self) -> Self:
+        if self.feedback == "direct" and self.error_streams == "split":
+            raise ValueError("error_streams = 'split': feedback = 'direct' has no error sums to split; use 'signed'")
+        for key, feedback in (("feedback_scale", "random"), ("told_by", "direct"), ("told_one_in", "direct")):
+            if self.feedback != feedback and key in given_keys(self):
+                raise ValueError(f"{key}: of feedback = '{feedback}' alone, this is '{self.feedback}'; leave it out")
+        return self
 
     @model_validator(mode="after")
     def _accumulates_at_the_end(self) -> Self:

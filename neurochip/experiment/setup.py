@@ -87,6 +87,10 @@ class Experiment(BaseModel):
         if self.rule.beta * 16 != int(self.rule.beta * 16):
             raise ValueError(f"[rule] beta = {self.rule.beta}: must be a multiple of 1/16")
         self._check_layer_settings(settings)
+        for key, default in (("error_streams", "signed"), ("feedback", "transposed")):
+            if self.learning_rule.learns_from == "spikes" and getattr(self.network, key) != default:
+                given = getattr(self.network, key)
+                raise ValueError(f"[network] {key} = '{given}': rule {self.rule_name} learns from spikes and has no errors; leave it out")
         return self
 
     def _check_layer_settings(self, settings: Mapping[str, Setting]) -> None:

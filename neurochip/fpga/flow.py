@@ -27,7 +27,7 @@ def implement(setup: Setup, family: str, device: str | None, seed: int, folder: 
     if find_yosys() is None:
         raise NeurochipError(f"yosys is not installed: {placement.WANTED}, or put a yosys on PATH")
     plan = make_plan(setup, say)
-    package = package_text(setup.chip, plan.mapping, f"chip {setup.chip.name} and the network of {setup.experiment.name}")
+    package = package_text(setup, plan.mapping, f"chip {setup.chip.name} and the network of {setup.experiment.name}")
     folder.mkdir(parents=True, exist_ok=True)
     if setup.chip.core.counters:
         say("the chip has its event counters; --set chip.core.counters=false leaves them out")

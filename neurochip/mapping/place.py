@@ -12,6 +12,7 @@ from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.axons import AxonGroup, axon_groups
 from neurochip.mapping.checks import check_beta, check_delta, check_learning, check_widths
+from neurochip.mapping.feedback import back_width, check_feedback
 from neurochip.mapping.network import INPUT, Layer, build_network
 from neurochip.mapping.parts import Part, cut_layer
 from neurochip.mapping.widths import field_bits_of, frac_bits_of, pool_weight_lsb, weight_bits_of
@@ -135,6 +136,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
     tag_bits = setup.experiment.learning_rule.tag_bits
     check_learning(setup, layers)
     check_beta(setup)
+    check_feedback(setup, layers)
     for layer in layers:
         model, table = models.get(layer.name, PartModel()), f"{where}: [network.layers[{layer.index}]] layer '{layer.name}'"
         check_widths(chip, table, layer, tag_bits)
@@ -216,7 +218,7 @@ def _placement(
     row_words = setup.chip.row_words(part.channels, field_bits)
     most_rows, terms = _largest_sums(layer, part, axons)
     acc_full = weight_bits + math.ceil(math.log2(most_rows + 1))
-    back_full = weight_bits + math.ceil(math.log2(terms * max(1, len(targets)) + 1))
+    back_full = back_width(setup.chip, setup.experiment, layer, terms * max(1, len(targets)))
     words_per_access = setup.chip.words_per_access(field_bits)
     column_accesses = math.ceil(axons / setup.chip.column_width(field_bits))
     if layer.is_pool:  # has no memory, and its sums are those of a constant

@@ -10,6 +10,7 @@ module nc_back_integrate #(
     parameter int BACK_BITS = 20,
     parameter bit BACK_NARROW = 0,
     parameter bit BY_COLUMN = 1,
+    parameter int TERMS = neurochip_pkg::ALL_TERMS,  // those that are added here: all, positive ones, negative ones
     parameter int ACCESSES = (N_AXONS + WIDTH - 1) / WIDTH
 ) (
     input wire clk,
@@ -55,6 +56,7 @@ module nc_back_integrate #(
             end
             wire signed [WEIGHT_BITS:0] wide = {weight[WEIGHT_BITS-1], weight};  // minus the lowest weight fits
             wire signed [WEIGHT_BITS:0] term = minus ? -wide : wide;
+            wire is_mine = TERMS == neurochip_pkg::ALL_TERMS || term[WEIGHT_BITS] == (TERMS == neurochip_pkg::NEGATIVE_TERMS);
             wire signed [BACK_BITS-1:0] so_far = is_first_error ? '0 : entry[f*BACK_BITS+:BACK_BITS];
             wire clamped;
             nc_saturating_add #(
@@ -63,7 +65,7 @@ module nc_back_integrate #(
                 .SATURATES(BACK_NARROW)
             ) adder (
                 .sum(so_far),
-                .term(term),
+                .term(is_mine ? term : '0),
                 .total(totals[f*BACK_BITS+:BACK_BITS]),
                 .saturated(clamped)
             );

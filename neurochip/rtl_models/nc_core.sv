@@ -13,6 +13,8 @@ module nc_core #(
     parameter bit BACK_NARROW = 0,
     parameter bit IS_FIRST = 0,
     parameter bit IS_LAST = 0,
+    parameter [31:0] SIGN_SEED = 0,  // of random feedback
+    parameter int FEEDBACK_SHIFT = 0,
     parameter int WORD_BITS = neurochip_pkg::WORD_BITS,
     parameter int WORDS = 1,  // side by side in an access
     parameter int PORT = neurochip_pkg::PORT,
@@ -76,22 +78,14 @@ module nc_core #(
     localparam int WORD_FIELDS = WORD_BITS / WEIGHT_BITS;
     localparam int FIELDS = WORDS * WORD_FIELDS;
     localparam int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS;
-    localparam bit BY_COLUMN = PORT != neurochip_pkg::PLAIN;
+    localparam bit BY_COLUMN = PORT != neurochip_pkg::PLAIN, BY_SIGNS = PORT == neurochip_pkg::SIGNS;
     localparam bit AXONS_IN_MEMORY = IS_SERIAL && neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT;  // the states of their generators
     localparam int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT && !IS_SERIAL ? N_AXONS : 1;
 
-    localparam bit FITS = N_AXONS >= 1 && N_AXONS <= 32767 && N_NEURONS >= 1 && N_NEURONS <= 32767 && WEIGHT_BITS >= 2 && WEIGHT_BITS <= 16
-        && WEIGHT_BITS <= WORD_BITS && FRAC_BITS >= 1 && FRAC_BITS <= 15 && ACC_BITS >= WEIGHT_BITS && ACC_BITS <= 32 && BACK_BITS >= 4
-        && BACK_BITS <= 32 && FIELDS <= 4096 && N_AXONS * ROW_ACCESSES <= 1048576 && N_AXONS * ROW_ACCESSES * SLICES <= 1048576;
-    generate
-        if (!FITS) begin : refused
-`ifdef __ICARUS__
-            initial $fatal(1, "nc_core: a parameter is out of range");
-`else
-            $error("nc_core: a parameter is out of range");
-`endif
-        end
-    endgenerate
+    nc_core_limits #(
+        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WEIGHT_BITS(WEIGHT_BITS), .FRAC_BITS(FRAC_BITS), .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS),
+        .WORD_BITS(WORD_BITS), .FIELDS(FIELDS), .ROW_ACCESSES(ROW_ACCESSES), .SLICES(SLICES)
+    ) limits ();
 
     // ---- configuration
     wire [3:0] region = config_address[neurochip_pkg::INDEX_BITS+:4];
@@ -122,7 +116,7 @@ module nc_core #(
     wire [19:0] core_row_address;
     wire [N_AXONS-1:0] active, likely;
     wire [N_NEURONS-1:0] learners, learners_minus;
-    wire own_after = IS_LAST ? teaching && spike_out_unit[15:0] != label : own_any | gate_open;
+    wire own_after, cancels, ends_stream;
     nc_control #(
         .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .FIELDS(FIELDS), .WORDS(WORDS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH), .IS_FIRST(IS_FIRST),
         .IS_LAST(IS_LAST), .IS_SERIAL(IS_SERIAL), .DELTA(DELTA), .SOMA_GROUPS((N_NEURONS + SOMA_LANES - 1) / SOMA_LANES),
@@ -152,7 +146,7 @@ module nc_core #(
     wire [AXON_STATES*BITS-1:0] axon_states;
     wire [15:0] sum_axon;
     wire is_certain, reads_out;
-    wire error_step = !IS_FIRST && backs && is_first_error && access == '0;
+    wire error_step = !IS_FIRST && ((backs && is_first_error && access == '0) || (error_fires && !stall && ends_stream));
     nc_generators #(
         .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .IS_FIRST(IS_FIRST), .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES)
     ) generators (
@@ -218,15 +212,18 @@ module nc_core #(
         .clk, .rst, .swap, .clear(new_sample), .in_valid(error_in_valid), .in_neuron(error_in_unit[15:0]), .in_minus(error_in_unit[16]),
         .fired(leaves_fire), .teaching, .teacher(label), .winner(spike_out_unit[15:0]),
         .inbox_any, .inbox_more, .inbox_neuron, .inbox_minus, .receive(state == neurochip_pkg::RECEIVE_ERRORS), .gate(gate_open),
-        .own_any, .walk_restart, .walk_take, .walk_any, .walk_more, .walk_neuron, .walk_minus
+        .own_any, .own_after, .cancels, .walk_restart, .walk_take, .walk_any, .walk_more, .walk_neuron, .walk_minus
     );
     wire signed [BACK_BITS-1:0] sum;
     wire error_spikes, error_minus, error_saturates;
+    wire [WIDTH-1:0] signs;
     nc_errors_back #(
         .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .FRAC_BITS(FRAC_BITS), .FIELDS(FIELDS), .WIDTH(WIDTH), .BY_COLUMN(BY_COLUMN),
-        .BACK_BITS(BACK_BITS), .BACK_NARROW(BACK_NARROW), .IS_FIRST(IS_FIRST), .N_NEURONS(N_NEURONS)
+        .BACK_BITS(BACK_BITS), .BACK_NARROW(BACK_NARROW), .IS_FIRST(IS_FIRST), .N_NEURONS(N_NEURONS), .BY_SIGNS(BY_SIGNS),
+        .SIGN_SEED(SIGN_SEED), .SHIFT(FEEDBACK_SHIFT)
     ) errors_back (
         .clk, .add(backs), .is_first_error, .minus, .access, .neuron, .row, .column(column_rdata[WIDTH*WEIGHT_BITS-1:0]),
+        .step_signs(column_read), .neuron_ahead(column_neuron), .access_ahead(column_access), .signs, .ends_stream,
         .additions(back_additions), .saturations(back_saturations), .any_after(sums_any_after), .take(error_fires && !stall),
         .any_more(sums_any_more), .axon(sum_axon), .sum, .gain, .axon_word(axon_words[BITS-1:0]),
         .spikes(error_spikes), .spike_minus(error_minus), .saturates(error_saturates)
@@ -251,11 +248,11 @@ module nc_core #(
     wire [neurochip_pkg::N_EVENTS*16-1:0] increments;
     nc_events #(
         .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WORDS(WORDS), .PORT(PORT), .IS_FIRST(IS_FIRST), .COUNTERS(COUNTERS),
-        .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES), .AXONS_IN_MEMORY(AXONS_IN_MEMORY)
+        .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES), .AXONS_IN_MEMORY(AXONS_IN_MEMORY), .BY_SIGNS(BY_SIGNS)
     ) events (
         .clk, .rst, .state, .stall, .intensity_valid, .is_first_word(word == '0), .words_issued(core_row_enable), .words_here, .acc_additions, .acc_saturations,
         .axon, .soma, .spike_out_valid, .spikes(soma_spikes), .reads_out, .error_step, .back_additions, .back_saturations, .error_out_valid,
-        .error_saturates, .gate_open, .learns, .is_certain, .bias_lost, .weight_steps, .weights_lost,
+        .error_saturates, .gate_open, .cancels, .learns, .is_certain, .bias_lost, .weight_steps, .weights_lost,
         .increments, .read(config_read && region == neurochip_pkg::REGION_COUNTERS), .address(index[15:0]), .counter
     );
     generate
@@ -265,7 +262,7 @@ module nc_core #(
                 .COLUMN_BITS(COLUMN_BITS), .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS), .N_NEURONS(N_NEURONS), .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES)
             ) record (
                 .state, .row_read(core_row_read), .row_write(core_row_write), .row_address(core_row_address), .row_rdata(line_read), .row_wdata(line_written),
-                .column_read, .column_neuron, .column_access, .column_rdata,
+                .column_read, .column_neuron, .column_access, .column_rdata(BY_SIGNS ? COLUMN_BITS'(signs) : column_rdata),
                 .axon, .sum_axon, .neuron, .soma, .inbox_neuron, .walk_neuron, .word, .access, .learn_word, .axon_words, .neuron_words,
                 .learn_draw, .is_certain, .intensities, .potentials, .sum, .bias, .bias_stepped,
                 .spike_out_valid, .spike_out_unit(spike_out_unit[15:0]), .spikes(soma_spikes), .error_out_valid, .error_minus, .inbox_minus, .walk_minus,

@@ -124,6 +124,8 @@ module nc_engine #(
                 .BACK_NARROW(neurochip_pkg::BACK_NARROW[c]),
                 .IS_FIRST(c == 0),
                 .IS_LAST(IS_LAST),
+                .SIGN_SEED(neurochip_pkg::SIGN_SEED[c*32+:32]),
+                .FEEDBACK_SHIFT(neurochip_pkg::FEEDBACK_SHIFT[c*32+:32]),
                 .WORDS(WORDS),
                 .WIDTH(neurochip_pkg::COLUMN_WIDTH[c*32+:32]),
                 .COLUMN_BITS(COLUMN_BITS),

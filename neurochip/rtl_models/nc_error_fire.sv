@@ -4,7 +4,8 @@
 module nc_error_fire #(
     parameter int BACK_BITS = 20,
     parameter int FRAC_BITS = 12,
-    parameter int BITS = 16
+    parameter int BITS = 16,
+    parameter int SHIFT = 0  // of random feedback: its weights are plus and minus 2**SHIFT
 ) (
     input wire signed [BACK_BITS-1:0] sum,
     input wire [3:0] gain,
@@ -13,9 +14,9 @@ module nc_error_fire #(
     output wire minus,
     output wire saturated  // above what a probability of one can express
 );
-    localparam int SIZE_BITS = BACK_BITS + 9 > FRAC_BITS + 2 ? BACK_BITS + 9 : FRAC_BITS + 2;
+    localparam int SIZE_BITS = BACK_BITS + SHIFT + 9 > FRAC_BITS + 2 ? BACK_BITS + SHIFT + 9 : FRAC_BITS + 2;
     wire [BACK_BITS-1:0] magnitude = sum[BACK_BITS-1] ? -sum : sum;  // of the lowest sum too: as unsigned number
-    wire [SIZE_BITS-1:0] size = SIZE_BITS'(magnitude) << gain;
+    wire [SIZE_BITS-1:0] size = SIZE_BITS'(magnitude) << SHIFT << gain;
     assign minus = sum[BACK_BITS-1];
     assign fires = SIZE_BITS'(word[BITS-1-:FRAC_BITS]) < size;
     assign saturated = size > SIZE_BITS'(1) << FRAC_BITS;

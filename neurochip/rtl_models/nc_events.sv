@@ -11,6 +11,7 @@ module nc_events #(
     parameter int SOMA_LANES = 1,
     parameter int INPUT_LANES = 1,
     parameter bit AXONS_IN_MEMORY = 0,  // the states of their generators, which then step as they are used
+    parameter bit BY_SIGNS = 0,
     parameter bit COUNTERS = 1
 ) (
     input wire clk,
@@ -36,6 +37,7 @@ module nc_events #(
     input wire error_out_valid,
     input wire error_saturates,
     input wire gate_open,
+    input wire cancels,
     // learning
     input wire learns,
     input wire is_certain,
@@ -75,11 +77,12 @@ module nc_events #(
     wire learn_reads = state == neurochip_pkg::LEARN_READ;
     wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
 
+    wire steps_signs = BY_SIGNS && backs;  // in the first one generators of somas step, too
     wire [15:0] accumulated = integrates ? acc_additions : backs ? back_additions : '0;
     wire [15:0] saturated = integrates ? acc_saturations : backs ? back_saturations : '0;
     wire [15:0] lost = learn_writes ? weights_lost : decides ? 16'(learns && bias_lost) : '0;
-    wire [15:0] drawn = starts ? 16'(STARTED) : encodes && AXONS_IN_MEMORY ? inputs : error_step ? 16'(AXON_STATES) :
-        decides && !is_certain ? 16'd1 : '0;
+    wire [15:0] drawn = starts ? 16'(STARTED) : encodes && AXONS_IN_MEMORY ? inputs : error_step ? 16'(AXON_STATES) + 16'(steps_signs) :
+        (decides && !is_certain) || steps_signs ? 16'd1 : '0;
     wire takes_spike = integrates && is_first_word;
     wire sends_spike = spike_out_valid && !stall;
     wire sends_error = error_out_valid && !stall;
@@ -124,11 +127,12 @@ module nc_events #(
     assign increments[neurochip_pkg::UPDATE_LOST*16+:16] = lost;
     assign increments[neurochip_pkg::ACC_SATURATED*16+:16] = saturated;
     assign increments[neurochip_pkg::ERROR_SATURATED*16+:16] = 16'(evaluates_error && error_saturates);
+    assign increments[neurochip_pkg::ERROR_CANCELLED*16+:16] = receives && gate_open && cancels ? 16'd2 : '0;
+    assign increments[neurochip_pkg::SIGN_CYCLE*16+:16] = 16'(steps_signs);
     // what shared kernels, neurons with a memory and parts of layers count: this core has none of them
     assign increments[neurochip_pkg::ADDRESS*16+:16] = '0;
     assign increments[neurochip_pkg::STATE_READ*16+:16] = '0;
     assign increments[neurochip_pkg::STATE_WRITE*16+:16] = '0;
-    assign increments[neurochip_pkg::ERROR_CANCELLED*16+:16] = '0;
 
     generate
         if (COUNTERS) begin : counting

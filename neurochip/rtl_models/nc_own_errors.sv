@@ -5,7 +5,8 @@
 `default_nettype none
 module nc_own_errors #(
     parameter int N_NEURONS = 8,
-    parameter bit IS_LAST = 0
+    parameter bit IS_LAST = 0,
+    parameter bit SPLIT = neurochip_pkg::SPLIT_ERRORS  // up to two errors of a tick for one neuron, one of each sign, which cancel
 ) (
     input wire clk,
     input wire rst,
@@ -25,6 +26,8 @@ module nc_own_errors #(
     input wire receive,
     input wire gate,
     output wire own_any,
+    output wire own_after,  // own errors of this tick, the one in hand included
+    output wire cancels,  // the error in hand meets one of the other sign
     input wire walk_restart,
     input wire walk_take,
     output wire walk_any,
@@ -51,6 +54,8 @@ module nc_own_errors #(
                 end
             end
             assign own_any = is_wrong;
+            assign own_after = teaching && winner != teacher;
+            assign cancels = 1'b0;
             assign walk_any = walk_restart ? is_wrong : ~exhausted;
             assign walk_more = ~at_second;
             assign walk_neuron = at_second ? won : wanted;
@@ -68,10 +73,13 @@ module nc_own_errors #(
             wire [N_NEURONS-1:0] walked = walk_restart ? own : remaining;
             // the signs of arriving errors and of own ones live in registers of their own: own signs are needed until the next tick's back-integrate
             reg [N_NEURONS-1:0] inbox_minuses;
+            // of split streams arriving errors of plus and of minus have a bit each, and are received one sign after the other
+            wire second = SPLIT && inbox == '0;
+            wire [N_NEURONS-1:0] arrived = second ? inbox_minuses : inbox;
             nc_find_first #(
                 .N(N_NEURONS)
             ) first_arrived (
-                .bits(inbox),
+                .bits(arrived),
                 .any(inbox_any),
                 .index(inbox_neuron),
                 .rest(inbox_rest)
@@ -84,36 +92,42 @@ module nc_own_errors #(
                 .index(walk_neuron),
                 .rest(walk_rest)
             );
-            assign inbox_more = |inbox_rest;
-            assign inbox_minus = inbox_minuses[inbox_neuron[INDEX_BITS-1:0]];
+            assign inbox_more = |inbox_rest || (SPLIT && !second && inbox_minuses != '0);
+            assign inbox_minus = SPLIT ? second : inbox_minuses[inbox_neuron[INDEX_BITS-1:0]];
             assign own_any = |own;
             assign walk_more = |walk_rest;
             assign walk_minus = is_minus[walk_neuron[INDEX_BITS-1:0]];
-            wire [N_NEURONS-1:0] in_hand = inbox & ~inbox_rest;
+            wire [N_NEURONS-1:0] in_hand = arrived & ~inbox_rest;
+            assign cancels = SPLIT && |(own & in_hand);
+            assign own_after = SPLIT ? |(gate ? own ^ in_hand : own) : own_any | gate;
 
             always_ff @(posedge clk) begin
                 if (rst) begin
                     arriving <= '0;
                     inbox <= '0;
+                    if (SPLIT) inbox_minuses <= '0;
                     own <= '0;
                 end else if (swap) begin
                     arriving <= '0;
                     inbox <= clear ? '0 : arriving;
-                    inbox_minuses <= arriving_minus;
+                    inbox_minuses <= SPLIT && clear ? '0 : arriving_minus;
                     if (clear) own <= '0;
                 end else begin
-                    if (in_valid) arriving <= arriving | arrival;
-                    if (receive) inbox <= inbox_rest;
+                    if (in_valid && !(SPLIT && in_minus)) arriving <= arriving | arrival;
+                    if (receive && second) inbox_minuses <= inbox_rest;
+                    else if (receive) inbox <= inbox_rest;
                     if (fired) own <= '0;
-                    else if (receive && gate) own <= own | in_hand;
+                    else if (receive && gate) own <= SPLIT ? own ^ in_hand : own | in_hand;
                 end
-                if (in_valid) arriving_minus <= in_minus ? arriving_minus | arrival : arriving_minus & ~arrival;
+                if (SPLIT && (rst || swap)) arriving_minus <= '0;
+                else if (in_valid && SPLIT) arriving_minus <= arriving_minus | (in_minus ? arrival : '0);
+                else if (in_valid) arriving_minus <= in_minus ? arriving_minus | arrival : arriving_minus & ~arrival;
                 if (receive) is_minus <= inbox_minus ? is_minus | in_hand : is_minus & ~in_hand;
                 if (walk_take) remaining <= walk_rest;
             end
             wire unused = &{1'b0, in_neuron, teaching, teacher, winner};
 `ifndef SYNTHESIS
-            always @(posedge clk) if (!rst) assert (~|(arriving & arrival)) else $error("two errors of a tick for one neuron");
+            always @(posedge clk) if (!rst) assert (~|((SPLIT && in_minus ? arriving_minus : arriving) & arrival)) else $error("two errors of a tick for one neuron");
 `endif
         end
     endgenerate

@@ -119,8 +119,8 @@ def hops(one: Placement, other: Placement) -> int:
     return abs(one.at[0] - other.at[0]) + abs(one.at[1] - other.at[1])
 
 
-def links_of(mapping: Mapping) -> Links:
-    """Find the routes of spikes forward and of error spikes back, from the axon groups of all cores."""
+def links_of(mapping: Mapping, streams: int = 1) -> Links:
+    """Find the routes of spikes forward and of error spikes back, of which an axon sends up to `streams` a tick, from the axon groups."""
     cores = mapping.cores
     ways: list[list[tuple[int, int, int, np.ndarray]]] = [[] for _ in cores]  # per sender: receiver, first axon, hops, units
     feeders: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
@@ -147,7 +147,7 @@ def links_of(mapping: Mapping) -> Links:
         core,
         slot,
         distances,
-        np.array([sum(len(units) for *_, units in of_sender) for of_sender in ways], dtype=np.int64),
+        np.array([streams * sum(len(units) for *_, units in of_sender) for of_sender in ways], dtype=np.int64),
         np.array([len(of_sender) for of_sender in ways], dtype=np.int64),
     )
 

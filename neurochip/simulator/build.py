@@ -20,6 +20,7 @@ from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Placement, Weights
 from neurochip.mapping.widths import levels_lsb, pool_weight_lsb, threshold_lsb
 from neurochip.simulator.addresses import Fields, Links, axon_names, fields_of, links_of, unit_names
+from neurochip.simulator.feedback import feedback_params, feedback_signs
 from neurochip.simulator.memories import ALIGNMENT, aligned, load_weights
 from neurochip.simulator.seeds import seed_generators
 from neurochip.simulator.states import own_room, state_arrays, state_params
@@ -32,7 +33,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     cores, rule = mapping.cores, experiment.learning_rule
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
     at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
-    at |= {P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0, P.UNIT_AT: 0, P.TARGET_AT: 0}
+    at |= {P.FEEDBACK_AT: 0, P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0, P.UNIT_AT: 0, P.TARGET_AT: 0}
     width = chip.mesh.width if chip.mesh else 0
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
@@ -54,14 +55,14 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.SOMA_LANES: 1 if c == len(cores) - 1 else chip.core.soma_lanes,
             P.INPUT_LANES: chip.core.input_lanes,
             P.SERIAL_ENCODER: chip.core.encoder == "serial",
-        } | at  # fmt: skip
+        } | at | feedback_params(chip, experiment, mapping, c)  # fmt: skip
         param[c, list(values)] = list(values.values())
         used = {
             P.WEIGHT_AT: place.rows * place.stride, P.BIAS_AT: place.stride, P.NEURON_AT: place.slots, P.AXON_AT: place.axons,
             P.QUEUE_AT: 2 * queue_room, P.LOCATION_AT: place.locations, P.PLACE_AT: place.locations * place.candidates,
             P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: room, P.INBOX_AT: links.inbox_room[c],
             P.INPUT_AT: layer.source_units if place.is_first else 0, P.UNIT_AT: place.neurons + 1,
-            P.TARGET_AT: links.target[c].size,
+            P.TARGET_AT: links.target[c].size, P.FEEDBACK_AT: values[P.FEEDBACK_ROWS] * place.stride,
         }  # fmt: skip
         at = {key: start + int(used[key]) for key, start in at.items()}
     return param
@@ -158,7 +159,8 @@ def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
 def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipState:
     """Build all arrays of the chip, with initial weights and seeded generators; counters at zero."""
     cores, layers = mapping.cores, mapping.layers
-    fields, links = [fields_of(chip, layers[place.layer], place) for place in cores], links_of(mapping)
+    fields = [fields_of(chip, layers[place.layer], place) for place in cores]
+    links = links_of(mapping, 2 if experiment.network.error_streams == "split" else 1)
     param = core_params(chip, experiment, mapping, fields, links)
     n, slots, axons = len(cores), sum(place.slots for place in cores), sum(place.axons for place in cores)
     locations, own = sum(place.locations for place in cores), int(param[:, P.OWN_ROOM].sum())
@@ -175,7 +177,8 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
         np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues},
         np.int16: {"weight": sum(place.rows * place.stride for place in cores)},
         np.int32: {
-            "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "axons": 2 * queues, "sent": slots,
+            "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "back_minus": axons,
+            "axons": 2 * queues, "sent": slots,
             "returned": widest,
             "own_neurons": own, "own_signs": own, "own_places": own, "own_channels": own,
             "learners": own, "steps": own,
@@ -197,6 +200,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
         "field_reads": _flat([of.reads for of in fields]),
     }  # fmt: skip
     arrays |= state_arrays(experiment.learning_rule, cores, int(param[:, P.OWN_ROOM].max()))
+    known["feedback"] = feedback_signs(chip, experiment, mapping)
     arrays |= {name: aligned(array.shape, array.dtype.type, array) for name, array in known.items()}
     nothing = np.zeros(0, dtype=np.int32)
     unwatched = dict.fromkeys(("answers", "tally", "spiked", "leads", "shown", "margins"), nothing)

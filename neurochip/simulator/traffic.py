@@ -40,8 +40,9 @@ def build_traffic(chip: Chip, state: ChipState) -> Traffic:
 
 
 def most_packets(state: ChipState) -> int:
-    """Count the packets of a tick in which a spike or event comes to every axon and an error spike goes from it; and winner and teacher."""
-    return 2 * int(state.param[:, P.N_AXONS].sum()) + 2
+    """Count packets of a tick: to each axon a spike or event, from it an error spike of each stream; winner and teacher."""
+    axons, split = state.param[:, P.N_AXONS], state.param[:, P.SPLIT]
+    return int((axons * (2 + split)).sum()) + 2
 
 
 def join(parts: Iterable[NocTotals]) -> NocTotals:

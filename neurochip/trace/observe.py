@@ -8,12 +8,12 @@ import numpy as np
 
 from neurochip.core.events import Event, Phase
 from neurochip.core.rng import RngParam, advance, jump_table
-from neurochip.core.vectors import P, Queue
+from neurochip.core.vectors import Feedback, P, Queue
 from neurochip.simulator.addresses import axon_names, slots_of, unit_names, weight_rows
 from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import Simulator
 from neurochip.trace.replay import Replay, Tick
-from neurochip.trace.timeline import Column, Kind, Packets, Stage, arrived, sent, stage_cycles
+from neurochip.trace.timeline import HOST, Column, Kind, Packets, Stage, arrived, sent, stage_cycles
 
 CERTAIN, UNKNOWN = -1, -1  # the word of a decision without a draw; whether it learned, of a rule that does not tell
 QUEUES = ("spikes_in", "errors_in", "own_errors", "spikes_out", "errors_out")
@@ -147,7 +147,7 @@ class Observer:
         """Tick, unit, sign, core it came from, whether it met an open gate; the order is that of the cores."""
         found = []
         for c in self.mapping.cores_of(layer):
-            mine = errors[errors[:, Column.DEST] == c]
+            mine = self._told(tick, c) if tick.chip.param[c, P.FEEDBACK] == Feedback.DIRECT else errors[errors[:, Column.DEST] == c]
             units = mine[:, Column.UNIT]
             order = np.argsort(self.names[c])
             local = order[np.searchsorted(self.names[c], units, sorter=order)]
@@ -155,6 +155,15 @@ class Observer:
             assert len(mine) == tick.counts[c, Phase.ERROR, Event.ERROR_IN], "other errors arrived"
             found.append(with_tick(tick, units, mine[:, Column.SIGN], mine[:, Column.SOURCE], gate))
         return np.concatenate(found)
+
+    def _told(self, tick: Tick, c: int) -> np.ndarray:
+        """Rows, as those of packets, of errors that core c made itself, of the class: from the host."""
+        param, n = tick.chip.param[c], int(tick.counts[c, Phase.ERROR, Event.ERROR_IN])
+        at = 2 * int(param[P.INBOX_AT]) + (tick.tick & 1) * int(param[P.INBOX_ROOM])
+        found = np.full((n, len(Column)), HOST, dtype=np.int64)
+        slots = int(param[P.NEURON_AT]) + tick.chip.inbox_neurons[at : at + n]
+        found[:, Column.UNIT], found[:, Column.SIGN] = self.names[c][tick.chip.slot_unit[slots]], tick.chip.inbox_signs[at : at + n]
+        return found
 
     def _memories(self, rows: dict, tick: Tick) -> None:
         """Weights and biases before the first recorded tick, as /layers/<i>/weight has them, with a dimension for copies."""
@@ -192,6 +201,8 @@ class Observer:
         place, n = self.mapping.cores[c], len(units)
         state, words = tick.rng_learn[c : c + 1].copy(), np.full(n, CERTAIN, dtype=np.int64)
         drawn = int(tick.counts[c, Phase.LEARN, Event.RNG_DRAW])
+        if tick.chip.param[c, P.FEEDBACK] == Feedback.DIRECT and tick.counts[c, Phase.ERROR, Event.RNG_DRAW]:
+            advance(state, jump_table(tick.chip.rng_param, 1))  # whose turn it was to be told
         for k in range(drawn):
             advance(state, jump_table(tick.chip.rng_param, 1))
             words[min(k, n - 1)] = state[0]

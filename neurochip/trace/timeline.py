@@ -6,7 +6,7 @@ import numpy as np
 
 from neurochip.core.events import Event, Phase
 from neurochip.core.noc.state import NocParam
-from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.rng import RngParam, Sharing, step
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import Model, P, Queue
 from neurochip.mapping.network import INPUT
@@ -91,28 +91,53 @@ def stage_cycles(tick: Tick, has_events: bool, has_mesh: bool) -> np.ndarray:
     return result
 
 
-def error_words(chip: ChipState, c: int) -> np.ndarray:
-    """Return the words that core c's error somas drew, int64 (axons,)."""
+def error_words(chip: ChipState, c: int, is_before: bool) -> np.ndarray:
+    """Return the words that core c's error somas drew, int64 (axons,); is_before: not last, but by the draw before."""
     at, n, bits = int(chip.param[c, P.AXON_AT]), int(chip.param[c, P.N_AXONS]), int(chip.rng_param[RngParam.BITS])
     sharing = chip.rng_param[RngParam.SHARING]
+    states = chip.rng_axon[at : at + (n if sharing == Sharing.PER_UNIT else 1)].astype(np.int64)
+    states = undrawn(states, chip.rng_param) if is_before else states
     if sharing == Sharing.PER_UNIT:
-        return chip.rng_axon[at : at + n].astype(np.int64)
+        return states
     turn = np.arange(n) % bits if sharing == Sharing.ROTATED else np.zeros(n, dtype=np.int64)
-    word = int(chip.rng_axon[at])
+    word = int(states[0])
     return (word << turn | word >> (bits - turn)) & ((1 << bits) - 1)
 
 
-def errors_sent(tick: Tick, c: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the axons of core c whose error soma fired, ascending, and error somas evaluated up to each, int64."""
+def undrawn(states: np.ndarray, rng_param: np.ndarray) -> np.ndarray:
+    """Return the states, int64, from which one draw made these: a draw is a matrix over GF(2), which is inverted here."""
+    bits = int(rng_param[RngParam.BITS])
+    images = (1 << np.arange(bits)).astype(np.uint32)
+    step(images, bits, rng_param)
+    rows = [[int(image), 1 << i] for i, image in enumerate(images)]  # a draw turns the second into the first
+    for bit in range(bits):
+        pivot = next(k for k in range(bit, bits) if rows[k][0] >> bit & 1)
+        rows[bit], rows[pivot] = rows[pivot], rows[bit]
+        for k in range(bits):
+            if k != bit and rows[k][0] >> bit & 1:
+                rows[k] = [rows[k][0] ^ rows[bit][0], rows[k][1] ^ rows[bit][1]]
+    before = np.zeros_like(states)
+    for bit, (_, unit) in enumerate(rows):
+        before ^= (states >> bit & 1) * unit
+    return before
+
+
+def errors_sent(tick: Tick, c: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return, int64, of each stream of core c: axons whose error soma fired, ascending; somas evaluated up to each, and in all; sums."""
     chip, param = tick.chip, tick.chip.param[c]
-    at, n = int(param[P.AXON_AT]), int(param[P.N_AXONS])
-    if not tick.counts[c, Phase.ERROR, Event.RNG_DRAW]:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    back = chip.back[at : at + n].astype(np.int64)
-    drawn = error_words(chip, c) >> (int(chip.rng_param[RngParam.BITS]) - int(param[P.FRAC_BITS]))
-    fired = np.flatnonzero(drawn < np.abs(back) << int(param[P.ERROR_GAIN]))
-    assert len(fired) == tick.counts[c, Phase.ERROR, Event.ERROR_OUT], "other error somas fired"
-    return fired, np.cumsum(back != 0)[fired]
+    at, n, bits = int(param[P.AXON_AT]), int(param[P.N_AXONS]), int(chip.rng_param[RngParam.BITS])
+    if not tick.counts[c, Phase.ERROR, Event.RNG_DRAW] or not param[P.SENDS_ERRORS]:
+        return []
+    backs = [bank[at : at + n].astype(np.int64) for bank in (chip.back, chip.back_minus)]
+    backs = [back for back in backs if back.any()]
+    result = []
+    for k, back in enumerate(backs):
+        drawn = error_words(chip, c, is_before=k + 1 < len(backs)) >> (bits - int(param[P.FRAC_BITS]))
+        fired = np.flatnonzero(drawn < np.abs(back) << int(param[P.ERROR_GAIN] + param[P.FEEDBACK_SHIFT]))
+        evaluated = np.cumsum(back != 0)
+        result.append((fired, np.append(evaluated[fired], evaluated[-1]), back))
+    assert sum(len(fired) for fired, _, _ in result) == tick.counts[c, Phase.ERROR, Event.ERROR_OUT], "other error somas fired"
+    return result
 
 
 class Packets:
@@ -158,13 +183,22 @@ class Packets:
     def errors(self, tick: Tick, c: int, begun: int) -> list[tuple[int, ...]]:
         """Return kind, source, dest, unit, sign, ready of every error spike that core c sends."""
         chip, at = tick.chip, int(tick.chip.param[c, P.AXON_AT])
+        costs = chip.cycles_per_event.reshape(len(Phase), -1)[Phase.ERROR]
         result: list[tuple[int, ...]] = []
-        for axon, evaluated in zip(*errors_sent(tick, c), strict=True):
-            there, slot = int(chip.feeder_core[at + axon]), int(chip.feeder_slot[at + axon])
-            unit = int(self.names[there][chip.slot_unit[int(chip.param[there, P.NEURON_AT]) + slot]])
-            sign = 1 if chip.back[at + axon] > 0 else -1
-            result.append((Kind.ERROR, c, there, unit, sign, begun + int(evaluated) * self.error_update))
+        for fired, evaluated, back in errors_sent(tick, c):
+            for axon, n in zip(fired, evaluated[:-1], strict=True):
+                there, slot = int(chip.feeder_core[at + axon]), int(chip.feeder_slot[at + axon])
+                unit = int(self.names[there][chip.slot_unit[int(chip.param[there, P.NEURON_AT]) + slot]])
+                sign = 1 if back[axon] > 0 else -1
+                result.append((Kind.ERROR, c, there, unit, sign, begun + int(n) * self.error_update))
+            begun += int(evaluated[-1]) * self.error_update  # the next stream begins when this one's work is done
+            hops = int(chip.feeder_hops[at + fired].sum())
+            begun += int(self.words_drawn(c, chip) * costs[Event.RNG_DRAW] + len(fired) * costs[Event.ERROR_OUT] + hops * costs[Event.HOP])
         return result
+
+    def words_drawn(self, c: int, chip: ChipState) -> int:
+        """Return the generators of core c's error somas that step in a draw."""
+        return int(chip.param[c, P.N_AXONS]) if chip.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else 1
 
     def spikes(self, tick: Tick, c: int, begun: int) -> list[tuple[int, ...]]:
         """Return kind, source, dest, unit, sign, ready of every spike of core c, once for each core that wants it."""

@@ -219,7 +219,8 @@ def _origins(arrays: dict[str, np.ndarray], mapping: Mapping, weight: Weight, st
     rows = arrays[f"layers/{weight.layer}/errors_arrived"]
     unit = step.location * layer.shape.channels + weight.channel
     mine = rows[(rows[:, 0] == step.tick) & (rows[:, 1] == unit) & (rows[:, 4] == 1)]
-    return ", ".join(f"{'+' if sign > 0 else '-'} from {mapping.cores[core].name}" for _, _, sign, core, _ in mine.tolist())
+    names = [*(core.name for core in mapping.cores), "the class"]  # -1: told by direct feedback
+    return ", ".join(f"{'+' if sign > 0 else '-'} from {names[core]}" for _, _, sign, core, _ in mine.tolist())
 
 
 def step_text(layer: Layer, mapping: Mapping, weight: Weight, step: Step, errors: str) -> str:

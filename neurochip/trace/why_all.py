@@ -47,6 +47,8 @@ class Watch:
             name = self.setup.experiment.rule_name
             raise NeurochipError(f"{run}: rule '{name}' does not tell how it decides (its p_learn), which --all needs; {AGAIN}")
         self.p_learn = rule.p_learn
+        if self.setup.experiment.network.feedback == "direct":
+            raise NeurochipError(f"{run}: [network] feedback = 'direct' draws whom to tell, too, which --all does not follow; {AGAIN}")
         self.samples = load_samples(self.setup, say)
         self.simulator = Simulator(self.setup, self.samples.data.image_shape, self.samples.data.n_classes)
         self.mapping = self.simulator.mapping

@@ -119,7 +119,7 @@ def test_an_assertion_fails_where_it_must_and_only_there(text, tmp_path):
     sources = [verilator.RTL / "neurochip_pkg.sv", *MODULES.values(), tmp_path / "bench.sv"]
     setup, mapping = cases.case_setup(cases.CASES[0])
     sources[0] = tmp_path / "neurochip_pkg.sv"
-    sources[0].write_text(package.package_text(setup.chip, mapping, "a test"), encoding="utf-8")
+    sources[0].write_text(package.package_text(setup, mapping, "a test"), encoding="utf-8")
     build = ["iverilog", "-g2012", f"-I{verilator.RTL}", "-s", "bench", "-o", str(tmp_path / "bench"), *map(str, sources)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -133,7 +133,7 @@ def test_they_are_in_the_verilated_chip(tmp_path):
     """Every assertion of a module that is in lock-step; what Verilator found could never fail would be missing."""
     case = next(case for case in cases.CASES if case.name == "three_cores")
     setup, mapping = cases.case_setup(case)
-    (tmp_path / "neurochip_pkg.sv").write_text(package.package_text(setup.chip, mapping, "a test"), encoding="utf-8")
+    (tmp_path / "neurochip_pkg.sv").write_text(package.package_text(setup, mapping, "a test"), encoding="utf-8")
     tool = verilator.find_verilator()
     command = [tool.program, *verilator.VERILATOR_FLAGS, "-Mdir", str(tmp_path / "cpp"), f"-I{verilator.RTL}"]
     command += [str(tmp_path / "neurochip_pkg.sv"), *map(str, verilator.sources())]

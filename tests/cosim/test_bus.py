@@ -78,7 +78,7 @@ def _triples(words: np.ndarray) -> list[tuple[int, int, int]]:
 def run_bench(folder: Path, bus: Path = BUS) -> tuple[int, str]:
     """Build the case on its bus and let the host of support/bus_bench.py at it: exit code, and all that was said."""
     setup, mapping = cases.case_setup(CASE)
-    (folder / "neurochip_pkg.sv").write_text(package.package_text(setup.chip, mapping, "a test"), encoding="utf-8")
+    (folder / "neurochip_pkg.sv").write_text(package.package_text(setup, mapping, "a test"), encoding="utf-8")
     (folder / "job.json").write_text(json.dumps(job()), encoding="utf-8")
     files = [folder / "neurochip_pkg.sv", *sources(), bus]
     path = os.pathsep.join([str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")])

@@ -112,7 +112,7 @@ def test_every_counted_pair_is_counted_and_no_other(libraries):
 
 def test_parameters_are_checked_at_elaboration(tmp_path):
     setup, mapping = cases.case_setup(cases.CASES[0])
-    text = package.package_text(setup.chip, mapping, "a test")
+    text = package.package_text(setup, mapping, "a test")
     wrong = re.sub(r"(FRAC_BITS = \{32'd)\d+", r"\g<1>16", text)
     assert wrong != text
     with pytest.raises(NeurochipError, match="out of range"):

@@ -157,9 +157,9 @@ def test_the_rtl_turns_words_of_a_power_of_two(tmp_path):
     write(tmp_path / "mine.toml", LFSR24)
     setup = load_setup(path)
     with pytest.raises(NotInRtl, match=r"generator 'lfsr24' has 24; use another generator, 'per_unit' or 'broadcast'$"):
-        refuse_if_not_rtl(setup.chip, place(setup, (8, 8), 3))
+        refuse_if_not_rtl(setup, place(setup, (8, 8), 3))
     setup = load_setup(path, ("chip.rng.sharing=per_unit",))
-    refuse_if_not_rtl(setup.chip, place(setup, (8, 8), 3))
+    refuse_if_not_rtl(setup, place(setup, (8, 8), 3))
 
 
 def test_a_generator_is_what_its_model_says():

@@ -22,7 +22,7 @@ def learning_job() -> CosimJob:
     """A sample in which weights are learned."""
     setup, mapping = cases.case_setup(CASE, "potential")
     made = next(p for p in (cases.program(CASE, seed, 1) for seed in range(100)) if p.run[3] and p.run[1] == 0 and p.pixels.any())
-    text = package.package_text(setup.chip, mapping, "a test")
+    text = package.package_text(setup, mapping, "a test")
     wiring = Wiring(made.state, mapping.cores, setup.chip)
     return CosimJob(setup, list(mapping.cores), made.state, wiring, made.run, made.pixels, made.labels, text, "drawn")
 

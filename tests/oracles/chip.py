@@ -18,6 +18,7 @@ positions, taps and channels.
             "keeps": None, or a rule that keeps states, as in oracles/keeping.py,
             "on_spikes": None, or a rule that learns from spikes: a function of (core, rows, their traces, channels that fired),
             "input_ticks": of a sample, before its image goes dark (else: all), "exit": as in core.py,
+            "streams", "feedback", "told_by", "told_one_in": as in core.py; then every part has a "sign_seed" and a "shift",
             "mesh": None or {"width", "height", "depth", "stalls"} as in oracles/noc.py; then every part has "at": (x, y)}
 
 A pool's part has no weight, no bias and no p_learn. `run` changes weights, biases and states of that dict in place and returns votes,
@@ -215,35 +216,37 @@ class Core(oracle.Core):
     def back_integrate(self):
         """The errors of the previous tick, back through the rows of the places where they were received."""
         self.back = None
-        if self.is_first or not self.own_errors:
+        if self.is_first or not self.own_errors or self.feedback() == "direct":
             return
-        self.back = [0] * self.n_axons
+        self.back = {+1: [0] * self.n_axons, -1: [0] * self.n_axons}
         for (unit, sign), place in zip(self.own_errors, self.own_places, strict=True):
             channel = unit % len(self.channels)
             rows = [row for row, _ in self.fields[place]]
             assert rows == sorted(set(rows))
-            self.count_column(rows)
+            self.count_back(rows)
+            column = self.column_back(channel)
             for row, axon in self.fields[place]:
-                term = sign * self.layer["weight"][row][channel]
-                self.back[axon] = self.add(Phase.ERROR, self.back[axon], term, self.layer["back_bits"])
+                self.add_back(self.back, axon, sign * column[row if self.feedback() == "transposed" else axon])
 
     def error_fire(self, started, cores):
-        """Every axon with a non-zero sum draws, and may send an error to the unit it comes from."""
-        if self.back is None:
-            return
+        """Every axon with a non-zero sum draws, and may send an error to the unit it comes from; stream by stream."""
+        for sums in self.streams(self.back) if self.back else ():
+            self.fire_stream(sums, started, cores)
+
+    def fire_stream(self, back, started, cores):
         ready = self.busy_cycles() - started
         words = self.draw(Phase.ERROR, self.layer["axon_states"], list(range(self.n_axons)))
         one, gain = 2 ** self.layer["frac_bits"], self.layer.get("error_gain")
         for i in range(self.n_axons):
-            if self.back[i] == 0:
+            if back[i] == 0:
                 continue
-            size = abs(self.back[i]) * 2 ** (self.chip["error_gain"] if gain is None else gain)
+            size = abs(back[i]) * 2 ** ((self.chip["error_gain"] if gain is None else gain) + self.shift())
             self.count(Phase.ERROR, Event.ERROR_UPDATE)
             self.count(Phase.ERROR, Event.ERROR_SATURATED, size > one)
             ready += self.chip["cycles"][Event.ERROR_UPDATE]
             if top_bits(self.rng, words[i], self.layer["frac_bits"]) < size:
                 core, unit = self.comes_from[i]
-                self.errors_out.append((core, unit, 1 if self.back[i] > 0 else -1))
+                self.errors_out.append((core, unit, 1 if back[i] > 0 else -1))
                 self.packets.append((ready, self.number, core))
                 self.count(Phase.ERROR, Event.ERROR_OUT)
                 self.count(Phase.ERROR, Event.HOP, self.hops_to(cores[core].router))
@@ -460,6 +463,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 core.count(Phase.FORWARD, Event.INPUT_LOAD, core.n_axons)
                 if chip.get("encoder") != "serial":
                     core.take_inputs()
+        won = None  # in the tick before
         for tick in range(ticks):
             deliver(cores)
             for core in cores:
@@ -480,9 +484,12 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                     for i in core.spikes_in if tick >= read_from else ():
                         tally[i] += 1
                 if not core.is_last:
+                    if core.feedback() == "direct" and teaches and tick >= learn_from:
+                        core.hear(label, won, tick == learn_from, cores[-1].n_neurons)
                     core.receive_errors()
                 elif teaches and tick >= len(chip["layers"]) - 1:  # not before the output core has input
                     core.teach(label)
+                    core.tell_winner(len(cores))
                 core.remember_places()
                 if core.keeper:
                     core.keeper.update(label if core.is_last and tick >= len(chip["layers"]) - 1 else None)
@@ -499,6 +506,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 for core in cores:
                     if core.keeper:
                         core.keeper.judgement = 1 if largest(votes) == label else -1
+            won = cores[-1].winner if not cores[-1].accumulates and tick >= len(chip["layers"]) - 1 else None
             this_tick = [core.busy_cycles() - before for core, before in zip(cores, busy, strict=True)]
             busy = [core.busy_cycles() for core in cores]
             packets.append([packet for core in cores for packet in core.packets])

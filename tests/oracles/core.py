@@ -9,6 +9,9 @@ until the next tick; every row, column and word is walked. The names of events a
             "error_gain": 0, "beta_16": 16 (in sixteenths), "readout": "potential" | "spikes",
             "soma_lanes": 1, "input_lanes": 1, "encoder": "parallel" | "serial" (these three: if not said, 1 and parallel),
             "first_integrate": "spikes" | "delta",
+            "streams": "signed" | "split" (if not said, signed), "feedback": "transposed" | "random" | "direct" (if not said, transposed),
+            "told_by": "winner" | "class", "told_one_in": 4 (of direct feedback); then every layer has a "sign_seed", with random feedback
+            also a "shift", log2 of its weights,
             "exit": (margin, ticks before which no sample ends, whether generators then go on as if it had not); margin 0 or no key: never,
             "layers": [{"weight": [axon][neuron], "bias": [neuron], "weight_bits": 16, "frac_bits": 12, "acc_bits": None (never too narrow),
                         "back_bits": None, "p_learn": 0 .. 2**rng bits, "axon_states": [...], "neuron_states": [...], "learn_state": 1}]}
@@ -66,6 +69,16 @@ def clamp(value, bits):
     if bits is None:
         return value
     return max(-(2 ** (bits - 1)), min(2 ** (bits - 1) - 1, value))
+
+
+def signs_from(rng, seed, column, n, width):
+    """n fixed signs: a generator that starts from the seed and the column's number makes them, `width` from the top bits of each word."""
+    bits, signs = RNG_BITS[rng["kind"]], []
+    state = [(seed ^ column) | 2 ** (bits - 1)]
+    while len(signs) < n:
+        word = draw_words({**rng, "sharing": "per_unit"}, state, 1)[0][0]
+        signs += [-1 if bit == "1" else 1 for bit in format(word, f"0{bits}b")[:width]]
+    return signs[:n]
 
 
 class Core:
@@ -163,25 +176,68 @@ class Core:
 
     def send_errors_back(self):
         """Back-integrate the errors of the previous tick, then let the error somas fire."""
-        if self.is_first or not self.own_errors:
+        if self.is_first or not self.own_errors or self.feedback() == "direct":
             return
-        back = [0] * self.n_axons
+        back = {+1: [0] * self.n_axons, -1: [0] * self.n_axons}
         for k, sign in self.own_errors:
-            self.count_column(range(self.n_axons))
+            self.count_back(range(self.n_axons))
+            column = self.column_back(k)
             for i in range(self.n_axons):
-                back[i] = self.add(Phase.ERROR, back[i], sign * self.layer["weight"][i][k], self.layer["back_bits"])
+                self.add_back(back, i, sign * column[i])
+        for sums in self.streams(back):
+            self.error_somas(sums)
+
+    def feedback(self):
+        """What errors go back through."""
+        return self.chip.get("feedback", "transposed")
+
+    def sign_width(self):
+        """Fixed signs of a word: of random feedback no more than the memory has weights in a word."""
+        bits, fields = RNG_BITS[self.rng["kind"]], self.chip["word_bits"] // self.layer.get("field_bits", self.layer["weight_bits"])
+        return min(bits, fields) if self.feedback() == "random" else bits
+
+    def column_back(self, k):
+        """The weights through which an error of neuron k goes back, by axon; those that are fixed count as one."""
+        if self.feedback() == "transposed":
+            return [row[k] for row in self.layer["weight"]]
+        return signs_from(self.rng, self.layer["sign_seed"], k, self.n_axons, self.sign_width())
+
+    def count_back(self, rows):
+        """What it takes to have the weights of one error in these rows."""
+        if self.feedback() == "transposed":
+            self.count_column(rows)
+            return
+        words = len({row // self.sign_width() for row in rows})
+        self.count(Phase.ERROR, Event.SIGN_CYCLE, words)
+        self.count(Phase.ERROR, Event.RNG_DRAW, words)
+
+    def add_back(self, back, axon, term):
+        """One addition to an axon's error sum, or to the one of the term's sign."""
+        sums = back[-1] if term < 0 and self.chip.get("streams") == "split" else back[+1]
+        sums[axon] = self.add(Phase.ERROR, sums[axon], term, self.layer["back_bits"])
+
+    def streams(self, back):
+        """The error sums whose somas draw in this tick: those of plus before those of minus, none that are all zero if others are not."""
+        return [sums for sums in back.values() if any(sums)] or [back[+1]]
+
+    def error_somas(self, back):
+        """A stream: every axon with a sum draws, and may send an error."""
         words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)
         self.count(Phase.ERROR, Event.RNG_DRAW, stepped)
         for i in range(self.n_axons):
             if back[i] == 0:
                 continue
-            size = abs(back[i]) * 2 ** self.chip["error_gain"]
+            size = abs(back[i]) * 2 ** (self.chip["error_gain"] + self.shift())
             self.count(Phase.ERROR, Event.ERROR_UPDATE)
             self.count(Phase.ERROR, Event.ERROR_SATURATED, size > 2 ** self.layer["frac_bits"])
             if top_bits(self.rng, words[i], self.layer["frac_bits"]) < size:
                 self.errors_out.append((i, 1 if back[i] > 0 else -1))
                 self.count(Phase.ERROR, Event.ERROR_OUT)
                 self.count(Phase.ERROR, Event.HOP)
+
+    def shift(self):
+        """log2 of the weights that errors go back through, if they are fixed."""
+        return self.layer["shift"] if self.feedback() == "random" and not self.is_first else 0
 
     def fire(self):
         words, stepped = draw_words(self.rng, self.layer["neuron_states"], self.n_neurons)
@@ -214,9 +270,34 @@ class Core:
                 self.count(Phase.FORWARD, Event.READOUT)
 
     def receive_errors(self):
-        self.own_errors = [(neuron, sign) for neuron, sign in self.errors_in if self.gate_is_open[neuron]]
+        passed = [(neuron, sign) for neuron, sign in self.errors_in if self.gate_is_open[neuron]]
+        met = {neuron for neuron, sign in passed if (neuron, -sign) in passed}  # one of each stream: they cancel
+        self.own_errors = sorted((neuron, sign) for neuron, sign in passed if neuron not in met)
         self.count(Phase.ERROR, Event.ERROR_IN, len(self.errors_in))
-        self.count(Phase.ERROR, Event.ERROR_GATED, len(self.errors_in) - len(self.own_errors))
+        self.count(Phase.ERROR, Event.ERROR_GATED, len(self.errors_in) - len(passed))
+        self.count(Phase.ERROR, Event.ERROR_CANCELLED, len(passed) - len(self.own_errors))
+
+    def hear(self, label, won, is_first_time, n_classes):
+        """Direct feedback: the errors of this tick, by the class and by who won in the tick before (None: nobody yet)."""
+        every = self.chip["told_one_in"]
+        words, _ = draw_words({**self.rng, "sharing": "per_unit"}, self.layer["learn_state"], 1)
+        turn = words[0] * every // 2 ** RNG_BITS[self.rng["kind"]]
+        width = self.sign_width()
+        code = [signs_from(self.rng, self.layer["sign_seed"], number, self.n_neurons, width) for number in range(n_classes)]
+        self.count(Phase.ERROR, Event.RNG_DRAW, 1 + (len({j // width for j in range(self.n_neurons)}) if is_first_time else 0))
+        mine = [j for j in range(self.n_neurons) if j % every == turn]
+        if self.chip["told_by"] == "winner":
+            mine = [j for j in mine if won is not None and code[won][j] != code[label][j]]
+        self.errors_in = [self.told(j, code[label][j]) for j in mine]
+
+    def told(self, neuron, sign):
+        """An error as it lies in the mailbox."""
+        return neuron, sign
+
+    def tell_winner(self, n_cores):
+        """Direct feedback: who has won goes to every hidden core."""
+        if self.feedback() == "direct" and self.chip["told_by"] == "winner":
+            self.count(Phase.ERROR, Event.HOP, n_cores - 1)
 
     def teach(self, teacher):
         self.own_errors = [(teacher, 1), (self.winner, -1)] if teacher != self.winner else []
@@ -301,6 +382,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
             cores[0].count(Phase.FORWARD, Event.INPUT_LOAD, cores[0].n_axons)
             if chip.get("encoder") != "serial":
                 cores[0].take_inputs()
+        won = None  # in the tick before
         for tick in range(ticks):
             for number, core in enumerate(cores):  # packets of the previous tick are delivered
                 core.spikes_in = cores[number - 1].spikes_out if number > 0 else []
@@ -318,9 +400,14 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
                 if core.is_last and tick >= read_from:
                     core.read_out(votes)
                 if not core.is_last:
+                    if core.feedback() == "direct" and teaches and tick >= learn_from:
+                        core.hear(label, won, tick == learn_from, cores[-1].n_neurons)
                     core.receive_errors()
                 elif teaches and tick >= len(cores) - 1:  # not before the output core has input
                     core.teach(label)
+                    core.tell_winner(len(cores))
+            won = cores[-1].winner if tick >= len(cores) - 1 else None
+            for core in cores:
                 if teaches and tick >= learn_from:
                     core.learn()
                 core.count(Phase.FORWARD, Event.BARRIER)

@@ -271,7 +271,7 @@ def test_networks_that_cannot_be_are_refused_by_name(text):
 def test_the_rtl_names_what_it_has_not(layers, text):
     setup = setup_of(layers)
     with pytest.raises(NotInRtl) as refusal:
-        refuse_if_not_rtl(setup.chip, place(setup, (1, 4, 4), 3))
+        refuse_if_not_rtl(setup, place(setup, (1, 4, 4), 3))
     assert text in str(refusal.value)
 
 

@@ -1,5 +1,6 @@
 """One small chain of dense cores in the words of an experiment file: built, run on the kernels, read back for the oracle."""
 
+import math
 import random
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ from neurochip.simulator.memories import core_weights, load_weights
 from neurochip.simulator.simulator import Learning, run_vector
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
 from neurochip.simulator.traffic import build_traffic
-from support.chip_words import SHARINGS, TIMED, ChipWords, random_exit, side_by_side, units_side_by_side
+from support.chip_words import SHARINGS, TIMED, ChipWords, random_error_path, random_exit, side_by_side, units_side_by_side
 
 REFERENCE = load_chip("serial64", {}, "test")
 
@@ -52,11 +53,17 @@ class Case(ChipWords):
 name = "case"
 seed = {self.seed}
 network.layers = [{layers}]
+{self.error_lines()}
 {self.tables(self.rule, rates, 1, self.warmup)}"""
 
     def pixels(self) -> np.ndarray:
         """uint8 (images, inputs)."""
         return self.drawn_images(self.sizes[0])
+
+    def feedback_shift(self, c: int) -> int:
+        """log2 of a random feedback weight: the spread of the initial weights, to the nearest power of two."""
+        spread = self.gains[c] * math.sqrt(2 / self.sizes[c]) * 2 ** self.bits[c][1]
+        return min(max(0, round(math.log2(spread))), 15) if spread else 0
 
     def p_learn(self, frac_bits: int) -> int:
         p = min(self.learn_rate * self.decay**self.epoch * 2**frac_bits, 1.0) if self.rule == "spike_backprop" else 0
@@ -106,6 +113,7 @@ def random_case(dice: random.Random) -> Case:
         first_integrate="delta" if not has_events and acc_bits is None and dice.random() < 0.5 else "spikes",
         **units_side_by_side(dice, beta),
         exit=random_exit(dice, bits[-1][1], ticks),
+        **random_error_path(dice, may_be_fixed=True),
     )
 
 
@@ -149,6 +157,7 @@ def as_lists(case: Case, chip) -> dict:
         layers.append({
             "weight": weight.tolist(), "bias": bias.tolist(), "weight_bits": weight_bits, "frac_bits": frac_bits,
             "acc_bits": case.acc_bits, "back_bits": case.back_bits, "p_learn": case.p_learn(frac_bits),
+            "sign_seed": case.sign_seed(c, 0), "shift": case.feedback_shift(c),
             "axon_states": states[0], "neuron_states": states[1], "learn_state": states[2],
         })  # fmt: skip
     return {
@@ -156,7 +165,7 @@ def as_lists(case: Case, chip) -> dict:
         "cycles": case.timed(), "cycles_per_tick": case.overhead, "word_bits": case.word_bits, "port": case.port,
         "first_integrate": case.first_integrate, "beside": case.beside(),
         "error_gain": case.error_gain, "beta_16": round(case.beta * 16), "readout": case.readout, "layers": layers, "exit": case.exit,
-        **case.units_beside(),
+        **case.units_beside(), **case.error_path(),
     }  # fmt: skip
 
 

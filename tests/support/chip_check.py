@@ -38,7 +38,7 @@ def unseeded(net: Net, parts: list[tuple]) -> dict:
         "word_bits": net.word_bits, "port": net.port,
         "first_integrate": net.first_integrate, "beside": net.beside(), "error_gain": net.error_gain, "beta_16": round(net.beta * 16),
         "readout": net.readout, "input_shape": (height, width, channels), "layers": net.as_lists(),
-        "input_ticks": net.input_ticks or net.ticks, "exit": net.exit, **net.units_beside(),
+        "input_ticks": net.input_ticks or net.ticks, "exit": net.exit, **net.units_beside(), **net.error_path(),
         "parts": [
             {
                 "layer": layer, "y": y, "x": x, "c": c, "acc_bits": net.acc_bits, "back_bits": net.back_bits, **net.rule_of(layer),
@@ -93,6 +93,7 @@ def seed(net: Net, chip: dict, stream: str) -> None:
             part["axon_states"] = [encoder[0 if is_shared else name] for name in names]
         else:
             part["axon_states"] = of_part[:-1] if k > 0 else [of_layer[name] for name in names]
+        part["sign_seed"] = net.sign_seed(i, k)
         part["learn_state"] = of_part[-1:] if k > 0 else of_layer[-1:]
         of_pool = seeds(height * width, i, "pool") if core.pool > 1 else []
         part["pool_states"] = [of_pool[0 if is_shared else y * width + x] for y, x in core.locations if core.pool > 1]
@@ -191,6 +192,8 @@ def twin_of(net: Net, sim: Simulator) -> dict:
         for part, core in zip(twin["parts"], sim.mapping.cores, strict=True):
             part["at"] = core.at
     twin["gumbel"] = sim.state.gumbel.tolist()
+    for part, param in zip(twin["parts"], sim.state.param, strict=True):
+        part["shift"] = int(param[P.FEEDBACK_SHIFT])
     for i, layer in enumerate(twin["layers"]):  # the parts of a layer are the layer
         height, width, channels = layer["shape"]
         units = [(y, x, c) for number, *ranges in parts if number == i for y, x, c in product(*(range(*ends) for ends in ranges))]

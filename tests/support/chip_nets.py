@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from oracles import core as oracle
 
-from support.chip_words import SHARINGS, TIMED, ChipWords, random_exit, side_by_side, units_side_by_side
+from support.chip_words import SHARINGS, TIMED, ChipWords, random_error_path, random_exit, side_by_side, units_side_by_side
 
 DECAY = 0.5
 
@@ -55,7 +55,7 @@ name = "case"
 seed = {self.seed}
 network.layers = {in_toml(layers)}
 mapping = {in_toml(self.mapping)}
-{tables}"""
+{self.error_lines()}{tables}"""
 
     def pixels(self) -> np.ndarray:
         """uint8 (images, inputs)."""
@@ -275,6 +275,7 @@ def random_net(dice: random.Random) -> Net:
         input_ticks=None if has_events or dice.random() < 0.7 else dice.randint(1, ticks + 1),
         **units_side_by_side(dice, beta),
         exit=random_exit(dice, layers[-1].get("frac_bits", 6), ticks),
+        **random_error_path(dice, may_be_fixed=all(layer["kind"] == "dense" for layer in layers[:-1])) if rule != "by_trace" else {},
     )
 
 

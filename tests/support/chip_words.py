@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import numpy as np
+from oracles import core as oracle
 
+from neurochip.common import random as host_random
 from neurochip.core.events import N_EVENTS, N_PHASES, OBSERVED, Event, Phase
 from neurochip.simulator.stimulus import Stimulus, of_images
 
@@ -48,6 +50,25 @@ class ChipWords:
     corners: str = "none"  # overwrite the initial weights: all at the low rail, all at the high one, or a mix
     has_events: bool = False
     exit: tuple[int, int, bool] = (0, 0, False)  # margin in LSB or wins, ticks at least, whether generators then go on as if it had not
+
+    streams: str = "signed"
+    feedback: str = "transposed"
+    told_by: str = "winner"
+    told_one_in: int = 4
+
+    def error_lines(self) -> str:
+        """Keys of [network] that say how errors go back."""
+        told = f'network.told_by = "{self.told_by}"\nnetwork.told_one_in = {self.told_one_in}\n' if self.feedback == "direct" else ""
+        return f'network.error_streams = "{self.streams}"\nnetwork.feedback = "{self.feedback}"\n{told}'
+
+    def error_path(self) -> dict[str, str | int]:
+        """The same in the words of an oracle."""
+        return {"streams": self.streams, "feedback": self.feedback, "told_by": self.told_by, "told_one_in": self.told_one_in}
+
+    def sign_seed(self, layer: int, part: int) -> int:
+        """The word from which the fixed signs of a layer's part are made."""
+        key = host_random.stream(self.seed, "generators", "feedback", layer, part)
+        return int(host_random.generator_seeds(key, 1, oracle.RNG_BITS[self.kind])[0])
 
     def tables(self, rule: str, rates: str, epochs: int, warmup: int, has_mesh: bool = False, chip: str = "") -> str:
         """All tables of the experiment file but the network's; `rates` and `chip` are lines of [rule] and of [chip]."""
@@ -175,6 +196,15 @@ def units_side_by_side(dice: random.Random, beta: float) -> dict:
         "soma_lanes": dice.choice((1, 1, 2, 3, 8, 64)), "input_lanes": dice.choice((1, 1, 2, 5, 64)),
         "encoder": dice.choice(("parallel", "serial")),
         "beta_by": dice.choice(("free", "power_of_two")) if math.log2(beta).is_integer() else "free",
+    }  # fmt: skip
+
+
+def random_error_path(dice: random.Random, may_be_fixed: bool) -> dict[str, str | int]:
+    """How errors go back; through fixed signs only where every layer is dense and learns from errors."""
+    feedback = dice.choice(("transposed", "transposed", "random", "direct")) if may_be_fixed else "transposed"
+    return {
+        "streams": "signed" if feedback == "direct" else dice.choice(("signed", "split")), "feedback": feedback,
+        "told_by": dice.choice(("winner", "winner", "class")), "told_one_in": dice.choice((1, 2, 3, 50)),
     }  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class Case(NamedTuple):
     preset: str = "serial64"
     rng: tuple[str, str, int] = ("xorshift16", "per_unit", 1)
     core: tuple[tuple[str, int | str | bool], ...] = ()
+    network: tuple[tuple[str, str], ...] = ()  # how errors go back
 
 
 CASES = (
@@ -72,6 +73,14 @@ CASES = (
          (("first_integrate", "delta"), ("word_bits", 16), ("encoder", "serial"), ("input_lanes", 3))),
     Case("rotated_32", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 2), (("gumbel_address_bits", 5),)),
     Case("gated", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("xorshift16", "rotated", 1), (("clock_gate", True),)),
+    Case("split", 9, ((11, 8, 6), (6, 12, 9), (5, 8, 5)), network=(("error_streams", "split"),)),
+    Case("split_narrow", 10, ((7, 16, 12), (9, 8, 4), (6, 8, 6)), "plain_sram", ("lfsr16", "rotated", 2),
+         (("back_bits", 8),), (("error_streams", "split"),)),
+    Case("split_gated", 8, ((13, 6, 4), (4, 8, 6)), "reference", ("xorshift32", "broadcast", 1),
+         (("clock_gate", True), ("lanes", "row"), ("port", "skewed"), ("n_neurons", 32)), (("error_streams", "split"),)),
+    Case("signs", 9, ((17, 8, 6), (6, 12, 9), (5, 8, 5)), network=(("feedback", "random"),)),
+    Case("split_signs", 8, ((21, 8, 6), (9, 6, 4), (7, 8, 6)), "plain_sram", ("lfsr16", "rotated", 3),
+         (("back_bits", 4),), (("error_streams", "split"), ("feedback", "random"))),
 )  # fmt: skip
 """Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums,
 units and words one by one and side by side, both encoders."""
@@ -110,7 +119,7 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
         "name": case.name,
         "data": {"name": "npz", "path": "made from a seed"},
         "chip": {"preset": case.preset},
-        "network": {"layers": layers},
+        "network": {"layers": layers, **dict(case.network)},
         "rule": {"name": "spike_backprop"},
         "run": {"epochs": 1, "ticks": 8, "warmup_ticks": 0, "readout": readout},
         "energy": {"table": "loihi_sanafe"},
@@ -123,7 +132,7 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
 def case_library(case: Case, rtl: Path = verilator.RTL) -> Path:
     """Build the case's verilated chip from the modules in `rtl`."""
     setup, mapping = case_setup(case)
-    return verilator.build(package.package_text(setup.chip, mapping, f"case {case.name}"), rtl)
+    return verilator.build(package.package_text(setup, mapping, f"case {case.name}"), rtl)
 
 
 class Program(NamedTuple):

@@ -13,6 +13,7 @@ import numpy as np
 from neurochip.core import rng
 from neurochip.core.compiled import kernel
 from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.soma import draws_per_step
 from neurochip.core.vectors import P, Queue
 from neurochip.cosim.core.record import FIELDS, State
 
@@ -59,6 +60,8 @@ class Cover(IntEnum):
     TICKS = 25
     PLUS_ROW = 26  # of a delta core: a row added because its axon spiked though it was unlikely to, one taken away
     MINUS_ROW = 27
+    BOTH_STREAMS = 28  # of split streams: a tick in which there were positive and negative sums, two errors that cancelled at their neuron
+    CANCELLED = 29
 
 
 @kernel
@@ -91,16 +94,19 @@ def words_of(core, state):
 
 
 @kernel
-def emit_error_fire(core, records, at, cover):
-    """Emit a cycle per error sum that is not zero; after `error_fire` has listed the axons that sent an error spike."""
+def emit_error_fire(core, back, is_followed, records, at, cover):
+    """Emit a cycle per error sum in `back` that is not zero; after `error_fire` has listed the axons that sent an error spike.
+
+    If another stream follows, generators step in the last one.
+    """
     words, one, k = words_of(core, core.rng_axon), 1 << core.param[P.FRAC_BITS], 0
     for i in range(core.param[P.N_AXONS]):
-        value = int(core.back[i])
+        value = int(back[i])
         cover[Cover.ZERO_SUM] += value == 0
         if value == 0:
             continue
         at = put(records, at, State.ERROR_FIRE, i, 0, 0, words[i], value)
-        saturated = abs(value) << core.param[P.ERROR_GAIN] > one
+        saturated = abs(value) << core.param[P.ERROR_GAIN] + core.param[P.FEEDBACK_SHIFT] > one
         cover[Cover.ERROR_SURE] += saturated
         events = 1 << Tail.ERROR_UPDATE | (1 << Tail.ERROR_SATURATED if saturated else 0)
         if k < core.queue[Queue.RETURNED] and core.returned[k] == i:
@@ -108,6 +114,8 @@ def emit_error_fire(core, records, at, cover):
             events |= 1 << Tail.ERROR_OUT
             records[at - 1, 0] |= 1 << Head.ERROR_LEAVES | (1 << Head.SIGN if value < 0 else 0)
         records[at - 1, 3] = events
+    if is_followed:
+        records[at - 1, 3] |= draws_per_step(core, core.param[P.N_AXONS]) << Tail.RNG_DRAW
     return at
 
 
@@ -124,6 +132,8 @@ def emit_receive(core, parity, records, at, cover):
         cover[Cover.GATE_OPEN] += is_open
         cover[Cover.GATE_CLOSED_LOW] += core.acc[neuron] <= 0
         cover[Cover.GATE_CLOSED_HIGH] += core.acc[neuron] >= one
+        for other in range(e if core.param[P.SPLIT] else 0):
+            cover[Cover.CANCELLED] += is_open if core.inbox_neurons[parity, other] == neuron else 0
     return at
 
 

@@ -14,13 +14,14 @@ from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.exits import is_settled
+from neurochip.core.feedback import back_integrate_apart, stream_sums, streams_of
 from neurochip.core.hooks import CHIP_STATE, HOOK
 from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.state import core_view
 from neurochip.core.timing import finish_tick, share_cycles
-from neurochip.core.vectors import N_COUNTS, P, Queue, Run
+from neurochip.core.vectors import N_COUNTS, Feedback, P, Queue, Run
 from neurochip.cosim.core.cycle_records import (
     Cover,
     emit_decide,
@@ -102,6 +103,28 @@ def emit_spikes(chip, core, parity, records, at, cover):
 
 
 @kernel
+def sum_errors_back(core):
+    """Run phase 2, by how errors go back."""
+    if core.param[P.SPLIT] or core.param[P.FEEDBACK] != Feedback.TRANSPOSED:
+        back_integrate_apart(core)
+    else:
+        back_integrate(core)
+
+
+@kernel
+def emit_errors(chip, core, parity, records, at, cover):
+    """Run phase 3, stream by stream, and write its cycles. Return where the next record goes."""
+    first, end = streams_of(core)
+    for stream in range(first, end):
+        back = stream_sums(core, stream)
+        error_fire(core, back, chip.units)
+        deliver_errors(chip, core, back, parity)
+        at = emit_error_fire(core, back, stream + 1 < end, records, at, cover)
+    cover[Cover.BOTH_STREAMS] += end - first == 2
+    return at
+
+
+@kernel
 def emit_sums(core, bits, tick, pixels, sums, records, at, cover):
     """Write the cycles of phase 1, before it runs. Return where the next record goes."""
     if core.param[P.DELTA]:
@@ -131,6 +154,7 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
     busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     widest = chip.words.shape[0]
     sums, direction, touched = np.zeros(widest, np.int64), np.zeros(widest, np.int64), np.zeros(widest, np.int64)
+    minus = np.zeros(widest, np.int64)  # sums of negative terms, if streams are split
     at, n_ticks = 0, 0
     while position[0] < pixels.shape[0]:
         if at + room > records.shape[0] or n_ticks == start.shape[0]:
@@ -151,13 +175,12 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
             if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW] or core.param[P.DELTA]):
                 return Status.SUMS, n_ticks
             if c > 0 and core.queue[Queue.OWN_ERRORS] > 0:
-                at = emit_back(core, bits, sums, records, at, cover)
-                back_integrate(core)
-                if sums_differ(core, sums, core.back, core.param[P.N_AXONS], core.param[P.BACK_NARROW]):
+                at = emit_back(core, bits, sums, minus, records, at, cover)
+                sum_errors_back(core)
+                is_narrow, n_axons = core.param[P.BACK_NARROW], core.param[P.N_AXONS]
+                if sums_differ(core, sums, core.back, n_axons, is_narrow) or sums_differ(core, minus, core.back_minus, n_axons, is_narrow):
                     return Status.SUMS, n_ticks
-                error_fire(core, chip.units)
-                deliver_errors(chip, core, parity)
-                at = emit_error_fire(core, records, at, cover)
+                at = emit_errors(chip, core, parity, records, at, cover)
             if c == n_cores - 1:
                 at = emit_answer(chip, core, run, tick, labels[s], votes[s], records, at, cover)
             else:

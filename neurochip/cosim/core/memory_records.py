@@ -6,8 +6,8 @@ Functions as in `cycle_records.py`: they take the core before the simulator's ow
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.encoder import LIKELY_FROM
-from neurochip.core.soma import draws_per_step
-from neurochip.core.vectors import P, Queue
+from neurochip.core.soma import draws_per_step, groups
+from neurochip.core.vectors import Feedback, P, Queue
 from neurochip.cosim.core.cycle_records import Cover, Head, Tail, issue, put, turned
 from neurochip.cosim.core.record import State
 
@@ -106,18 +106,27 @@ def emit_row(core, axon, sign, marks, bits, sums, records, at, cover):
 
 
 @kernel
-def emit_back(core, bits, sums, records, at, cover):
-    """Emit a cycle per own error of the previous tick and access, by column or by row; `sums` int64 (n_axons,) ends as the error sums."""
+def emit_back(core, bits, sums, minus, records, at, cover):
+    """Emit a cycle per own error of the previous tick and access, by column, by row or by fixed signs.
+
+    If they are narrow, `sums` and, of split streams, `minus`, int64 (n_axons,), end as the error sums.
+    """
     param = core.param
     n_axons, fields, stride, accesses = param[P.N_AXONS], param[P.FIELDS_PER_WORD], param[P.STRIDE], param[P.COLUMN_ACCESSES]
     width, has_port, side_by_side = param[P.COLUMN_WIDTH], param[P.TRANSPOSABLE], fields * param[P.WORDS_PER_ACCESS]
-    memory = borrow(core.weight, 0, (core.weight.size,))
-    low, high, is_narrow = param[P.BACK_MIN], param[P.BACK_MAX], param[P.BACK_NARROW]
-    sums[:n_axons] = 0
+    memory, by_signs = borrow(core.weight, 0, (core.weight.size,)), param[P.FEEDBACK] == Feedback.RANDOM
+    if by_signs:
+        memory, width = borrow(core.feedback, 0, (core.feedback.size,)), param[P.SIGN_WIDTH]
+        accesses = groups(n_axons, width)
+    sums[:n_axons], minus[:n_axons] = 0, 0
     for e in range(core.queue[Queue.OWN_ERRORS]):
         neuron, sign = int(core.own_neurons[e]), int(core.own_signs[e])
         for a in range(accesses):
-            if has_port or width > 1:
+            if by_signs:
+                first, n = a * width, min(width, n_axons - a * width)
+                data = fold_signs(memory, first * stride + neuron, stride, width)
+                issue(records, at, Head.COLUMN_READ_ISSUED, neuron * accesses + a)
+            elif has_port or width > 1:
                 first, n = a * width, min(width, n_axons - a * width)
                 data = fold_fields(memory, first * stride + neuron, stride, n, bits)
                 issue(records, at, Head.COLUMN_READ_ISSUED, neuron * accesses + a)
@@ -126,18 +135,34 @@ def emit_back(core, bits, sums, records, at, cover):
                 first, n = a, 1
                 data = fold_word(memory, a * stride + word * fields, min(fields, param[P.N_NEURONS] - word * fields), bits, word, param)
                 issue(records, at, Head.ROW_READ, a * param[P.ROW_ACCESSES] + neuron // side_by_side)
-            at = put(records, at, State.BACK_INTEGRATE, neuron, a, data, 0, 0 if has_port else n)
+            at = put(records, at, State.BACK_INTEGRATE, neuron, a, data, 0, 0 if has_port or by_signs else n)
             clamped = 0
-            for f in range(n if is_narrow else 0):
-                total = sums[first + f] + sign * int(memory[(first + f) * stride + neuron])
-                cover[Cover.BACK_HIGH] += total > high
-                cover[Cover.BACK_LOW] += total < low
-                clamped += total > high or total < low
-                sums[first + f] = min(max(total, low), high)
-            drawn = draws_per_step(core, n_axons) if e == 0 and a == 0 else 0
-            events = 1 << Tail.COLUMN_READ if has_port else 1 << Tail.WORD_READ
+            for f in range(n if param[P.BACK_NARROW] else 0):
+                term = sign * int(memory[(first + f) * stride + neuron])
+                clamped += add_one(param, minus if param[P.SPLIT] and term < 0 else sums, first + f, term, cover)
+            drawn = (draws_per_step(core, n_axons) if e == 0 and a == 0 else 0) + by_signs
+            events = 0 if by_signs else 1 << Tail.COLUMN_READ if has_port else 1 << Tail.WORD_READ
             records[at - 1, 3] = events | drawn << Tail.RNG_DRAW | clamped << Tail.CLAMPED_OR_LOST | n << Tail.ADDED_OR_STEPPED
     return at
+
+
+@kernel
+def add_one(param, sums, axon, term, cover):
+    """Add a term to an error sum, clamped. Return 1 if it was, else 0."""
+    total = sums[axon] + term
+    cover[Cover.BACK_HIGH] += total > param[P.BACK_MAX]
+    cover[Cover.BACK_LOW] += total < param[P.BACK_MIN]
+    sums[axon] = min(max(total, param[P.BACK_MIN]), param[P.BACK_MAX])
+    return int(sums[axon] != total)
+
+
+@kernel
+def fold_signs(memory, at, apart, n):
+    """XOR-fold n fixed signs of a flat memory, `apart` from each other, to 64 bits: 1 is minus."""
+    folded = 0
+    for f in range(n):
+        folded ^= turned(int(memory[at + f * apart] < 0), f)
+    return folded
 
 
 @kernel

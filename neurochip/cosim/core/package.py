@@ -11,13 +11,15 @@ import numpy as np
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import N_EVENTS, N_PHASES, STEP_OF, STEPS, Event, Phase
 from neurochip.core.rng import Kind, RngParam, Sharing
-from neurochip.core.vectors import BETA_FRAC_BITS
+from neurochip.core.vectors import BETA_FRAC_BITS, Feedback, P
 from neurochip.cosim.core import register_map
 from neurochip.cosim.core.record import State
 from neurochip.experiment.chip import Chip
-from neurochip.experiment.setup import load_setup
+from neurochip.experiment.setup import Experiment, Setup, load_setup
+from neurochip.mapping.feedback import feedback_of
 from neurochip.mapping.place import Mapping, Placement, place
 from neurochip.simulator.build import gumbel_table
+from neurochip.simulator.feedback import feedback_params, sign_seed
 
 COUNTED = {
     Phase.FORWARD: (
@@ -43,7 +45,10 @@ RTL_CYCLES = {
 
 MOST_WORDS = 1 << 20
 MOST_FIELDS = 4096
-PORTS = ("plain", "transposable", "skewed")
+PORTS = ("plain", "transposable", "skewed", "signs")
+"""What errors go back through: words of rows, a column port, skewed banks; or fixed signs, whose memory has rows alone."""
+TERMS = ("all_terms", "positive_terms", "negative_terms")
+"""What a sum of errors adds."""
 BARRIER_CYCLES = 2
 ADDRESS_BITS = 16  # of a packet
 
@@ -52,9 +57,20 @@ class NotInRtl(NeurochipError):
     """The simulator has it, the RTL of a core does not."""
 
 
-def refuse_if_not_rtl(chip: Chip, mapping: Mapping) -> None:
+def refuse_if_not_rtl(setup: Setup, mapping: Mapping) -> None:
     """Raise NeurochipError, naming the key, if the RTL is not this chip or cannot hold this network."""
+    chip, feedback = setup.chip, feedback_of(setup.experiment)
     _refuse_if_not_a_chain(chip, mapping)
+    if feedback == Feedback.DIRECT:
+        raise NotInRtl(
+            f"{setup.where}: [network] feedback = 'direct': the RTL's hidden cores hear neither the class nor the winner yet; use "
+            "'transposed' or 'random'"
+        )
+    sign_cycles = chip.cycles_per_event.get("sign_cycle", 1)
+    if feedback == Feedback.RANDOM and sign_cycles != 1:
+        raise NeurochipError(
+            f"chip {chip.name}: [cycles_per_event] sign_cycle = {sign_cycles}: the RTL takes 1; set sign_cycle = 1 to simulate this RTL"
+        )
     if chip.rng.sharing == "rotated" and chip.generator.bits & (chip.generator.bits - 1):
         raise NotInRtl(
             f"chip {chip.name}: [rng] sharing = 'rotated': the RTL turns words of 16 or 32 bits, generator '{chip.generator.name}' has "
@@ -138,10 +154,11 @@ def words_in_line(place: Placement) -> int:
     return min(place.words_per_access, place.row_words)
 
 
-def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
-    """Return the text of neurochip_pkg.sv for this chip and network; `made_from` says in its first line how it is made."""
-    refuse_if_not_rtl(chip, mapping)
-    placements = mapping.cores
+def package_text(setup: Setup, mapping: Mapping, made_from: str) -> str:
+    """Return the text of neurochip_pkg.sv for the chip and network of an experiment; `made_from` says in its first line how it is made."""
+    refuse_if_not_rtl(setup, mapping)
+    chip, experiment, placements = setup.chip, setup.experiment, mapping.cores
+    is_random = feedback_of(experiment) == Feedback.RANDOM
     table = gumbel_table(chip.core.gumbel_address_bits, placements[-1].frac_bits)
     gumbel_bits = max(int(table.max()).bit_length(), int(-table.min()).bit_length()) + 1
     sharing, rng = Sharing[chip.rng.sharing.upper()], chip.rng_param()
@@ -158,7 +175,7 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         *(f"    localparam int {event.name} = {event.value};" for event in Event),
         f"    localparam int N_EVENTS = {N_EVENTS};",
         f"    localparam int N_PHASES = {N_PHASES};",
-        f"    localparam [{N_PHASES * N_EVENTS - 1}:0] COUNTED = {N_PHASES * N_EVENTS}'h{_counted():x};",
+        f"    localparam [{N_PHASES * N_EVENTS - 1}:0] COUNTED = {N_PHASES * N_EVENTS}'h{_counted(experiment):x};",
         "    // generators",
         *(f"    localparam int {kind.name} = {kind.value};" for kind in Kind),
         *(f"    localparam int {kind.name} = {kind.value};" for kind in Sharing),
@@ -171,14 +188,17 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
         "    // memory and time",
         f"    localparam int WORD_BITS = {chip.core.word_bits};",
         *(f"    localparam int {port.upper()} = {number};" for number, port in enumerate(PORTS)),
-        f"    localparam int PORT = {chip.core.port.upper()};",
+        f"    localparam int PORT = {'SIGNS' if is_random else chip.core.port.upper()};",
+        "    // errors on their way back",
+        *(f"    localparam int {terms.upper()} = {number};" for number, terms in enumerate(TERMS)),
+        f"    localparam bit SPLIT_ERRORS = {int(experiment.network.error_streams == 'split')};",
         *_units(chip),
         f"    localparam int NETWORK_CYCLES = {chip.cycles_per_tick.network};",
         f"    localparam int BARRIER_CYCLES = {chip.cycles_per_tick.barrier};",
         "    // what a chip may do without",
         *(f"    localparam bit {key.upper()} = {int(getattr(chip.core, key))};" for key in ("counters", "trace", "clock_gate")),
         "    // the cores, 32 bits each, the first core in the lowest",
-        *_cores(chip, placements),
+        *_cores(setup, mapping),
         "    // noise of the winner-take-all, the first entry in the lowest bits",
         f"    localparam int BETA_FRAC_BITS = {BETA_FRAC_BITS};",
         f"    localparam int GUMBEL_ADDRESS_BITS = {chip.core.gumbel_address_bits};",
@@ -193,9 +213,15 @@ def package_text(chip: Chip, mapping: Mapping, made_from: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _cores(chip: Chip, placements: Sequence[Placement]) -> list[str]:
+def _cores(setup: Setup, mapping: Mapping) -> list[str]:
     """What differs from core to core."""
-    widths = [chip.column_width(place.field_bits) for place in placements]
+    chip, placements = setup.chip, mapping.cores
+    errors = [feedback_params(chip, setup.experiment, mapping, c) for c in range(len(placements))]
+    widths = [
+        of[P.SIGN_WIDTH] if of[P.FEEDBACK] == Feedback.RANDOM else chip.column_width(place.field_bits)
+        for of, place in zip(errors, placements, strict=True)
+    ]
+    seeds = [sign_seed(chip, setup.experiment, mapping, c) if of[P.FEEDBACK] == Feedback.RANDOM else 0 for c, of in enumerate(errors)]
     column_bits = [max(chip.core.word_bits, n * place.weight_bits) for n, place in zip(widths, placements, strict=True)]
     return [
         f"    localparam int N_CORES = {len(placements)};",
@@ -209,6 +235,8 @@ def _cores(chip: Chip, placements: Sequence[Placement]) -> list[str]:
         _per_core("FRAC_BITS", [p.frac_bits for p in placements]),
         _per_core("ACC_BITS", [p.acc_bits for p in placements]),
         _per_core("BACK_BITS", [p.back_bits for p in placements]),
+        _per_core("SIGN_SEED", seeds),
+        _per_core("FEEDBACK_SHIFT", [of[P.FEEDBACK_SHIFT] for of in errors]),
         _flags("ACC_NARROW", [p.acc_is_narrow for p in placements]),
         _flags("BACK_NARROW", [p.back_is_narrow for p in placements]),
     ]
@@ -231,8 +259,11 @@ def spike_bits(chip: Chip) -> int:
     return ADDRESS_BITS + (chip.core.soma_lanes if chip.core.soma_lanes > 1 else 0)
 
 
-def _counted() -> int:
-    return sum(1 << (phase * N_EVENTS + event) for phase, events in COUNTED.items() for event in events)
+def _counted(experiment: Experiment) -> int:
+    also = [Event.ERROR_CANCELLED] if experiment.network.error_streams == "split" else []
+    also += [Event.SIGN_CYCLE] if feedback_of(experiment) == Feedback.RANDOM else []
+    happening = [(phase, event) for phase, events in COUNTED.items() for event in events] + [(Phase.ERROR, event) for event in also]
+    return sum(1 << (phase * N_EVENTS + event) for phase, event in happening)
 
 
 def _per_core(name: str, values: Sequence[int]) -> str:
@@ -259,7 +290,7 @@ def committed_package() -> str:
     setup = load_setup(COMMITTED_EXPERIMENT)
     mapping = place(setup, 784, 10)
     source = f"chips/{setup.experiment.chip.preset}.toml and experiments/{COMMITTED_EXPERIMENT}.toml by `make rtl-package`"
-    return package_text(setup.chip, mapping, source)
+    return package_text(setup, mapping, source)
 
 
 if __name__ == "__main__":

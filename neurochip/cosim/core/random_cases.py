@@ -22,7 +22,9 @@ def random_case(seed: int) -> Case:
         layers.append((n, bits, int(draw.integers(1, min(bits, 15) + 1))))
     rng = (str(draw.choice(KINDS)), str(draw.choice(SHARINGS)), int(draw.choice([1, 2, 16])))
     knobs = _memory(draw, layers) | _units(draw) | _widths(draw, layers)
-    return Case(f"random_{seed}", int(draw.integers(2, 30)), tuple(layers), "serial64", rng, tuple(knobs.items()))
+    inputs = int(draw.integers(2, 30))
+    network = {"error_streams": str(draw.choice(["signed", "split"])), "feedback": str(draw.choice(["transposed", "transposed", "random"]))}
+    return Case(f"random_{seed}", inputs, tuple(layers), "serial64", rng, tuple(knobs.items()), tuple(network.items()))
 
 
 def _memory(draw: np.random.Generator, layers: list[tuple[int, int, int]]) -> Knobs:

@@ -57,7 +57,7 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
     data = load_samples(setup, say).data
     pixels = data.x_train.reshape(len(data.x_train), -1)
     simulator = Simulator(setup, data.image_shape, data.n_classes)
-    text = package_text(chip, simulator.mapping, f"chip {chip.name} and the network of {experiment.name}")
+    text = package_text(setup, simulator.mapping, f"chip {chip.name} and the network of {experiment.name}")
     banks = sum(place.axons + place.neurons for place in simulator.placements)
     if chip.rng.sharing == "per_unit" and banks > MOST_GENERATORS:
         raise NeurochipError(
