@@ -8,7 +8,7 @@ from neurochip.core.events import Event, Phase
 from neurochip.core.noc.state import NocParam
 from neurochip.core.rng import RngParam, Sharing, step
 from neurochip.core.state import ChipState
-from neurochip.core.vectors import Model, P, Queue
+from neurochip.core.vectors import Feedback, Model, P, Queue
 from neurochip.mapping.network import INPUT
 from neurochip.mapping.place import Mapping
 from neurochip.simulator.addresses import axon_names, unit_names
@@ -83,6 +83,8 @@ def stage_cycles(tick: Tick, has_events: bool, has_mesh: bool) -> np.ndarray:
     result[-1, Stage.RECEIVE] += error[-1, Event.HOP] if tick.tick == 0 else 0  # the teacher's; nothing else comes back so early
     result[:, Stage.ERROR_FIRE] = error[:, [Event.RNG_DRAW, Event.ERROR_UPDATE, Event.ERROR_OUT, Event.HOP]].sum(axis=1)
     result[-1, Stage.ERROR_FIRE] -= error[-1, Event.HOP] if tick.tick == 0 else 0
+    direct = param[:, P.FEEDBACK] == Feedback.DIRECT  # draws whom to tell, and tells the winner: nothing goes back
+    result[direct, Stage.RECEIVE], result[direct, Stage.ERROR_FIRE] = error[direct].sum(axis=1), 0
     result[:, Stage.BACK_INTEGRATE] = error.sum(axis=1) - result[:, [Stage.RECEIVE, Stage.ERROR_FIRE]].sum(axis=1)
     result[:, Stage.LEARN] = cycles[:, Phase.LEARN].sum(axis=1)
     assert (result.sum(axis=1) == tick.busy).all(), "the stages of a tick are not its cycles"

@@ -21,7 +21,7 @@ from neurochip.core.events import Event, Phase
 from neurochip.core.vectors import Queue, Trace
 from neurochip.simulator.memories import core_weights, memory_of
 
-NOT_IN_A_CHAIN = {Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE, Event.ERROR_CANCELLED}  # simulator/test_chip_oracle.py meets them
+NOT_IN_A_CHAIN = {Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE}  # simulator/test_chip_oracle.py meets them
 
 
 def check(case: Case, folder) -> Counter:
@@ -72,6 +72,8 @@ def test_random_chips_agree(block, tmp_path, seen):
                 f"{case.kind} {case.sharing}",
                 f"learns {case.rule}",
                 f"gain {case.error_gain}",
+                f"errors {case.streams} {case.feedback}",
+                *([f"told by {case.told_by}"] if case.feedback == "direct" else []),
             )
         )
 
@@ -86,6 +88,8 @@ def test_the_random_chips_met_everything(seen):
         "events arrive",
         *(f"depth {d}" for d in (1, 2, 3, 4)),
         *(f"gain {g}" for g in range(4)),
+        *(f"errors {path}" for path in ("signed transposed", "split transposed", "signed random", "split random", "signed direct")),
+        *("told by winner", "told by class"),
     ]
     wanted += [f"{kind} {sharing}" for kind in oracle.RNG_BITS for sharing in SHARINGS]
     assert {str(what): seen[what] for what in wanted if seen[what] < 10} == {}

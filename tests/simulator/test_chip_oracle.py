@@ -157,7 +157,7 @@ def settings_of(net: Net) -> set[str]:
     found |= {net.port}
     found |= {"narrow sums"} if net.acc_bits else set()
     found |= {"narrow error sums"} if net.back_bits else set()
-    found |= {net.rule or "frozen"}
+    found |= {net.rule or "frozen", f"errors {net.streams} {net.feedback}"}
     for i, layer in enumerate(net.layers):
         drawn = "pooling" if layer["kind"] == "pool" else "pool"
         found |= {layer["kind"], f"{drawn} {layer.get('pool', 1)}", layer.get("neuron", {}).get("model", "stochastic")}
@@ -201,6 +201,7 @@ def test_the_random_networks_met_everything(seen):
     wanted += ["skip to conv", "dense cut by cores", "conv cut by cores", "conv cut by rows", "conv cut by columns", "pool 2", "pool 3"]
     wanted += ["spike_backprop", "by_trace", "frozen", "source", "error_gain", "learn_epochs", "inhibit", "accumulate", "pooling 1"]
     wanted += ["pooling 2", "pool cut by cores", "pool cut by rows", "pool cut by columns"]
+    wanted += [f"errors {path}" for path in ("signed transposed", "split transposed")]  # the others: core/test_oracle.py
     wanted += [f"{kind} {sharing}" for kind in oracle.RNG_BITS for sharing in SHARINGS]
     assert {str(what): seen[what] for what in wanted if seen[what] < 5} == {}
 

@@ -94,6 +94,8 @@ def seed(net: Net, chip: dict, stream: str) -> None:
         else:
             part["axon_states"] = of_part[:-1] if k > 0 else [of_layer[name] for name in names]
         part["sign_seed"] = net.sign_seed(i, k)
+        spread = net.layers[i].get("initial_gain", 1.0) * math.sqrt(2 / max(1, core.n_axons)) * 2 ** net.bits(i)[1]
+        part["shift"] = min(max(0, round(math.log2(spread))), 15) if spread else 0  # of a dense layer, whose axons are its rows
         part["learn_state"] = of_part[-1:] if k > 0 else of_layer[-1:]
         of_pool = seeds(height * width, i, "pool") if core.pool > 1 else []
         part["pool_states"] = [of_pool[0 if is_shared else y * width + x] for y, x in core.locations if core.pool > 1]
@@ -192,8 +194,6 @@ def twin_of(net: Net, sim: Simulator) -> dict:
         for part, core in zip(twin["parts"], sim.mapping.cores, strict=True):
             part["at"] = core.at
     twin["gumbel"] = sim.state.gumbel.tolist()
-    for part, param in zip(twin["parts"], sim.state.param, strict=True):
-        part["shift"] = int(param[P.FEEDBACK_SHIFT])
     for i, layer in enumerate(twin["layers"]):  # the parts of a layer are the layer
         height, width, channels = layer["shape"]
         units = [(y, x, c) for number, *ranges in parts if number == i for y, x, c in product(*(range(*ends) for ends in ranges))]
