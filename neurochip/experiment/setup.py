@@ -88,9 +88,9 @@ class Experiment(BaseModel):
             raise ValueError(f"[rule] beta = {self.rule.beta}: must be a multiple of 1/16")
         self._check_layer_settings(settings)
         for key, default in (("error_streams", "signed"), ("feedback", "transposed")):
-            if self.learning_rule.learns_from == "spikes" and getattr(self.network, key) != default:
-                given = getattr(self.network, key)
-                raise ValueError(f"[network] {key} = '{given}': rule {self.rule_name} learns from spikes and has no errors; leave it out")
+            given, learns_from = getattr(self.network, key), self.learning_rule.learns_from
+            if learns_from not in ("errors", None) and given != default:
+                raise ValueError(f"[network] {key} = '{given}': rule {self.rule_name} learns from {learns_from}, no errors; leave it out")
         return self
 
     def _check_layer_settings(self, settings: Mapping[str, Setting]) -> None:

@@ -19,7 +19,7 @@ REFUSED = {
     "scale of weights that are not random": (("network.feedback_scale=0.1",), "feedback_scale: of feedback = 'random' alone"),
     "turns of nobody": (("network.told_one_in=2",), "told_one_in: of feedback = 'direct' alone"),
     "a word for nobody": (('network.told_by="class"',), "told_by: of feedback = 'direct' alone"),
-    "a rule without errors": (('rule={name="stdp"}', 'network.error_streams="split"'), "rule stdp learns from spikes and has no errors"),
+    "a rule without errors": (('rule={name="stdp"}', 'network.error_streams="split"'), "rule stdp learns from spikes, no errors"),
     "an unknown way": (('network.feedback="sideways"',), "feedback"),
 }
 
