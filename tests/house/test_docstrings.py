@@ -20,7 +20,7 @@ VERB_LIST = (
     "prepare present price print put quantise queue raise read receive record refuse register remove rename render replace report reset "
     "resolve resume return round run save say scale search seed send set settle share show simulate skip sort split stand start step stop "
     "store subtract sum switch synthesise take teach tell test time trace train turn undo unpack update upload validate verify view wait "
-    "walk warn watch wrap write XOR-fold yield"
+    "walk warn watch wrap write xor-fold yield"
 )
 VERBS = frozenset(VERB_LIST.split())
 # What points to a name or a line that the reader does not see.
