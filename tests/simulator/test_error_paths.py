@@ -78,7 +78,9 @@ def test_fixed_signs_are_spread_as_drawn_ones(kind):
 
 def sent(path: str, tmp_path, samples: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """Counters (cores, phase, event) after samples that change no weight, and the net errors of the hidden neurons."""
-    simulator = Simulator(load_setup(str(write_experiment(tmp_path, ticks=64)), (path, "rule.learn_rate=0.0")), (8, 8), 3)
+    simulator = Simulator(
+        load_setup(str(write_experiment(tmp_path, ticks=64)), (path, "rule.learn_rate=0.0", "chip.preset=serial64")), (8, 8), 3
+    )
     chip = simulator.state
     pixels = np.random.default_rng(1).integers(0, 256, (samples, 64)).astype(np.uint8)
     simulator.state = chip._replace(trace=np.zeros((2_000_000, 4), np.int32))

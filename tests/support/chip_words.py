@@ -124,7 +124,7 @@ barrier = {self.overhead - network}
 
     def timed(self) -> dict[Event, int]:
         """Cycles per event; words side by side take theirs together."""
-        words = {} if self.lanes is None else {Event.WORD_READ: 0, Event.WORD_WRITE: 0}
+        words = {Event.WORD_READ: 0, Event.WORD_WRITE: 0, Event.BANK_ACCESS: max(1, self.cycles[Event.BANK_ACCESS])} if self.lanes else {}
         is_beside = {
             (Event.NEURON_UPDATE, Event.SOMA_CYCLE): self.soma_lanes > 1,
             (Event.INPUT_LOAD, Event.INPUT_CYCLE): self.input_lanes > 1 or self.encoder == "serial",

@@ -76,7 +76,7 @@ CASES = (
     Case("split", 9, ((11, 8, 6), (6, 12, 9), (5, 8, 5)), network=(("error_streams", "split"),)),
     Case("split_narrow", 10, ((7, 16, 12), (9, 8, 4), (6, 8, 6)), "plain_sram", ("lfsr16", "rotated", 2),
          (("back_bits", 8),), (("error_streams", "split"),)),
-    Case("split_gated", 8, ((13, 6, 4), (4, 8, 6)), "reference", ("xorshift32", "broadcast", 1),
+    Case("split_gated", 8, ((13, 6, 4), (4, 8, 6)), "serial64", ("xorshift32", "broadcast", 1),
          (("clock_gate", True), ("lanes", "row"), ("port", "skewed"), ("n_neurons", 32)), (("error_streams", "split"),)),
     Case("signs", 9, ((17, 8, 6), (6, 12, 9), (5, 8, 5)), network=(("feedback", "random"),)),
     Case("split_signs", 8, ((21, 8, 6), (9, 6, 4), (7, 8, 6)), "plain_sram", ("lfsr16", "rotated", 3),
