@@ -124,15 +124,16 @@ barrier = {self.overhead - network}
 
     def timed(self) -> dict[Event, int]:
         """Cycles per event; words side by side take theirs together."""
-        words = {Event.WORD_READ: 0, Event.WORD_WRITE: 0, Event.BANK_ACCESS: max(1, self.cycles[Event.BANK_ACCESS])} if self.lanes else {}
         is_beside = {
+            (Event.WORD_READ, Event.BANK_ACCESS): self.lanes is not None,
+            (Event.WORD_WRITE, Event.BANK_ACCESS): self.lanes is not None,
             (Event.NEURON_UPDATE, Event.SOMA_CYCLE): self.soma_lanes > 1,
             (Event.INPUT_LOAD, Event.INPUT_CYCLE): self.input_lanes > 1 or self.encoder == "serial",
         }
         units = {one: 0 for (one, _), is_so in is_beside.items() if is_so} | {
             step: max(1, self.cycles[step]) for (_, step), is_so in is_beside.items() if is_so
         }
-        return self.cycles | words | units
+        return self.cycles | units
 
     def units_beside(self) -> dict[str, int | str]:
         """Units side by side, in the words of an oracle."""
@@ -143,7 +144,8 @@ barrier = {self.overhead - network}
         fields = {bits: self.word_bits // bits for bits in range(1, min(self.word_bits, 16) + 1)}
         if self.lanes is None:
             return dict.fromkeys(fields, 1)
-        return {bits: -(-self.built_neurons // n) if self.lanes == "row" else max(self.lanes // n, 1) for bits, n in fields.items()}
+        row = {bits: -(-self.built_neurons // n) for bits, n in fields.items()}
+        return row if self.lanes == "row" else {bits: min(row[bits], max(self.lanes // n, 1)) for bits, n in fields.items()}
 
     def drawn_images(self, n: int) -> np.ndarray:
         """uint8 (images, n)."""
@@ -185,7 +187,7 @@ def side_by_side(dice: random.Random, word_bits: int, field_bits: list[int], bui
     chosen = dice.choice(lanes)
     ports = ["transposable", "plain"]
     most = max(word_bits // bits for bits in field_bits)
-    if (chosen == "row" and built_neurons > most) or isinstance(chosen, int):
+    if chosen is not None and built_neurons > most:
         ports.append("skewed")
     return {"lanes": chosen, "port": dice.choice(ports), "built_neurons": built_neurons}
 

@@ -15,7 +15,8 @@ from neurochip.trace.timeline import Column, Stage
 
 RECORD = "[record]\nsamples = [30, 7]\nepoch = 2\n"
 MESH = (
-    "[chip.mesh]\nwidth = 2\nheight = 2\nfifo_depth = 1\ncore_stalls = true\n[chip.cycles_per_tick]\nnetwork = 0\n"
+    "[chip.core]\nsoma_lanes = 1\n[chip.mesh]\nwidth = 2\nheight = 2\nfifo_depth = 1\ncore_stalls = true\n"
+    "[chip.cycles_per_tick]\nnetwork = 0\n"
     "[mapping.hidden]\ncores = 3\n"
 )
 
