@@ -83,6 +83,8 @@ def stage_cycles(tick: Tick, has_events: bool, has_mesh: bool) -> np.ndarray:
     result[-1, Stage.RECEIVE] += error[-1, Event.HOP] if tick.tick == 0 else 0  # the teacher's; nothing else comes back so early
     result[:, Stage.ERROR_FIRE] = error[:, [Event.RNG_DRAW, Event.ERROR_UPDATE, Event.ERROR_OUT, Event.HOP]].sum(axis=1)
     result[-1, Stage.ERROR_FIRE] -= error[-1, Event.HOP] if tick.tick == 0 else 0
+    draw_back = chip.cycles_per_event.reshape(tick.counts.shape[1:])[Phase.ERROR, Event.RNG_DRAW]
+    result[:, Stage.ERROR_FIRE] -= tick.counts[:, Phase.ERROR, Event.SIGN_CYCLE] * draw_back  # a draw each, while errors are summed up
     direct = param[:, P.FEEDBACK] == Feedback.DIRECT  # draws whom to tell, and tells the winner: nothing goes back
     result[direct, Stage.RECEIVE], result[direct, Stage.ERROR_FIRE] = error[direct].sum(axis=1), 0
     result[:, Stage.BACK_INTEGRATE] = error.sum(axis=1) - result[:, [Stage.RECEIVE, Stage.ERROR_FIRE]].sum(axis=1)

@@ -165,8 +165,8 @@ NETS = {
     "split on a mesh": replace(POOLED, streams="split", mapping={"layer0": {"rows": 2, "cores": 2}},
                                mesh={"width": 3, "height": 2, "fifo_depth": 1, "core_stalls": True}),
     "fixed signs": replace(DENSE, feedback="random", streams="split"),
-    "direct": replace(DENSE, feedback="direct", told_one_in=2, learn_rate=0.5**8),
-    "direct by class": replace(DENSE, feedback="direct", told_by="class", told_one_in=1, learn_rate=0.5**8),
+    "direct": replace(DENSE, feedback="direct", told_one_in=2, ticks=20),
+    "direct by class": replace(DENSE, feedback="direct", told_by="class", told_one_in=1),
     "events on a mesh": replace(DENSE, has_events=True, mesh={"width": 2, "height": 2, "fifo_depth": 2, "core_stalls": False}),
 }  # fmt: skip
 
