@@ -131,7 +131,7 @@ def test_an_assertion_fails_where_it_must_and_only_there(text, tmp_path):
 
 def test_they_are_in_the_verilated_chip(tmp_path):
     """Every assertion of a module that is in lock-step; what Verilator found could never fail would be missing."""
-    case = next(case for case in cases.CASES if case.name == "three_cores")
+    case = next(case for case in cases.CASES if case.name == "soma_groups")
     setup, mapping = cases.case_setup(case)
     (tmp_path / "neurochip_pkg.sv").write_text(package.package_text(setup, mapping, "a test"), encoding="utf-8")
     tool = verilator.find_verilator()
