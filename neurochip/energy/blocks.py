@@ -101,7 +101,7 @@ class Blocks(BaseModel):
         return first._replace(um2=um2, leakage_nw=leakage, path_ns=max(first.path_ns, last.path_ns))
 
     def _of_role(self, core: Core, role: str) -> Estimate:
-        laws, wanted = self._law(role), _changes(self.base, knobs_in(core.knobs))
+        laws, wanted = self._law(role), _changes(self.base, _as_rows(knobs_in(core.knobs), core.neurons))
         um2 = {unit: float(law @ (1, core.axons, core.neurons)) for unit, law in laws.um2.items()}
         path = float(laws.path @ (1, math.log2(core.axons), math.log2(core.neurons)))
         factor, missing, used = 1.0, [], []
@@ -179,6 +179,12 @@ def knobs_in(text: str) -> Knobs:
 
 def _changes(base: Knobs, knobs: Knobs) -> Knobs:
     return {name: knobs.get(name, "") for name in base | knobs if knobs.get(name) != base.get(name)}
+
+
+def _as_rows(knobs: Knobs, neurons: int) -> Knobs:
+    """Lanes for all neurons of a core are those of a row."""
+    lanes = knobs.get("lanes", "")
+    return knobs | {"lanes": "row"} if lanes.isdecimal() and int(lanes) >= neurons else knobs
 
 
 def _number(value: str) -> float:

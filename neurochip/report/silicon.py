@@ -49,7 +49,7 @@ def _mm2(um2: float | None) -> str:
 
 
 def _clock(core: CoreSize) -> str:
-    how = ", extrapolated" if core.kind == "extrapolated" else ""
+    how = ", extrapolated, before layout" if core.kind == "extrapolated" else ""
     return f"{with_digits(core.clock_mhz or 0.0)} MHz, set by {core.name} ({' and '.join(core.roles)} core{how})"
 
 

@@ -79,5 +79,10 @@ def test_a_table_takes_blocks_only_where_its_lines_do_not_reach():
     assert estimate_of(CELLS, Core(784, 200)) is None and estimate_of("others.lib", core) is None
 
 
+def test_as_many_lanes_as_neurons_are_a_row(blocks):
+    row, all_of, few = (blocks.estimate(Core(784, 200, ("first",), BASE.replace("lanes = row", f"lanes = {n}"))) for n in ("row", 256, 100))
+    assert all_of == row and few.missing == ("lanes = 100",)
+
+
 def test_knobs_are_read_as_they_are_written():
     assert knobs_in("a = 1, b = x y") == {"a": "1", "b": "x y"}

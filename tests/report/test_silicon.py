@@ -42,7 +42,7 @@ def test_headline_says_both_sizes(run):
     facts = dict(silicon_facts(run.summary))
     assert facts["area"].startswith("2 of 8 cores: as built 18.0 mm2 (logic 4.00, 512 memory macros 14.0); at the size in use 18.0 mm2")
     assert facts["largest clock"] == (
-        "as built 24.2 MHz, set by output (last core); at the size in use 25.0 MHz, set by output (last core, extrapolated)"
+        "as built 24.2 MHz, set by output (last core); at the size in use 25.0 MHz, set by output (last core, extrapolated, before layout)"
     )
     assert facts["leakage"] == ("as built 50.0 uW (logic 40.0, memory 10.0); at the size in use 50.0 uW (logic 40.0, memory 10.0)")
     assert "92.0 uJ (46.0 to 184) per inference, 184 uJ (92.0 to 368) per training sample" in facts["energy as built"]
