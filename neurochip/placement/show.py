@@ -13,6 +13,7 @@ from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, Placement, place
 from neurochip.mapping.remarks import training_remarks
+from neurochip.placement.silicon import silicon_grids, silicon_lines
 from neurochip.report.grids import Column, Grid, count
 from neurochip.report.printed import facts_panel, print_grids, warnings_panel
 from neurochip.simulator.samples import handed_shape
@@ -28,11 +29,11 @@ class Plan(NamedTuple):
 
     def facts(self) -> list[tuple[str, str]]:
         """Return what is placed on what, as (label, text)."""
-        return placement_facts(self.setup, self.mapping, self.form)
+        return placement_facts(self.setup, self.mapping, self.form) + silicon_lines(self.setup, self.mapping)
 
     def grids(self) -> list[Grid]:
-        """Return a table of layers and one of cores."""
-        return [layer_grid(self.mapping), core_grid(self.setup.chip, self.mapping)]
+        """Return a table of layers, one of cores, and what these are in silicon."""
+        return [layer_grid(self.mapping), core_grid(self.setup.chip, self.mapping), *silicon_grids(self.setup, self.mapping)]
 
 
 def make_plan(setup: Setup, say: Callable[[str], None]) -> Plan:
