@@ -62,7 +62,7 @@ class ChipSize(Form):
 
 
 class Sizes(Form):
-    """Both sizes of a chip: energies of layers and cores elsewhere in this file are those of the size in use."""
+    """A chip in its two sizes: energies of layers and cores elsewhere in this file are those of the size in use."""
 
     built: ChipSize = Field(description="with all axons, neurons and banks that the chip file gives a core")
     used: ChipSize = Field(description="with the axons, neurons and banks in use alone")
@@ -71,7 +71,7 @@ class Sizes(Form):
 
 
 class Use(Form):
-    """How full the parts of a core were, as shares 0..1; `null` of what did not happen."""
+    """The use of a core's parts, as shares 0..1; `null` of what did not happen."""
 
     row_port: Number | None = Field(description="share of the core's busy cycles in which a row of the memory was accessed")
     column_port: Number | None = Field(description="the same of columns")
