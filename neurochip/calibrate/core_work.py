@@ -111,7 +111,16 @@ def _work(pins: PinWaves, watched: np.ndarray) -> CoreWork:
     known = np.where((watched == UNKNOWN).any(axis=1)[:, None], 0, watched)
     states = known[:, : WATCHED["state"]] @ (1 << np.arange(WATCHED["state"]))
     events = np.packbits(known[:, WATCHED["state"] :], axis=1, bitorder="little").view("<u2").astype(np.int64)
+    _forget_idle_port(pins)
     return CoreWork(pins, states.astype(np.int64), events)
+
+
+def _forget_idle_port(pins: PinWaves) -> None:
+    """Set what a core says of its memory port in cycles without an access to UNKNOWN: nobody reads it, and the RTL leaves it open."""
+    at = dict(zip(pins.ports, np.cumsum([0, *pins.ports.values()]), strict=False))
+    idle = ~(pins.bits[:, [at["row_read"], at["row_write"]]] != 0).any(axis=1)
+    for port in ("row_enable", "row_mask", "row_address", "row_wdata"):
+        pins.bits[idle, at[port] : at[port] + pins.ports[port]] = UNKNOWN
 
 
 def _recorder(design: Design, ports: Sequence[dict[str, int]]) -> str:

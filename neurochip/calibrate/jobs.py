@@ -7,6 +7,7 @@ import numpy as np
 
 from neurochip.calibrate.designs import WARMUP, Design, Network, Stimulus, bare
 from neurochip.common.errors import NeurochipError
+from neurochip.core.events import Event
 from neurochip.cosim.core.package import refuse_if_not_rtl
 from neurochip.experiment.setup import Setup
 from neurochip.runfile.weights import read_weights
@@ -15,6 +16,7 @@ from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 
 TRAINED = 2000  # samples that the weights have seen
+SEARCHED = 100  # samples after them, of which one is recorded
 CYCLES = 4_000  # of the chip, that a stimulus takes about
 LEARN, INFER = "learning on a sample of the experiment", "held out: inference on a test sample of the experiment"
 
@@ -37,7 +39,7 @@ class Job(Design):
         self.network = Network(self.placements[0].axons, tuple(place.neurons for place in self.placements))
         pixels, labels = data.x_train.reshape(len(data.x_train), -1), data.y_train.astype(np.int32)
         order = self.simulator.order(0, len(labels))
-        chosen, after = order[:TRAINED], order[TRAINED : TRAINED + 1] if len(order) > TRAINED else order[:1]
+        chosen, after = order[:TRAINED], order[TRAINED : TRAINED + SEARCHED] if len(order) > TRAINED else order[:1]
         given = experiment.network.weights
         if given is not None:
             load_weights(self.simulator.state, self.simulator.mapping, read_weights(Path(given), self.simulator.mapping, setup.where))
@@ -47,8 +49,19 @@ class Job(Design):
             self.simulator.take_counts(len(chosen))
         say(f"{experiment.name}: {f'weights of {given}' if given else f'{len(chosen):,} samples trained'}")
         tests = data.x_test.reshape(len(data.x_test), -1)
-        self.images = {LEARN: (pixels[after], labels[after]), INFER: (tests[:1], data.y_test[:1].astype(np.int32))}
+        self.images = {INFER: (tests[:1], data.y_test[:1].astype(np.int32))}
+        self._take_eventful(pixels, labels, after)
         self.choose(LEARN)
+
+    def _take_eventful(self, pixels: np.ndarray, labels: np.ndarray, among: np.ndarray) -> None:
+        """Take the sample on which most is learned: of a well trained net most samples teach nothing, and their events have no price."""
+        decisions = []
+        for k in among:
+            self.images[LEARN] = pixels[k : k + 1], labels[k : k + 1]
+            self.stimulus = Stimulus(LEARN, self.simulator.setup.experiment.seed, (), 1, 2 * WARMUP + 2, self.simulator.rule.learns)
+            decisions.append(int(self.counts()[0, :, Event.LEARN_DECISION].sum()))
+        best = among[int(np.argmax(decisions))]
+        self.images[LEARN] = pixels[best : best + 1], labels[best : best + 1]
 
     def choose(self, name: str) -> None:
         """Take the sample of LEARN or INFER, for as many ticks as fit into CYCLES, at least a few that learn."""

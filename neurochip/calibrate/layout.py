@@ -109,7 +109,7 @@ class _Springs:
         for axis in range(2):
             wanted = self.pull[:, axis].copy()
             wanted[: self.n_cells] += held * spread[:, axis]
-            self.last[:, axis], _ = cg(matrix, wanted, x0=self.last[:, axis], rtol=1e-3, maxiter=60, M=precondition)
+            self.last[:, axis], _ = cg(matrix, wanted, x0=self.last[:, axis], rtol=1e-3, maxiter=400, M=precondition)
         return self.last[: self.n_cells]
 
 

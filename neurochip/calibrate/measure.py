@@ -72,7 +72,7 @@ def elaborate_cores(sources: Sequence[Path], package: Path, n_cores: int, folder
             "rename -top nc_core",  # a module with parameters set has a made-up name
             # sections of the core divide its text, not its netlist: they are opened before anything is optimised
             "setattr -mod -set keep_hierarchy 1 * A:section %d",
-            "flatten nc_core",
+            "flatten -noscopeinfo nc_core",
             "setattr -mod -unset keep_hierarchy *",
             "proc",
             f"write_rtlil core{c}.il",
