@@ -22,6 +22,13 @@ from neurochip.cosim.core.register_map import Region
 TRACE = "trace"  # the port of a core with its trace record, which only observes
 WATCHED = {"state": 4, "increments": 16 * N_EVENTS}  # nets of a core: its state, and the events of the cycle
 WRAPPER = Path(__file__).with_name("recorder.cpp")
+READ_WITH = {  # outputs of a core, and the pins of which one is set in a cycle in which somebody reads them
+    **dict.fromkeys(("row_enable", "row_mask", "row_address", "row_wdata"), ("row_read", "row_write")),
+    **dict.fromkeys(("column_neuron", "column_access"), ("column_read",)),
+    "spike_out_unit": ("spike_out_valid",),
+    "error_out_unit": ("error_out_valid",),
+    "config_rdata": ("config_read",),
+}
 ZEROS, DRAWN = 0, 2  # what is not yet set
 SPARE = 100_000  # cycles beyond those of the simulator in which the RTL's samples must be over
 _PHASE = {State.BACK_INTEGRATE: Phase.ERROR, State.ERROR_FIRE: Phase.ERROR, State.RECEIVE_ERRORS: Phase.ERROR, State.DECIDE: Phase.LEARN,
@@ -111,16 +118,16 @@ def _work(pins: PinWaves, watched: np.ndarray) -> CoreWork:
     known = np.where((watched == UNKNOWN).any(axis=1)[:, None], 0, watched)
     states = known[:, : WATCHED["state"]] @ (1 << np.arange(WATCHED["state"]))
     events = np.packbits(known[:, WATCHED["state"] :], axis=1, bitorder="little").view("<u2").astype(np.int64)
-    _forget_idle_port(pins)
+    _forget_unasked(pins)
     return CoreWork(pins, states.astype(np.int64), events)
 
 
-def _forget_idle_port(pins: PinWaves) -> None:
-    """Set what a core says of its memory port in cycles without an access to UNKNOWN: nobody reads it, and the RTL leaves it open."""
-    at = dict(zip(pins.ports, np.cumsum([0, *pins.ports.values()]), strict=False))
-    idle = ~(pins.bits[:, [at["row_read"], at["row_write"]]] != 0).any(axis=1)
-    for port in ("row_enable", "row_mask", "row_address", "row_wdata"):
-        pins.bits[idle, at[port] : at[port] + pins.ports[port]] = UNKNOWN
+def _forget_unasked(pins: PinWaves) -> None:
+    """Set outputs that nobody reads in a cycle to UNKNOWN: the RTL leaves them open, as it selects beyond the end of a vector there."""
+    at = dict(zip(pins.ports, np.cumsum([0, *pins.ports.values()]).tolist(), strict=False))
+    for port, askers in READ_WITH.items():
+        unasked = ~(pins.bits[:, [at[asker] for asker in askers]] != 0).any(axis=1)
+        pins.bits[unasked, at[port] : at[port] + pins.ports[port]] = UNKNOWN
 
 
 def _recorder(design: Design, ports: Sequence[dict[str, int]]) -> str:

@@ -43,6 +43,12 @@ struct Bench {
         top->eval();
     }
 };
+
+void offer(Vrecorder* top, const Stimulus* s, int64_t sample, int64_t load) {
+    top->sample_label = sample < s->n_samples ? s->label[sample] : 0;
+    std::memset(&top->intensity, 0, sizeof top->intensity);
+    if (load < s->n_loads) std::memcpy(&top->intensity, s->intensity + load * s->lanes, s->lanes);
+}
 }  // namespace
 
 // nullptr if the samples take more cycles than they may.
@@ -54,6 +60,8 @@ Recording* rec_run(const Stimulus* s) {
     bench.context.randSeed(1 + s->unknown);  // what is written as x is drawn in both runs
     Vrecorder* top = bench.top = new Vrecorder{&bench.context};
     top->config_write = top->sample_valid = 0;
+    top->entry = 0;
+    offer(top, s, 0, 0);
     top->rst = 1;
     for (int i = 0; i < CYCLES_OF_RESET; ++i) bench.cycle(true);
     top->rst = 0;
@@ -67,9 +75,7 @@ Recording* rec_run(const Stimulus* s) {
     while (quiet < QUIET) {
         const bool offers = sample < s->n_samples;
         top->sample_valid = offers;
-        top->sample_label = offers ? s->label[sample] : 0;
-        std::memset(&top->intensity, 0, sizeof top->intensity);
-        if (load < s->n_loads) std::memcpy(&top->intensity, s->intensity + load * s->lanes, s->lanes);
+        offer(top, s, sample, load);
         top->clk = 0;
         top->eval();
         quiet = top->idle && !offers ? quiet + 1 : 0;

@@ -36,6 +36,7 @@ YOSYS_CASES = (
     "unseen",
     "soma_groups",
     "serial",
+    "deltas_wide",
 )  # it takes seconds for each; these have every generate block between them
 BUS_TOP = "nc_bus"
 _SLANG = """

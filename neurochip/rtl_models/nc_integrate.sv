@@ -104,7 +104,7 @@ module nc_integrate #(
             wire signed [TERM_BITS-1:0] term;
             if (DELTA) begin : signed_term
                 wire signed [WEIGHT_BITS-1:0] after = row_after[f*WEIGHT_BITS+:WEIGHT_BITS];
-                assign term = follow ? TERM_BITS'(after) - TERM_BITS'(weight) : minus ? -TERM_BITS'(weight) : TERM_BITS'(weight);
+                assign term = follow ? TERM_BITS'(after) - TERM_BITS'(weight) : minus ? -(TERM_BITS'(weight)) : TERM_BITS'(weight);
             end else begin : plain_term
                 assign term = weight;
             end
