@@ -185,6 +185,12 @@ def _number(value: float) -> str:
 # ---- rules, events, what ships
 
 
+SOURCES = {
+    "errors": "the teacher's error spikes", "spikes": "its own units' spikes", "arrivals": "spikes that arrive", "reward": "a reward",
+    None: "nothing",
+}  # fmt: skip
+
+
 def rule_settings() -> str:
     """Every rule with its settings."""
     intro = (
@@ -194,7 +200,7 @@ def rule_settings() -> str:
     parts = ["# Learning rules", intro]
     for name in rules.names():
         rule = rules.load(name)
-        source = {"errors": "the teacher's error spikes", "spikes": "its own units' spikes", None: "nothing"}[rule.learns_from]
+        source = SOURCES[rule.learns_from]
         parts.append(f"## {name}\n\n{_plain(rule.summary[0].upper() + rule.summary[1:])}. Learns from {source}.")
         if rule.settings:
             rows = [(f"`{k}`", f"{s.default:g}", f"{s.low:g} to {s.high:g}", s.help) for k, s in rule.settings.items()]

@@ -34,6 +34,6 @@ def _load(path: Any, announce: Announce) -> Dataset:
 
 
 DATASET = SetFile(
-    "cues", "four patterns of 8 x 8 pixels with noise, 4,000 + 1,000 samples, made by this package", False, _load,
+    "cues", "8 x 8 pixels, 4 classes: a drawn pattern of each, seen with noise; 4,000 + 1,000 samples, made by this package", False, _load,
     form=SampleForm((SIDE, SIDE), CLASSES),
 )  # fmt: skip
