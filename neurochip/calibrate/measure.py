@@ -142,13 +142,15 @@ def unit_of(block: str) -> str:
 
 
 def rows_of(states: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return the row of each cycle, -1 before the first tick: cycles of one state in a tick; the idle ones before it belong to START.
+    """Return the row of each cycle, -1 before the first sample: cycles of one state in a tick; the idle ones before it belong to START.
 
     What the barrier moves (queues, generators, sums) moves in its two idle cycles, and START is where it is counted.
     """
     rows = np.full(len(states), -1, dtype=np.int64)
     begins = np.flatnonzero(states == State.START)
     names: dict[tuple[int, int], int] = {}
+    for k in np.flatnonzero(states[: begins[0] if len(begins) else 0] == State.LOAD):
+        rows[k] = names.setdefault((0, int(State.LOAD)), len(names))
     for tick, (at, end) in enumerate(zip(begins, [*begins[1:], len(states)], strict=True)):
         for k in range(at, end):
             state = int(states[k])

@@ -196,9 +196,9 @@ class EnergyTable(BaseModel):
         return 1000 / own.path_ns if own else self.timing.clock_mhz(core) if self.timing else None
 
     def _along(self, price: SizedPrice | ByRole, core: Core | None) -> Price:
-        """A price along its line; wider beyond the cores that were fitted."""
+        """A price along its line; wider beyond the cores that were fitted, of a measured core, too: the event did not happen in it."""
         found: Price = price.resolve(_sized(core))
-        beyond = self.beyond(_sized(core))
+        beyond = Beyond.of(_sized(core), self.fitted) if self.fitted else None
         return beyond.widened(found) if beyond else found
 
     def _settle(self, word_read: AnyPrice, write: AnyPrice, per_bit: Price, memory: str, core: Core | None) -> PricedTable:

@@ -47,7 +47,8 @@ def test_a_core_measured_has_its_own_prices(tmp_path):
     macro = next(m for m in table.sram_macro if (m.words, m.bits) == (1024, 64))
     assert own.prices[Event.WORD_READ].value == pytest.approx(macro.read_pj + 7.0)
     assert own.prices[Event.SPIKE_IN].value == 0.0 and "Nothing beyond" in own.prices[Event.SPIKE_IN].reason
-    assert own.prices[Event.WEIGHT_UPDATE].value == along.prices[Event.WEIGHT_UPDATE].value  # did not happen there: along the line
+    assert own.prices[Event.WEIGHT_UPDATE] == along.prices[Event.WEIGHT_UPDATE]  # did not happen there: along the line, with its range
+    assert own.prices[Event.WEIGHT_UPDATE].kind == "extrapolated"
     assert (own.clock.busy.value, own.clock.idle.value) == (40.0, 40.0)
     assert own.leakage_uw(0, 200) == pytest.approx(9.0)
     assert table.logic_um2(core).value == 3000000.0 and table.clock_mhz(core) == 40.0
