@@ -37,9 +37,9 @@ def calibrate(
 
     into: a table that is there; then the cores of the experiments alone are measured, and their entries put into it.
     """
-    _check_tools()
     if into is not None and (not experiments or out or name):
         raise NeurochipError("--into: entries of experiments' cores go into a table that is there; give --experiment, no --out, no --name")
+    _check_tools()
     library = read_cells(Path(liberty), (*DONT_USE, *dont_use))
     macros = [read_macro(Path(path)) for path in sram]
     design = load_chip(chip, {}, "--chip")

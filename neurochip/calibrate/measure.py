@@ -149,8 +149,8 @@ def rows_of(states: np.ndarray) -> tuple[np.ndarray, int]:
     rows = np.full(len(states), -1, dtype=np.int64)
     begins = np.flatnonzero(states == State.START)
     names: dict[tuple[int, int], int] = {}
-    for k in np.flatnonzero(states[: begins[0] if len(begins) else 0] == State.LOAD):
-        rows[k] = names.setdefault((0, int(State.LOAD)), len(names))
+    for load in np.flatnonzero(states[: begins[0] if len(begins) else 0] == State.LOAD):
+        rows[load] = names.setdefault((0, int(State.LOAD)), len(names))
     for tick, (at, end) in enumerate(zip(begins, [*begins[1:], len(states)], strict=True)):
         for k in range(at, end):
             state = int(states[k])
