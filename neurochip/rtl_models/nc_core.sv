@@ -270,7 +270,7 @@ module nc_core #(
             );
         end else begin : silent
             assign trace = '0;
-            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bits, intensities, sum, takes_away, line_read, line_written, column_rdata};
+            wire unused = &{1'b0, increments, inbox_minus, learn_word, gate_bits, intensities, sum, takes_away, line_read, line_written, column_rdata, signs};
         end
     endgenerate
 
