@@ -274,7 +274,7 @@ def test_netlist_does_what_the_model_does(delayed, tmp_path):
     toggles = read_toggles(vcd, netlist, 20000, 300)
     energies = netlist.toggle_pj(WIRE_PF)
     drawn = {net for net in energies if netlist.block_of(net) == "generator"}
-    steps, adds = (np.array([row[i] == "1" for row in waves.rows]) for i in (1, 2))
+    steps, adds = (waves.bits[:, i] == 1 for i in (1, 2))
     energy, of_draws = toggles.energy_pj(energies), toggles.energy_pj(energies, drawn)
     assert 0 < of_draws.sum() < energy.sum()
     states = {net for net, (instance, _) in netlist.drivers.items() if instance.cell.flip_flop}
@@ -316,7 +316,7 @@ def test_broken_netlist_is_refused(kind, tmp_path):
 @needs_tools
 def test_other_work_is_refused(tmp_path):
     netlist, waves = mapped(SUM, "toy", read_cells(TINY), tmp_path), sum_waves(100)
-    waves.rows[70][3] = f"{int(waves.rows[70][3], 2) ^ 4:016b}"
+    waves.bits[70, 3 + 2] ^= 1  # sum[2]
     with pytest.raises(NeurochipError, match=r"not the RTL: cycle 70, output sum\[2\] is [01], the RTL has [01]"):
         replay(netlist, to_verilog_text(netlist, GATE), waves, 20000, tmp_path)
 

@@ -74,7 +74,7 @@ def test_gated_flip_flops_do_the_same_for_less(delayed, gated, tmp_path):
         assert len(netlist.clock_gates) == 2
         assert clocks[-1] == pytest.approx(2 * (0.003 + 0.005 + (2 + 2) * 0.004))  # two gates' pins: 8 fJ inside, 4 fF x 4 V^2
         gates = {gate.block: gate.nets[gate.cell.clock_gate.output] for gate in netlist.clock_gates}
-        steps, adds, resets = (np.array([row[i] == "1" for row in waves.rows]) for i in (1, 2, 0))
+        steps, adds, resets = (waves.bits[:, i] == 1 for i in (1, 2, 0))
         for block, works in (("generator", steps | resets), ("adder", adds | resets)):
             edges = np.bincount(toggles.cycles[toggles.nets == toggles.names.index(gates[block])], minlength=300)
             assert (edges[1:-1] == 2 * works[1:-1]).all(), f"{block}: both edges of its clock count to the cycle that let them through"

@@ -111,7 +111,7 @@ def test_cores_of_an_experiment_are_measured(tmp_path):
     job = Job(load_setup(str(path)), said.append)
     first, last = measure_job(job, sorted(RTL.glob("nc_*.sv")), read_cells(TINY), 5.0, tmp_path, said.append)
     assert (first.core.axons, first.core.neurons, first.core.roles) == (9, 4, ("first",)) and last.core.roles == ("last",)
-    assert "port = transposable" in first.core.knobs and first.core.knobs == last.core.knobs
+    assert "port = plain" in first.core.knobs and first.core.knobs == last.core.knobs
     for own in (first, last):
         assert own.learning.counts[:, Event.LEARN_DECISION].any() and not own.inference.counts[:, Event.LEARN_DECISION].any()
         assert own.learning.total_pj() == pytest.approx(sum(pj.sum() for pj in own.learning.blocks_pj.values()))
