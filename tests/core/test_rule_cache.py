@@ -42,7 +42,8 @@ import numpy as np
 from neurochip.core.state import Synapses
 from neurochip.experiment.rules import find_rule
 kinds = {"param": np.int64, "rng_param": np.int64, "counts": np.int64, "weight": np.int16, "rng_learn": np.uint32}
-arrays = {name: np.zeros((1, 1) if name == "weight" else 1, kinds.get(name, np.int32)) for name in Synapses._fields}
+names = [name for name in Synapses._fields if name not in Synapses._field_defaults]  # the rest is of rules that keep states
+arrays = {name: np.zeros((1, 1) if name == "weight" else 1, kinds.get(name, np.int32)) for name in names}
 for name in sys.argv[1:]:
     lists, hook = [np.zeros(1, np.int32) for _ in range(4)], find_rule(name).rule.hook
     hook(Synapses(**arrays), np.zeros(1, np.int64), *lists)

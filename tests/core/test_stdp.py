@@ -300,10 +300,13 @@ def test_the_conscience_makes_a_frequent_winner_harder_to_fire(rule):
 
 LAYERS = "network.layers=[{kind='conv',filters=%d,kernel=5,stride=3,neuron={model='if'}%s},{neurons=10,neuron={model='accumulate'}}]"
 RULE = "rule={name='%s'}"
+NO_TWIN = "reference.enabled=false"
 
 
 def mapping_of(rule: str, filters: int = 16, more: str = "", *settings: str):
-    return place(load_setup("mnist_local_bp", (LAYERS % (filters, more), RULE % rule, "reference.enabled=false", *settings)), (28, 28), 10)
+    return place(
+        load_setup("mnist_local_bp", ("chip.preset=serial64", LAYERS % (filters, more), RULE % rule, NO_TWIN, *settings)), (28, 28), 10
+    )
 
 
 @pytest.mark.parametrize(("filters", "words"), [(16, 25), (64, 25), (65, 50)])

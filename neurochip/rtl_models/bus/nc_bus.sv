@@ -35,7 +35,7 @@ module nc_bus #(
     input wire [15:0] s_axis_label_tdata,
     input wire s_axis_intensity_tvalid,
     output wire s_axis_intensity_tready,
-    input wire [7:0] s_axis_intensity_tdata,
+    input wire [neurochip_pkg::INPUT_LANES*8-1:0] s_axis_intensity_tdata,  // of as many axons, the first in the lowest bits
     output wire m_axis_winner_tvalid,
     input wire m_axis_winner_tready,
     output wire [15:0] m_axis_winner_tdata
