@@ -20,6 +20,7 @@ from neurochip.checks.rule import lines_of
 from neurochip.checks.tiny_chips import outcomes_of
 from neurochip.experiment.rules import find_rule
 
+DENSE = Net(planes=(1, 4, 4), layers=(dense(9, initial_gain=4.0), dense(7, initial_gain=4.0), dense(3)), warmup=0, ticks=12)
 NETS = (
     SMALL,
     *(CORNERS[name][0] for name in ("traces on a mesh", "inhibition among the tired", "a stride that skips units")),
@@ -28,6 +29,8 @@ NETS = (
         planes=(1, 4, 4), layers=(conv(2, 2), conv(2, 2), dense(3, initial_gain=4.0)), back_bits=8, error_gain=3, warmup=0, ticks=8,
         mesh={"width": 2, "height": 2, "fifo_depth": 2, "core_stalls": True},
     ),
+    replace(DENSE, streams="split"),
+    *(replace(DENSE, feedback="direct", told_by=told_by, told_one_in=2) for told_by in ("class", "winner")),
 )  # fmt: skip
 """With the tiny chips, a rule of binary weights and rules that keep states they run every kernel."""
 
