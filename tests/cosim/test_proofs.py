@@ -104,7 +104,7 @@ MUTANTS = {  # of which block: old text, new text, and with which parameters its
         ("< size", "<= size", 0),
         ("size > SIZE", "size >= SIZE", 0),
         ("? -sum : sum", "? ~sum : sum", 3),
-        ("? BACK_BITS + 9", "? BACK_BITS + 6", 0),  # the compare's width is the sum's,
+        ("? BACK_BITS + SHIFT + 9", "? BACK_BITS + SHIFT + 6", 0),  # the compare's width is the sum's,
         (": FRAC_BITS + 2", ": FRAC_BITS - 2", 1),  # or the draw's
         ("minus = sum[BACK_BITS-1]", "minus = ~sum[BACK_BITS-1]", 1),
         ("<< gain", "<< gain[2:0]", 0),

@@ -363,7 +363,7 @@ def test_emnist_out_of_the_zip(publisher, tmp_path):
         f"emnist_letters: downloading gzip.zip from {url[7:-1]}",
         f"emnist_letters: fetched (download) into {cache}",
     ]
-    assert datasets.available()[5].where == cache
+    assert next(found for found in datasets.available() if found.name == "emnist_letters").where == cache
     path.unlink()
     assert _published.fetch(dataclasses.replace(real, archives=(archive,)), heard.append) == cache
     assert heard[-1] == f"emnist_letters: already in {cache}"

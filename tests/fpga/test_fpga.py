@@ -15,7 +15,7 @@ from neurochip.fpga import families, flow, placement, report, synthesis
 from neurochip.fpga.families import ECP5, choose_device
 
 SMALL = (
-    "chip.core.counters=false", "chip.core.port=plain", "chip.core.weight_bits=8", "chip.core.frac_bits=6", "chip.rng.sharing=broadcast",
+    "chip.preset=serial64", "chip.core.counters=false", "chip.core.port=plain", "chip.core.weight_bits=8", "chip.core.frac_bits=6", "chip.rng.sharing=broadcast",
     "chip.rng.kind=lfsr16",
 )  # fmt: skip
 SETTINGS = [part for text in SMALL for part in ("--set", text)]
@@ -95,6 +95,10 @@ def test_what_no_device_holds_is_refused():
         (("--family", "ecp6"), r"--family ecp6: unknown family; did you mean 'ecp5'\?; there is ecp5$"),
         (("--device", "LFE5U-12F"), r"--device LFE5U-12F: unknown device.*; Lattice ECP5 has LFE5U-25F, LFE5U-45F, LFE5U-85F$"),
         (("--set", "chip.cycles_per_event.spike_in=1"), r"spike_in = 1: the RTL takes 0"),
+        (
+            (),
+            r"chip reference: core\.input_lanes = 8: 64 pins of the device would carry intensities alone; set it to 1 with .*'plain_sram'$",
+        ),
     ],
 )
 def test_refused_in_one_line(options, text, tmp_path, monkeypatch):
