@@ -30,7 +30,7 @@ def implement(setup: Setup, family: str, device: str | None, seed: int, folder: 
     package = package_text(setup, plan.mapping, f"chip {setup.chip.name} and the network of {setup.experiment.name}")
     if (lanes := setup.chip.core.input_lanes) > 1:
         raise NeurochipError(
-            f"chip {setup.chip.name}: core.input_lanes = {lanes}: {8 * lanes} pins of the device would carry intensities alone; set it to 1 "
+            f"chip {setup.chip.name}: core.input_lanes = {lanes}: {8 * lanes} pins would carry intensities alone; set it to 1 "
             f"with cycles_per_event.input_load = 1, or start from chip.preset = 'plain_sram'"
         )
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,8 @@ from neurochip.fpga import families, flow, placement, report, synthesis
 from neurochip.fpga.families import ECP5, choose_device
 
 SMALL = (
-    "chip.preset=serial64", "chip.core.counters=false", "chip.core.port=plain", "chip.core.weight_bits=8", "chip.core.frac_bits=6", "chip.rng.sharing=broadcast",
+    "chip.preset=serial64",
+    "chip.core.counters=false", "chip.core.port=plain", "chip.core.weight_bits=8", "chip.core.frac_bits=6", "chip.rng.sharing=broadcast",
     "chip.rng.kind=lfsr16",
 )  # fmt: skip
 SETTINGS = [part for text in SMALL for part in ("--set", text)]
@@ -97,7 +98,7 @@ def test_what_no_device_holds_is_refused():
         (("--set", "chip.cycles_per_event.spike_in=1"), r"spike_in = 1: the RTL takes 0"),
         (
             (),
-            r"chip reference: core\.input_lanes = 8: 64 pins of the device would carry intensities alone; set it to 1 with .*'plain_sram'$",
+            r"chip reference: core\.input_lanes = 8: 64 pins would carry intensities alone; set it to 1 with .*'plain_sram'$",
         ),
     ],
 )
