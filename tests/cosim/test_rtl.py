@@ -225,7 +225,8 @@ REFUSED = {
     "no fraction": (("--set", "chip.core.frac_bits=0"), r"frac_bits = 0: the RTL compares at least 1 bit"),
     "too many samples": (("--samples", "99"), r"--samples 99: the experiment has 6 training samples"),
     "no RTL there": (("--rtl", "nowhere"), r"--rtl nowhere: holds no nc_\*\.sv"),
-    "a mesh": (("--set", "chip.mesh={width=2,height=1}", "--set", "chip.n_cores=2", "--set", "chip.cycles_per_tick.network=0"),
+    "a mesh": (("--set", "chip.mesh={width=2,height=1}", "--set", "chip.n_cores=2", "--set", "chip.cycles_per_tick.network=0",
+                "--set", "chip.core.soma_lanes=1"),
                r"chip reference: \[mesh\]: the RTL wires each core to the next and has no routers; .*neurochip\.cosim\.mesh\.ticks"),
     "a layer in parts": (("--set", "mapping.hidden.cores=2"), r"\[network\.layers\[0\]\] layer 'hidden': cut over 2 cores: the RTL"),
     "too large for a core": (("--set", "chip.core.n_neurons=5"), r"layer 'hidden': cut over 2 cores: the RTL has a core for each layer; "),
@@ -263,6 +264,7 @@ def test_cycles_of_what_the_rtl_never_does_may_be_any(tiny):
 
 def test_too_large_for_the_rtl(tiny):
     result = neurochip("cosim", tiny, "--set", "network.layers=[{neurons=4200},{neurons=3}]", "--set", "chip.core.n_neurons=4200",
+                       "--set", "chip.core.lanes=4",
                        "--set", "chip.core.n_axons=4200", "--set", "chip.core.memory_words=70000")  # fmt: skip
     assert result.exit_code == 2
     assert "generators are too many for an RTL build" in result.output

@@ -20,8 +20,8 @@ KNOBS = (  # with what it moves to
 
 
 def shown(*settings):
-    """(facts, cells of every core) of the quick experiment."""
-    setup = load_setup("mnist_quick", ("chip.preset='reference'", TABLE, *settings))
+    """(facts, cells of every core) of the quick experiment, on a chip of which the table has blocks and no whole core."""
+    setup = load_setup("mnist_quick", ("chip.preset='reference'", "chip.core.port='skewed'", TABLE, *settings))
     mapping = place(setup, 784, 10)
     return dict(silicon_lines(setup, mapping)), silicon_grids(setup, mapping)
 
@@ -43,6 +43,11 @@ def test_a_knob_without_a_price_is_named_and_widens_nothing_in_silence(plain):
     assert "soma_lanes = 16" in facts["unpriced"] and "area, leakage and clock do not move with soma_lanes = 16" in facts["unpriced"]
     assert "area, leakage and clock" not in plain[0]["unpriced"]
     assert set(grids[0].columns[-1].cells) == {"extrapolated"}
+
+
+def test_a_measured_core_needs_no_blocks(plain):
+    facts, grids = shown("chip.core.port='plain'")
+    assert len(grids) == 1 and facts["area"] != plain[0]["area"]
 
 
 def test_blocks_add_up_to_the_logic(plain):
