@@ -19,7 +19,7 @@ from neurochip.runfile.names import CHECKPOINT
 from neurochip.runner import checkpoint
 from neurochip.simulator import simulator
 
-PLOTS = {f"{name}.png" for name in ("accuracy", "ticks", "exits", "spikes", "energy", "raster", "weights")}
+PLOTS = {f"{name}.png" for name in ("accuracy", "ticks", "exits", "spikes", "energy", "raster", "weights", "power")}
 FILES = {"run.h5", "summary.json", "report.html"}
 
 
