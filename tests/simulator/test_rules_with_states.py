@@ -65,7 +65,11 @@ def test_cues_are_the_same_everywhere():
     [
         ("cues_r_stdp", ("run.reward.delay=10",), r"\[run\] reward: comes in tick 18, a sample has 18"),
         ("mnist_sdsp", ("run.reward={tick=3,delay=1}",), "the rule reads none; leave it out"),
-        ("cues_r_stdp", ("chip.preset=serial64", "chip.core.word_bits=16"), "a weight and its tag of 8 bits need 17, a word has 16; lower weight_bits"),
+        (
+            "cues_r_stdp",
+            ("chip.preset=serial64", "chip.core.word_bits=16"),
+            "a weight and its tag of 8 bits need 17, a word has 16; lower weight_bits",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_line(name, settings, told):
