@@ -119,6 +119,7 @@ def sweep(
     resume: go on with a study that was interrupted. progress: as that of `run`.
     Raises NeurochipError for a mistake, and KeyboardInterrupt after Ctrl-C; a run that fails is kept as a point that failed.
     """
+    from neurochip.simulator.simulator import default_threads
     from neurochip.study.plan import make_plan
     from neurochip.study.pool import BACKENDS, Workers
     from neurochip.study.propose import load_optuna
@@ -134,7 +135,7 @@ def sweep(
         method=method, trials=trials, generation=generation, budget=budget, keep=keep,
     )  # fmt: skip
     load_optuna()
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = default_threads()
     n = workers or processors
     folder = Path(out) if out else Path("studies") / plan.base.experiment.name
     if not quiet:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from neurochip.common.fronts import dominates
 from neurochip.report.digits import energy_text
 from neurochip.report.grids import Column, Grid, count, decimals, percent
 from neurochip.report.inference import by_tick
@@ -44,12 +45,8 @@ def front(runs: Sequence[StoredRun], at_chance: Sequence[bool]) -> list[bool]:
         (-run.summary.accuracy.test, run.summary.totals.test.energy_nj_per_sample, run.summary.totals.test.latency_us_per_sample)
         for run in runs
     ]
-
-    def beats(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
-        return a != b and all(x <= y for x, y in zip(a, b, strict=True))
-
     kept = [one for one, chance in zip(losses, at_chance, strict=True) if not chance]
-    return [not chance and not any(beats(other, one) for other in kept) for one, chance in zip(losses, at_chance, strict=True)]
+    return [not chance and not any(dominates(other, one) for other in kept) for one, chance in zip(losses, at_chance, strict=True)]
 
 
 def _alike(differing: dict[str, list[str]]) -> dict[tuple[str, ...], list[str]]:

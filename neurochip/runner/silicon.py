@@ -1,10 +1,9 @@
 """Area and largest clock of a chip, where its energy table was calibrated on a netlist and has them."""
 
-from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
-from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
+from neurochip.mapping.silicon import banks_of, core_of
 from neurochip.runfile.sizes import Silicon
 
 
@@ -18,10 +17,9 @@ def silicon(chip: Chip, table: EnergyTable, mapping: Mapping) -> Silicon | None:
     if table.area is None or table.timing is None:
         return None
     n_cores = len(mapping.cores)
-    size = chip.core.n_axons, chip.core.n_neurons
-    cores = [Core(*size, mapping.roles(c), knobs_of(chip, place)) for c, place in enumerate(mapping.cores)]
+    cores = [core_of(chip, mapping, c, as_built=True) for c in range(n_cores)]
     logic = [area.value for core in cores if (area := table.logic_um2(core))]
-    banks = -(-chip.core.memory_words // chip.core.bank_words)
+    banks = banks_of(chip, mapping, 0, as_built=True)
     bank = table.bank_area_um2(chip.core.word_bits, chip.core.bank_words)
     clocks = [clock for core in cores if (clock := table.clock_mhz(core))]
     slowest = min(range(n_cores), key=clocks.__getitem__)

@@ -10,12 +10,11 @@ from neurochip.common.files import write_json
 from neurochip.core.noc.state import PORTS
 from neurochip.core.noc.totals import NocTotals
 from neurochip.datasets import Dataset
-from neurochip.energy.sized import Core as SizedCore
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
-from neurochip.mapping.knobs import knobs_of
 from neurochip.mapping.place import Mapping
 from neurochip.mapping.remarks import training_remarks
+from neurochip.mapping.silicon import core_of
 from neurochip.runfile.costs import Costs, Network, NetworkCosts, Total, Totals
 from neurochip.runfile.facts import layer_facts
 from neurochip.runfile.names import RUN_H5, SUMMARY
@@ -210,7 +209,7 @@ def _extrapolated(setup: Setup, mapping: Mapping) -> list[str]:
     """The cores that are beyond those that the energy table was made from."""
     lines = []
     for c, place in enumerate(mapping.cores):
-        core, table = SizedCore(place.axons, place.neurons, mapping.roles(c), knobs_of(setup.chip, place)), setup.energy_table
+        core, table = core_of(setup.chip, mapping, c, as_built=False), setup.energy_table
         if beyond := table.beyond(core):
             lines.append(
                 f"core {c} ({place.name}): prices of energy table {table.name} are extrapolated, range x{beyond.factor:.2f}: {beyond.how}; "

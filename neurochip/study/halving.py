@@ -3,8 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from neurochip.common.fronts import dominates, fronts
 from neurochip.study.metrics import METRICS, shown
-from neurochip.study.trials import Trial, dominates, fronts, losses
+from neurochip.study.trials import Trial, losses
 
 
 def survivors(trials: Sequence[Trial], objectives: Sequence[str], keep: float) -> tuple[list[Trial], dict[int, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from neurochip.common.errors import NeurochipError
+from neurochip.common.toml import validate
 from neurochip.experiment.setup import Setup, load_setup
 from neurochip.experiment.sweep import SweepModel
 from neurochip.study.metrics import METRICS, objectives_of
@@ -97,8 +98,6 @@ def make_plan(file: str, settings: Sequence[str] = (), seed: int | None = None, 
 
 
 def _checked(file: str, settings: tuple[str, ...], base: Setup, given: dict[str, Any]) -> Plan:
-    from neurochip.common.toml import validate
-
     asked = validate(SweepModel, given, f"{base.where}: [sweep]")
     objectives_of(asked.objectives)
     vary = parse_all(asked.vary)

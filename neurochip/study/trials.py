@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from neurochip.common.fronts import fronts
 from neurochip.study.metrics import METRICS
 from neurochip.study.vary import Value
 
@@ -87,23 +88,6 @@ def history_digest(trials: Sequence[Trial]) -> str:
 def losses(trial: Trial, objectives: Sequence[str]) -> list[float]:
     """Return the means of the objectives, turned so that less is better."""
     return [-trial.mean(name) if METRICS[name].is_better_high else trial.mean(name) for name in objectives]
-
-
-def dominates(a: Sequence[float], b: Sequence[float]) -> bool:
-    """Tell whether losses `a` are nowhere worse than `b` and somewhere better."""
-    return all(x <= y for x, y in zip(a, b, strict=True)) and any(x < y for x, y in zip(a, b, strict=True))
-
-
-def fronts(values: Sequence[Sequence[float]]) -> list[int]:
-    """Return for each of some losses the number of its front: 0 if nothing dominates it, 1 if only those of front 0 do, ..."""
-    rank, left, level = [-1] * len(values), set(range(len(values))), 0
-    while left:
-        best = {i for i in left if not any(dominates(values[j], values[i]) for j in left)}
-        for i in best:
-            rank[i] = level
-        left -= best
-        level += 1
-    return rank
 
 
 def front_of(trials: Sequence[Trial], objectives: Sequence[str]) -> list[Trial]:

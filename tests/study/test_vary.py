@@ -3,8 +3,9 @@
 import pytest
 
 from neurochip.common.errors import NeurochipError
+from neurochip.common.fronts import fronts
 from neurochip.study.plan import grid
-from neurochip.study.trials import RunResult, Trial, fronts
+from neurochip.study.trials import RunResult, Trial
 from neurochip.study.vary import Range, parse_all, settings_at
 
 
