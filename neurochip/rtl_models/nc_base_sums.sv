@@ -27,15 +27,21 @@ module nc_base_sums #(
     reg [FIELDS*SUM_BITS-1:0] base[0:ENTRIES-1];
 
     wire [AT_BITS-1:0] of_bias = bias_at[AT_BITS-1:0];
-    localparam int PLACE_BITS = $clog2(FIELDS * SUM_BITS);
-    wire [PLACE_BITS-1:0] first = PLACE_BITS'(32'(bias_field[FIELD_BITS-1:0]) * SUM_BITS);
     wire [SUM_BITS-1:0] bias_step = SUM_BITS'(bias_new) - SUM_BITS'(bias_old);
+    wire [FIELDS*SUM_BITS-1:0] held = base[of_bias];
 
+    function automatic [FIELDS*SUM_BITS-1:0] stepped(input [FIELDS*SUM_BITS-1:0] old, input [FIELD_BITS-1:0] field, input [SUM_BITS-1:0] step);
+        stepped = old;
+        stepped[32'(field)*SUM_BITS+:SUM_BITS] = old[32'(field)*SUM_BITS+:SUM_BITS] + step;
+    endfunction
+
+    // an entry is written whole: its flip-flops share an enable, and a clock gate
+    wire write_row = add || follow;
     always_ff @(posedge clk) begin
         if (clear) has_base <= '0;
         else if (add) has_base <= has_base | ENTRIES'(1) << at[AT_BITS-1:0];
-        if (add || follow) base[at[AT_BITS-1:0]] <= totals;
-        else if (bias_write) base[of_bias][first+:SUM_BITS] <= base[of_bias][first+:SUM_BITS] + bias_step;
+        if (write_row || bias_write)
+            base[write_row ? at[AT_BITS-1:0] : of_bias] <= write_row ? totals : stepped(held, bias_field[FIELD_BITS-1:0], bias_step);
     end
 
     genvar e;
