@@ -11,7 +11,7 @@ from neurochip.calibrate.blocks import block_prices, predicted_pj
 from neurochip.calibrate.cells import Library
 from neurochip.calibrate.core_work import simulate_rtl
 from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design, Network
-from neurochip.calibrate.jobs import INFER, LEARN, Job
+from neurochip.calibrate.jobs import HELD, INFER, LEARN, Job
 from neurochip.calibrate.layout import Layout, lay_out
 from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_cores, figures_of, make_netlist, ports_of
 from neurochip.calibrate.netlist import Netlist
@@ -27,21 +27,22 @@ HELD_OUT_SIZE = "held out: cores of another size"
 
 @dataclass
 class OwnSize:
-    """One core of an experiment, measured at its own size: what it did in learning, and in inference, which is held out."""
+    """One core of an experiment, measured at its own size: what it did in learning, in inference, and in one that is held out."""
 
     core: Core
     figures: Figures
     learning: Activity
     inference: Activity
+    held_out: Activity
 
     @property
     def prices(self) -> dict[Event, float]:
-        """The prices of its events in pJ."""
-        return block_prices([self.learning], PRICED)
+        """The prices of its events in pJ: of learning and inference, whose events are of other shares."""
+        return block_prices([self.learning, self.inference], PRICED)
 
     def error(self) -> float:
         """Return the relative error of the prices on the sample that was not fitted, without the clock."""
-        return predicted_pj(self.inference, self.prices) / self.inference.total_pj() - 1
+        return predicted_pj(self.held_out, self.prices) / self.held_out.total_pj() - 1
 
 
 @dataclass
@@ -109,10 +110,10 @@ def measure_job(
     """Measure an experiment's own cores, at their size, on its trained weights and data."""
     made = netlists_of(job, sources, library, memory_access_ns, folder, say)
     works = {}
-    for name in (LEARN, INFER):
+    for name in (LEARN, INFER, HELD):
         job.choose(name)
         works[name] = made.run(job, say)
-    return [OwnSize(core, figures, *pair) for (core, _, figures), *pair in zip(made.cores, works[LEARN], works[INFER], strict=True)]
+    return [OwnSize(core, figures, *of_core) for (core, _, figures), *of_core in zip(made.cores, *works.values(), strict=True)]
 
 
 @dataclass

@@ -18,11 +18,12 @@ from neurochip.simulator.simulator import Simulator
 TRAINED = 2000  # samples that the weights have seen
 SEARCHED = 100  # samples after them, of which one is recorded
 CYCLES = 4_000  # of the chip, that a stimulus takes about
-LEARN, INFER = "learning on a sample of the experiment", "held out: inference on a test sample of the experiment"
+LEARN, INFER = "learning on a sample of the experiment", "inference on a test sample of the experiment"
+HELD = "held out: inference on another test sample of the experiment"
 
 
 class Job(Design):
-    """A trained chip with a sample to learn and one to infer; `choose` says which. Its state moves on with each run.
+    """A trained chip with a sample to learn, one to infer and one to hold out; `choose` says which. Its state moves on with each run.
 
     Raises NeurochipError if the RTL is not the experiment's chip, or its samples are no images.
     """
@@ -49,7 +50,9 @@ class Job(Design):
             self.simulator.take_counts(len(chosen))
         say(f"{experiment.name}: {f'weights of {given}' if given else f'{len(chosen):,} samples trained'}")
         tests = data.x_test.reshape(len(data.x_test), -1)
-        self.images = {INFER: (tests[:1], data.y_test[:1].astype(np.int32))}
+        self.images = {
+            name: (tests[k : k + 1], data.y_test[k : k + 1].astype(np.int32)) for name, k in ((INFER, 0), (HELD, len(tests) // 2))
+        }
         self._take_eventful(pixels, labels, after)
         self.choose(LEARN)
 
@@ -64,7 +67,7 @@ class Job(Design):
         self.images[LEARN] = pixels[best : best + 1], labels[best : best + 1]
 
     def choose(self, name: str) -> None:
-        """Take the sample of LEARN or INFER, for as many ticks as fit into CYCLES, at least a few that learn."""
+        """Take the sample of LEARN, INFER or HELD, for as many ticks as fit into CYCLES, at least a few that learn."""
         experiment, learns = self.simulator.setup.experiment, name == LEARN and self.simulator.rule.learns
         self.stimulus = Stimulus(name, experiment.seed, (), 1, WARMUP + 2, learns)
         self.counts()  # the chip learns the sample a little: the next time it is as if it came again

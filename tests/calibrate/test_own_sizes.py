@@ -69,7 +69,7 @@ def test_a_table_holds_what_was_measured(tmp_path):
     for one in fitted:
         one.counts[0, Event.WORD_WRITE] = 1
     measured = Measured([(core, figures) for core in roles], fitted, {"held out": fitted}, [(small, figures)])
-    measured.sizes = [OwnSize(BOX, figures, work(1, 4), work(2, 4))]
+    measured.sizes = [OwnSize(BOX, figures, work(1, 4), work(2, 4), work(3, 4))]
     path = tmp_path / "own.toml"
     path.write_text(CalibratedTable("own", 130, load_chip("plain_sram", {}, "t"), read_cells(TINY), [read_macro(RAM)], measured).text())
     table = load_table(path)
@@ -89,9 +89,13 @@ def test_entries_are_put_into_a_table_that_is_there(tmp_path):
     path.write_bytes(shipped("energy_tables")["sg13g2_rtl_1v2"].read_bytes())
     figures = Figures(34_000, 150_000, 3.0e6, 9000.0, dict.fromkeys(("low", "value", "high"), 40.0), TimedPath(25.0, ("control",), 40))
     other, n = BOX._replace(neurons=30), len(load_table(path).measured_core)
-    first = put_into(path, [OwnSize(BOX, figures, work(1, 4), work(2, 4)), OwnSize(other, figures, work(1, 4), work(2, 4))], library)
+    first = put_into(
+        path,
+        [OwnSize(BOX, figures, work(1, 4), work(2, 4), work(3, 4)), OwnSize(other, figures, work(1, 4), work(2, 4), work(3, 4))],
+        library,
+    )
     before = path.read_text()
-    again = put_into(path, [OwnSize(BOX, dataclasses.replace(figures, area_um2=4.0e6), work(1, 4), work(2, 4))], library)
+    again = put_into(path, [OwnSize(BOX, dataclasses.replace(figures, area_um2=4.0e6), work(1, 4), work(2, 4), work(3, 4))], library)
     assert len(first.measured_core) == len(again.measured_core) == n + 2
     assert (first.measured_at(BOX).area_um2, again.measured_at(BOX).area_um2) == (3.0e6, 4.0e6)
     assert again.measured_at(other) == first.measured_at(other)
@@ -115,8 +119,9 @@ def test_cores_of_an_experiment_are_measured(tmp_path):
     for own in (first, last):
         assert own.learning.counts[:, Event.LEARN_DECISION].any() and not own.inference.counts[:, Event.LEARN_DECISION].any()
         assert own.learning.total_pj() == pytest.approx(sum(pj.sum() for pj in own.learning.blocks_pj.values()))
-        assert predicted_pj(own.learning, own.prices) == pytest.approx(own.learning.total_pj(), rel=1e-9)
+        both = own.learning, own.inference
+        assert sum(predicted_pj(a, own.prices) for a in both) == pytest.approx(sum(a.total_pj() for a in both), rel=1e-9)
         assert abs(own.error()) < 0.25
         assert own.learning.total_pj("low") < own.learning.total_pj() < own.learning.total_pj("high")
         assert own.figures.clock_pj["low"] < own.figures.clock_pj["value"]
-    assert sum("netlists equal to the RTL in all" in line for line in said) == 2
+    assert sum("netlists equal to the RTL in all" in line for line in said) == 3
