@@ -13,15 +13,13 @@ from pydantic import BaseModel, Field
 from scipy.optimize import nnls
 
 from neurochip.common.toml import STRICT, read_toml, shipped, validate
+from neurochip.energy.knob_text import NUMBERS, Knobs, as_rows, changes, knobs_in, number_of
 from neurochip.energy.measured import OTHER_KNOBS, PER_DOUBLING
 from neurochip.energy.prices import Price
 from neurochip.energy.sized import ROLES, Core
 
 FOLDER = "energy_blocks"
 PER_PRODUCT = 0.05  # how much wider a range gets with each further knob whose ratio is multiplied in
-NUMBERS = ("weight_bits", "soma_lanes", "input_lanes")  # knobs between whose values a ratio may be drawn along a line
-ABSENT = 1.0  # the default of lanes, which a list of knobs leaves out
-Knobs = dict[str, str]
 
 
 class BlockCore(BaseModel):
@@ -84,8 +82,8 @@ class Blocks(BaseModel):
     @functools.cached_property
     def variants(self) -> list[Knobs]:
         """What the knobs of each other way to build a core change, the most first; "" for a knob at its default."""
-        changes = {core.knobs: _changes(self.base, knobs_in(core.knobs)) for core in self.core}
-        return sorted((change for change in changes.values() if change), key=len, reverse=True)
+        changed = {core.knobs: _changed(self.base, knobs_in(core.knobs)) for core in self.core}
+        return sorted((change for change in changed.values() if change), key=len, reverse=True)
 
     def estimate(self, core: Core) -> Estimate | None:
         """Return what the netlists say of a core; None of one whose knobs are not told."""
@@ -101,7 +99,7 @@ class Blocks(BaseModel):
         return first._replace(um2=um2, leakage_nw=leakage, path_ns=max(first.path_ns, last.path_ns))
 
     def _of_role(self, core: Core, role: str) -> Estimate:
-        laws, wanted = self._law(role), _changes(self.base, _as_rows(knobs_in(core.knobs), core.neurons))
+        laws, wanted = self._law(role), _changed(self.base, as_rows(knobs_in(core.knobs), core.neurons))
         um2 = {unit: float(law @ (1, core.axons, core.neurons)) for unit, law in laws.um2.items()}
         path = float(laws.path @ (1, math.log2(core.axons), math.log2(core.neurons)))
         factor, missing, used = 1.0, [], []
@@ -137,7 +135,7 @@ class Blocks(BaseModel):
 
     def _ratios(self, role: str, change: Knobs) -> "_Ratios":
         """Netlists with a change to those without, of one size and role."""
-        with_it = next(c for c in self.core if c.role == role and _changes(self.base, knobs_in(c.knobs)) == change)
+        with_it = next(c for c in self.core if c.role == role and _changed(self.base, knobs_in(c.knobs)) == change)
         size = with_it.axons, with_it.neurons, role
         plain = next(c for c in self.core if (c.axons, c.neurons, c.role) == size and knobs_in(c.knobs) == self.base)
         return _Ratios({unit: with_it.um2.get(unit, 0.0) / um2 for unit, um2 in plain.um2.items() if um2}, with_it.path_ns / plain.path_ns)
@@ -146,9 +144,9 @@ class Blocks(BaseModel):
         """Ratios on the line between two values of a knob that is a number; None outside what netlists have."""
         if name not in NUMBERS:
             return None
-        known = {_number(change[name]): self._ratios(role, change) for change in self.variants if set(change) == {name}}
-        known[_number(self.base.get(name, ""))] = _Ratios({}, 1.0)
-        at, values = _number(value), sorted(known)
+        known = {number_of(change[name]): self._ratios(role, change) for change in self.variants if set(change) == {name}}
+        known[number_of(self.base.get(name, ""))] = _Ratios({}, 1.0)
+        at, values = number_of(value), sorted(known)
         below, above = (max((v for v in values if v <= at), default=None), min((v for v in values if v >= at), default=None))
         if below is None or above is None or below == above:
             return None
@@ -171,24 +169,8 @@ class _Ratios(NamedTuple):
     path: float
 
 
-def knobs_in(text: str) -> Knobs:
-    """Return the knobs that a line `name = value, ...` names."""
-    pairs = (part.partition(" = ")[::2] for part in text.split(", "))
-    return dict(pairs)
-
-
-def _changes(base: Knobs, knobs: Knobs) -> Knobs:
-    return {name: knobs.get(name, "") for name in base | knobs if knobs.get(name) != base.get(name)}
-
-
-def _as_rows(knobs: Knobs, neurons: int) -> Knobs:
-    """Lanes for all neurons of a core are those of a row."""
-    lanes = knobs.get("lanes", "")
-    return knobs | {"lanes": "row"} if lanes.isdecimal() and int(lanes) >= neurons else knobs
-
-
-def _number(value: str) -> float:
-    return float(value) if value else ABSENT
+def _changed(base: Knobs, knobs: Knobs) -> Knobs:
+    return {change.name: change.new for change in changes(base, knobs)}
 
 
 def _fit(sizes: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -1,7 +1,6 @@
 """Cores measured at their own size, [[measured_core]], which come before prices along a line; how far others are beyond what was fitted."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
@@ -13,7 +12,6 @@ from neurochip.energy.sized import Core, Role
 
 PER_DOUBLING = 0.1  # how much wider a range gets with each doubling beyond the sizes that were fitted
 OTHER_KNOBS = 0.5  # and for a core that is built otherwise than those
-NEAR = 4.0  # a measured core stands for others of its kind with up to so many times as many or as few axons, and neurons
 ZERO = "Nothing beyond the events that come with it in the same cycles"
 
 
@@ -31,7 +29,7 @@ class MeasuredCore(Provenance):
     leakage_nw: float = Field(ge=0)
     area_um2: float = Field(gt=0)
     path_ns: float = Field(gt=0)
-    _how: str = PrivateAttr(default="")  # it stands for a core of another size
+    _how: str = PrivateAttr(default="")  # it stands for another core
 
     @field_validator("pj")
     @classmethod
@@ -56,29 +54,10 @@ class MeasuredCore(Provenance):
         bounds = {"low": value * self.low_ratio, "high": value * self.high_ratio}
         return Price.model_validate({"value": value, **bounds, **fields, "reason": "" if value else ZERO})
 
-    def doublings(self, core: Core) -> float:
-        """Return how many doublings or halvings of axons and of neurons a core is away; infinite if it is built otherwise or too far."""
-        ratios = core.axons / self.axons, core.neurons / self.neurons
-        if (tuple(self.roles), self.knobs) != (core.roles, core.knobs) or not all(1 / NEAR <= ratio <= NEAR for ratio in ratios):
-            return math.inf
-        return sum(abs(math.log2(ratio)) for ratio in ratios)
-
-    def beyond(self, core: Core) -> "Beyond":
-        """Return how far a core is from this one, for which it stands."""
-        how = f"{core.axons} axons x {core.neurons} neurons priced as the core of {self.axons} x {self.neurons} that was measured"
-        return Beyond(how, 1 + PER_DOUBLING * self.doublings(core))
-
-    def moved_to(self, core: Core, growth: Sequence[float]) -> Self:
-        """Return the measurement as it stands for a core of another size: the same prices, clock, leakage, area and path times `growth`."""
-        beyond = self.beyond(core)
-        clock, leakage, area, path = growth
-        moved = self.model_copy(update={
-            "axons": core.axons, "neurons": core.neurons, "kind": max(self.kind, "extrapolated", key=KINDS.index),
-            "low_ratio": self.low_ratio / beyond.factor, "high_ratio": self.high_ratio * beyond.factor, "clock_pj": clock * self.clock_pj,
-            "leakage_nw": leakage * self.leakage_nw, "area_um2": area * self.area_um2, "path_ns": path * self.path_ns,
-        })  # fmt: skip
-        moved._how = beyond.how
-        return moved
+    def told(self, how: str) -> Self:
+        """Return this entry with other words for how it is known."""
+        self._how = how
+        return self
 
     def logic(self) -> dict[Event, Price]:
         """Return the prices of the events that happened in it."""

@@ -4,7 +4,6 @@ A table prices every event of the vocabulary (pJ), gives its leakage (nW), says 
 that reproduce figures of its own source. Its SRAM macros price the synapse memory by size: `EnergyTable.for_memory`.
 """
 
-import math
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -21,6 +20,7 @@ from neurochip.energy.explain import explain
 from neurochip.energy.measured import Beyond, Fitted, MeasuredCore
 from neurochip.energy.prices import ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
 from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Core, Logic, SizedPrice, Timing
+from neurochip.energy.standing import Figures, Standing, stand_for
 
 __all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]
 
@@ -143,22 +143,26 @@ class EnergyTable(BaseModel):
         """Return the measurement of such a core, if the table has it."""
         return next((entry for entry in self.measured_core if core and entry.is_of(core)), None)
 
-    def _nearest(self, core: Core) -> MeasuredCore | None:
-        """The measured core that stands for one which the lines do not reach: built alike, in the same place, the nearest in size."""
-        if self.fitted is None or Beyond.of(core, self.fitted) is None:
+    def standing_for(self, core: Core | None) -> Standing | None:
+        """Return the measured core that stands for one which was not measured and which the lines do not reach; None if none does."""
+        if core is None or self.fitted is None or self.measured_at(core) or Beyond.of(core, self.fitted) is None:
             return None
-        nearest = min(self.measured_core, key=lambda entry: entry.doublings(core), default=None)
-        return nearest if nearest and math.isfinite(nearest.doublings(core)) else None
+        return stand_for(self.measured_core, core, self._lines, self._by_blocks)
 
     def measured_for(self, core: Core | None) -> MeasuredCore | None:
-        """Return the measurement of such a core, else that of the nearest size of its kind, moved along the table's lines to this one."""
-        own = self.measured_at(core)
-        if own or core is None or (nearest := self._nearest(core)) is None:
-            return own
-        sizes = core, Core(nearest.axons, nearest.neurons, core.roles)
-        return nearest.moved_to(core, [new / old for new, old in zip(*(self._lines(size) for size in sizes), strict=True)])
+        """Return the measurement of such a core, else that of the nearest in knobs and size, moved to this one."""
+        standing = self.standing_for(core)
+        return standing.core if standing else self.measured_at(core)
 
-    def _lines(self, core: Core) -> tuple[float, float, float, float]:
+    def _by_blocks(self, old: Core, new: Core) -> Figures | None:
+        """What block netlists say that clock, leakage, area and path change by; the clock's energy is not among what they know."""
+        found = [estimate_of(self.calibration.cells, core) if self.calibration else None for core in (old, new)]
+        if found[0] is None or found[1] is None:
+            return None
+        before, after = found[0], found[1]
+        return 1.0, after.leakage_nw / before.leakage_nw, after.area_um2 / before.area_um2, after.path_ns / before.path_ns
+
+    def _lines(self, core: Core) -> Figures:
         """Clock, leakage, area and path by the lines."""
         axon_nw = self.leakage.axon_nw.value if self.leakage.axon_nw else 0.0
         leakage = self.leakage.core_nw.value + axon_nw * core.axons + self.leakage.neuron_nw.value * core.neurons
@@ -170,8 +174,8 @@ class EnergyTable(BaseModel):
         """Return how far a core is from those that prices were fitted on; None within, at a size measured, or where no price has a size."""
         if self.fitted is None or self.measured_at(core):
             return None
-        nearest = self._nearest(core)
-        return nearest.beyond(core) if nearest else Beyond.of(core, self.fitted)
+        standing = self.standing_for(core)
+        return standing.beyond if standing else Beyond.of(core, self.fitted)
 
     def blocks_at(self, core: Core | None) -> Estimate | None:
         """Return what block netlists of its cells say of a core that was neither measured nor fitted; None without any."""

@@ -35,7 +35,11 @@ def not_priced(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[str]:
     found = []
     for c, place in enumerate(mapping.cores):
         core = core_of(chip, mapping, c, as_built=False)
-        if table.measured_for(core):
+        if standing := table.standing_for(core):
+            if standing.missing:
+                found.append(f"energies of events and of the clock do not move with {', '.join(standing.missing)}")
+            continue
+        if table.measured_at(core):
             continue
         blocks, beyond = table.blocks_at(core), table.beyond(core)
         if blocks and blocks.missing:
