@@ -52,6 +52,7 @@ class Standing(NamedTuple):
     core: MeasuredCore
     beyond: Beyond
     missing: tuple[str, ...]  # knobs with which its energies do not move
+    blind: tuple[str, ...]  # those of them with which area, leakage and longest path do not move either
 
 
 def figures_of(entry: MeasuredCore) -> Figures:
@@ -118,11 +119,15 @@ def _known(entries: Sequence[MeasuredCore], near: MeasuredCore, name: str, old: 
 
 
 def stand_for(
-    entries: Sequence[MeasuredCore], core: Core, lines: Callable[[Core], Figures], blocks: Callable[[Core, Core], Figures | None]
+    entries: Sequence[MeasuredCore],
+    core: Core,
+    lines: Callable[[Core], Figures],
+    blocks: Callable[[Core, Core], tuple[Figures, tuple[str, ...]] | None],
 ) -> Standing | None:
     """Return the nearest measured core as it stands for `core`; None if none does.
 
-    lines: figures of a core by size alone; blocks: what block netlists say that figures change by from one core to another.
+    lines: figures of a core by size alone. blocks: what block netlists say that figures change by from one core to another, and the knobs
+    that no netlist has.
     """
     entry = nearest(entries, core)
     if entry is None:
@@ -130,13 +135,15 @@ def stand_for(
     own, asked = Core(entry.axons, entry.neurons, core.roles, entry.knobs), _changes(entry, core)
     ratios = {change: ratio_of(entries, entry, change) for change in asked}
     told, missing = [ratio for ratio in ratios.values() if ratio], tuple(str(change) for change, ratio in ratios.items() if not ratio)
-    pj, scales = dict(entry.pj), [SAME]
+    pj, scales, blind = dict(entry.pj), [SAME], missing
     for ratio in told:
         pj = {name: ratio.applied(name, pj.get(name, 0.0)) for name in pj | ratio.pj}
         scales.append(ratio.figures)
     if missing:
         untold = {change.name: change.new for change, ratio in ratios.items() if not ratio}
-        scales.append(blocks(own, own._replace(knobs=_text(knobs_in(entry.knobs) | untold))) or SAME)
+        if known := blocks(own, own._replace(knobs=_text(knobs_in(entry.knobs) | untold))):
+            scales.append(known[0])
+            blind = tuple(knob for knob in missing if knob in known[1])
     if (core.axons, core.neurons) != (entry.axons, entry.neurons):
         here, there = lines(core), lines(own)
         scales.append((here[0] / there[0], here[1] / there[1], here[2] / there[2], here[3] / there[3]))
@@ -148,7 +155,7 @@ def stand_for(
         "low_ratio": entry.low_ratio / beyond.factor, "high_ratio": entry.high_ratio * beyond.factor,
         "clock_pj": clock, "leakage_nw": leakage, "area_um2": area, "path_ns": path,
     })  # fmt: skip
-    return Standing(moved.told(beyond.how), beyond, missing)
+    return Standing(moved.told(beyond.how), beyond, missing, blind)
 
 
 def _text(knobs: Knobs) -> str:

@@ -154,13 +154,23 @@ class EnergyTable(BaseModel):
         standing = self.standing_for(core)
         return standing.core if standing else self.measured_at(core)
 
-    def _by_blocks(self, old: Core, new: Core) -> Figures | None:
+    def _by_blocks(self, old: Core, new: Core) -> tuple[Figures, tuple[str, ...]] | None:
         """What block netlists say that clock, leakage, area and path change by; the clock's energy is not among what they know."""
-        found = [estimate_of(self.calibration.cells, core) if self.calibration else None for core in (old, new)]
-        if found[0] is None or found[1] is None:
+        before, after = self._estimate(old), self._estimate(new)
+        if before is None or after is None:
             return None
-        before, after = found[0], found[1]
-        return 1.0, after.leakage_nw / before.leakage_nw, after.area_um2 / before.area_um2, after.path_ns / before.path_ns
+        ratios = after.leakage_nw / before.leakage_nw, after.area_um2 / before.area_um2, after.path_ns / before.path_ns
+        return (1.0, *ratios), after.missing
+
+    def _estimate(self, core: Core) -> Estimate | None:
+        return estimate_of(self.calibration.cells, core) if self.calibration else None
+
+    def units_um2(self, core: Core) -> dict[str, float]:
+        """Return the logic of a core by its units, in um2: shares as block netlists have them of the area; empty if they do not know it."""
+        found, logic = self._estimate(core), self.logic_um2(core)
+        if found is None or logic is None or self.measured_at(core):
+            return {}
+        return {unit: um2 * logic.value / found.area_um2 for unit, um2 in found.um2.items()}
 
     def _lines(self, core: Core) -> Figures:
         """Clock, leakage, area and path by the lines."""
@@ -179,11 +189,9 @@ class EnergyTable(BaseModel):
 
     def blocks_at(self, core: Core | None) -> Estimate | None:
         """Return what block netlists of its cells say of a core that was neither measured nor fitted; None without any."""
-        if self.calibration is None or self.fitted is None or core is None or self.measured_for(core):
-            return None
-        if Beyond.of(core, self.fitted) is None:
-            return None  # the lines reach it
-        return estimate_of(self.calibration.cells, core)
+        if self.fitted is None or core is None or self.measured_for(core) or Beyond.of(core, self.fitted) is None:
+            return None  # it was measured, or the lines reach it
+        return self._estimate(core)
 
     def logic_um2(self, core: Core) -> Price | None:
         """Return the area of a core's logic in um2: measured, by its blocks, or along the line; None if the table has no areas."""

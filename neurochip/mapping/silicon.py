@@ -36,6 +36,8 @@ def not_priced(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[str]:
     for c, place in enumerate(mapping.cores):
         core = core_of(chip, mapping, c, as_built=False)
         if standing := table.standing_for(core):
+            if standing.blind:
+                found.append(f"area, leakage and clock do not move with {', '.join(standing.blind)}")
             if standing.missing:
                 found.append(f"energies of events and of the clock do not move with {', '.join(standing.missing)}")
             continue

@@ -53,10 +53,10 @@ def silicon_grids(setup: Setup, mapping: Mapping) -> list[Grid]:
 
 
 def _blocks(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[Grid]:
-    found = [(place.name, table.blocks_at(core_of(chip, mapping, c, False))) for c, place in enumerate(mapping.cores[:MOST_CORES])]
-    known = [(name, blocks.um2) for name, blocks in found if blocks]
+    found = [(place.name, table.units_um2(core_of(chip, mapping, c, False))) for c, place in enumerate(mapping.cores[:MOST_CORES])]
+    known = [(name, um2) for name, um2 in found if um2]
     if not known:
         return []
     units = sorted({unit for _, um2 in known for unit in um2}, key=lambda unit: -max(um2.get(unit, 0.0) for _, um2 in known))
     columns = [Column(name, [count(round(um2.get(unit, 0.0))) for unit in units], count(round(sum(um2.values())))) for name, um2 in known]
-    return [Grid("Logic by block [um2], from block netlists", "block", units, columns)]
+    return [Grid("Logic by block [um2], shares by block netlists", "block", units, columns)]
