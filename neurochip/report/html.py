@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurochip.common.files import write_text
+from neurochip.report.answers import answers, time_text
 from neurochip.report.compare import Comparison
 from neurochip.report.grids import (
     NOTE,
@@ -117,6 +118,8 @@ def write_html(run: StoredRun, plots: Iterable[Path] | None = None) -> Path:
     text = page.render(
         title=summary.name,
         headline=headline(summary),
+        answers=answers(summary),
+        latency=time_text(summary.totals.test.latency_us_per_sample),
         accuracy=percent(summary.accuracy.test),
         test=summary.totals.test,
         train=summary.totals.train,

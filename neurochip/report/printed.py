@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neurochip.common.screen import WIDTH
+from neurochip.report.answers import answers
 from neurochip.report.compare import Comparison
 from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_grids, set_title, shown_sets
 from neurochip.report.headline import headline
@@ -34,11 +35,12 @@ def print_report(run: StoredRun, console: Console) -> None:
     width = console.width if console.is_terminal else max(console.width, WIDTH)
     before, console.width = console.size, width
     try:
-        console.print(facts_panel(run.summary.name, headline(run.summary), width))
+        console.print(facts_panel(run.summary.name, _answered(run.summary), width))
         if run.summary.dataset.is_substitute:
             console.print(_substitute_panel(run.summary.dataset, width))
         if run.summary.warnings:
             console.print(warnings_panel(run.summary.warnings, width))
+        console.print(facts_panel("all figures", headline(run.summary), width))
         for which in shown_sets(run.summary):
             console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
             for table in _set_tables(run.summary, which, width):
@@ -53,6 +55,15 @@ def print_report(run: StoredRun, console: Console) -> None:
         console.print(Text(NOTE), width=min(width, WIDTH))
     finally:
         console.size = before
+
+
+def _answered(summary: Summary) -> list[tuple[str, str]]:
+    """The first screen: a question and the lines that answer it."""
+    rows = []
+    for answer in answers(summary):
+        lines = [*answer.lines, *(f"{remark.text}: --set '{remark.setting}'" for remark in answer.remarks)]
+        rows += [(answer.question if i == 0 else "", line) for i, line in enumerate(lines)]
+    return rows
 
 
 def compare_table(comparison: Comparison, width: int = WIDTH) -> Group:

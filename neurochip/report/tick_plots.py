@@ -19,7 +19,7 @@ LOWEST = 12.0  # points below the final accuracy that a comparison shows
 
 
 def draw_ticks(run: StoredRun):
-    """Draw the accuracy after every tick of the test, whole and near the final one, of the chip and of the float net it is from.
+    """Draw the accuracy after every tick of the test, of the chip and of the float net it is from; near the final one, too, if far from it.
 
     None of a run that did not keep it.
     """
@@ -30,8 +30,10 @@ def draw_ticks(run: StoredRun):
         return None
     values = _percent(by_tick(summary))
     floats = _percent([float_after(summary, tick) for tick in range(1, len(values) + 1)])
-    figure = new_figure(11, 5.2, named(run, "test accuracy against ticks"))
-    panels = figure.subplots(1, 2)
+    near = float(values[-1]) - NEAR
+    views = [0.0, near] if np.nanmin(np.concatenate([values, floats])) < near else [0.0]
+    figure = new_figure(11 if len(views) > 1 else 8, 5.2, named(run, "test accuracy against ticks"))
+    panels = figure.subplots(1, len(views), squeeze=False)[0]
     us = summary.totals.test.latency_us_per_sample / len(values)
     for axes in panels:
         _draw_curves(axes, summary, values, floats)
@@ -41,8 +43,8 @@ def draw_ticks(run: StoredRun):
             above.set_xlabel("latency [us], in proportion to the ticks")
             above.xaxis.set_major_locator(MaxNLocator(5))
             above.xaxis.set_major_formatter("{x:,.10g}")
-    _limits(panels[0], [values, floats], 0.0)
-    _limits(panels[1], [values, floats], float(values[-1]) - NEAR)
+    for axes, lowest in zip(panels, views, strict=True):
+        _limits(axes, [values, floats], lowest)
     panels[0].set_ylabel("test accuracy [%]")
     figure.legend(*panels[0].get_legend_handles_labels(), **{**LEGEND_BELOW, "ncols": 2})
     return figure
