@@ -158,18 +158,18 @@ def _early_exit(summary: Summary) -> list[Remark]:
 
 
 def _faster_clock(summary: Summary) -> list[Remark]:
-    slowest = summary.sizes.used.slowest if summary.sizes else None
+    sizes = [summary.sizes.built, summary.sizes.used] if summary.sizes else []
+    slowest = min((core for size in sizes if (core := size.slowest)), key=lambda core: core.clock_mhz or 0.0, default=None)
     if slowest is None or not slowest.clock_mhz:
         return []
-    clock, most = summary.chip.clock_mhz, slowest.clock_mhz
-    if clock > most:
-        text = f"the clock of {clock:g} MHz is above the {with_digits(most)} MHz that core {slowest.name} reaches"
-        return [Remark(text, f"chip.clock_mhz={math.floor(10 * most) / 10:g}", 1.0)]
+    clock, most = summary.chip.clock_mhz, math.floor(10 * slowest.clock_mhz) / 10
+    if clock > slowest.clock_mhz:
+        text = f"the clock of {clock:g} MHz is above the {most:g} MHz that core {slowest.name} reaches"
+        return [Remark(text, f"chip.clock_mhz={most:g}", 1.0)]
     if most < (1 + WORTH) * clock:
         return []
-    faster = math.floor(10 * most) / 10
-    us = summary.totals.test.latency_us_per_sample * clock / faster
-    return [Remark(f"the cores reach {with_digits(most)} MHz: an inference in {time_text(us)}", f"chip.clock_mhz={faster:g}", 0.0)]
+    us = summary.totals.test.latency_us_per_sample * clock / most
+    return [Remark(f"the cores reach {most:g} MHz: an inference in {time_text(us)}", f"chip.clock_mhz={most:g}", 0.0)]
 
 
 def _smaller_layers(summary: Summary) -> list[Remark]:
