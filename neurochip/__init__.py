@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from neurochip.api.recordings import explain_weight as explain_weight
     from neurochip.api.recordings import write_timeline as write_timeline
     from neurochip.api.recordings import write_waves as write_waves
+    from neurochip.api.reruns import rerun as rerun
     from neurochip.api.results import Run as Run
     from neurochip.api.rtl import cosimulate as cosimulate
     from neurochip.api.rtl import export_rtl as export_rtl
@@ -83,6 +84,7 @@ _HOMES = {
     "open_run": "api.runs",
     "open_study": "api.studies",
     "price_rule": "api.rule_hardware",
+    "rerun": "api.reruns",
     "run": "api.runs",
     "summary_schema": "api.experiments",
     "sweep": "api.studies",

@@ -30,6 +30,16 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
         _show_report(done, console)
 
 
+def rerun(folder: str, out: str | None, settings: tuple[str, ...], threads: int | None, quiet: bool) -> None:
+    """Evaluate a run's net again and print its report."""
+    console = new_console()
+    from neurochip.api import reruns
+
+    done = reruns.rerun(folder, settings, out, threads, False if quiet else console)
+    if not quiet:
+        _show_report(done, console)
+
+
 def _go_on(command: str, file: str, folder: Path, settings: tuple[str, ...], seed: int | None) -> str:
     """The line that says how to take up what was interrupted."""
     again = ["neurochip", command, file, "--out", str(folder), *(part for text in settings for part in ("--set", text))]

@@ -9,7 +9,7 @@ import click
 
 from neurochip import __version__
 from neurochip.cli.options import EVALUATION, QUIET, SETTING, with_options
-from neurochip.cli.studies import sweep
+from neurochip.cli.studies import rerun, sweep
 from neurochip.common.errors import NeurochipError
 
 
@@ -323,6 +323,7 @@ def info() -> None:
 
 
 main.add_command(sweep)
+main.add_command(rerun)
 
 if __name__ == "__main__":
     main(prog_name="neurochip")

@@ -155,6 +155,9 @@ class NetworkModel(BaseModel):
     )
     told_one_in: int = Field(default=4, gt=0, le=4096, description="direct: of so many neurons of a core one is told in a tick")
     weights: str | None = Field(default=None, description="start from the weights of a run (its run.h5) or of a training (trained.h5)")
+    requantise: bool = Field(
+        default=False, description="`weights` of a run in other bit widths are rounded to those of the layers, and the loss is told"
+    )
 
     @model_validator(mode="before")
     @classmethod

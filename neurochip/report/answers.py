@@ -1,6 +1,8 @@
 """What a reader asks first: does it learn, what does it cost, what bounds it, what to try next. All from the run's counts."""
 
 import math
+import shlex
+from pathlib import Path
 from typing import NamedTuple
 
 from neurochip.report.digits import energy_text, power_text, with_digits
@@ -10,6 +12,8 @@ from neurochip.report.network import ran, verdict_text
 from neurochip.report.power import Power
 from neurochip.report.silicon import training_fact
 from neurochip.runfile.costs import Total
+from neurochip.runfile.load import StoredRun
+from neurochip.runfile.names import EXPERIMENT
 from neurochip.runfile.summary import Layer, Summary
 
 SURE = 0.95  # of an accuracy's interval
@@ -26,6 +30,12 @@ class Remark(NamedTuple):
     text: str
     setting: str
     saves: float
+    learns: bool = False  # it takes another training
+
+    def command(self, folder: Path) -> str:
+        """Return the command that tries it, on the trained net where that will do; of an older run the setting alone."""
+        how = ["run", f"{folder.name}/{EXPERIMENT}"] if self.learns else ["rerun", folder.name]
+        return shlex.join([*(["neurochip", *how] if has_files(folder) else []), "--set", self.setting])
 
 
 class Answer(NamedTuple):
@@ -44,6 +54,19 @@ def answers(summary: Summary) -> list[Answer]:
         Answer("What bounds it?", _bounds(summary), []),
         Answer("What to try next", [], remarks(summary)),
     ]
+
+
+def has_files(folder: Path) -> bool:
+    """Return whether a run directory has the files that make the run again; older ones do not."""
+    return (folder / EXPERIMENT).is_file()
+
+
+def reproduce(run: StoredRun) -> str:
+    """Return the command that makes a run again."""
+    name = run.folder.name
+    if has_files(run.folder):
+        return shlex.join(["neurochip", "run", f"{name}/{EXPERIMENT}", "--out", f"{name}-again"])
+    return f"neurochip run {run.summary.name} --seed {run.summary.seed}  # and the settings under Configuration: an older run"
 
 
 def interval(share: float, n: int) -> tuple[float, float]:
@@ -178,7 +201,7 @@ def _smaller_layers(summary: Summary) -> list[Remark]:
         silent = layer.silent_units or 0
         if layer.kind == "dense" and silent >= IDLE_UNITS * layer.neurons:
             text = f"{count(silent)} of {count(layer.neurons)} neurons of {layer.name} never fire in the test: a smaller layer would do"
-            found.append(Remark(text, f"network.layers.{i}.neurons={layer.neurons - silent}", 0.0))
+            found.append(Remark(text, f"network.layers.{i}.neurons={layer.neurons - silent}", 0.0, learns=True))
         found += _rail(i, layer)
     return found
 
@@ -188,7 +211,7 @@ def _rail(i: int, layer: Layer) -> list[Remark]:
         return []
     share = 100 * layer.weights_at_rail / layer.n_weights
     text = f"{share:.0f} % of the weights of {layer.name} are at a rail: one fraction bit less gives them room"
-    return [Remark(text, f"network.layers.{i}.frac_bits={layer.frac_bits - 1}", 0.0)]
+    return [Remark(text, f"network.layers.{i}.frac_bits={layer.frac_bits - 1}", 0.0, learns=True)]
 
 
 def _longer(summary: Summary) -> list[Remark]:
@@ -196,4 +219,8 @@ def _longer(summary: Summary) -> list[Remark]:
     if len(epochs) < 2 or 100 * (epochs[-1] - epochs[-2]) < STEADY:
         return []
     gain = 100 * (epochs[-1] - epochs[-2])
-    return [Remark(f"accuracy still rises, by {gain:.2f} points in the last epoch: train longer", f"run.epochs={2 * len(epochs)}", 0.0)]
+    return [
+        Remark(
+            f"accuracy still rises, by {gain:.2f} points in the last epoch: train longer", f"run.epochs={2 * len(epochs)}", 0.0, learns=True
+        )
+    ]

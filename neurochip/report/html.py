@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurochip.common.files import write_text
-from neurochip.report.answers import answers, time_text
+from neurochip.report.answers import answers, has_files, reproduce, time_text
 from neurochip.report.compare import Comparison
 from neurochip.report.grids import (
     NOTE,
@@ -119,6 +119,9 @@ def write_html(run: StoredRun, plots: Iterable[Path] | None = None) -> Path:
         title=summary.name,
         headline=headline(summary),
         answers=answers(summary),
+        folder=run.folder,
+        reproduce=reproduce(run),
+        has_files=has_files(run.folder),
         latency=time_text(summary.totals.test.latency_us_per_sample),
         accuracy=percent(summary.accuracy.test),
         test=summary.totals.test,

@@ -35,7 +35,7 @@ def print_report(run: StoredRun, console: Console) -> None:
     width = console.width if console.is_terminal else max(console.width, WIDTH)
     before, console.width = console.size, width
     try:
-        console.print(facts_panel(run.summary.name, _answered(run.summary), width))
+        console.print(facts_panel(run.summary.name, _answered(run), width))
         if run.summary.dataset.is_substitute:
             console.print(_substitute_panel(run.summary.dataset, width))
         if run.summary.warnings:
@@ -57,11 +57,11 @@ def print_report(run: StoredRun, console: Console) -> None:
         console.size = before
 
 
-def _answered(summary: Summary) -> list[tuple[str, str]]:
+def _answered(run: StoredRun) -> list[tuple[str, str]]:
     """The first screen: a question and the lines that answer it."""
     rows = []
-    for answer in answers(summary):
-        lines = [*answer.lines, *(f"{remark.text}: --set '{remark.setting}'" for remark in answer.remarks)]
+    for answer in answers(run.summary):
+        lines = [*answer.lines, *(f"{remark.text}: {remark.command(run.folder)}" for remark in answer.remarks)]
         rows += [(answer.question if i == 0 else "", line) for i, line in enumerate(lines)]
     return rows
 

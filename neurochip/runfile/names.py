@@ -3,6 +3,9 @@
 SUMMARY = "summary.json"
 RUN_H5 = "run.h5"
 REPORT = "report.html"
+EXPERIMENT = "experiment.toml"  # with these three the run can be made again
+CHIP = "chip.toml"
+ENERGY_TABLE = "energy_table.toml"
 CHECKPOINT = "checkpoint.npz"  # the machine state of a run that is not complete
 EVALUATION = "evaluation.npz"  # an evaluation that was interrupted, beside the checkpoint
 RECORDED = "recorded_{}.npz"  # recorded samples, beside the checkpoint

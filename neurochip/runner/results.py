@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Final:
     unit_spikes: list[np.ndarray] = field(default_factory=list)  # int64 (units,) per layer, of the last evaluation
     thresholds: list[int | None] = field(default_factory=list)  # in LSB, per layer; None: as the experiment says
     training: Training | None = None
+    losses: Sequence[str] = ()  # of weights that were rounded to other widths
     readout: ReadoutFacts | None = None
 
 

@@ -254,6 +254,7 @@ class Runner:
             unit_spikes=evaluation.unit_spikes,
             thresholds=self.start.thresholds,
             training=self.start.training,
+            losses=self.start.losses,
             readout=self.readout.facts(self.history.readout_curve) if self.readout else None,
         )
         parts = (self.setup, self.data, simulator.mapping, self.history, final)

@@ -1,6 +1,6 @@
 """What a run starts from: weights drawn by the seed, those of another run, or a net trained off the chip, trained first if need be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from neurochip.experiment.setup import Setup
 from neurochip.runfile.names import RUN_H5, TRAINED
 from neurochip.runfile.summary import Training
 from neurochip.runfile.trained import is_trained
-from neurochip.runfile.weights import read_thresholds, read_weights
+from neurochip.runfile.weights import read_start
 from neurochip.runner.trained import loss_lines, put_on_chip, quantise, read_trained, set_threshold
 from neurochip.simulator.memories import load_weights
 from neurochip.simulator.simulator import Simulator
@@ -25,6 +25,7 @@ class Start(NamedTuple):
 
     thresholds: list[int | None]  # in LSB, per layer; None: as the experiment says
     training: Training | None  # of a net from off the chip
+    losses: Sequence[str] = ()  # what rounding the weights of a run to other widths lost, a line per layer
 
     def arrays(self) -> list[np.ndarray]:
         """Return what, beside the weights, a run must not be resumed on other ones of."""
@@ -40,12 +41,15 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
     setup, mapping, state = simulator.setup, simulator.mapping, simulator.state
     given, where = setup.experiment.network.weights, f"{setup.where}: [network] weights"
     if given and not is_trained(_file(Path(given))):
-        load_weights(state, mapping, read_weights(Path(given), mapping, setup.where))
-        thresholds = read_thresholds(Path(given), mapping, setup.where)
-        for i, threshold in enumerate(thresholds):
+        start = read_start(Path(given), mapping, setup.where, setup.experiment.network.requantise)
+        load_weights(state, mapping, start.weights)
+        for i, threshold in enumerate(start.thresholds):
             if threshold is not None:
                 set_threshold(state, mapping, i, threshold)
-        return Start(thresholds, None)
+        losses = [loss.told() for loss in start.losses]
+        for line in losses:
+            say(line)
+        return Start(start.thresholds, None, losses)
     if not given and setup.experiment.train is None:
         return Start([None] * len(mapping.layers), None)
     if simulator.rule.learns:

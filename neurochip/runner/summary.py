@@ -18,6 +18,7 @@ from neurochip.mapping.silicon import core_of
 from neurochip.runfile.costs import Costs, Network, NetworkCosts, Total, Totals
 from neurochip.runfile.facts import layer_facts
 from neurochip.runfile.names import RUN_H5, SUMMARY
+from neurochip.runfile.reproduce import write_reproduction
 from neurochip.runfile.summary import FORMAT, Accuracy, ChipFacts, Core, Layer, MeshFacts, ProbeFacts, ProbeLayer, Summary, TableFacts
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
 from neurochip.runner.ann_twin import reads_of, twin_facts
@@ -38,6 +39,7 @@ MOST_AT_RAIL = 0.01  # share of a layer's weights above which it is warned about
 def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, history: History, final: Final) -> Summary:
     """Write run.h5, then summary.json: its presence says that the run is complete. Return the summary."""
     write_h5(folder / RUN_H5, setup, data, mapping, history, final)
+    write_reproduction(folder, setup)
     summary = summarise(setup, data, mapping, history, final)
     write_json(folder / SUMMARY, summary.model_dump())
     return summary
@@ -84,7 +86,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
     silence = [line for activity in activities for line in activity.warnings()]
     lost = data_losses(data, trains=bool(history.train)) + run_losses(result, mapping)
     remarks = training_remarks(experiment, mapping, chip.generator.bits) + _extrapolated(setup, mapping)
-    return result.model_copy(update={"warnings": remarks + _warnings(result) + lost + silence})
+    return result.model_copy(update={"warnings": remarks + list(final.losses) + _warnings(result) + lost + silence})
 
 
 def _accuracy(history: History, final: Final) -> Accuracy:

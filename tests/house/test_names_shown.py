@@ -34,6 +34,9 @@ ELSEWHERE = {
     "docs/decisions/NNN-*.md": "a form of names",
     "./other.toml": "a reader's",
     "NAME.toml": "a form of names",
+    **dict.fromkeys(
+        ("experiment.toml", "chip.toml", "energy_table.toml", "DIR/experiment.toml", "runs/quick/experiment.toml"), "of a run directory"
+    ),
     "neurochip.x": "any name",
 }
 
