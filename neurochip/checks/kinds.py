@@ -76,7 +76,15 @@ def _check_rule(name: str) -> list[Check]:
     return check_rule(name)
 
 
+def _check_nir(name: str) -> list[Check]:
+    from neurochip.checks.nir import check_nir  # needs PyTorch, as all that reads graphs
+
+    return check_nir(name)
+
+
+NIR = Kind("NIR graph", "a .nir", lambda name: name.endswith(".nir") and Path(name).is_file(), _check_nir)
 KINDS = (
+    NIR,
     Kind("experiment", "a .toml with [network] or [run]", _toml_of("experiments", "run", "data", "rule"), check_experiment),
     Kind("chip", "a .toml with [core] or [cycles_per_event]", _toml_of("chips", "core", "cycles_per_event", "clock_mhz"), check_chip),
     Kind("energy table", "a .toml with [pj_per_event]", _toml_of("energy_tables", "pj_per_event", "leakage"), check_table),

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from neurochip import __version__
-from neurochip.cli.options import EVALUATION, QUIET, SETTING, with_options
+from neurochip.cli.options import CHECKS, EVALUATION, QUIET, SETTING, with_options
 from neurochip.cli.studies import rerun, sweep
 from neurochip.common.errors import NeurochipError
 
@@ -286,10 +286,11 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 
 
 @main.command()
-@click.argument("file")
-def check(file: str) -> None:
-    """Check your own FILE (or a name) as the tests check what ships: rule, chip, table, data set, ... Exit code 1 if a check fails."""
-    sys.exit(import_module("neurochip.cli.checking").check(file))
+@click.argument("name", metavar="FILE")
+@with_options(CHECKS)
+def check(**options: Any) -> None:
+    """Check your own FILE (or a name) as the tests check what ships: rule, chip, NIR graph, data set, ... Exit code 1 if a check fails."""
+    sys.exit(import_module("neurochip.cli.checking").check(**options))
 
 
 @main.command()

@@ -17,6 +17,13 @@ EVALUATION = (
     click.option("--units", metavar="LAYER:N,...", multiple=True, help="Units whose potentials are drawn; default: the busiest."),
 )
 
+CHECKS = (
+    click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+    click.option("--dt", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Of a NIR graph: a tick. Default: as it tells."),
+    click.option("--integration", type=click.Choice(["euler", "exact"]), default="euler", show_default=True, help="Of a NIR graph."),
+    click.option("--layers", metavar="FILE", help="Of a NIR graph: also write its layers, for network.preset."),
+)
+
 STUDY = (
     click.option("--vary", multiple=True, metavar="KEY=VALUES", help="a,b,c or low..high or low..high:step; repeatable."),
     click.option("--seeds", type=click.IntRange(1, 1000), help="Runs of each point."),

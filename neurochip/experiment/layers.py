@@ -154,9 +154,15 @@ class NetworkModel(BaseModel):
         default="winner", description="direct: told are neurons whose signs of class and winner differ, or all, by the class alone"
     )
     told_one_in: int = Field(default=4, gt=0, le=4096, description="direct: of so many neurons of a core one is told in a tick")
-    weights: str | None = Field(default=None, description="start from the weights of a run (its run.h5) or of a training (trained.h5)")
+    weights: str | None = Field(
+        default=None, description="start from the weights of a run (its run.h5), of a training (trained.h5) or of a NIR graph (.nir)"
+    )
     requantise: bool = Field(
         default=False, description="`weights` of a run in other bit widths are rounded to those of the layers, and the loss is told"
+    )
+    dt: float | None = Field(default=None, gt=0.0, description="of a NIR graph: seconds of a tick; default: as its neurons tell")
+    integration: Literal["euler", "exact"] = Field(
+        default="euler", description="of a NIR graph: a tick of its neurons is Euler's step, or the exact one of a constant current"
     )
 
     @model_validator(mode="before")

@@ -8,12 +8,13 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import validate
+from neurochip.experiment.layers import given_keys
 from neurochip.experiment.setup import Setup
 from neurochip.runfile.names import RUN_H5, TRAINED
 from neurochip.runfile.summary import Training
-from neurochip.runfile.trained import is_trained
+from neurochip.runfile.trained import TrainedContent, is_trained
 from neurochip.runfile.weights import read_start
-from neurochip.runner.trained import loss_lines, put_on_chip, quantise, read_trained, set_threshold
+from neurochip.runner.trained import fitted, loss_lines, put_on_chip, quantise, read_trained, set_threshold
 from neurochip.simulator.memories import load_weights
 from neurochip.simulator.simulator import Simulator
 
@@ -40,7 +41,10 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
     """
     setup, mapping, state = simulator.setup, simulator.mapping, simulator.state
     given, where = setup.experiment.network.weights, f"{setup.where}: [network] weights"
-    if given and not is_trained(_file(Path(given))):
+    is_graph = given is not None and Path(given).suffix == ".nir"
+    if not is_graph and {"dt", "integration"} & set(given_keys(setup.experiment.network)):
+        raise NeurochipError(f"{setup.where}: [network] dt, integration: of a NIR graph; leave them out, or give weights = 'FILE.nir'")
+    if given and not is_graph and not is_trained(_file(Path(given))):
         start = read_start(Path(given), mapping, setup.where, setup.experiment.network.requantise)
         load_weights(state, mapping, start.weights)
         for i, threshold in enumerate(start.thresholds):
@@ -61,7 +65,10 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
     if not given and not path.exists():
         say(f"no {path} yet: training off the chip first")
         train(setup, folder)
-    net = read_trained(path, mapping, where if given else f"{setup.where}: [train] {TRAINED}")
+    if is_graph:
+        net = fitted(_read_graph(path, setup, simulator, f"{where} = '{given}'", say), mapping, f"{where} = '{given}'")
+    else:
+        net = read_trained(path, mapping, where if given else f"{setup.where}: [train] {TRAINED}")
     layers = quantise(net, mapping, setup.where)
     put_on_chip(state, mapping, layers)
     for line in loss_lines(layers, mapping):
@@ -69,6 +76,14 @@ def put_start_on_chip(simulator: Simulator, folder: Path, train: Callable[[Setup
     facts = {"method": net.method, "file": path.name, "experiment": net.experiment, "seed": net.seed, **net.summary}
     training = validate(Training, facts | {"layers": [layer.facts() for layer in layers]}, f"{path}: summary")
     return Start([layer.threshold_lsb for layer in layers], training)
+
+
+def _read_graph(path: Path, setup: Setup, simulator: Simulator, where: str, say: Say) -> TrainedContent:
+    from neurochip.offchip.nir.start import read_net  # needs PyTorch, as nothing else of a run does
+
+    if not path.is_file():
+        raise NeurochipError(f"{where}: no such file; give a NIR graph")
+    return read_net(path, setup, simulator.mapping.layers, where, say)
 
 
 def _file(path: Path) -> Path:

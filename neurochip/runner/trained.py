@@ -16,11 +16,12 @@ from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Widths
 from neurochip.mapping.widths import pool_weight_lsb
 from neurochip.runfile.summary import QuantisedLayer
-from neurochip.runfile.trained import TrainedLayer, read_content
+from neurochip.runfile.trained import TrainedContent, TrainedLayer, read_content
 from neurochip.simulator.memories import load_weights, weights_of
 
 CLIPS = np.geomspace(1.0, 0.1, 64)  # shares of the largest weight that are tried as the largest one that is held
 MOST_TRIED = 1 << 20  # weights on which they are tried
+NEARLY_WHOLE = 2.0**-22  # of the largest weight
 
 
 class TrainedNet(NamedTuple):
@@ -63,7 +64,11 @@ def read_trained(path: Path, mapping: Mapping, where: str) -> TrainedNet:
     where: begins the message; the experiment's file and key.
     """
     where = f"{where} = '{path}'"
-    content = read_content(path, where)
+    return fitted(read_content(path, where), mapping, where)
+
+
+def fitted(content: TrainedContent, mapping: Mapping, where: str) -> TrainedNet:
+    """Return what a file says in the order of the network's layers. Raises NeurochipError if it is another network's."""
     names = [layer.name for layer in mapping.layers]
     for name in content.layers:
         if name not in names:
@@ -160,10 +165,19 @@ def choose_scale(values: np.ndarray, highest: int) -> float:
     largest = float(np.abs(values).max(initial=0.0))
     if largest == 0.0:
         return float(highest)
+    if scale := _exact_scale(values, largest, highest):
+        return scale
     tried = values[:: max(1, math.ceil(len(values) / MOST_TRIED))]
     scales = highest / (largest * CLIPS)
     errors = [float(((to_lsb(tried, scale, highest) / scale - tried) ** 2).sum()) for scale in scales]
     return float(scales[int(np.argmin(errors))])
+
+
+def _exact_scale(values: np.ndarray, largest: float, highest: int) -> float:
+    """The largest power of two at which all values are whole numbers of LSB, in the precision of float32; 0 if there is none."""
+    scale = 2.0 ** math.floor(math.log2(highest / largest))
+    lsb = values * scale
+    return scale if np.abs(lsb - np.rint(lsb)).max() <= NEARLY_WHOLE * max(1.0, largest * scale) else 0.0
 
 
 def _check_potential(layer: Layer, found: Quantised, where: str) -> None:

@@ -8,14 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from neurochip.common.arrays import checked, reading
 from neurochip.common.errors import NeurochipError
 from neurochip.common.files import ELSEWHERE, write_atomically
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.offchip.graph import Graph, is_identity
 
 WEIGHTS, NEURONS, POOLS = ("Conv2d", "Linear", "Affine"), ("IF", "LIF", "CubaLIF", "Threshold"), ("AvgPool2d", "SumPool2d")
-PASSING = ("Flatten", "LI", "CubaLI", "I")  # the last three integrate an output, which a read-out does too
-KNOWN = (*WEIGHTS, *NEURONS, *POOLS, *PASSING, "Scale", "Input", "Output")
+INTEGRATORS, RELAYS = ("LI", "CubaLI", "I"), ("Flatten", "Relay")  # the first integrate an output, which a read-out does too
+PASSING = (*RELAYS, *INTEGRATORS)
+KNOWN = (*WEIGHTS, *NEURONS, *POOLS, "Flatten", *INTEGRATORS, "Scale", "Input", "Output")
+REAL = ("weight", "bias", "scale", "threshold", "r", "tau", "tau_mem", "tau_syn", "w_in", "v_threshold", "v_reset", "v_leak")
+STEP = 1e-4  # seconds of a tick in what is written, as most frameworks have it
+MOST_NESTED = 8  # graphs in graphs
+Edges = list[tuple[str, str]]
 
 
 class Node(NamedTuple):
@@ -26,32 +32,70 @@ class Node(NamedTuple):
     values: dict[str, Any]
 
 
-def read_graph(path: Path, about: str) -> tuple[dict[str, Node], list[tuple[str, str]]]:
-    """Read nodes by name and edges of a NIR file. Raises NeurochipError if it is damaged or a node is of a type that no layer can be."""
+class Content(NamedTuple):
+    """A file: its nodes by name, its edges, and what its metadata say of time and resets, which other readers ignore."""
+
+    nodes: dict[str, Node]
+    edges: Edges
+    dt: float | None  # seconds
+    resets: dict[str, str]  # `neuron.reset` by name of a node
+
+
+def read_graph(path: Path, about: str) -> Content:
+    """Read a NIR file. Raises NeurochipError if it is damaged, or a node is of a type that no layer can be."""
+    content = read_content(path, about)
+    for name, node in content.nodes.items():
+        if node.type not in (*KNOWN, *RELAYS):
+            raise NeurochipError(f"{about}: node '{name}' is of type {node.type}, which cannot be converted; it takes {', '.join(KNOWN)}")
+    return content
+
+
+def read_content(path: Path, about: str) -> Content:
+    """Read all of a NIR file, with nodes of any type; graphs inside it are laid open, their nodes called OUTER.INNER.
+
+    Raises NeurochipError if it is damaged, or a parameter is no array of finite real numbers.
+    """
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            nodes = {name: _node(name, group) for name, group in file["node/nodes"].items()}
-            edges = [(text_of(a), text_of(b)) for a, b in file["node/edges"][()]]
-    except (OSError, KeyError, AttributeError, TypeError, ValueError, RuntimeError) as error:
-        raise NeurochipError(f"{about}: not a readable NIR graph ({error}); write it with nir.write(file, graph)") from None
+    nodes, edges = dict[str, Node](), Edges()
+    with reading(f"{about}: not a readable NIR graph", "write it with nir.write(file, graph)"), h5py.File(path, "r") as file:
+        _lay_open(file["node"], "", nodes, edges)
+        metadata = file["node"].get("metadata", {})
+        dt = float(metadata["dt"][()]) if "dt" in metadata else None
+        resets = {name: text_of(item[()]) for name, item in metadata["reset"].items()} if "reset" in metadata else {}
     for name, node in nodes.items():
-        if node.type not in KNOWN:
-            raise NeurochipError(f"{about}: node '{name}' is of type {node.type}, which cannot be converted; it takes {', '.join(KNOWN)}")
-        for key, value in node.values.items():
-            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise NeurochipError(f"{about}: node '{name}': {key} holds values that are not finite; give an undamaged file")
+        for key in REAL:
+            if node.type in KNOWN and key in node.values:
+                checked(np.asarray(node.values[key]), f"{about}: node '{name}': {key}", "iuf")
     for edge in edges:
         for name in edge:
             if name not in nodes:
                 raise NeurochipError(f"{about}: an edge names the node '{name}', which is not there; give an undamaged file")
-    return nodes, edges
+    if dt is not None and not 0 < dt < np.inf:
+        raise NeurochipError(f"{about}: dt = {dt} in its metadata: must be above 0; give an undamaged file")
+    return Content(nodes, edges, dt, resets)
 
 
-def _node(name: str, group) -> Node:
-    values = {key: item[()] for key, item in group.items() if hasattr(item, "dtype")}
-    return Node(name, text_of(values.pop("type")), values)
+def _lay_open(graph: Any, prefix: str, nodes: dict[str, Node], edges: Edges) -> tuple[str, str]:
+    """Add a graph's nodes and edges; of one inside another, input and output become relays. Returns the names of these two, "" if none."""
+    if prefix.count(".") > MOST_NESTED:
+        raise ValueError(f"graphs in graphs, more than {MOST_NESTED} deep")
+    inside, ends = dict[str, tuple[str, str]](), {"Input": "", "Output": ""}
+    for name, group in graph["nodes"].items():
+        full, kind = prefix + name, text_of(group["type"][()])
+        if kind == "NIRGraph":
+            inside[name] = _lay_open(group, f"{full}.", nodes, edges)
+            continue
+        if kind in ends:
+            ends[kind] = full
+        values = {key: item[()] for key, item in group.items() if hasattr(item, "dtype") and key != "type"}
+        nodes[full] = Node(full, "Relay" if prefix and kind in ends else kind, values)
+    for a, b in graph["edges"][()]:
+        first, last = text_of(a), text_of(b)
+        edges.append(
+            (inside[first][1] if first in inside else prefix + first, inside[last][0] if last in inside else prefix + last),
+        )
+    return ends["Input"], ends["Output"]
 
 
 def text_of(value: Any) -> str:
@@ -62,9 +106,8 @@ def text_of(value: Any) -> str:
 def write_nir(path: Path, graph: Graph, thresholds: dict[str, float]) -> None:
     """Write a net of integrate-and-fire neurons as a NIR graph, weights in real units. `thresholds` by name of the layer.
 
-    NIR's IF resets to 0; where the net subtracts, the graph's metadata say so (`reset`), which other readers ignore. A signed input has its
-    planes once. Raises NeurochipError for neurons that leak: NIR's LIF is an equation in continuous time, and what a step of it does is its
-    reader's choice.
+    NIR's neurons reset to 0; where the net subtracts, the graph's metadata say so (`reset`), which other readers ignore. A leak is that of
+    Euler steps of 0.1 ms (`dt` of the metadata) of tau dv/dt = v_leak - v + r I. A signed input has its planes once.
     """
     import nir
 
@@ -75,7 +118,7 @@ def write_nir(path: Path, graph: Graph, thresholds: dict[str, float]) -> None:
     edges.append((graph.layers[-1].name, "readout"))
     nodes["readout"] = nir.Output({"output": np.array([graph.layers[-1].shape.channels])})
     resets = {layer.name: layer.model.neuron.reset for layer in graph.layers if layer.name in thresholds}
-    made = nir.NIRGraph(nodes, edges, metadata={"reset": resets})
+    made = nir.NIRGraph(nodes, edges, metadata={"reset": resets, "dt": STEP})
     write_atomically(path, lambda part: nir.write(part, made), ELSEWHERE)
 
 
@@ -103,15 +146,22 @@ def _nodes_of(graph: Graph, layer: Layer, thresholds: dict[str, float], edges: l
                 nodes[before] = nir.Flatten({"input": np.array([graph.channels_of(source), *source.shape[:2]])}, start_dim=0)
             nodes[name] = _weights_of(graph, layer, k)
         edges += [(before, name), (name, layer.name)]
-    if layer.name in thresholds:
-        if layer.model.neuron.model != "if":
-            raise NeurochipError(
-                f"layer '{layer.name}': neuron.model = '{layer.model.neuron.model}': only model = 'if' is written to NIR; train with that"
-            )
-        nodes[layer.name] = nir.IF(r=np.ones(shape), v_threshold=np.full(shape, thresholds[layer.name]), v_reset=np.zeros(shape))
-    else:
-        nodes[layer.name] = nir.I(r=np.ones(shape))  # a read-out that adds up
+    nodes[layer.name] = _neurons_of(layer, shape, thresholds.get(layer.name))
     return nodes
+
+
+def _neurons_of(layer: Layer, shape: tuple[int, ...], threshold: float | None) -> Any:
+    """Neurons whose input weighs 1 in a step: of a layer that fires, or of an output that adds up."""
+    import nir
+
+    leak = layer.model.neuron.leak
+    full = {"r": np.full(shape, 1.0 / STEP)} if leak == 1.0 else {"r": np.full(shape, 1.0 / (1.0 - leak))}
+    if leak != 1.0:
+        full |= {"tau": np.full(shape, STEP / (1.0 - leak)), "v_leak": np.zeros(shape)}
+    if threshold is None:
+        return nir.LI(**full) if leak != 1.0 else nir.I(**full)
+    full |= {"v_threshold": np.full(shape, threshold), "v_reset": np.zeros(shape)}
+    return nir.LIF(**full) if leak != 1.0 else nir.IF(**full)
 
 
 def _weights_of(graph: Graph, layer: Layer, k: int) -> Any:

@@ -14,12 +14,15 @@ from neurochip.offchip.nir.stages import Reader, Stage
 
 def read_nir(path: Path, layers: list[Layer], input_planes: int, about: str, say: Callable[[str], None]) -> list[AnnLayer | None]:
     """Read the ANN of a NIR graph for each of the experiment's layers (None for pools); see `offchip.conversion.source.read_ann`."""
-    nodes, edges = read_graph(path, about)
-    return _match(Reader(nodes, edges, about, say).stages(), layers, input_planes, about)
+    content = read_graph(path, about)
+    return match(Reader(content.nodes, content.edges, about, say, content.dt).stages(), layers, input_planes, about)
 
 
-def _match(stages: list[Stage], layers: list[Layer], input_planes: int, about: str) -> list[AnnLayer | None]:
-    """Each layer's weights from its stage: of those with the same sources the first. Relays, here or there, stand for what they repeat."""
+def match(stages: list[Stage], layers: list[Layer], input_planes: int, about: str) -> list[AnnLayer | None]:
+    """Give each layer the weights of its stage: of those with the same sources the first. Relays stand for what they repeat.
+
+    Raises NeurochipError for a graph of another topology.
+    """
     repeats = {INPUT: INPUT}
     for i, stage in enumerate(stages):
         repeats[i] = repeats[stage.source] if stage.pool == 1 else i

@@ -38,6 +38,14 @@ def step_of(node: Node) -> np.ndarray:
     return np.asarray((np.prod(np.broadcast_arrays(*taus), axis=0) / rise_of(node)) ** (1.0 / len(taus)))
 
 
+class Refused(NeurochipError):
+    """A node that cannot be taken, by name, and why."""
+
+    def __init__(self, about: str, node: Node, reason: str) -> None:
+        super().__init__(f"{about}: node '{node.name}' ({node.type}): {reason}")
+        self.node, self.reason = node.name, reason
+
+
 class Term(NamedTuple):
     """A current: weights (out, in, height, width) or (out, in), None for an identity, on `factor` times the output of a stage."""
 
@@ -51,7 +59,8 @@ class Signal(NamedTuple):
     """What leaves a node: the output of a stage (times `factor`), or a current that no spiking node has seen yet."""
 
     stage: int = INPUT
-    factor: float = 1.0
+    factor: float = 1.0  # a square of `side` x `side` units is added up and multiplied by it
+    side: int = 1
     terms: tuple[Term, ...] = ()
     bias: np.ndarray | None = None
 
@@ -69,18 +78,20 @@ class Stage(NamedTuple):
 class Reader:
     """Walks a graph from its input to its output and cuts it into stages."""
 
-    def __init__(self, nodes: dict[str, Node], edges: list[tuple[str, str]], about: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, nodes: dict[str, Node], edges: list[tuple[str, str]], about: str, say: Callable[[str], None], dt: float | None = None
+    ) -> None:
         self.nodes = nodes
         self.about = about
         self.say = say
         self.before: dict[str, list[str]] = {name: [a for a, b in edges if b == name] for name in nodes}
         self.found: list[Stage] = []
         self.signals: dict[str, Signal] = {}
-        self.dt: float | None = None  # seconds
+        self.dt = dt  # seconds
 
     def stages(self) -> list[Stage]:
         """Return all stages, each after those it takes spikes from."""
-        self.dt = self._time_step()
+        self.dt = self.dt or self._time_step()
         for name in self._order():
             node, arriving = self.nodes[name], [self.signals[other] for other in self.before[name]]
             if node.type != "Input" and not arriving:
@@ -95,7 +106,7 @@ class Reader:
         while left:
             ready = next((name for name in left if all(other in order for other in self.before[name])), None)
             if ready is None:
-                raise NeurochipError(f"{self.about}: node '{left[0]}' is in a loop; only graphs without recurrence can be converted")
+                raise Refused(self.about, self.nodes[left[0]], "it is in a loop, and nothing here is recurrent; take the edges back out")
             left.remove(ready)
             order.append(ready)
         return order
@@ -137,7 +148,7 @@ class Reader:
             raise self._refusal(node, f"its weights have {weight.ndim} dimensions; they must have 2")
         is_used = bias is not None and np.any(bias)
         term = Term(node.name, signal.stage, weight * np.float32(signal.factor), step)
-        return Signal(INPUT, 1.0, (term,), np.asarray(bias, np.float32).reshape(-1) if is_used else None)
+        return Signal(terms=(term,), bias=np.asarray(bias, np.float32).reshape(-1) if is_used else None)
 
     def _padding(self, node: Node, kernel: int) -> int:
         padding = node.values.get("padding", 0)
@@ -171,6 +182,14 @@ class Reader:
             if len(gain) != 1:
                 raise self._refusal(node, "the neurons of a pool differ in r / v_threshold; they must be alike")
             return arriving[0]._replace(factor=arriving[0].factor * float(gain[0]))
+        signal = self._gathered(node, arriving)
+        if node.type in NEURONS:
+            signal = self._scaled(node, signal, self._gain(node))
+        self.found.append(Stage(node.name, signal.terms, signal.bias, 0, INPUT))
+        return Signal(len(self.found) - 1)
+
+    def _gathered(self, node: Node, arriving: list[Signal]) -> Signal:
+        """The sum of all currents that arrive."""
         terms, bias = list[Term](), None
         for signal in arriving:
             if not signal.terms and signal.factor != 1.0:
@@ -180,11 +199,7 @@ class Reader:
             terms += signal.terms or (Term(node.name, signal.stage, None, None),)
             if signal.bias is not None:
                 bias = signal.bias if bias is None else bias + signal.bias
-        signal = Signal(INPUT, 1.0, tuple(terms), bias)
-        if node.type in NEURONS:
-            signal = self._scaled(node, signal, self._gain(node))
-        self.found.append(Stage(node.name, signal.terms, signal.bias, 0, INPUT))
-        return Signal(len(self.found) - 1)
+        return Signal(terms=tuple(terms), bias=bias)
 
     def _gain(self, node: Node) -> np.ndarray:
         """What a neuron makes of a current, as a ReLU: by how much its potential rises in a step, over the way from reset to threshold."""
@@ -255,4 +270,4 @@ class Reader:
         return signal._replace(terms=tuple(terms), bias=signal.bias * gain if signal.bias is not None else None)
 
     def _refusal(self, node: Node, reason: str) -> NeurochipError:
-        return NeurochipError(f"{self.about}: node '{node.name}' ({node.type}): {reason}")
+        return Refused(self.about, node, reason)

@@ -1,0 +1,106 @@
+"""A NIR graph on the way to the chip: the weights of an experiment's layers, its neurons compared with those that the experiment has."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from neurochip.common.errors import NeurochipError
+from neurochip.experiment.setup import Setup
+from neurochip.mapping.network import Layer
+from neurochip.offchip.ann.net import put_ann
+from neurochip.offchip.graph import Graph
+from neurochip.offchip.nir.file import KNOWN, RELAYS, Content, read_content
+from neurochip.offchip.nir.fit import match
+from neurochip.offchip.nir.neurons import Membrane, leak_of
+from neurochip.offchip.nir.spiking import SpikingReader
+from neurochip.offchip.nir.stages import Refused
+from neurochip.offchip.trained_file import rows_of
+from neurochip.runfile.trained import TrainedContent, TrainedLayer
+
+METHOD = "nir"
+
+
+def read_net(path: Path, setup: Setup, layers: list[Layer], where: str, say: Callable[[str], None]) -> TrainedContent:
+    """Read a NIR graph as the weights, biases, thresholds and leaks of an experiment's layers.
+
+    where: begins every error. `say` is told what the graph leaves open, and layer by layer what a leak of the chip loses. Raises
+    NeurochipError for a node that the chip cannot run, by name and parameter, and for neurons other than the experiment's.
+    """
+    network, signed = setup.experiment.network, setup.experiment.data.signed
+    content = readable(path, where)
+    reader = SpikingReader(content, where, say, network.dt, network.integration)
+    stages = reader.stages()
+    if len(stages) != len(layers):
+        names = ", ".join(stage.name for stage in stages)
+        raise NeurochipError(
+            f"{where}: the graph runs as {len(stages)} layers ({names}), network.layers has {len(layers)}; `neurochip check {path} "
+            "--layers FILE` writes them"
+        )
+    graph = Graph(layers, signed)
+    fitted = match(stages, layers, graph.input_shape[0], where)
+    put_ann(graph, fitted)
+    found: dict[str, TrainedLayer] = {}
+    for layer, of_graph in zip(layers, fitted, strict=True):
+        assert of_graph is not None  # a stage with weights: no layer is a pool
+        membrane = reader.membranes[of_graph.name]
+        _compare(layer, of_graph.name, membrane, content.resets, where, say)
+        bias = None if of_graph.bias is None else np.asarray(of_graph.bias, np.float32)
+        threshold = None if membrane.span is None else float(membrane.span.flat[0])
+        found[layer.name] = TrainedLayer(rows_of(graph, layer), bias, threshold)
+        if line := leak_line(membrane):
+            say(f"layer {layer.name}: {line}")
+        if bias is not None and layer.index:
+            say(f"layer {layer.name}: its bias is there from the first tick on, spikes of the input come {layer.index} ticks later")
+    return TrainedContent(METHOD, setup.experiment.name, setup.experiment.seed, {}, found)
+
+
+def readable(path: Path, where: str) -> Content:
+    """Read a NIR file. Raises NeurochipError for a damaged one, and for a node of a type that no layer can be."""
+    content = read_content(path, where)
+    for node in content.nodes.values():
+        if node.type not in (*KNOWN, *RELAYS):
+            raise Refused(where, node, f"{unknown(node.type)}; take it out")
+    return content
+
+
+def unknown(kind: str) -> str:
+    """Return why a node of that type is refused."""
+    return f"no layer can be a node of type {kind} (known: {', '.join(KNOWN)})"
+
+
+def neuron_of(membrane: Membrane, reset: str = "zero") -> dict[str, str | int]:
+    """Return the table `neuron` of an experiment that runs as these neurons do."""
+    keys = membrane.leak_on_chip()[0]
+    if membrane.span is None:
+        return {"model": "accumulate", **keys}
+    return {"model": "lif" if keys else "if", **keys, "reset": reset}
+
+
+def leak_line(membrane: Membrane) -> str:
+    """Tell what the chip's leak loses; "" if nothing."""
+    keys, used, error = membrane.leak_on_chip()
+    if error < 1e-6:
+        return ""
+    name, value = next(iter(keys.items()))
+    wanted = float(membrane.leak.flat[int(np.argmax(np.abs(membrane.leak - used)))])
+    spans = [-1.0 / np.log(leak) if 0 < leak < 1 else np.inf if leak == 1 else 0.0 for leak in (wanted, used)]
+    return f"leak {wanted:.6f} a tick as {name} = {value} ({used:.6f}): remembers for {spans[1]:.2f} ticks instead of {spans[0]:.2f}"
+
+
+def _compare(layer: Layer, node: str, membrane: Membrane, resets: dict[str, str], where: str, say: Callable[[str], None]) -> None:
+    """Refuse neurons of the experiment that do otherwise than the node's."""
+    mine, told = layer.model.neuron, resets.get(node, "zero")
+    wanted = neuron_of(membrane, told)
+    leak = leak_of({key: int(value) for key, value in wanted.items() if key in ("leak_factor", "leak_shift")})
+    fires = membrane.span is not None
+    is_alike = (mine.model in ("if", "lif")) == fires and (fires or mine.model == "accumulate") and mine.leak == leak
+    if not is_alike or mine.refractory_ticks or mine.inhibit:
+        text = ", ".join(f"{key} = {value!r}" for key, value in wanted.items())
+        raise NeurochipError(
+            f"{where}: layer '{layer.name}': neuron: node '{node}' has other neurons than the experiment; write {{ {text} }}"
+        )
+    if fires and mine.reset != told:
+        if told == "subtract":
+            raise NeurochipError(f"{where}: layer '{layer.name}': neuron.reset = '{mine.reset}': node '{node}' subtracts; write 'subtract'")
+        say(f"layer {layer.name}: reset = 'subtract', as the experiment says; the graph's neurons fall to v_reset")

@@ -1,0 +1,158 @@
+"""Write the NIR graphs of other frameworks in tests/offchip/graphs/, each with input spikes and the spikes that the framework itself makes of them.
+
+Needs what the project does not: pip install snntorch norse sinabs spikingjelly nirtorch samna pbr (torch, nir and numpy are there).
+Versions that the files were made with: snntorch 1.0.0, norse 1.1.0, sinabs 3.1.3, spikingjelly 2.0.0, nirtorch 2.6, nir 1.0.8.
+"""
+
+import gzip
+from pathlib import Path
+
+import nir
+import numpy as np
+import torch
+from torch import nn
+
+OUT = Path(__file__).parent.parent / "tests" / "offchip" / "graphs"
+TICKS, SAMPLES = 30, 2
+GRID = 1 / 64  # weights are multiples of it, below 1, so that 8 bits hold them
+
+
+def weigh(module: nn.Module, grid: float = GRID) -> None:
+    """Set weights (and biases) to random multiples of `grid`; random floats if it is 0."""
+    generator = torch.Generator().manual_seed(4)
+    with torch.no_grad():
+        for name, parameter in module.named_parameters():
+            if name.endswith(("weight", "bias")):
+                drawn = torch.rand(parameter.shape, generator=generator) * 1.6 - (0.6 if name.endswith("weight") else 0.9)
+                if name.endswith("bias"):
+                    drawn = drawn / 8
+                drawn = drawn / max(1.0, (parameter[0].numel() / 12) ** 0.5)
+                parameter.copy_(torch.round(drawn / grid) * grid if grid else drawn)
+
+
+def spikes_of(shape: tuple[int, ...], rate: float = 0.3) -> torch.Tensor:
+    """Input spikes (ticks, samples, *shape)."""
+    return (torch.rand((TICKS, SAMPLES, *shape), generator=torch.Generator().manual_seed(9)) < rate).float()
+
+
+def keep(name: str, graph: nir.NIRGraph, inputs: torch.Tensor, *layers: torch.Tensor) -> None:
+    """Write graph and spikes (ticks, samples, units), channel by channel, in bits."""
+    nir.write(OUT / f"{name}.nir", graph)
+    (OUT / f"{name}.nir.gz").write_bytes(gzip.compress((OUT / f"{name}.nir").read_bytes(), mtime=0))
+    (OUT / f"{name}.nir").unlink()
+    arrays = {f"layer{i}": layer.flatten(2).bool().numpy() for i, layer in enumerate(layers)}
+    arrays["inputs"] = inputs.flatten(2).bool().numpy()
+    packed = {key: np.packbits(array) for key, array in arrays.items()}
+    shapes = {f"{key}_shape": np.array(array.shape) for key, array in arrays.items()}
+    np.savez_compressed(OUT / f"{name}.npz", **packed, **shapes)
+    print(name, {key: float(array.mean().round(3)) for key, array in arrays.items()})
+
+
+def snntorch_graphs() -> None:
+    import snntorch as snn
+    from snntorch.export_nir import export_to_nir
+
+    def leaky(n: int, beta: float, reset: str, **more: bool) -> nn.Module:
+        return snn.Leaky(torch.full((n,), beta), torch.ones(n), init_hidden=True, reset_mechanism=reset, **more)
+
+    for name, beta, reset, grid in (("snntorch_lif", 0.9375, "zero", GRID), ("snntorch_lif_095", 0.95, "zero", 0.0)):
+        net = nn.Sequential(
+            nn.Linear(12, 10, bias=False), leaky(10, beta, reset),
+            nn.Linear(10, 4, bias=False), leaky(4, beta, reset, output=True),
+        )  # fmt: skip
+        weigh(net, grid)
+        inputs = spikes_of((12,))
+        graph = export_to_nir(net, torch.zeros(12))
+        net[1].reset_mem()
+        net[3].reset_mem()
+        first, second = [], []
+        with torch.no_grad():
+            for x in inputs:
+                first.append(net[1](net[0](x)))
+                second.append(net[3](net[2](first[-1]))[0])
+        keep(name, graph, inputs, torch.stack(first), torch.stack(second))
+    synaptic = nn.Sequential(
+        nn.Linear(12, 4), snn.Synaptic(torch.full((4,), 0.75), torch.full((4,), 0.9375), torch.ones(4), init_hidden=True, output=True)
+    )
+    weigh(synaptic)
+    keep("snntorch_cubalif", export_to_nir(synaptic, torch.zeros(12)), spikes_of((12,)))
+    recurrent = nn.Sequential(nn.Linear(12, 4), snn.RLeaky(0.9375, all_to_all=True, linear_features=4, init_hidden=True, output=True))
+    weigh(recurrent)
+    keep("snntorch_recurrent", export_to_nir(recurrent, torch.zeros(12)), spikes_of((12,)))
+
+
+def norse_graphs() -> None:
+    import norse.torch as norse
+
+    # dt / tau is 1/8 in its steps of dt = 0.001; its exporter writes tau = dt / tau_mem_inv, so the tick of its file is 1e-6 s
+    def cell(n: int) -> nn.Module:
+        full = {"tau_mem_inv": 125.0, "v_th": 0.2578125, "v_leak": 0.0, "v_reset": 0.0}
+        return norse.LIFBoxCell(norse.LIFBoxParameters(**{key: torch.full((n,), value) for key, value in full.items()}))
+
+    net = norse.SequentialState(nn.Linear(12, 10, bias=False), cell(10), nn.Linear(10, 4, bias=False), cell(4))
+    weigh(net)
+    inputs, states, first, second = spikes_of((12,)), (None, None), [], []
+    with torch.no_grad():
+        for x in inputs:
+            one, state1 = net[1](net[0](x), states[0])
+            two, state2 = net[3](net[2](one), states[1])
+            states = (state1, state2)
+            first.append(one)
+            second.append(two)
+    keep("norse_lifbox", norse.to_nir(net, torch.zeros(1, 12)), inputs, torch.stack(first), torch.stack(second))
+
+
+def sinabs_graphs() -> None:
+    import sinabs.layers as sl
+    from sinabs.activation import MembraneReset, SingleSpike
+    from sinabs.nir import to_nir
+
+    # its leak is exp(-1 / tau), tau in ticks, and its input is weighed by 1 - that: the exact step
+    of = {"spike_fn": SingleSpike, "reset_fn": MembraneReset(), "min_v_mem": None, "num_timesteps": TICKS}
+    tau = torch.tensor(-1 / np.log(0.9375))
+    kinds = {
+        "sinabs_iaf": lambda n: sl.IAFSqueeze(**of, spike_threshold=torch.full((n,), 1.0078125)),
+        "sinabs_lif": lambda n: sl.LIFSqueeze(tau_mem=tau.repeat(n).float(), **of, spike_threshold=torch.full((n,), 0.12548828125)),
+    }
+    for name, neurons in kinds.items():
+        net = nn.Sequential(nn.Linear(12, 10, bias=False), neurons(10), nn.Linear(10, 4, bias=False), neurons(4))
+        weigh(net)
+        inputs = spikes_of((12,))
+        with torch.no_grad():
+            first = net[1](net[0](inputs.transpose(0, 1).flatten(0, 1)))
+            second = net[3](net[2](first))
+        by_tick = [layer.unflatten(0, (SAMPLES, TICKS)).transpose(0, 1) for layer in (first, second)]
+        keep(name, to_nir(net, torch.zeros(TICKS, 12)), inputs, *by_tick)
+
+
+def spikingjelly_graphs() -> None:
+    from spikingjelly.activation_based import functional, layer, neuron
+    from spikingjelly.activation_based.nir_exchange import export_to_nir
+
+    nets = {
+        "spikingjelly_if": nn.Sequential(layer.Linear(12, 10, bias=False), neuron.IFNode(v_threshold=1.015625), layer.Linear(10, 4, bias=False), neuron.IFNode(v_threshold=1.015625)),
+        "spikingjelly_lif": nn.Sequential(layer.Linear(12, 10, bias=False), neuron.LIFNode(8.0, decay_input=False, v_threshold=1.015625), layer.Linear(10, 4, bias=False), neuron.LIFNode(8.0, decay_input=False, v_threshold=1.015625)),
+        "spikingjelly_conv_bias": nn.Sequential(
+            layer.Conv2d(1, 3, 3, padding=1), neuron.IFNode(v_threshold=1.015625), layer.AvgPool2d(2, 2), layer.Flatten(),
+            layer.Linear(27, 4, bias=False), neuron.IFNode(v_threshold=1.015625),
+        ),
+    }  # fmt: skip
+    for name, net in nets.items():
+        weigh(net)
+        shape = (1, 6, 6) if "conv" in name else (12,)
+        inputs = spikes_of(shape)
+        graph = export_to_nir(net, torch.zeros(1, *shape))
+        functional.reset_net(net)
+        first, second = [], []
+        with torch.no_grad():
+            for x in inputs:
+                one = net[1](net[0](x))
+                first.append(one)
+                second.append(net[-1](net[2:-1](one)))
+        keep(name, graph, inputs, torch.stack(first), torch.stack(second))
+
+
+if __name__ == "__main__":
+    OUT.mkdir(exist_ok=True)
+    for make in (snntorch_graphs, norse_graphs, sinabs_graphs, spikingjelly_graphs):
+        make()
