@@ -1,10 +1,11 @@
-"""Write the NIR graphs of other frameworks in tests/offchip/graphs/, each with input spikes and the spikes that the framework itself makes of them.
+"""Write the NIR graphs in tests/offchip/graphs/ with other frameworks, each with input spikes and the framework's own spikes.
 
-Needs what the project does not: pip install snntorch norse sinabs spikingjelly nirtorch samna pbr (torch, nir and numpy are there).
+Needs what the project does not: pip install --no-deps snntorch norse sinabs spikingjelly nirtorch samna pbr loguru.
 Versions that the files were made with: snntorch 1.0.0, norse 1.1.0, sinabs 3.1.3, spikingjelly 2.0.0, nirtorch 2.6, nir 1.0.8.
 """
 
 import gzip
+from collections.abc import Callable
 from pathlib import Path
 
 import nir
@@ -129,12 +130,17 @@ def spikingjelly_graphs() -> None:
     from spikingjelly.activation_based import functional, layer, neuron
     from spikingjelly.activation_based.nir_exchange import export_to_nir
 
+    above = 1.0078125  # half way between two steps of the grid: at a threshold itself it fires, NIR does not
+
+    def dense(neurons: Callable[[], nn.Module]) -> nn.Module:
+        return nn.Sequential(layer.Linear(12, 10, bias=False), neurons(), layer.Linear(10, 4, bias=False), neurons())
+
     nets = {
-        "spikingjelly_if": nn.Sequential(layer.Linear(12, 10, bias=False), neuron.IFNode(v_threshold=1.015625), layer.Linear(10, 4, bias=False), neuron.IFNode(v_threshold=1.015625)),
-        "spikingjelly_lif": nn.Sequential(layer.Linear(12, 10, bias=False), neuron.LIFNode(8.0, decay_input=False, v_threshold=1.015625), layer.Linear(10, 4, bias=False), neuron.LIFNode(8.0, decay_input=False, v_threshold=1.015625)),
+        "spikingjelly_if": dense(lambda: neuron.IFNode(above)),
+        "spikingjelly_lif": dense(lambda: neuron.LIFNode(8.0, decay_input=False, v_threshold=above)),
         "spikingjelly_conv_bias": nn.Sequential(
-            layer.Conv2d(1, 3, 3, padding=1), neuron.IFNode(v_threshold=1.015625), layer.AvgPool2d(2, 2), layer.Flatten(),
-            layer.Linear(27, 4, bias=False), neuron.IFNode(v_threshold=1.015625),
+            layer.Conv2d(1, 3, 3, padding=1), neuron.IFNode(above), layer.AvgPool2d(2, 2), layer.Flatten(),
+            layer.Linear(27, 4, bias=False), neuron.IFNode(above),
         ),
     }  # fmt: skip
     for name, net in nets.items():

@@ -14,6 +14,12 @@ from neurochip.offchip.nir.spiking import COUNTS, SpikingReader
 from neurochip.offchip.nir.stages import Refused, Signal, Stage, Term
 from neurochip.offchip.nir.start import leak_line, neuron_of, unknown
 
+SUBTRACTING = (
+    "NIR: neurons fall to v_reset after a spike. A file does not tell a framework's subtraction (the default of snnTorch and sinabs): "
+    "--reset subtract writes such layers"
+)
+STATE_BITS, SUM_BITS = 24, 32  # of potentials; those that only add up do so for all ticks
+
 
 class Verdict(NamedTuple):
     """A node: how it would run, or why it does not."""
@@ -31,6 +37,7 @@ class GraphCheck(NamedTuple):
     remarks: list[str]
     dt: float | None
     layers: list[dict]
+    counts: bool  # whether the last layer counts the spikes of the graph's last neurons
 
 
 class _Judge(SpikingReader):
@@ -98,10 +105,15 @@ class _Judge(SpikingReader):
         return super()._of_neurons(node, signal)
 
 
-def judge(path: Path, dt: float | None = None, integration: Integration = "euler") -> GraphCheck:
-    """Judge every node of a NIR graph without running it. dt: seconds of a tick, if given. Raises NeurochipError for a damaged file."""
+def judge(path: Path, dt: float | None = None, integration: Integration = "euler", reset: str = "zero") -> GraphCheck:
+    """Judge every node of a NIR graph without running it. dt: seconds of a tick, if given; reset: of neurons of which the file tells none.
+
+    Raises NeurochipError for a damaged file.
+    """
     remarks: list[str] = []
     reader = _Judge(read_content(path, str(path)), str(path), remarks.append, dt, integration)
+    known = dict(reader.resets)
+    reader.resets = {name: known.get(name, reset) for name in reader.nodes}
     try:
         stages = reader.stages()
     except (KeyError, IndexError):
@@ -112,10 +124,13 @@ def judge(path: Path, dt: float | None = None, integration: Integration = "euler
         Verdict(name, node.type, name not in reader.refused, reader.refused.get(name) or _how(reader, node))
         for name, node in reader.nodes.items()
     ]
+    if not known and any(node.type in ("IF", "LIF", "CubaLIF") for node in reader.nodes.values()):
+        remarks.append(SUBTRACTING if reset == "zero" else "NIR: neurons subtract the threshold, as --reset says; NIR's fall to v_reset")
     runs = not reader.refused
     if runs and not stages:
         raise NeurochipError(f"{path}: no node in it becomes a layer; give a graph with weights")
-    return GraphCheck(verdicts, remarks, reader.dt, _layers(reader, stages) if runs else [])
+    counts = bool(stages) and stages[-1].name == COUNTS
+    return GraphCheck(verdicts, remarks, reader.dt, _layers(reader, stages) if runs else [], counts)
 
 
 def _how(reader: SpikingReader, node: Node) -> str:
@@ -141,22 +156,28 @@ def _layers(reader: SpikingReader, stages: list[Stage]) -> list[dict]:
     names = ["output" if i == len(stages) - 1 else stage.name for i, stage in enumerate(stages)]
     layers = []
     for i, stage in enumerate(stages):
-        terms = stage.terms
-        weight = terms[0].weight
-        assert weight is not None
-        step = terms[0].step
-        form = (
-            {"neurons": len(weight)}
-            if step is None
-            else {"kind": "conv", "filters": len(weight), "kernel": weight.shape[2], "stride": step[0], "padding": step[1]}
-        )
-        layer: dict = {"name": names[i], **form}
-        if terms[0].source != i - 1:
-            layer["source"] = INPUT_NAME if terms[0].source == INPUT else names[terms[0].source]
-        if len(terms) > 1:
-            layer["skip"] = [names[term.source] for term in terms[1:]]
-        layers.append(layer | {"neuron": neuron_of(reader.membranes[stage.name], reader.resets.get(stage.name, "zero"))})
+        sources = [stage.source] if stage.pool else [term.source for term in stage.terms]
+        layer: dict = {"name": names[i], **_form(stage)}
+        if sources[0] != i - 1:
+            layer["source"] = INPUT_NAME if sources[0] == INPUT else names[sources[0]]
+        if len(sources) > 1:
+            layer["skip"] = [names[source] for source in sources[1:]]
+            if all(term.weight is None for term in stage.terms[1:]):
+                layer["skip_identity"] = True
+        neuron = neuron_of(reader.membranes[stage.name], reader.resets.get(stage.name, "zero"))
+        layers.append(layer | {"neuron": neuron | {"state_bits": STATE_BITS if neuron["model"] != "accumulate" else SUM_BITS}})
     return layers
+
+
+def _form(stage: Stage) -> dict:
+    """Kind and size of a layer."""
+    if stage.pool:
+        return {"kind": "pool", "pool": stage.pool}
+    weight, step = stage.terms[0].weight, stage.terms[0].step
+    assert weight is not None
+    if step is None:
+        return {"neurons": len(weight)}
+    return {"kind": "conv", "filters": len(weight), "kernel": weight.shape[2], "stride": step[0], "padding": step[1]}
 
 
 def layers_text(found: GraphCheck, path: str) -> str:
@@ -165,19 +186,15 @@ def layers_text(found: GraphCheck, path: str) -> str:
     def shown(value: object) -> str:
         if isinstance(value, dict):
             return f"{{ {', '.join(f'{key} = {shown(one)}' for key, one in value.items())} }}"
+        if isinstance(value, bool):
+            return str(value).lower()
         return f"[{', '.join(map(shown, value))}]" if isinstance(value, list) else f'"{value}"' if isinstance(value, str) else f"{value}"
 
     rows = "".join(f"    {shown(layer)},\n" for layer in found.layers)
     dt = f", dt = {found.dt:.6g}" if found.dt is not None else ""
-    counts = f"# '{found.layers[-1]['name']}' counts the spikes of the graph's last neurons.\n" if _counts(found) else ""
-    return f'# Layers of {path}: [network] preset = "this file", weights = "{path}"{dt}; [rule] name = "frozen".\n{counts}layers = [\n{rows}]\n'
-
-
-def _counts(found: GraphCheck) -> bool:
-    return COUNTS not in [verdict.node for verdict in found.verdicts] and any(
-        verdict.type in NEURONS and verdict.node == (found.layers[-2]["name"] if len(found.layers) > 1 else "")
-        for verdict in found.verdicts
-    )
+    counts = f"# '{found.layers[-1]['name']}' counts the spikes of the graph's last neurons.\n" if found.counts else ""
+    use = f'[network] preset = "this file", weights = "{path}"{dt}; [rule] name = "frozen"'
+    return f"# Layers of {path}: {use}.\n{counts}layers = [\n{rows}]\n"
 
 
 def check_nir(name: str) -> list[Check]:

@@ -13,15 +13,15 @@ from neurochip.common.files import ELSEWHERE, write_atomically
 from neurochip.common.screen import new_console, show
 
 
-def check(name: str, as_json: bool, dt: float | None, integration: str, layers: str | None) -> int:
-    """Print what holds for the file and what does not; return 1 if a check fails. The last three are for NIR graphs alone."""
+def check(name: str, as_json: bool, dt: float | None, integration: str, reset: str, layers: str | None) -> int:
+    """Print what holds for the file and what does not; return 1 if a check fails. The last four are for NIR graphs alone."""
     from neurochip.api.catalogue import check as run_checks
     from neurochip.checks.kinds import NIR, kind_of
 
     if (kind := kind_of(name)) is NIR:
-        return _check_graph(name, as_json, dt, integration, layers)
-    if dt is not None or layers or integration != "euler":
-        raise NeurochipError(f"{name}: --dt, --integration and --layers are for NIR graphs, this is a {kind.name}; leave them out")
+        return _check_graph(name, as_json, dt, (integration, reset), layers)
+    if dt is not None or layers or (integration, reset) != ("euler", "zero"):
+        raise NeurochipError(f"{name}: --dt, --integration, --reset and --layers are for NIR graphs, this is a {kind.name}; leave them out")
     console, checks = new_console(), run_checks(name)
     if as_json:
         found = [{"check": one.what, "passed": one.passed, "faults": one.faults} for one in checks]
@@ -42,11 +42,11 @@ def check(name: str, as_json: bool, dt: float | None, integration: str, layers: 
     return int(failed > 0)
 
 
-def _check_graph(name: str, as_json: bool, dt: float | None, integration: Any, layers: str | None) -> int:
+def _check_graph(name: str, as_json: bool, dt: float | None, how: Any, layers: str | None) -> int:
     """Print of every node of a NIR graph how it would run; write its layers."""
     from neurochip.checks.nir import judge, layers_text
 
-    found = judge(Path(name), dt, integration)
+    found = judge(Path(name), dt, *how)
     refused = [one for one in found.verdicts if not one.runs]
     if as_json:
         nodes = [{"node": one.node, "type": one.type, "runs": one.runs, "how" if one.runs else "why": one.how} for one in found.verdicts]

@@ -21,6 +21,7 @@ CHECKS = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     click.option("--dt", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Of a NIR graph: a tick. Default: as it tells."),
     click.option("--integration", type=click.Choice(["euler", "exact"]), default="euler", show_default=True, help="Of a NIR graph."),
+    click.option("--reset", type=click.Choice(["zero", "subtract"]), default="zero", show_default=True, help="Of a NIR graph's neurons."),
     click.option("--layers", metavar="FILE", help="Of a NIR graph: also write its layers, for network.preset."),
 )
 

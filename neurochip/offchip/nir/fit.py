@@ -15,31 +15,32 @@ from neurochip.offchip.nir.stages import Reader, Stage
 def read_nir(path: Path, layers: list[Layer], input_planes: int, about: str, say: Callable[[str], None]) -> list[AnnLayer | None]:
     """Read the ANN of a NIR graph for each of the experiment's layers (None for pools); see `offchip.conversion.source.read_ann`."""
     content = read_graph(path, about)
-    return match(Reader(content.nodes, content.edges, about, say, content.dt).stages(), layers, input_planes, about)
+    stages = Reader(content.nodes, content.edges, about, say, content.dt).stages()
+    return [found for _, found in match(stages, layers, input_planes, about)]
 
 
-def match(stages: list[Stage], layers: list[Layer], input_planes: int, about: str) -> list[AnnLayer | None]:
+def match(stages: list[Stage], layers: list[Layer], input_planes: int, about: str) -> list[tuple[str, AnnLayer | None]]:
     """Give each layer the weights of its stage: of those with the same sources the first. Relays stand for what they repeat.
 
-    Raises NeurochipError for a graph of another topology.
+    Returns the stage's name, and None of a pool. Raises NeurochipError for a graph of another topology.
     """
     repeats = {INPUT: INPUT}
     for i, stage in enumerate(stages):
         repeats[i] = repeats[stage.source] if stage.pool == 1 else i
-    stage_of, fitted = {INPUT: INPUT}, list[AnnLayer | None]()
+    stage_of, fitted = {INPUT: INPUT}, list[tuple[str, AnnLayer | None]]()
     left = [i for i, stage in enumerate(stages) if stage.pool != 1]
     for layer in layers:
         sources = [stage_of[source.layer] for source in layer.sources]
         if layer.model.kind == "pool" and layer.model.pool == 1:
             stage_of[layer.index] = sources[0]
-            fitted.append(None)
+            fitted.append(("", None))
             continue
         if not left:
             raise NeurochipError(f"{about}: its graph has no layer for '{layer.name}'; give a graph of the experiment's topology")
         chosen = next((i for i in left if _sources_of(stages[i], repeats) == sorted(sources)), left[0])
         left.remove(chosen)
         stage_of[layer.index] = chosen
-        fitted.append(_fit(stages[chosen], layer, sources, repeats, input_planes, about))
+        fitted.append((stages[chosen].name, _fit(stages[chosen], layer, sources, repeats, input_planes, about)))
     if left:
         raise NeurochipError(f"{about}: node '{stages[left[0]].name}' has no layer in the experiment; give a graph of its topology")
     return fitted

@@ -33,6 +33,9 @@ class SpikingReader(Reader):
     def stages(self) -> list[Stage]:
         """Return all stages, the last of them one that adds up."""
         super().stages()
+        for stage in self.found[:-1]:
+            if self.membranes[stage.name].span is None:
+                raise self._refusal(self.nodes[stage.name], "it only adds up, and others take what it has; a chip sends spikes alone")
         if self.found and (last := self.membranes[self.found[-1].name]).span is not None:
             n = self._units(self.found[-1])
             self.found.append(Stage(COUNTS, (Term(COUNTS, len(self.found) - 1, np.eye(n, dtype=np.float32), None),), None, 0, INPUT))
@@ -41,12 +44,14 @@ class SpikingReader(Reader):
 
     def _units(self, stage: Stage) -> int:
         shape = self.shapes.get(stage.name)
-        weight = stage.terms[0].weight
+        weight = stage.terms[0].weight if stage.terms else None
         return int(np.prod(shape)) if shape else len(weight) if weight is not None else 0
 
     def _pass(self, node: Node, arriving: list[Signal]) -> Signal:
         before = [self.shapes.get(name) for name in self.before[node.name]]
         self.shapes[node.name] = self._shape(node, before[0] if before else None)
+        if node.type in INTEGRATORS:
+            return self._fire(node, arriving)
         return super()._pass(node, arriving)
 
     def _shape(self, node: Node, before: Shape | None) -> Shape | None:
@@ -94,7 +99,9 @@ class SpikingReader(Reader):
         return weighed._replace(terms=(term._replace(weight=weight, step=step),))
 
     def _fire(self, node: Node, arriving: list[Signal]) -> Signal:
-        if any(not signal.terms for signal in arriving) and len(arriving) == 1:
+        if len(arriving) == 1 and not arriving[0].terms:
+            if arriving[0].side > 1 and arriving[0].stage != INPUT and node.type in NEURONS:
+                return self._of_pool(node, arriving[0])
             raise self._refusal(node, "there are no weights before it; put a convolution or linear node there")
         signal = self._gathered(node, arriving)
         if node.type in (*NEURONS, *INTEGRATORS):
@@ -112,7 +119,7 @@ class SpikingReader(Reader):
             low, high = (float(value) for value in (found.leak.min(), found.leak.max()))
             raise self._refusal(
                 node,
-                f"its units leak by {low:.4f} to {high:.4f} a tick (tau), a layer has one leak ({keys} is the nearest); make them alike",
+                f"tau: its units keep {low:.4f} to {high:.4f} a tick, a layer has one leak ({keys} is the nearest); make them alike",
             )
         if np.any(reset := np.asarray(node.values.get("v_reset", 0.0), np.float64)):
             self.say(f"NIR: node '{node.name}' ({node.type}): potentials count from v_reset = {np.unique(reset)[0]:g}, and begin there")
@@ -125,6 +132,19 @@ class SpikingReader(Reader):
             found = found._replace(span=found.span if unit.size == 1 else np.ones(1))
         self.membranes[node.name] = found
         return signal
+
+    def _of_pool(self, node: Node, signal: Signal) -> Signal:
+        """Neurons right behind a pool: a layer of kind = 'pool', which takes the mean of its square."""
+        found = membrane_of(node, self.dt, self.integration, lambda reason: self._refusal(node, reason))
+        assert found.span is not None
+        span = np.unique(np.float32(found.span / (found.gain * signal.factor * signal.side**2)))
+        if len(span) != 1 or found.drift.any() or len(np.unique(found.leak)) != 1:
+            raise self._refusal(
+                node, "r, v_threshold or tau differ between the neurons of a pool, or v_leak is no v_reset; make them alike"
+            )
+        self.membranes[node.name] = found._replace(span=span.astype(np.float64), gain=np.ones(1))
+        self.found.append(Stage(node.name, (), None, signal.side, signal.stage))
+        return Signal(len(self.found) - 1)
 
     def _of_channels(self, node: Node, drift: np.ndarray, signal: Signal) -> np.ndarray:
         """The drift of each channel as a bias."""

@@ -39,13 +39,12 @@ def read_net(path: Path, setup: Setup, layers: list[Layer], where: str, say: Cal
         )
     graph = Graph(layers, signed)
     fitted = match(stages, layers, graph.input_shape[0], where)
-    put_ann(graph, fitted)
+    put_ann(graph, [of_graph for _, of_graph in fitted])
     found: dict[str, TrainedLayer] = {}
-    for layer, of_graph in zip(layers, fitted, strict=True):
-        assert of_graph is not None  # a stage with weights: no layer is a pool
-        membrane = reader.membranes[of_graph.name]
-        _compare(layer, of_graph.name, membrane, content.resets, where, say)
-        bias = None if of_graph.bias is None else np.asarray(of_graph.bias, np.float32)
+    for layer, (node, of_graph) in zip(layers, fitted, strict=True):
+        membrane = reader.membranes[node]
+        _compare(layer, node, membrane, content.resets, where, say)
+        bias = None if of_graph is None or of_graph.bias is None else np.asarray(of_graph.bias, np.float32)
         threshold = None if membrane.span is None else float(membrane.span.flat[0])
         found[layer.name] = TrainedLayer(rows_of(graph, layer), bias, threshold)
         if line := leak_line(membrane):
