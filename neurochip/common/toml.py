@@ -33,9 +33,9 @@ def read_toml(path: Path) -> dict[str, Any]:
 
 
 def shipped(folder: str) -> dict[str, Path]:
-    """Name -> file of the TOML files shipped in one of the package's folders (chips, energy_tables, experiments)."""
+    """Name -> file of the TOML files shipped in one of the package's folders (chips, energy_tables, experiments) and below it."""
     root = Path(str(resources.files("neurochip"))) / folder
-    return {path.stem: path for path in sorted(root.glob("*.toml"))}
+    return {path.stem: path for path in sorted(root.rglob("*.toml"))}
 
 
 def override(data: dict[str, Any], setting: str) -> None:
