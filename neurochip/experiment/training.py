@@ -25,7 +25,9 @@ class DescentModel(BaseModel):
     momentum: Share = 0.0
     weight_decay: float = Field(default=5e-4, ge=0.0)
     dropout: Share = 0.0
-    augment: Literal["none", "crop_flip"] = "none"
+    augment: Literal["none", "flip", "crop_flip"] = Field(
+        default="none", description="images mirrored at random, or padded by 4, cut at a random place and mirrored"
+    )
 
     @model_validator(mode="after")
     def _has_one_schedule(self) -> Self:
@@ -54,11 +56,37 @@ class SpikeBpModel(DescentModel):
         description="after every update weights of hidden neurons return to a mean current of 0, and to lengths that hold initial_rate",
     )
     leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
+    gate_saturated: bool = Field(default=False, description="units that fired in every tick hand no gradient back")
+    loss: Literal["square", "cross_entropy"] = Field(default="square", description="of the output's potential / ticks; square: as published")
+    label_smoothing: Share = Field(default=0.0, description="cross_entropy: share of the label that is spread over all classes")
+    norm: Literal["none", "rms"] = Field(
+        default="none", description="rms: currents are divided by their root mean square per channel, weights centred; folded into weights"
+    )
+    norm_gain: float = Field(default=0.5, gt=0.0, description="rms: factor on normed currents at first, per channel; it is learned")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="rms: of products in the training; bfloat16 is quick where the processor multiplies it"
+    )
+    engine: Literal["events", "dense"] = Field(
+        default="events", description="norm = 'none', on the CPU: spike by spike, or torch's products of all ticks; the same sums in another order"
+    )
 
     @model_validator(mode="after")
     def _has_a_rate_to_keep(self) -> Self:
         if self.keep_balance and self.initial_rate is None:
             raise ValueError("keep_balance = true: holds the rate that initial_rate names; add initial_rate, for example 0.1")
+        return self
+
+    @model_validator(mode="after")
+    def _norms_once(self) -> Self:
+        if self.norm == "rms":
+            for key in ("initial_rate", "keep_balance", "dropout"):
+                if getattr(self, key):
+                    raise ValueError(f"{key}: is not for norm = 'rms', which keeps currents as they should be; leave one of them out")
+        for key in ("norm_gain", "precision"):
+            if self.norm == "none" and key in self.model_fields_set and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key}: is for norm = 'rms' alone; set that, or leave {key} out")
+        if self.label_smoothing and self.loss == "square":
+            raise ValueError("label_smoothing: is for loss = 'cross_entropy' alone; set that, or leave label_smoothing out")
         return self
 
 

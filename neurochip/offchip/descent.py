@@ -4,7 +4,7 @@ import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from neurochip.common.errors import NeurochipError, reason_of
 from neurochip.experiment.training import DescentModel
@@ -12,12 +12,19 @@ from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph
 
 
-def make_optimizer(graph: Graph, model: DescentModel) -> torch.optim.Optimizer:
-    """Make the optimizer of all weights of `graph`; `set_rate` gives it the rate of each update."""
+class HasParameters(Protocol):
+    """What can be trained."""
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """Return what an optimizer changes."""
+
+
+def make_optimizer(trained: HasParameters, model: DescentModel) -> torch.optim.Optimizer:
+    """Make the optimizer of all that is trained; `set_rate` gives it the rate of each update."""
     options: dict[str, Any] = {"lr": model.learn_rate, "weight_decay": model.weight_decay}
     if model.optimizer == "adam":
-        return torch.optim.Adam(graph.parameters(), **options)
-    return torch.optim.SGD(graph.parameters(), momentum=model.momentum, **options)
+        return torch.optim.Adam(trained.parameters(), **options)
+    return torch.optim.SGD(trained.parameters(), momentum=model.momentum, **options)
 
 
 def rate_at(model: DescentModel, epoch: int, k: int, updates: int) -> float:

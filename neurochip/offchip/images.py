@@ -58,9 +58,12 @@ def encoded(pixels: torch.Tensor, ticks: int, signed: bool, seed: int, *names: s
     return fired.to(torch.int8) * value.sign().to(torch.int8) if signed else fired.to(torch.int8)
 
 
-def augmented(batch: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Pad each image by 4 empty pixels, cut it at a random place to its size, and mirror it with probability 1/2."""
+def augmented(batch: torch.Tensor, how: str, generator: torch.Generator) -> torch.Tensor:
+    """Mirror each image with probability 1/2; before, with how = "crop_flip", pad it by 4 empty pixels and cut it at a random place."""
     n, _, height, width = batch.shape
+    if how == "flip":
+        is_mirrored = torch.randint(0, 2, (n,), generator=generator).bool()[:, None, None, None]
+        return torch.where(is_mirrored.to(batch.device), batch.flip(-1), batch)
     padded = torch.nn.functional.pad(batch, [PADDING] * 4)
     places = torch.randint(0, 2 * PADDING + 1, (n, 2), generator=generator).tolist()
     mirrored = torch.randint(0, 2, (n,), generator=generator).tolist()

@@ -89,8 +89,11 @@ def spike_grads(grad, spikes, channels, first, fan, step, wide, mask, weight, is
 
 
 @exact
-def fire(current, u, threshold, leak, is_hard, spikes):
-    """Run membranes `u` float32 (units,) through the ticks of `current` float32 (ticks, units); set spikes int8 (ticks, units)."""
+def fire(current, u, level, taken, leak, is_hard, spikes):
+    """Run membranes `u` float32 (units,) through the ticks of `current` float32 (ticks, units); set spikes int8 (ticks, units).
+
+    They fire above `level`; a spike takes `taken`, or all.
+    """
     ticks, units = current.shape
     for block in numba.prange((units + BLOCK - 1) // BLOCK):
         first, last = block * BLOCK, min(units, (block + 1) * BLOCK)
@@ -100,15 +103,15 @@ def fire(current, u, threshold, leak, is_hard, spikes):
             for j in range(len(v)):
                 v[j] += flow[j]
             for j in range(len(v)):  # loops of one type each, so that they become vector instructions
-                fired[j] = v[j] > threshold
+                fired[j] = v[j] > level
             if is_hard:
                 for j in range(len(v)):
                     x = v[j]
-                    v[j] = (np.float32(0.0) if x > threshold else x) * leak
+                    v[j] = (np.float32(0.0) if x > level else x) * leak
             else:
                 for j in range(len(v)):
                     x = v[j]
-                    v[j] = (x - threshold if x > threshold else x) * leak
+                    v[j] = (x - taken if x > level else x) * leak
 
 
 @exact
@@ -144,7 +147,7 @@ def blame(grad, spikes, gain, leak, log_leak):
 
 
 @exact
-def pool_fire(source, side, weight, mask, u, threshold, leak, is_hard, spikes):
+def pool_fire(source, side, weight, mask, u, level, taken, leak, is_hard, spikes):
     """Fire pooling neurons from their sources' spikes int8 (ticks, images, height, width, channels), side x side each.
 
     The mask has no ticks.
@@ -167,9 +170,9 @@ def pool_fire(source, side, weight, mask, u, threshold, leak, is_hard, spikes):
                                 total[c] += np.float32(source[t, image, at_y, at_x, c])
                 for c in range(channels):
                     v = u[image, y, x, c] + total[c] * weight
-                    fires = v > threshold
+                    fires = v > level
                     spikes[t, image, y, x, c] = fires
-                    rest = np.float32(0.0) if is_hard else v - threshold
+                    rest = np.float32(0.0) if is_hard else v - taken
                     u[image, y, x, c] = (rest if fires else v) * leak
 
 

@@ -24,10 +24,16 @@ LAST = torch.channels_last
 class Neuron(NamedTuple):
     """The firing of a layer. A pooling neuron hands gradients back whole (no NG, no threshold), as the published program does."""
 
-    threshold: float
+    threshold: float  # what a spike takes of the potential, with reset "subtract"
     leak: float  # factor on the potential after every tick
     is_hard: bool  # reset to 0, not by the threshold
     is_pool: bool = False
+    fires_at: float = 1.0  # share of the threshold above which it spikes
+
+    @property
+    def level(self) -> float:
+        """Potential above which it spikes."""
+        return self.threshold * self.fires_at
 
     def log_leak(self, is_corrected: bool) -> float:
         """Return ln(leak), which is -1 / tau; 0 without the correction of the pseudo-derivative."""
@@ -41,7 +47,7 @@ class Neuron(NamedTuple):
 
 def neuron_of(model: NeuronModel, threshold: float | None = None, is_pool: bool = False) -> Neuron:
     """Return the neuron of an experiment's table, with another threshold if one is given."""
-    return Neuron(model.threshold if threshold is None else threshold, model.leak, model.reset == "zero", is_pool)
+    return Neuron(model.threshold if threshold is None else threshold, model.leak, model.reset == "zero", is_pool, model.fires_at)
 
 
 def by_tick(x: torch.Tensor, ticks: int) -> torch.Tensor:
@@ -70,11 +76,12 @@ def fire_all(neuron: Neuron, current: torch.Tensor, ticks: int, u: torch.Tensor 
     flows, fired = by_tick(current, ticks), by_tick(spikes, ticks)
     u = torch.zeros_like(flows[0]) if u is None else u
     if is_compiled(current.device, current.dtype):
-        fire(flows.numpy(), u.numpy(), np.float32(neuron.threshold), np.float32(neuron.leak), neuron.is_hard, fired.numpy())
+        level, taken, leak = np.float32(neuron.level), np.float32(neuron.threshold), np.float32(neuron.leak)
+        fire(flows.numpy(), u.numpy(), level, taken, leak, neuron.is_hard, fired.numpy())
         return spikes
     for t in range(ticks):
         u += flows[t]
-        is_above = u > neuron.threshold
+        is_above = u > neuron.level
         fired[t] = is_above
         if neuron.is_hard:
             u.masked_fill_(is_above, 0.0)
@@ -94,8 +101,8 @@ def pool_all(neuron: Neuron, side: int, source: torch.Tensor, mask: torch.Tensor
     spikes = torch.empty((n, c, h // side, w // side), dtype=torch.int8, memory_format=LAST)
     out = by_channels_last(spikes, ticks).numpy()
     u = np.zeros(out.shape[1:], np.float32)
-    threshold, leak, weight = np.float32(neuron.threshold), np.float32(neuron.leak), np.float32(1 / side**2)
-    pool_fire(by_channels_last(source, ticks).numpy(), side, weight, mask_channels_last(mask), u, threshold, leak, neuron.is_hard, out)
+    level, taken, leak, weight = (np.float32(x) for x in (neuron.level, neuron.threshold, neuron.leak, 1 / side**2))
+    pool_fire(by_channels_last(source, ticks).numpy(), side, weight, mask_channels_last(mask), u, level, taken, leak, neuron.is_hard, out)
     return spikes
 
 
@@ -111,8 +118,15 @@ def masked(numbers: torch.Tensor, mask: torch.Tensor | None, ticks: int) -> torc
     return numbers
 
 
-def blame_all(neuron: Neuron, grad: torch.Tensor, spikes: torch.Tensor, ticks: int, is_corrected: bool) -> torch.Tensor:
-    """Turn the gradient of a layer's spikes into that of its currents, in place of `grad`."""
+def blame_all(
+    neuron: Neuron, grad: torch.Tensor, spikes: torch.Tensor, ticks: int, is_corrected: bool, is_gated: bool = False
+) -> torch.Tensor:
+    """Turn the gradient of a layer's spikes into that of its currents, in place of `grad`.
+
+    With `is_gated` a unit that fired in every tick, but a pooling one, hands nothing back.
+    """
+    if is_gated and not neuron.is_pool:
+        by_tick(grad, ticks).mul_((by_tick(spikes, ticks) == 0).any(0))
     grads, fired, log_leak = by_tick(grad, ticks), by_tick(spikes, ticks), neuron.log_leak(is_corrected)
     if is_compiled(grad.device, grad.dtype):
         blame(grads.numpy(), fired.numpy(), np.float32(neuron.gain), np.float32(neuron.leak), np.float32(log_leak))

@@ -83,7 +83,7 @@ def load_net(setup: Setup, samples: Samples, path: Path, device: str) -> tuple[S
     if path.suffix == ".h5":
         thresholds, _ = read_trained(path, net.graph)
         net.graph.to(device)  # a bias that the file brought is new
-        return SpikingNet(net.graph, thresholds, net.leak_correction), None
+        return SpikingNet(net.graph, thresholds, net.leak_correction, net.model), None
     content = read_checkpoint(path)
     load_weights(net, content["best"]["weights"], path)
-    return SpikingNet(net.graph, content["thresholds"], net.leak_correction), content["best"]["epoch"]
+    return SpikingNet(net.graph, content["thresholds"], net.leak_correction, net.model), content["best"]["epoch"]

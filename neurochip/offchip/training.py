@@ -70,7 +70,7 @@ def net_of(setup: Setup, samples: Samples, device: str, thresholds: dict[str, fl
     check_trainable(layers, setup.where)
     graph = Graph(layers, setup.experiment.data.signed).to(device)
     model = setup.experiment.train.spike_bp if setup.experiment.train else None
-    return SpikingNet(graph, thresholds, model.leak_correction if model else True)
+    return SpikingNet(graph, thresholds, model.leak_correction if model else True, model)
 
 
 def _spike_bp(
@@ -146,7 +146,7 @@ def _converted(
         "trained further from here"
     )
     graph, thresholds = converter.for_training(conversion)
-    return SpikingNet(graph, thresholds, train.spike_bp.leak_correction), facts
+    return SpikingNet(graph, thresholds, train.spike_bp.leak_correction, train.spike_bp), facts
 
 
 def tested(net: SpikingNet, parts: Parts, train: TrainModel, progress: Progress) -> Evaluation:

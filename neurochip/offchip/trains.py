@@ -36,17 +36,17 @@ class Trains(NamedTuple):
         """Return the labels of the samples `chosen`, int64 (n,), on the device."""
         return self.images.labels[chosen].to(self.device)
 
-    def draw(self, chosen: torch.Tensor, ticks: int, *names: str | int, augment: bool = False) -> torch.Tensor:
+    def draw(self, chosen: torch.Tensor, ticks: int, *names: str | int, augment: str = "none") -> torch.Tensor:
         """Draw spikes int8 (ticks * n, planes, height, width) of the samples `chosen`, tick by tick, from the stream `names`.
 
-        With `augment`, images are cropped and mirrored at random first.
+        With `augment` ("flip", "crop_flip"), images are mirrored, or cropped and mirrored, at random first.
         """
         if self.events is not None:
             spikes = self._recorded(chosen.numpy(), ticks)
         else:
             pixels = self.images.pixels[chosen]
-            if augment:
-                pixels = augmented(pixels, seeded(self.seed, "offchip", "augment", *names))
+            if augment != "none":
+                pixels = augmented(pixels, augment, seeded(self.seed, "offchip", "augment", *names))
             spikes = encoded(pixels, ticks, self.signed, self.seed, *names)
         return spikes.flatten(0, 1).to(self.device).contiguous(memory_format=torch.channels_last)
 

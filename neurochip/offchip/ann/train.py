@@ -81,8 +81,8 @@ class AnnTrainer:
             descent.set_rate(self.optimizer, descent.rate_at(self.model, epoch + 1, k, updates))
             chosen = order[at : at + self.model.batch]
             batch = intensities(images.pixels[chosen], self.graph.signed)
-            if self.model.augment == "crop_flip":
-                batch = augmented(batch, seeded(self.seed, "offchip", "ann", "augment", self.update))
+            if self.model.augment != "none":
+                batch = augmented(batch, self.model.augment, seeded(self.seed, "offchip", "ann", "augment", self.update))
             labels = images.labels[chosen]
             found = scores(self.graph, batch, dropout(self.model.dropout, self.seed, self.update))
             loss = torch.nn.functional.cross_entropy(found, labels)

@@ -40,7 +40,7 @@ def potentials(neuron: Neuron, current: np.ndarray) -> tuple[np.ndarray, np.ndar
     fired, u = np.zeros(len(current), bool), np.float32(0)
     for t, flow in enumerate(current):
         u = np.float32(u + flow)
-        before[t], fired[t] = u, u > np.float32(neuron.threshold)
+        before[t], fired[t] = u, u > np.float32(neuron.level)
         if fired[t]:
             u = np.float32(0) if neuron.is_hard else np.float32(u - np.float32(neuron.threshold))
         u = np.float32(u * np.float32(neuron.leak))
@@ -113,7 +113,7 @@ def leak_gradients(net: SpikingNet, sweep: Sweep, labels: torch.Tensor) -> dict[
     """Compute the gradient of each layer's weights (from its first source) with the leak in the pseudo-derivative, and without it."""
     both = []
     for is_corrected in (True, False):
-        other = SpikingNet(net.graph, net.thresholds, is_corrected)
+        other = SpikingNet(net.graph, net.thresholds, is_corrected, net.model)
         net.graph.zero_grad(set_to_none=True)
         other.engine.begin()
         other.backward(sweep, other.loss(sweep, labels)[1])
@@ -135,7 +135,7 @@ def _draw_curves(path: Path, title: str, net: SpikingNet, curves: list[Potential
             ticks, colour = np.arange(1, len(curve.before) + 1), layer_colour(curve.layer)
             x = np.repeat(ticks, 2) + np.tile([0.0, RESET_AT], len(ticks))
             axes.plot(x, np.stack([curve.before, curve.after], axis=1).ravel(), color=colour, lw=1.2)
-            axes.axhline(net.neurons[curve.layer].threshold, color="0.5", ls="--", lw=0.9)
+            axes.axhline(net.neurons[curve.layer].level, color="0.5", ls="--", lw=0.9)
             axes.plot(ticks[curve.fired], curve.before[curve.fired], "v", color="black", ms=4)
             axes.set_ylabel(f"{net.graph.layers[curve.layer].name}\nunit {curve.unit:,}", rotation=0, ha="right", va="center")
         panels[0].set_title("potential (weights' units); dashed: threshold; triangles: spikes", fontsize=10)

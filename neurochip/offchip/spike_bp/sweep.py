@@ -1,15 +1,18 @@
 """Forward and backward through a spiking net, layer by layer over all ticks. Spike-based backprop after Lee et al. 2020.
 
 The output adds up and leaks: o = u(last tick) / ticks, with V_th = 1. Its leak is ignored on the way back: the gradient of the output's
-current is in every tick that of o / ticks. The loss is the *sum* over batch and classes of (o - 1 of the right class)**2.
+current is in every tick that of o / ticks. The loss is the *sum* over batch and classes of (o - 1 of the right class)**2, or cross-entropy.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from neurochip.experiment.training import SpikeBpModel
 from neurochip.mapping.network import INPUT
 from neurochip.offchip import torch
 from neurochip.offchip.dense import Dense
 from neurochip.offchip.graph import Graph, Outputs
+from neurochip.offchip.losses import loss_of
 from neurochip.offchip.neurons import Neuron, blame_all, by_tick, fire_all, is_compiled, neuron_of, pool_all
 from neurochip.offchip.spike_driven import SpikeDriven
 
@@ -28,8 +31,11 @@ class Sweep(NamedTuple):
 class SpikingNet:
     """A graph with its neurons; `thresholds` by name of the layer replace those of the experiment."""
 
-    def __init__(self, graph: Graph, thresholds: dict[str, float] | None = None, leak_correction: bool = True) -> None:
+    def __init__(
+        self, graph: Graph, thresholds: dict[str, float] | None = None, leak_correction: bool = True, model: SpikeBpModel | None = None
+    ) -> None:
         self.graph = graph
+        self.model = model
         self.leak_correction = leak_correction
         self.last = len(graph.layers) - 1
         self.neurons: list[Neuron] = []
@@ -39,7 +45,16 @@ class SpikingNet:
         weight = next(graph.parameters())
         self.device = weight.device
         self.dtype = weight.dtype
-        self.engine: Dense | SpikeDriven = SpikeDriven(graph) if is_compiled(self.device, self.dtype) else Dense(graph)
+        is_dense = model is not None and (model.norm == "rms" or model.engine == "dense")
+        is_driven = is_compiled(self.device, self.dtype) and not is_dense
+        self.engine: Dense | SpikeDriven = SpikeDriven(graph) if is_driven else Dense(graph)
+
+    def parameters(self) -> Iterator[torch.nn.Parameter]:
+        """Return what an optimizer changes."""
+        return self.graph.parameters()
+
+    def settle(self) -> None:
+        """Do nothing: what is trained are the net's own weights."""
 
     @property
     def thresholds(self) -> dict[str, float]:
@@ -85,9 +100,7 @@ class SpikingNet:
 
     def loss(self, sweep: Sweep, labels: torch.Tensor) -> tuple[float, torch.Tensor]:
         """Compute (sum loss, its gradient by the output's current in any tick: (images, classes))."""
-        out = sweep.potentials[-1] / sweep.ticks
-        off = out - torch.nn.functional.one_hot(labels, out.shape[1])
-        return float((off * off).sum(dtype=torch.float64)), 2.0 * off / sweep.ticks
+        return loss_of(self.model, sweep.potentials[-1] / sweep.ticks, labels, sweep.ticks)
 
     def backward(self, sweep: Sweep, grad: torch.Tensor, keep: dict[int, torch.Tensor] | None = None) -> None:
         """Add the gradients of all weights to their `.grad`, from that of the output's current; `keep` collects those of all currents."""
@@ -98,7 +111,8 @@ class SpikingNet:
                 if i == self.last:
                     flow = grad.repeat(ticks, 1)[:, :, None, None].contiguous(memory_format=LAST)
                 elif (flow := grads.pop(i)) is not None:
-                    flow = blame_all(self.neurons[i], flow, sweep.spikes[i], ticks, self.leak_correction)
+                    is_gated = self.model is not None and self.model.gate_saturated
+                    flow = blame_all(self.neurons[i], flow, sweep.spikes[i], ticks, self.leak_correction, is_gated)
                 if flow is not None:  # else nothing reads the layer
                     if keep is not None:
                         keep[i] = flow.clone()

@@ -18,7 +18,9 @@ from neurochip.experiment.training import SpikeBpModel
 from neurochip.offchip import descent, torch
 from neurochip.offchip.graph import seeded
 from neurochip.offchip.spike_bp.evaluation import evaluate
+from neurochip.offchip.spike_bp.health import Health, gradient_warning, health_line
 from neurochip.offchip.spike_bp.initial_rates import Keeper, balance_rates
+from neurochip.offchip.spike_bp.normed import NormedNet
 from neurochip.offchip.spike_bp.sweep import SpikingNet
 from neurochip.offchip.trains import Parts
 
@@ -40,7 +42,7 @@ class Trainer:
         self.path = folder / NAME
         self.identity = identity
         self.where = where
-        self.optimizer = descent.make_optimizer(net.graph, model)
+        self.learner: SpikingNet | NormedNet = net  # what is trained; `settle` makes the net's weights of it
         self.initial: list[dict[str, Any]] = []  # what balancing the initial weights found, by layer
         self.keeper: Keeper | None = None
         self.epochs: list[dict[str, Any]] = []  # of those that are complete
@@ -49,7 +51,14 @@ class Trainer:
         self.loss = 0.0
         self.right = 0
         self.wall_s = 0.0
+        self.health = Health(net)
         self.best: dict[str, Any] = {"epoch": 0, "accuracy": None, "weights": descent.snapshot(net.graph)}
+        self._begin()
+
+    def _begin(self) -> None:
+        """Make what is trained, and its optimizer, from the net's weights."""
+        self.learner = NormedNet(self.net, self.model) if self.model.norm == "rms" else self.net
+        self.optimizer = descent.make_optimizer(self.learner, self.model)
 
     def start(self, progress: Progress) -> None:
         """Balance the net's initial weights, if the experiment says so. Raises NeurochipError if they cannot be."""
@@ -64,6 +73,7 @@ class Trainer:
             factors = ", ".join(f"{layer['name']} {layer['factor']:.3g}" for layer in self.initial)
             progress.note(f"initial weights at {model.initial_rate:g} spikes per tick; factors on those drawn: {factors}")
         self._keep()
+        self._begin()
         self.best["weights"] = descent.snapshot(graph)
 
     def _keep(self) -> None:
@@ -114,18 +124,21 @@ class Trainer:
         return descent.rate_at(self.model, epoch, k, self._updates)
 
     def _update(self, epoch: int, k: int, chosen: torch.Tensor) -> None:
-        inputs = self.parts.train.draw(chosen, self.ticks, "train", epoch, k, augment=self.model.augment == "crop_flip")
-        masks = self.net.masks(self.model.dropout, len(chosen), seeded(self.seed, "offchip", "dropout", epoch, k))
+        inputs = self.parts.train.draw(chosen, self.ticks, "train", epoch, k, augment=self.model.augment)
+        masks = self.learner.masks(self.model.dropout, len(chosen), seeded(self.seed, "offchip", "dropout", epoch, k))
         labels = self.parts.train.labels(chosen)
-        sweep = self.net.forward(inputs, self.ticks, masks)
-        loss, grad = self.net.loss(sweep, labels)
+        sweep = self.learner.forward(inputs, self.ticks, masks)
+        loss, grad = self.learner.loss(sweep, labels)
         self.optimizer.zero_grad(set_to_none=True)
-        self.net.backward(sweep, grad)
-        sums = [weight.grad.sum(dtype=torch.float64) for weight in self.net.graph.parameters() if weight.grad is not None]
+        flows: dict[int, torch.Tensor] | None = {} if self.health.wants(k) else None
+        self.learner.backward(sweep, grad, flows)
+        if flows is not None:
+            self.health.note(sweep, flows)
+        sums = [weight.grad.sum(dtype=torch.float64) for weight in self.learner.parameters() if weight.grad is not None]
         if not math.isfinite(loss + float(torch.stack(sums).sum())):
             raise NeurochipError(self._not_a_number(epoch, k, loss))
         if self.model.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.net.graph.parameters(), self.model.clip_norm)
+            torch.nn.utils.clip_grad_norm_(self.learner.parameters(), self.model.clip_norm)
         if self.keeper is not None:
             self.keeper.note()
         self.optimizer.step()
@@ -146,6 +159,7 @@ class Trainer:
         """Validate, note, keep the best, save."""
         begun, n = time.monotonic(), self.parts.train.n
         validation = None
+        self.learner.settle()
         if self.parts.validation is not None:
             validation = float(evaluate(self.net, self.parts.validation, self.ticks, 1, "validation").accuracy[0, -1])
         self.wall_s += time.monotonic() - begun
@@ -156,6 +170,7 @@ class Trainer:
             "train_accuracy": self.right / n,
             "validation_accuracy": validation,
             "wall_s": self.wall_s,
+            "layers": self.health.facts(),
         }
         if validation is None or self.best["accuracy"] is None or validation > self.best["accuracy"]:
             self.best = {"epoch": epoch, "accuracy": validation, "weights": descent.snapshot(self.net.graph)}
@@ -165,6 +180,11 @@ class Trainer:
         held = f", validation {100 * validation:.2f} %" if validation is not None else ""
         accuracy = facts["train_accuracy"]
         progress.note(f"epoch {epoch}: loss {facts['loss']:.4f}, training {100 * accuracy:.2f} %{held}, {facts['wall_s']:.0f} s")
+        if facts["layers"]:
+            progress.note(health_line(facts["layers"]))
+            if warning := gradient_warning(facts["layers"]):
+                progress.note(f"warning: {warning}")
+        self.health = Health(self.net)
 
     def save(self) -> None:
         """Write the checkpoint, in one step."""
@@ -176,6 +196,7 @@ class Trainer:
             "initial": self.initial,
             "kept": self.keeper.state if self.keeper is not None else None,
             "weights": self.net.graph.state_dict(),
+            "normed": self.learner.state_dict() if isinstance(self.learner, NormedNet) else None,
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
             "thresholds": self.net.thresholds,
@@ -191,6 +212,9 @@ class Trainer:
         self.batch, self.loss, self.right, self.wall_s = content["position"]
         self.initial = content["initial"]
         self._keep()
+        self._begin()
+        if isinstance(self.learner, NormedNet):
+            self.learner.load_state_dict(content["normed"])
         if self.keeper is not None:
             self.keeper.restore(content["kept"])
         self.optimizer.load_state_dict(content["optimizer"])
