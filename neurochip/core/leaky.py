@@ -51,7 +51,7 @@ def update_narrow(param, acc, membrane, fired, gate):
     """Update all neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps."""
     threshold, low, high = np.int32(param[P.THRESHOLD]), np.int32(param[P.STATE_MIN]), np.int32(param[P.STATE_MAX])
     shift, factor, by_shift = np.int32(param[P.LEAK_SHIFT]), np.int32(param[P.LEAK_FACTOR]), param[P.LEAK_SHIFT] > 0
-    kept_bits = np.int32(-1 if param[P.SUBTRACTS] else 0)  # of what is left above the threshold
+    taken, kept_bits = np.int32(param[P.TAKEN]), np.int32(-1 if param[P.TAKEN] else 0)  # of what a spike leaves
     clamped = np.int32(0)
     for j in range(acc.shape[0]):
         v, drive = membrane[j], acc[j]
@@ -62,7 +62,7 @@ def update_narrow(param, acc, membrane, fired, gate):
         spikes = kept >= threshold
         fired[j] = spikes
         gate[j] = (drive > 0) & (drive < threshold)
-        membrane[j] = np.int32(np.int32(kept - threshold) & kept_bits) if spikes else kept
+        membrane[j] = np.int32(np.int32(kept - taken) & kept_bits) if spikes else kept
     return int(clamped)
 
 
@@ -82,7 +82,7 @@ def update_any(param, acc, membrane, resting, fired, gate):
         gate[j] = (drive > 0) & (drive < threshold)
         if kept >= threshold:
             fired[j], resting[j] = 1, param[P.REFRACTORY]
-            kept = kept - threshold if param[P.SUBTRACTS] else 0
+            kept = kept - param[P.TAKEN] if param[P.TAKEN] else 0
         membrane[j] = kept
     return clamped
 

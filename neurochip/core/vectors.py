@@ -36,10 +36,10 @@ class P(IntEnum):
     IS_FIRST = 25  # takes the input
     ERROR_SOURCES = 26  # cores that can send errors here
     MODEL = 27  # of the neurons
-    THRESHOLD = 28
+    THRESHOLD = 28  # from which a neuron spikes
     LEAK_SHIFT = 29  # 0: none
     LEAK_FACTOR = 30  # of 256
-    SUBTRACTS = 31  # 1: a spike lowers the potential by the threshold, 0: to zero
+    TAKEN = 31  # of the potential by a spike; 0: all of it
     REFRACTORY = 32  # ticks
     STATE_MIN = 33
     STATE_MAX = 34

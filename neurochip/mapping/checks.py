@@ -6,7 +6,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import Layer
-from neurochip.mapping.widths import field_bits_of, frac_bits_of, levels_lsb, pool_weight_lsb, threshold_lsb, weight_bits_of
+from neurochip.mapping.widths import field_bits_of, frac_bits_of, level_lsb, levels_lsb, pool_weight_lsb, threshold_lsb, weight_bits_of
 
 
 def check_widths(chip: Chip, where: str, layer: Layer, tag_bits: int = 0) -> None:
@@ -53,7 +53,14 @@ def check_widths(chip: Chip, where: str, layer: Layer, tag_bits: int = 0) -> Non
 def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
     neuron = layer.model.neuron
     threshold, highest = threshold_lsb(layer, frac_bits), (1 << (neuron.state_bits - 1)) - 1
-    if neuron.model not in ("stochastic", "accumulate") and not 0 < threshold <= highest:
+    if neuron.model in ("stochastic", "accumulate"):
+        return
+    if level_lsb(layer, frac_bits) < 1 <= threshold:
+        raise NeurochipError(
+            f"{where}: neuron.fires_at = {neuron.fires_at:g} of threshold = {neuron.threshold:g} is 0 in units of 2**-{frac_bits}, and a "
+            "neuron would spike at rest; change fires_at, threshold or frac_bits"
+        )
+    if not 0 < threshold <= highest:
         raise NeurochipError(
             f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{frac_bits}, a potential of state_bits = "
             f"{neuron.state_bits} reaches 1 to {highest}; change threshold, state_bits or frac_bits"

@@ -172,7 +172,11 @@ def _conv_backward(grad: torch.Tensor, x: torch.Tensor, weight: torch.Tensor, so
 def _unweighted_backward(layer: Layer, source: Source, grad: torch.Tensor) -> torch.Tensor:
     if layer.model.kind == "pool":
         p = layer.model.pool
-        return grad.clone(memory_format=torch.channels_last) if p == 1 else (grad / (p * p)).repeat_interleave(p, 2).repeat_interleave(p, 3)
+        if p == 1:
+            return grad.clone(memory_format=torch.channels_last)
+        n, c, h, w = grad.shape
+        spread = (grad / (p * p)).permute(0, 2, 3, 1)[:, :, None, :, None].expand(n, h, p, w, p, c)
+        return spread.reshape(n, h * p, w * p, c).permute(0, 3, 1, 2)
     n, c = grad.shape[:2]
     spread = torch.zeros((n, c, source.shape.height, source.shape.width), dtype=grad.dtype, device=grad.device)
     spread = spread.contiguous(memory_format=torch.channels_last)

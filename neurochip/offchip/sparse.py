@@ -130,10 +130,10 @@ def _add_identity(spikes, stride, total):
 
 
 @compiled
-def fire(current, u, threshold, leak, kept, spikes):
+def fire(current, u, level, taken, leak, kept, spikes):
     """Run potentials `u` (units,) through the ticks of `current` (ticks, units), in its type; set spikes uint8 (ticks, units).
 
-    `kept` of what is above the threshold at a spike stays: 0 resets to zero, 1 by the threshold.
+    They fire above `level`; of what is left when a spike has taken `taken` stays `kept`: all (1), or nothing (0), the reset to zero.
     """
     ticks, units = current.shape
     for block in numba.prange((units + BLOCK - 1) // BLOCK):
@@ -143,8 +143,8 @@ def fire(current, u, threshold, leak, kept, spikes):
             now, fired = current[t, first:last], spikes[t, first:last]
             for j in range(len(membrane)):
                 v = membrane[j] * leak + now[j]
-                fired[j] = v > threshold
-                membrane[j] = kept * (v - threshold) if v > threshold else v
+                fired[j] = v > level
+                membrane[j] = kept * (v - taken) if v > level else v
 
 
 @compiled

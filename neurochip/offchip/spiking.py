@@ -1,6 +1,6 @@
 """A graph as a spiking net, without gradients: what balancing and the look at a converted net need.
 
-Per tick v = leak(v) + current; spike if v > threshold; then v = 0 or v -= threshold. The output only adds up. A layer is taken through all
+Per tick v = leak(v) + current; spike if v > fires_at * threshold; then v = 0 or v -= threshold. The output only adds up. A layer is taken through all
 ticks before the next one, which in a net without loops is the same as all layers in every tick. With biases, layer k (from 0) starts k
 ticks before the input: on the chip a bias is there from the first tick on, the input's spikes only when they have come so far.
 """
@@ -59,14 +59,14 @@ class Spiking:
         neuron, threshold = self.graph.layers[i].model.neuron, self.thresholds[i]
         flows = current.permute(0, 2, 3, 1).reshape(len(current) // n, -1)
         u, fired = torch.zeros_like(flows[0]), torch.zeros(flows.shape, dtype=torch.uint8, device=flows.device)
-        leak, is_hard = neuron.leak, neuron.reset == "zero"
+        leak, is_hard, level = neuron.leak, neuron.reset == "zero", threshold * neuron.fires_at
         if flows.device.type == "cpu":
             kind = flows.numpy().dtype.type
-            sparse.fire(flows.numpy(), u.numpy(), kind(threshold), kind(leak), kind(not is_hard), fired.numpy())
+            sparse.fire(flows.numpy(), u.numpy(), kind(level), kind(threshold), kind(leak), kind(not is_hard), fired.numpy())
         else:
             for now, spikes in zip(flows, fired, strict=True):
                 u.mul_(leak).add_(now)
-                spikes.copy_(u > threshold)
+                spikes.copy_(u > level)
                 u = u.masked_fill(spikes.bool(), 0.0) if is_hard else u - threshold * spikes
         shape = (current.shape[0], *current.shape[2:], current.shape[1])
         return fired.view(shape).permute(0, 3, 1, 2), u.view(n, *shape[1:]).permute(0, 3, 1, 2)

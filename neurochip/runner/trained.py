@@ -41,7 +41,7 @@ class Quantised(NamedTuple):
     scale: float  # LSB per unit of weight
     weight: np.ndarray | None  # int16 (rows, channels); None of a pool
     bias: np.ndarray | None  # int32 (channels,)
-    threshold_lsb: int | None  # a unit fires at or above it
+    threshold_lsb: int | None  # a unit fires at or above it; what a spike takes is `taken_lsb` of it
     clipped: float  # share of the weights and biases beyond the largest that is held
     rms_lsb: float  # root-mean-square error of weights and biases
     rms_relative: float  # the same over their root mean square
@@ -123,7 +123,8 @@ def _quantise(layer: Layer, widths: Widths, trained: TrainedLayer) -> Quantised:
     highest = (1 << (widths.weight_bits - 1)) - 1
     scale = choose_scale(values, highest)
     if trained.threshold is not None:  # a whole number of LSB, so that rounding it changes no rate
-        scale = max(1, math.floor(scale * trained.threshold + 0.5)) / trained.threshold
+        level = trained.threshold * layer.model.neuron.fires_at
+        scale = max(1, math.floor(scale * level + 0.5)) / level
     lsb = to_lsb(values, scale, highest)
     error, size = (math.sqrt(float((array**2).mean())) for array in (lsb / scale - values, values))
     weight = lsb[: trained.weight.size].astype(np.int16).reshape(trained.weight.shape)
@@ -141,7 +142,7 @@ def _quantise_pool(layer: Layer, widths: Widths, trained: TrainedLayer) -> Quant
 
 
 def threshold_lsb(layer: Layer, threshold: float | None, scale: float) -> int | None:
-    """Return the threshold in LSB: a unit of the chip fires at or above it, one of the float net above `threshold`.
+    """Return from which potential in LSB a unit of the chip fires; one of the float net fires above `fires_at` of `threshold`.
 
     One more than the largest whole number that is not above it. Where the threshold is subtracted, rates hang on its size and hardly on
     which of two neighbouring potentials fires: there it is rounded. Not so in a pool, whose potentials are few and often the threshold
@@ -149,10 +150,21 @@ def threshold_lsb(layer: Layer, threshold: float | None, scale: float) -> int | 
     """
     if threshold is None:
         return None
-    exact = scale * threshold
+    exact = scale * threshold * layer.model.neuron.fires_at
     if layer.model.neuron.reset == "subtract" and not layer.is_pool:
         return max(1, math.floor(exact + 0.5))
     return math.floor(exact + 1e-9 * exact) + 1  # a whole number may have come out a little below itself
+
+
+def taken_lsb(layer: Layer, level: int) -> int:
+    """Return what a spike takes of the potential of a unit that fires from `level` on, in LSB: 0 stands for all.
+
+    A pool that fires at a part of its threshold has it whole: the LSB that its level is higher decides on ties, and is not taken.
+    """
+    neuron = layer.model.neuron
+    if neuron.reset == "zero" or neuron.fires_at == 1.0:
+        return 0 if neuron.reset == "zero" else level
+    return math.floor((level - layer.is_pool) / neuron.fires_at + 0.5)
 
 
 def to_lsb(values: np.ndarray, scale: float, highest: int) -> np.ndarray:
@@ -184,7 +196,8 @@ def _check_potential(layer: Layer, found: Quantised, where: str) -> None:
     """A unit must be able to reach its threshold, and to take one more weight there."""
     bits = layer.model.neuron.state_bits
     largest = 0 if found.weight is None else int(np.abs(found.weight).max(initial=0))
-    reach = (found.threshold_lsb or 0) + largest
+    level = found.threshold_lsb or 0
+    reach = max(level, taken_lsb(layer, level) if level else 0) + largest
     if reach > (1 << (bits - 1)) - 1:
         raise NeurochipError(
             f"{where}: [network.layers[{layer.index}]] layer '{layer.name}': neuron.state_bits = {bits}: threshold {found.threshold_lsb} "
@@ -221,5 +234,6 @@ def put_on_chip(state: ChipState, mapping: Mapping, layers: list[Quantised]) -> 
 
 
 def set_threshold(state: ChipState, mapping: Mapping, layer: int, threshold: int) -> None:
-    """Set the threshold of a layer's neurons, in LSB."""
+    """Set from which potential a layer's neurons fire, in LSB, and with it what a spike takes."""
     state.param[mapping.cores_of(layer), P.THRESHOLD] = threshold
+    state.param[mapping.cores_of(layer), P.TAKEN] = taken_lsb(mapping.layers[layer], threshold)

@@ -18,7 +18,7 @@ from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Experiment
 from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping, Placement, Weights
-from neurochip.mapping.widths import levels_lsb, pool_weight_lsb, threshold_lsb
+from neurochip.mapping.widths import level_lsb, levels_lsb, pool_weight_lsb, threshold_lsb
 from neurochip.simulator.addresses import Fields, Links, axon_names, fields_of, links_of, unit_names
 from neurochip.simulator.feedback import feedback_params, feedback_signs
 from neurochip.simulator.memories import ALIGNMENT, aligned, load_weights
@@ -107,11 +107,11 @@ def _neuron(layer: Layer, place: Placement) -> dict[P, int]:
     neuron = layer.model.neuron
     return {
         P.MODEL: Model[neuron.model.upper()],
-        P.THRESHOLD: threshold_lsb(layer, place.frac_bits),
+        P.THRESHOLD: level_lsb(layer, place.frac_bits),
         P.LEAK_SHIFT: neuron.leak_shift or 0,
         P.LEAK_FACTOR: (1 << LEAK_FACTOR_BITS) if neuron.leak_factor is None else neuron.leak_factor,  # as many parts of it: no leak
         P.INHIBITS: neuron.inhibit,
-        P.SUBTRACTS: neuron.reset == "subtract",
+        P.TAKEN: threshold_lsb(layer, place.frac_bits) if neuron.reset == "subtract" else 0,
         P.REFRACTORY: neuron.refractory_ticks,
         P.STATE_MIN: -(1 << (neuron.state_bits - 1)),
         P.STATE_MAX: (1 << (neuron.state_bits - 1)) - 1,

@@ -150,7 +150,7 @@ module bench;
     integer k;
     nc_leaky_bank #(.N_NEURONS(N), .STATE_BITS(S), .ACC_BITS(A), .REST_BITS(R)) bank (
         .clk(clk), .rst(rst), .leaks(1'd{leaks}), .leak_shift(4'd{shift}), .leak_factor(9'd{factor}), .threshold({threshold}),
-        .subtracts(1'd{subtracts}), .refractory({refractory}), .start(start), .first(first), .update(update), .acc(acc), .neuron(),
+        .taken({taken}), .refractory({refractory}), .start(start), .first(first), .update(update), .acc(acc), .neuron(),
         .spike(spike), .gate(gate), .clamped(clamped), .written(written), .written_neuron(), .written_v(written_v),
         .written_resting(written_resting)
     );
@@ -188,7 +188,7 @@ endmodule
 @pytest.mark.parametrize("of", BANKS[:4], ids=title)
 def test_four_states_agree(of, tmp_path):
     """Icarus Verilog: the memory is not cleared, and nothing unknown comes out of it; the first tick begins with the reset alone."""
-    chip = chip_of(of, {"model": "lif", "leak_factor": 200, "threshold": 1.0, "reset": "subtract", "refractory_ticks": 1})
+    chip = chip_of(of, {"model": "lif", "leak_factor": 200, "threshold": 1.0, "reset": "subtract", "fires_at": 0.5, "refractory_ticks": 1})
     param = chip.param[ALL]
     drive, first = random_drive(of, int(param[P.THRESHOLD]), 200, np.random.default_rng(3))
     told = told_by_kernel(chip, drive, first)
@@ -199,7 +199,8 @@ def test_four_states_agree(of, tmp_path):
         words = [word << bits | value & (1 << bits) - 1 for word, value in zip(words, values.ravel().tolist(), strict=True)]
     (tmp_path / "vectors.memh").write_text("".join(f"{word:x}\n" for word in words), encoding="ascii")
     sizes = {"n": of.neurons, "state": of.state_bits, "acc": of.acc_bits, "rest": of.rest_bits, "updates": drive.size}
-    options = {"leaks": 1, "shift": 0, "factor": 200, "subtracts": 1, "threshold": f"{of.state_bits - 1}'d{param[P.THRESHOLD]}"}
+    levels = {key: f"{of.state_bits - 1}'d{param[column]}" for key, column in (("threshold", P.THRESHOLD), ("taken", P.TAKEN))}
+    options = {"leaks": 1, "shift": 0, "factor": 200, **levels}
     text = BENCH.format(**sizes, **options, refractory=f"{of.rest_bits}'d1")
     (tmp_path / "bench.sv").write_text(text, encoding="utf-8")
     for command in (["iverilog", "-g2012", "-s", "bench", "-o", "bench", "bench.sv", *map(str, SOURCES)], ["vvp", "-n", "bench"]):

@@ -112,7 +112,9 @@ class Core(oracle.Core):
         model = {"model": "stochastic", "reset": "zero", "refractory_ticks": 0, "state_bits": 16, **self.layer.get("neuron", {})}
         self.model, self.router = model, part.get("at")
         self.accumulates = model["model"] == "accumulate"
-        self.threshold = floor(Fraction(model.get("threshold", 1.0)) * 2 ** self.layer["frac_bits"] + Fraction(1, 2))
+        threshold = Fraction(model.get("threshold", 1.0)) * 2 ** self.layer["frac_bits"]
+        self.threshold = floor(threshold * Fraction(model.get("fires_at", 1.0)) + Fraction(1, 2))  # from which it spikes
+        self.taken = floor(threshold + Fraction(1, 2))
         self.keeps_traces = bool(chip.get("on_spikes")) and self.layer.get("learns", True) and not (self.is_pool or self.accumulates)
         self.keeps_states = bool(chip.get("keeps")) and self.layer.get("learns", True) and not (self.is_pool or self.accumulates)
         self.keeper = None
@@ -319,7 +321,7 @@ class Core(oracle.Core):
             ripe = [max(group, key=lambda j: (self.potential_of[j], -j)) for group in rivals if group]
         for j in ripe:
             self.rests[j] = self.model["refractory_ticks"]
-            self.potential_of[j] = self.potential_of[j] - self.threshold if self.model["reset"] == "subtract" else 0
+            self.potential_of[j] = self.potential_of[j] - self.taken if self.model["reset"] == "subtract" else 0
             for other in range(j // n * n, j // n * n + n) if self.model.get("inhibit") else ():
                 self.potential_of[other] = 0
         return ripe

@@ -21,6 +21,8 @@ from neurochip.simulator.simulator import Simulator
 SHAPE, CLASSES = (8, 8), 3
 LEAKY = 'network.neuron={model = "lif", leak_factor = 250, state_bits = 24}'
 SOFT = 'network.neuron={model = "if", reset = "subtract", state_bits = 24}'
+HALF = 'network.neuron={model = "if", reset = "subtract", fires_at = 0.5, state_bits = 24}'
+HALF_POOL = 'network.pool_neuron={model = "if", threshold = 0.5, fires_at = 0.5, reset = "subtract", state_bits = 24}'
 SOFT_POOL = 'network.pool_neuron={model = "if", threshold = 0.75, reset = "subtract", state_bits = 24}'
 
 
@@ -35,6 +37,7 @@ def on_chip(folder, setup, grid=0.0, bias=False):
     for layer, found in zip(simulator.mapping.layers, layers, strict=True):
         place = simulator.mapping.cores[simulator.mapping.cores_of(layer.index)[0]]
         whole.append({"weight": found.weight, "bias": found.bias, "threshold": found.threshold_lsb})
+        whole[-1] |= {"taken": int(simulator.state.param[simulator.mapping.cores_of(layer.index)[0], P.TAKEN])}
         whole[-1] |= {"pool_weight": pool_weight_lsb(layer, place.frac_bits)} if layer.is_pool else {}
     return simulator, whole, [floats[layer.name] for layer in simulator.mapping.layers]
 
@@ -100,7 +103,7 @@ def random_events_of(spikes):
     return like._replace(pixels=np.zeros((samples, inputs), np.uint8), row_offsets=offsets, axons=axon.astype(np.int32))
 
 
-@pytest.mark.parametrize("changes", [(), (SOFT,), (SOFT, SOFT_POOL)], ids=["zero", "subtract", "pool too"])
+@pytest.mark.parametrize("changes", [(), (SOFT,), (SOFT, SOFT_POOL), (HALF, HALF_POOL)], ids=["zero", "subtract", "pool too", "fires at half"])
 def test_chip_is_the_float_net_where_its_weights_are_on_a_grid(tmp_path, changes):
     """Potentials are multiples of 1/64: 'above' the threshold of the float net is 'at or above' one LSB more, all is exact."""
     ticks, n = 18, 8

@@ -124,12 +124,14 @@ def shape_after(shape: tuple[int, int, int], layer: dict) -> tuple[int, int, int
 
 def random_neuron(dice: random.Random, frac_bits: int) -> dict:
     """The table of a neuron with a memory."""
-    return {
+    neuron = {
         **random_leak(dice, dice.choice(("lif", "if"))), "reset": dice.choice(("zero", "subtract")),
         "refractory_ticks": dice.choice((0, 0, 1, 3)), "inhibit": dice.random() < 0.25,
         "state_bits": dice.randint(max(frac_bits + 2, 4), min(frac_bits + 5, 32)),
         "threshold": dice.choice((0.3 if frac_bits else 0.5, 0.5, 1.0, 1.7)),
     }  # fmt: skip
+    fires_at = 0.5 if frac_bits and neuron["reset"] == "subtract" and not neuron["inhibit"] and dice.random() < 0.5 else 1.0
+    return {**neuron, "fires_at": fires_at}
 
 
 def random_leak(dice: random.Random, model: str) -> dict:

@@ -160,6 +160,6 @@ def simulate(mapping: Mapping, net: list[dict], spikes: np.ndarray, pipelined: b
                 outputs[:, tick] = v[k]
                 continue
             fired = v[k] >= net[k]["threshold"]
-            v[k] = np.where(fired, v[k] - net[k]["threshold"] if neuron.reset == "subtract" else 0, v[k])
+            v[k] = np.where(fired, v[k] - net[k].get("taken", net[k]["threshold"]) if neuron.reset == "subtract" else 0, v[k])
             sent[k][:, tick] = fired
     return outputs, sent

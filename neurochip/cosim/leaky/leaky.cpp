@@ -20,7 +20,7 @@ extern "C" {
 
 struct Run {
     int64_t ticks, neurons, state_bits, acc_bits;
-    int64_t leaks, leak_shift, leak_factor, threshold, subtracts, refractory;
+    int64_t leaks, leak_shift, leak_factor, threshold, taken, refractory;
     int64_t seed, pauses_of_256;  // how often a cycle passes in which nothing is asked for
     const int32_t* drive;         // [tick][neuron]
     const uint8_t* first;         // [tick] does a sample begin
@@ -93,7 +93,7 @@ int leaky_run(Bank* bank, Run* run) {
         return false;
     };
     top->leaks = run->leaks, top->leak_shift = run->leak_shift, top->leak_factor = run->leak_factor;
-    top->threshold = run->threshold, top->subtracts = run->subtracts, top->refractory = run->refractory;
+    top->threshold = run->threshold, top->taken = run->taken, top->refractory = run->refractory;
     for (int64_t tick = 0; tick < run->ticks; ++tick) {
         const int64_t at = tick * n;
         bool is_reset = false;

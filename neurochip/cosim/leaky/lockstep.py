@@ -25,12 +25,18 @@ LEAKS = ({}, *({"leak_shift": n} for n in (1, 2, 5, 15)), *({"leak_factor": n} f
 
 
 def choices(bank: Bank) -> Iterator[dict[str, Any]]:
-    """Yield keys of a NeuronModel: every leak with every reset, refractory times up to the most, thresholds from one LSB to the highest."""
+    """Yield keys of a NeuronModel: every leak with every reset, refractory times up to the most, thresholds from one LSB to the highest.
+
+    A threshold of which a part makes a spike comes as well.
+    """
     most, one = (1 << bank.rest_bits) - 1, 1 << bank.frac_bits
     rests = sorted({0, 1, min(3, most), most})
     thresholds = sorted({1, min(one, (1 << bank.state_bits - 1) - 1), min(4096 * one, (1 << bank.state_bits - 1) - 1)})
     for leak, reset, rest, threshold in itertools.product(LEAKS, ("zero", "subtract"), rests, thresholds):
-        yield {"model": "lif" if leak else "if", "reset": reset, "refractory_ticks": rest, "threshold": threshold / one, **leak}
+        neuron = {"model": "lif" if leak else "if", "reset": reset, "refractory_ticks": rest, "threshold": threshold / one, **leak}
+        yield neuron
+        if reset == "subtract" and threshold > 1:
+            yield {**neuron, "fires_at": 0.5}
 
 
 def random_drive(bank: Bank, threshold: int, ticks: int, draw: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

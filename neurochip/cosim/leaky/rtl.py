@@ -71,7 +71,7 @@ class _Run(ctypes.Structure):
 
     _fields_: ClassVar[Any] = (
         [(name, ctypes.c_int64) for name in ("ticks", "neurons", "state_bits", "acc_bits", "leaks", "leak_shift", "leak_factor")]
-        + [(name, ctypes.c_int64) for name in ("threshold", "subtracts", "refractory", "seed", "pauses_of_256")]
+        + [(name, ctypes.c_int64) for name in ("threshold", "taken", "refractory", "seed", "pauses_of_256")]
         + [(name, ctypes.c_void_p) for name in ("drive", "first", *Told._fields)]
         + [(name, ctypes.c_int64) for name in ("cycles", "tick", "neuron", "field", "expected", "got")]
     )
@@ -166,7 +166,7 @@ class BankRtl:
         factor = param[P.LEAK_FACTOR] if leaks else 0  # the kernel's for no leak is one; the RTL must not look at it
         sizes = (len(drive), *self.bank[:3], leaks, param[P.LEAK_SHIFT], factor, param[P.THRESHOLD])
         arrays = (array.ctypes.data for array in (drive, first, *told))
-        run = _Run(*map(int, (*sizes, param[P.SUBTRACTS], param[P.REFRACTORY], seed, pauses)), *arrays)
+        run = _Run(*map(int, (*sizes, param[P.TAKEN], param[P.REFRACTORY], seed, pauses)), *arrays)
         if self._lib.leaky_run(self._rtl, ctypes.byref(run)):
             return run.cycles, Difference(run.tick, run.neuron, FIELDS[run.field], run.expected, run.got)
         if violation := asserted.violation(self._lib):

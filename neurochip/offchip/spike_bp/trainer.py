@@ -25,7 +25,7 @@ from neurochip.offchip.spike_bp.sweep import SpikingNet
 from neurochip.offchip.trains import Parts
 
 NAME = "checkpoint.pt"
-FORMAT = "neurochip-checkpoint-1"
+FORMAT = "neurochip-checkpoint-2"
 
 
 class Trainer:
@@ -193,6 +193,7 @@ class Trainer:
             "identity": self.identity,
             "epochs": self.epochs,
             "position": (self.batch, self.loss, self.right, self.wall_s),
+            "health": (self.health.looks, self.health.sums),
             "initial": self.initial,
             "kept": self.keeper.state if self.keeper is not None else None,
             "weights": self.net.graph.state_dict(),
@@ -210,6 +211,7 @@ class Trainer:
         load_weights(self.net, content["weights"], self.path)
         self.epochs, self.best = content["epochs"], content["best"]
         self.batch, self.loss, self.right, self.wall_s = content["position"]
+        self.health.looks, self.health.sums = content["health"]
         self.initial = content["initial"]
         self._keep()
         self._begin()

@@ -11,8 +11,8 @@ module nc_leaky #(
     input wire leaks,  // lif; else if
     input wire [3:0] leak_shift,  // 0: by the factor
     input wire [8:0] leak_factor,  // of 256, at most 256
-    input wire [STATE_BITS-2:0] threshold,
-    input wire subtracts,  // reset: by the threshold; else to zero
+    input wire [STATE_BITS-2:0] threshold,  // from which it spikes
+    input wire [STATE_BITS-2:0] taken,  // reset: by as much; 0: to zero
     input wire [REST_BITS-1:0] refractory,  // ticks
     // of the neuron
     input wire signed [ACC_BITS-1:0] acc,
@@ -49,10 +49,10 @@ module nc_leaky #(
         .saturated(saturated)
     );
 
-    // one subtraction compares and resets
     wire [STATE_BITS:0] over = {kept[STATE_BITS-1], kept} - {2'b00, threshold};
     wire reached = ~over[STATE_BITS];
-    wire signed [STATE_BITS-1:0] after_spike = subtracts ? over[STATE_BITS-1:0] : '0;
+    wire signed [STATE_BITS-1:0] left = kept - $signed({1'b0, taken});  // of a spike: above -2**(STATE_BITS-1)
+    wire signed [STATE_BITS-1:0] after_spike = |taken ? left : '0;
     wire signed [WIDE-1:0] drive = WIDE'(acc);
     wire signed [WIDE-1:0] limit = WIDE'($signed({1'b0, threshold}));
 
@@ -61,6 +61,6 @@ module nc_leaky #(
     assign clamped = ~rests & saturated;
     assign v_then = rests ? v : reached ? after_spike : kept;
     assign resting_then = rests ? resting - REST_BITS'(1) : reached ? refractory : '0;
-    wire unused = &{1'b0, product};
+    wire unused = &{1'b0, product, over};
 endmodule
 `default_nettype wire

@@ -20,7 +20,7 @@ module nc_leaky_bank #(
     input wire [3:0] leak_shift,
     input wire [8:0] leak_factor,
     input wire [STATE_BITS-2:0] threshold,
-    input wire subtracts,
+    input wire [STATE_BITS-2:0] taken,
     input wire [REST_BITS-1:0] refractory,
     // a tick
     input wire start,
@@ -81,7 +81,7 @@ module nc_leaky_bank #(
         .leak_shift(leak_shift),
         .leak_factor(leak_factor),
         .threshold(threshold),
-        .subtracts(subtracts),
+        .taken(taken),
         .refractory(refractory),
         .acc(acc),
         .v(state[STATE_BITS-1:0]),

@@ -9,7 +9,7 @@ module spec_leaky #(
     input wire [3:0] leak_shift,
     input wire [8:0] leak_factor,
     input wire [STATE_BITS-2:0] threshold,
-    input wire subtracts,
+    input wire [STATE_BITS-2:0] taken,
     input wire [REST_BITS-1:0] refractory,
     input wire signed [ACC_BITS-1:0] acc,
     input wire signed [STATE_BITS-1:0] v,
@@ -47,7 +47,7 @@ module spec_leaky #(
             if (kept >= limit) begin
                 spike = 1'b1;
                 resting_then = refractory;
-                after = subtracts ? kept - limit : 64'sd0;
+                after = taken != '0 ? kept - $signed({{(65 - STATE_BITS) {1'b0}}, taken}) : 64'sd0;
             end
         end
         v_then = after[STATE_BITS-1:0];
