@@ -29,7 +29,10 @@ class NeuronModel(BaseModel):
     leak_factor: int | None = Field(default=None, ge=0, le=256, description="lif, accumulate: or is multiplied by this / 256")
     reset: Literal["zero", "subtract"] = Field(default="zero", description="lif, if: after a spike to zero, or less the threshold")
     fires_at: float = Field(
-        default=1.0, gt=0.0, le=1.0, description="lif, if with reset = 'subtract': share of the threshold at which it spikes; the whole is taken"
+        default=1.0,
+        gt=0.0,
+        le=1.0,
+        description="lif, if with reset = 'subtract': share of the threshold at which it spikes; the whole is taken",
     )
     refractory_ticks: int = Field(default=0, ge=0, le=255, description="lif, if: ticks after a spike in which a neuron rests")
     inhibit: bool = Field(default=False, description="lif, if: of the units of a location only the one with the largest potential fires")
@@ -55,7 +58,9 @@ class NeuronModel(BaseModel):
         elif self.model != "lif" and leaks:
             raise ValueError(f"{leaks[0]}: a neuron of model = '{self.model}' does not leak; leave it out")
         if self.fires_at != 1.0 and self.reset == "zero":
-            raise ValueError(f"fires_at = {self.fires_at:g}: goes with reset = 'subtract', of which it leaves the whole threshold; set that")
+            raise ValueError(
+                f"fires_at = {self.fires_at:g}: goes with reset = 'subtract', of which it leaves the whole threshold; set that"
+            )
         if self.fires_at != 1.0 and self.inhibit:
             raise ValueError(f"fires_at = {self.fires_at:g}: with inhibit = true a spike empties the location; leave one of them out")
         if self.model == "stochastic" and (given := given_keys(self)):

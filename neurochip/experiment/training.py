@@ -57,7 +57,9 @@ class SpikeBpModel(DescentModel):
     )
     leak_correction: bool = Field(default=True, description="the pseudo-derivative knows of the leak")
     gate_saturated: bool = Field(default=False, description="units that fired in every tick hand no gradient back")
-    loss: Literal["square", "cross_entropy"] = Field(default="square", description="of the output's potential / ticks; square: as published")
+    loss: Literal["square", "cross_entropy"] = Field(
+        default="square", description="of the output's potential / ticks; square: as published"
+    )
     label_smoothing: Share = Field(default=0.0, description="cross_entropy: share of the label that is spread over all classes")
     norm: Literal["none", "rms"] = Field(
         default="none", description="rms: currents are divided by their root mean square per channel, weights centred; folded into weights"
@@ -67,7 +69,8 @@ class SpikeBpModel(DescentModel):
         default="float32", description="rms: of products in the training; bfloat16 is quick where the processor multiplies it"
     )
     engine: Literal["events", "dense"] = Field(
-        default="events", description="norm = 'none', on the CPU: spike by spike, or torch's products of all ticks; the same sums in another order"
+        default="events",
+        description="norm = 'none', on the CPU: spike by spike, or torch's products of all ticks; the same sums in another order",
     )
 
     @model_validator(mode="after")
@@ -122,6 +125,8 @@ class TrainModel(BaseModel):
 
     @model_validator(mode="after")
     def _has_a_method(self) -> Self:
+        if self.spike_bp is not None and self.conversion is not None and self.spike_bp.norm == "rms":
+            raise ValueError("[train.spike_bp] norm = 'rms': is for random weights, [train.conversion] brings others; leave one out")
         if self.spike_bp is None and self.conversion is None:
             raise ValueError("no method; add [train.spike_bp], [train.conversion] or both")
         if self.spike_bp is not None and self.conversion is not None:

@@ -184,9 +184,14 @@ def _unweighted_backward(layer: Layer, source: Source, grad: torch.Tensor) -> to
     return spread
 
 
-def check_trainable(layers: list[Layer], where: str) -> None:
-    """Refuse what has no float twin off the chip. Raises NeurochipError, which names the layer."""
+def check_trainable(layers: list[Layer], where: str, is_normed: bool = False) -> None:
+    """Refuse what has no float twin off the chip, or with `is_normed` none that folds. Raises NeurochipError, which names the layer."""
     for layer in layers:
+        if is_normed and layer.model.skip_identity:
+            raise NeurochipError(
+                f"{where}: layer '{layer.name}': skip_identity = true: [train.spike_bp] norm = 'rms' folds a factor per channel into "
+                "weights, and an identity has none; leave skip_identity out (its skips are then trained), or use norm = 'none'"
+            )
         neuron, table = layer.model.neuron, f"{where}: layer '{layer.name}'"
         is_last = layer.index == len(layers) - 1
         if is_last and neuron.model != "accumulate":

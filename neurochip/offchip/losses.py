@@ -5,12 +5,13 @@ from neurochip.offchip import torch
 
 
 def loss_of(model: SpikeBpModel | None, out: torch.Tensor, labels: torch.Tensor, ticks: int) -> tuple[float, torch.Tensor]:
-    """Compute (sum of the loss over images, its gradient by the output's current in any tick), from out = potential / ticks (images, classes).
+    """Compute (sum of the loss over images, its gradient by the output's current in any tick) from out, potentials / ticks.
 
-    "square": the sum of (out - 1 of the right class)**2, as published (also without a model). "cross_entropy": of softmax(out), the label
-    smoothed by `label_smoothing`. The output's leak is ignored on the way back.
+    `out` is (images, classes).
+    "square": the sum of (out - 1 of the right class)**2, as published (also without a model). "cross_entropy": of softmax(out), the
+    label smoothed by `label_smoothing`. The output's leak is ignored on the way back.
     """
-    wanted = torch.nn.functional.one_hot(labels, out.shape[1])
+    wanted = torch.nn.functional.one_hot(labels, out.shape[1]).to(out.dtype)
     if model is None or model.loss == "square":
         off = out - wanted
         return float((off * off).sum(dtype=torch.float64)), 2.0 * off / ticks

@@ -1,7 +1,8 @@
-"""Compiled kernels of normed layers: all ticks of a layer in one pass, norm and neuron in the same loop. `spike_bp/normed.py` has the equations.
+"""Compiled kernels of normed layers: all ticks of a layer in one pass, norm and neuron in the same loop.
 
-Arrays are flat, (ticks, units) with the channel as the fastest index, of float32, or of uint16 that hold bfloat16. `scale` and `sums` are as
-wide as a block of units, a whole number of channels. Work is cut into parts that no number of threads changes, so neither does a result.
+`spike_bp/normed.py` has the equations. Arrays are flat, (ticks, units) with the channel as the fastest index, of float32, or of uint16 that
+hold bfloat16. `scale` and `sums` are as wide as a block of units, a whole number of channels. Work is cut into parts that no number of
+threads changes, so neither does a result.
 """
 
 import numba

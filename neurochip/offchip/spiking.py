@@ -1,8 +1,8 @@
 """A graph as a spiking net, without gradients: what balancing and the look at a converted net need.
 
-Per tick v = leak(v) + current; spike if v > fires_at * threshold; then v = 0 or v -= threshold. The output only adds up. A layer is taken through all
-ticks before the next one, which in a net without loops is the same as all layers in every tick. With biases, layer k (from 0) starts k
-ticks before the input: on the chip a bias is there from the first tick on, the input's spikes only when they have come so far.
+Per tick v = leak(v) + current; spike if v > fires_at * threshold; then v = 0 or v -= threshold. The output only adds up. A layer is taken
+through all ticks before the next one, which in a net without loops is the same as all layers in every tick. With biases, layer k (from 0)
+starts k ticks before the input: on the chip a bias is there from the first tick on, the input's spikes only when they have come so far.
 """
 
 from typing import NamedTuple

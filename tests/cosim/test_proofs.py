@@ -155,7 +155,9 @@ MUTANTS = {  # of which block: old text, new text, and with which parameters its
         ("STATE_BITS + 9", "STATE_BITS + 7", 0),
         (".sum(leaked)", ".sum(v)", 0),
         ("reached = ~over[STATE_BITS]", "reached = ~over[STATE_BITS] & |over", 1),  # v > threshold
-        ("? over[STATE_BITS-1:0] : '0", "? kept : '0", 3),
+        ("? left : '0", "? kept : '0", 3),
+        ("kept - $signed({1'b0, taken})", "kept - $signed({1'b0, threshold})", 0),
+        ("|taken ?", "taken[0] ?", 0),
         ("drive > 0", "drive >= 0", 0),
         ("drive < limit", "drive <= limit", 0),
         ("? STATE_BITS : ACC_BITS;", "? ACC_BITS : STATE_BITS;", 0),  # drive and threshold compared in the narrower width
