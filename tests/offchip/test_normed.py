@@ -221,7 +221,6 @@ def test_mistakes_are_told(name, tmp_path):
 
 def test_identity_skips_have_no_norm(tmp_path):
     layers = net_of(tmp_path, NETS["residual"], neuron="{ model = 'lif', leak_factor = 230 }")
-    layers[-1].model.neuron.model = "accumulate"
     check_trainable(layers, "here")
     with pytest.raises(NeurochipError, match=r"here: layer 'c': skip_identity = true: \[train.spike_bp\] norm = 'rms' folds"):
         check_trainable(layers, "here", is_normed=True)
