@@ -13,6 +13,7 @@ from neurochip.offchip import norm_steps
 from neurochip.offchip.graph import Graph, check_trainable, seeded
 from neurochip.offchip.losses import loss_of
 from neurochip.offchip.neurons import Neuron, blame_all, by_tick
+from neurochip.offchip.nir.file import write_nir
 from neurochip.offchip.spike_bp.health import Health, gradient_warning
 from neurochip.offchip.spike_bp.normed import NormedNet
 from neurochip.offchip.spike_bp.sweep import SpikingNet
@@ -217,6 +218,12 @@ def test_mistakes_are_told(name, tmp_path):
     options = ["norm='rms'", "norm_gain=0.4", "loss='cross_entropy'", "label_smoothing=0.1", change]
     result = command("train", tmp_path / "net.toml", *(text for option in options for text in ("--set", f"train.spike_bp.{option}")))
     assert (result.exit_code, result.output.count("\n")) == (2, 1) and told in result.output
+
+
+def test_half_a_threshold_is_not_written_as_nir(tmp_path):
+    net, _ = normed(tmp_path, NETS["conv"])
+    with pytest.raises(NeurochipError, match=r"layer 'a': neuron.fires_at = 0.5: NIR's neurons fire at the threshold that a spike takes"):
+        write_nir(tmp_path / "net.nir", net.graph, net.thresholds)
 
 
 def test_identity_skips_have_no_norm(tmp_path):

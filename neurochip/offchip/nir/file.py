@@ -154,7 +154,12 @@ def _neurons_of(layer: Layer, shape: tuple[int, ...], threshold: float | None) -
     """Neurons whose input weighs 1 in a step: of a layer that fires, or of an output that adds up."""
     import nir
 
-    leak = layer.model.neuron.leak
+    leak, fires_at = layer.model.neuron.leak, layer.model.neuron.fires_at
+    if fires_at != 1.0:
+        raise NeurochipError(
+            f"layer '{layer.name}': neuron.fires_at = {fires_at:g}: NIR's neurons fire at the threshold that a spike takes; only nets "
+            "without fires_at can be written"
+        )
     full = {"r": np.full(shape, 1.0 / STEP)} if leak == 1.0 else {"r": np.full(shape, 1.0 / (1.0 - leak))}
     if leak != 1.0:
         full |= {"tau": np.full(shape, STEP / (1.0 - leak)), "v_leak": np.zeros(shape)}

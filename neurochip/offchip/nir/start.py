@@ -94,7 +94,7 @@ def _compare(layer: Layer, node: str, membrane: Membrane, resets: dict[str, str]
     leak = leak_of({key: int(value) for key, value in wanted.items() if key in ("leak_factor", "leak_shift")})
     fires = membrane.span is not None
     is_alike = (mine.model in ("if", "lif")) == fires and (fires or mine.model == "accumulate") and mine.leak == leak
-    if not is_alike or mine.refractory_ticks or mine.inhibit:
+    if not is_alike or mine.refractory_ticks or mine.inhibit or mine.fires_at != 1.0:
         text = ", ".join(f"{key} = {value!r}" for key, value in wanted.items())
         raise NeurochipError(
             f"{where}: layer '{layer.name}': neuron: node '{node}' has other neurons than the experiment; write {{ {text} }}"
