@@ -1,5 +1,7 @@
 """Normed spiking nets: gradients against autograd, compiled steps against torch's, folding, losses, gates, what the log says of layers."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,10 @@ from support.tiny import neurochip as command
 from neurochip.common.errors import NeurochipError
 from neurochip.experiment.training import SpikeBpModel
 from neurochip.mapping.network import INPUT
-from neurochip.offchip import norm_steps
+from neurochip.offchip import norm_steps, sparse
 from neurochip.offchip.graph import Graph, check_trainable, seeded
 from neurochip.offchip.losses import loss_of
-from neurochip.offchip.neurons import Neuron, blame_all, by_tick
+from neurochip.offchip.neurons import Neuron, blame_all, by_tick, fire_all
 from neurochip.offchip.nir.file import write_nir
 from neurochip.offchip.spike_bp.health import Health, gradient_warning
 from neurochip.offchip.spike_bp.normed import NormedNet
@@ -170,6 +172,19 @@ def test_settled_weights_are_the_normed_net(tmp_path):
         assert (folded.spikes[i] == sweep.spikes[i]).float().mean() > 0.999 and sweep.spikes[i].any()
     mean = net.graph.weight(1).mean((1, 2, 3))
     assert mean.abs().max() < 1e-6 and net.graph.weight(0).mean((1, 2, 3)).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(("fires_at", "rounded"), [(1.0, math.floor), (0.5, lambda x: math.floor(x + 0.5))])
+def test_spike_counts_are_drives_cut_or_rounded(fires_at, rounded):
+    """Of a constant drive without a leak, by the kernels of training and of converted nets."""
+    drives, ticks = torch.tensor([0.0, 0.1, 0.26, 0.32, 0.5, 0.66, 0.92, 1.0, 1.3]), 5
+    current = drives.repeat(ticks, 1)[:, :, None, None].contiguous(memory_format=LAST)
+    neuron = Neuron(1.5, 1.0, False, False, fires_at)
+    counts = by_tick(fire_all(neuron, current, ticks), ticks).sum(0)
+    assert counts.tolist() == [min(ticks, rounded(ticks * float(x) / 1.5)) for x in drives.double()]
+    u, spikes = np.zeros(len(drives), np.float32), np.zeros((ticks, len(drives)), np.uint8)
+    sparse.fire(by_tick(current, ticks).numpy(), u, np.float32(neuron.level), np.float32(1.5), np.float32(1.0), np.float32(1.0), spikes)
+    assert spikes.sum(0).tolist() == counts.tolist()
 
 
 def test_saturated_units_hand_nothing_back():
