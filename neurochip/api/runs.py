@@ -10,7 +10,7 @@ from neurochip.common.errors import NeurochipError
 from neurochip.common.screen import show
 from neurochip.experiment.setup import Setup
 from neurochip.runfile.load import load_run
-from neurochip.runfile.names import CHECKPOINT, SUMMARY, TRAINED
+from neurochip.runfile.names import CHECKPOINT, EXTRAPOLATED, SUMMARY, TRAINED
 
 MOST_THREADS = 256
 
@@ -22,6 +22,7 @@ def run(
     progress: Shown = False,
     resume: bool = False,
     plots: bool = True,
+    strict: bool = False,
 ) -> Run:
     """Train and evaluate an experiment, and leave a complete run directory.
 
@@ -30,6 +31,8 @@ def run(
     progress: True prints lines, and bars on a terminal; a rich Console is written to. Else nothing is printed.
     resume: go on with what was interrupted there, if anything was; a run that is complete is opened.
     plots: leave the plots and report.html too, which takes some seconds; `Run.write_report` makes them later.
+    strict: warnings are errors: those known before the run before it, others after it, when the directory is complete; a price that is
+    extrapolated is none.
     Raises NeurochipError for a mistake, and KeyboardInterrupt, which says how to go on, after Ctrl-C.
     """
     started = time.monotonic()
@@ -45,7 +48,7 @@ def run(
             )
         if not quiet:
             show(console, f"{folder}: this run is already complete")
-        return finished(folder, plots)
+        return _judged(finished(folder, plots), strict)
     if not quiet:
         show(console, f"{exp.where} -> {folder}  (loading or compiling the kernels)")
     begun = time.monotonic()
@@ -55,12 +58,25 @@ def run(
 
     jit_s = time.monotonic() - begun
     try:
-        Runner(exp, folder, threads or default_threads(), console, quiet, started, jit_s).go()
+        runner = Runner(exp, folder, threads or default_threads(), console, quiet, started, jit_s)
+        if strict and runner.warned:
+            raise NeurochipError(f"{exp.where}: strict: {len(runner.warned)} warnings before the run, the first: {runner.warned[0]}")
+        runner.go()
     except (Interrupted, KeyboardInterrupt):  # the second: in a training off the chip, or a second signal
         if not folder.exists():
             raise KeyboardInterrupt from None  # nothing to go on with
         raise KeyboardInterrupt(f"interrupted; go on with: run(exp, out={str(folder)!r}, resume=True)") from None
-    return finished(folder, plots)
+    return _judged(finished(folder, plots), strict)
+
+
+def _judged(done: Run, strict: bool) -> Run:
+    """Take the warnings of a run as errors, if that is asked for."""
+    found = [line for line in done.stored.summary.warnings if EXTRAPOLATED not in line] if strict else []
+    if found:
+        raise NeurochipError(
+            f"{done.folder}: the run is complete, and strict takes its {len(found)} warnings as errors, the first: {found[0]}"
+        )
+    return done
 
 
 def folder_of(exp: Setup, out: str | os.PathLike[str] | None) -> Path:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neurochip.api.results import Run
 
 
-def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, threads: int | None, resume: bool, quiet: bool) -> None:
+def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, quiet: bool, **options: Any) -> None:
     """Run an experiment into a run directory and print its report. KeyboardInterrupt, with how to go on, if it was asked to stop."""
     console = new_console()
     from neurochip.api import runs
@@ -23,7 +23,7 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     exp = load_experiment(file, settings, seed)
     folder = runs.folder_of(exp, out)
     try:
-        done = runs.run(exp, folder, threads, False if quiet else console, resume)
+        done = runs.run(exp, folder, progress=False if quiet else console, **options)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(_go_on("run", file, folder, settings, seed) if str(interrupt) else "") from None
     if not quiet:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import click
 
 from neurochip import __version__
-from neurochip.cli.options import CHECKS, EVALUATION, QUIET, SETTING, with_options
+from neurochip.cli.options import CHECKS, EVALUATION, QUIET, RUN, SETTING, with_options
 from neurochip.cli.studies import rerun, sweep
 from neurochip.common.errors import NeurochipError
 
@@ -56,17 +56,10 @@ def main() -> None:
 
 @main.command()
 @click.argument("file")
-@click.option("--out", metavar="DIR", help="Run directory; default: runs/NAME.")
-@SETTING
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
-@click.option("--threads", type=click.IntRange(1, 256), help="Threads of evaluation; results do not depend on it. Default: all processors.")
-@click.option("--resume", is_flag=True, help="Go on with an interrupted run in the run directory, if there is one.")
-@QUIET
-def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, threads: int | None, resume: bool, quiet: bool) -> None:
+@with_options(RUN)
+def run(**options: Any) -> None:
     """Run experiment FILE (a path, or the name of a shipped one): train, evaluate, report."""
-    from neurochip.cli import commands
-
-    commands.run(file, out, settings, seed, threads, resume, quiet)
+    import_module("neurochip.cli.commands").run(**options)
 
 
 @main.command()

@@ -17,6 +17,16 @@ EVALUATION = (
     click.option("--units", metavar="LAYER:N,...", multiple=True, help="Units whose potentials are drawn; default: the busiest."),
 )
 
+RUN = (
+    click.option("--out", metavar="DIR", help="Run directory; default: runs/NAME."),
+    SETTING,
+    click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order."),
+    click.option("--threads", type=click.IntRange(1, 256), help="Threads of evaluation; results depend on none. Default: all processors."),
+    click.option("--resume", is_flag=True, help="Go on with an interrupted run in the run directory, if there is one."),
+    click.option("--strict", is_flag=True, help="Take warnings as errors: exit code 2, before the run if they are known then."),
+    QUIET,
+)
+
 CHECKS = (
     click.option("--json", "as_json", is_flag=True, help="Print JSON."),
     click.option("--dt", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Of a NIR graph: a tick. Default: as it tells."),

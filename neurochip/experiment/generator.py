@@ -4,7 +4,8 @@ What is said here goes into the kernels (core/rng.py) and into the RTL's package
 """
 
 import functools
-from typing import Any, Literal, Self
+import math
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import BaseModel, Field, model_validator
@@ -16,6 +17,8 @@ from neurochip.core.rng import Kind, RngParam, Sharing
 
 KIND = FileKind("generators", "random generator")
 FEWEST_BITS, MOST_BITS = 16, 32  # enough for a draw of frac_bits = 15; a state is one word of 32 bits
+
+MEASURED_DRAWS, LOW_DRAW = 16_384, 0.1  # of `randomness`
 
 
 class KnownAnswer(BaseModel):
@@ -90,6 +93,10 @@ class Generator(BaseModel):
         """Return the word after `word`, in plain integers: what the kernels must do."""
         return _next(word, *self._numbers())
 
+    def randomness(self, steps_per_draw: int) -> "Randomness":
+        """Measure how random successive draws of one state are, and count those until they repeat."""
+        return _randomness(self._numbers(), steps_per_draw)
+
     def vector(self, steps_per_draw: int = 1, sharing: Sharing = Sharing.PER_UNIT) -> np.ndarray:
         """Return the int64 vector of RngParam."""
         result = np.zeros(len(RngParam), dtype=np.int64)
@@ -102,6 +109,27 @@ class Generator(BaseModel):
         for key, value in values.items():
             result[key] = value
         return result
+
+
+class Randomness(NamedTuple):
+    """Successive draws: their serial correlation, how often two below 0.1 follow each other (1: as often as by chance), their period."""
+
+    correlation: float
+    pairs: float
+    period: int
+
+
+@functools.cache
+def _randomness(numbers: tuple[str, int, int, tuple[int, ...]], steps: int) -> Randomness:
+    word, words = 1, np.zeros(MEASURED_DRAWS)
+    for k in range(MEASURED_DRAWS):
+        for _ in range(steps):
+            word = _next(word, *numbers)
+        words[k] = word / (1 << numbers[1])
+    low = words < LOW_DRAW
+    period = (1 << numbers[1]) - 1
+    correlation = float(np.corrcoef(words[:-1], words[1:])[0, 1])
+    return Randomness(correlation, float((low[1:] & low[:-1]).mean() / LOW_DRAW**2), period // math.gcd(period, steps))
 
 
 def _next(word: int, kind: str, bits: int, mask: int, shifts: tuple[int, ...]) -> int:

@@ -4,10 +4,46 @@ import math
 from collections import abc
 
 from neurochip.core.rules import Rule
-from neurochip.experiment.setup import Experiment
+from neurochip.experiment.setup import Experiment, Setup
 from neurochip.mapping.place import Mapping
 
 Settings = abc.Mapping[str, float]
+
+
+MOST_CORRELATED, MOST_PAIRS = 0.1, 1.5  # of successive draws, above which a generator is told not to be random
+
+
+def remarks(setup: Setup, mapping: Mapping) -> list[str]:
+    """Return what a user should know before a run, one line each: of settings, of generators, of the training."""
+    found = _settings_without_effect(setup) + _generator(setup)
+    return found + training_remarks(setup.experiment, mapping, setup.chip.generator.bits)
+
+
+def _settings_without_effect(setup: Setup) -> list[str]:
+    """Keys of [chip] beside its preset that every layer overrides."""
+    core, layers = (setup.experiment.chip.model_extra or {}).get("core", {}), setup.experiment.network.layers
+    return [
+        f"chip.core.{key} = {core[key]} is no layer's: each has {key} of its own in network.layers"
+        for key in ("weight_bits", "frac_bits")
+        if isinstance(core, dict) and key in core and all(getattr(layer, key) not in (None, core[key]) for layer in layers)
+    ]
+
+
+def _generator(setup: Setup) -> list[str]:
+    """A generator whose successive draws are not independent, or repeat early."""
+    rng = setup.chip.rng
+    made, steps = setup.chip.generator, rng.steps_per_draw
+    found, told = made.randomness(steps), f"chip.rng: {made.name} with steps_per_draw = {steps}"
+    if abs(found.correlation) > MOST_CORRELATED or found.pairs > MOST_PAIRS:
+        return [
+            f"{told} is not random from draw to draw: serial correlation {found.correlation:.2f}, two draws below 0.1 in a row "
+            f"{found.pairs:.1f} times as often as they should be; take steps_per_draw = {made.bits}, or xorshift16"
+        ]
+    if found.period < made.period:
+        return [
+            f"{told}: draws repeat after {found.period:,}, not {made.period:,}: the steps divide the period; take a number that does not"
+        ]
+    return []
 
 
 def training_remarks(experiment: Experiment, mapping: Mapping, rng_bits: int) -> list[str]:

@@ -12,7 +12,7 @@ from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, Placement, place
-from neurochip.mapping.remarks import training_remarks
+from neurochip.mapping.remarks import remarks
 from neurochip.placement.silicon import silicon_grids, silicon_lines
 from neurochip.report.grids import Column, Grid, count
 from neurochip.report.printed import facts_panel, print_grids, warnings_panel
@@ -45,7 +45,7 @@ def make_plan(setup: Setup, say: Callable[[str], None]) -> Plan:
         raise (NeurochipError(f"{setup.where}: {error}") if str(error).startswith("data.") else error) from None
     form = form._replace(shape=handed_shape(spec, form.shape))
     mapping = place(setup, form.shape, form.n_classes)
-    return Plan(setup, form, mapping, training_remarks(setup.experiment, mapping, setup.chip.generator.bits))
+    return Plan(setup, form, mapping, remarks(setup, mapping))
 
 
 def print_plan(plan: Plan, console: Console) -> None:

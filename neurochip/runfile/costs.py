@@ -105,6 +105,7 @@ class Costs(Form):
     )
     lost_updates: Count = Field(description="updates that met a rail")
     saturations: Count = Field(description="sums of accumulators and errors that were clamped")
+    errors_clipped: Count = Field(0, description="of these, error sums beyond what a probability of one can express")
     busy_cycles: Count = Field(description="cycles in which the cores worked")
     cycles: Count = Field(
         description="share of the chip's cycles: a tick lasts as long as its slowest core, and each cycle is shared equally by the cores "

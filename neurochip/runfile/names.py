@@ -11,3 +11,4 @@ EVALUATION = "evaluation.npz"  # an evaluation that was interrupted, beside the 
 RECORDED = "recorded_{}.npz"  # recorded samples, beside the checkpoint
 TRAINED = "trained.h5"
 TRAINED_FORMAT = "neurochip-trained-1"
+EXTRAPOLATED = "are extrapolated"  # said in warnings of prices, which have a range for it: no loss

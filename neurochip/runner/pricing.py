@@ -85,5 +85,6 @@ def _counts(counts: np.ndarray, word_bits: int) -> dict[str, int]:
         "rng_draws": events[Event.RNG_DRAW],
         "weight_updates": events[Event.WEIGHT_UPDATE] + events[Event.BIAS_UPDATE],
         "lost_updates": events[Event.UPDATE_LOST],
+        "errors_clipped": events[Event.ERROR_SATURATED],
         "saturations": events[Event.ACC_SATURATED] + events[Event.ERROR_SATURATED],
     }

@@ -17,7 +17,7 @@ from neurochip.common.screen import show
 from neurochip.common.stop import stop_signals
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Weights
-from neurochip.mapping.remarks import training_remarks
+from neurochip.mapping.remarks import remarks
 from neurochip.reference.twin import Reference
 from neurochip.runfile.names import EVALUATION
 from neurochip.runfile.summary import Summary
@@ -68,9 +68,8 @@ class Runner:
         if experiment.readout:
             train, test = Shown(self.train_stimulus, self.data.y_train), Shown(self.test_stimulus, self.data.y_test)
             self.readout = Readout(setup, self.simulator, train, test, threads)
-        for text in data_losses(self.data, self.epochs > 0):
-            self.say(text)
-        for text in training_remarks(experiment, self.simulator.mapping, setup.chip.generator.bits):
+        self.warned = data_losses(self.data, self.epochs > 0) + remarks(setup, self.simulator.mapping)
+        for text in self.warned:
             self.say(text)
         self.recorder = Recorder(self.simulator, self.train_stimulus, self.data.y_train, self.epochs)
         self.reference = (

@@ -13,11 +13,11 @@ from neurochip.datasets import Dataset
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
-from neurochip.mapping.remarks import training_remarks
+from neurochip.mapping.remarks import remarks
 from neurochip.mapping.silicon import core_of
 from neurochip.runfile.costs import Costs, Network, NetworkCosts, Total, Totals
 from neurochip.runfile.facts import layer_facts
-from neurochip.runfile.names import RUN_H5, SUMMARY
+from neurochip.runfile.names import EXTRAPOLATED, RUN_H5, SUMMARY
 from neurochip.runfile.reproduce import write_reproduction
 from neurochip.runfile.summary import FORMAT, Accuracy, ChipFacts, Core, Layer, MeshFacts, ProbeFacts, ProbeLayer, Summary, TableFacts
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
@@ -85,8 +85,8 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
     )
     silence = [line for activity in activities for line in activity.warnings()]
     lost = data_losses(data, trains=bool(history.train)) + run_losses(result, mapping)
-    remarks = training_remarks(experiment, mapping, chip.generator.bits) + _extrapolated(setup, mapping)
-    return result.model_copy(update={"warnings": remarks + list(final.losses) + _warnings(result) + lost + silence})
+    known = remarks(setup, mapping) + _extrapolated(setup, mapping)
+    return result.model_copy(update={"warnings": known + list(final.losses) + _warnings(result) + lost + silence})
 
 
 def _accuracy(history: History, final: Final) -> Accuracy:
@@ -214,7 +214,7 @@ def _extrapolated(setup: Setup, mapping: Mapping) -> list[str]:
         core, table = core_of(setup.chip, mapping, c, as_built=False), setup.energy_table
         if beyond := table.beyond(core):
             lines.append(
-                f"core {c} ({place.name}): prices of energy table {table.name} are extrapolated, range x{beyond.factor:.2f}: {beyond.how}; "
+                f"core {c} ({place.name}): prices of energy table {table.name} {EXTRAPOLATED}, range x{beyond.factor:.2f}: {beyond.how}; "
                 f"neurochip calibrate --experiment measures it"
             )
     return lines
@@ -232,8 +232,9 @@ def _warnings(summary: Summary) -> list[str]:
         train = layer.train
         if train.samples and train.spikes_out == 0:
             found.append(f"layer {layer.name}: never spiked in training")
-        if train.saturations > MOST_SATURATED * max(1, train.sops):
-            found.append(f"layer {layer.name}: {train.saturations:,} saturated sums in training")
+        clamped = train.saturations - train.errors_clipped
+        if clamped > MOST_SATURATED * max(1, train.sops):
+            found.append(f"layer {layer.name}: {clamped:,} saturated sums in training; widen core.acc_bits, back_bits or state_bits")
         if summary.training and layer.test.saturations:
             found.append(
                 f"layer {layer.name}: {layer.test.saturations:,} sums or potentials saturated in the test; the float net's do "

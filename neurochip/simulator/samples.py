@@ -14,6 +14,7 @@ from neurochip.experiment.models import DataModel
 from neurochip.experiment.setup import Setup
 from neurochip.simulator.stimulus import RATE_ONE, Stimulus, of_events, of_images
 
+MOST_MERGED = 0.1  # share of events in the tick of another of the same pixel, likewise
 MOST_BEYOND = 0.01  # share of events after the last tick above which it is warned about
 
 
@@ -63,6 +64,9 @@ def _load(setup: Setup, say: Callable[[str], None]) -> Samples:
     for name, part, ticks in (("training", events.train, experiment.run.ticks), ("test", events.test, experiment.test_ticks)):
         binned = datasets.bin_events(part, spec.us_per_tick, ticks, say)
         losses += _beyond(name, part.n_events, binned.beyond, spec.us_per_tick, ticks)
+        if binned.merged > MOST_MERGED * part.n_events:
+            share = 100 * binned.merged / part.n_events
+            losses.append(f"{share:.1f} % of the {name} events are merged with another of their pixel and tick: lower data.us_per_tick")
         stimuli.append(of_events(binned, n_axons, ticks))
     train, test = stimuli
     data = Dataset(

@@ -12,6 +12,7 @@ from neurochip.datasets import Dataset, Recordings
 from neurochip.datasets import _binning as binning
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
+from neurochip.mapping.remarks import remarks as all_remarks
 from neurochip.mapping.remarks import training_remarks
 from neurochip.runner.losses import data_losses
 from neurochip.simulator import samples
@@ -69,7 +70,7 @@ def test_saturation_in_a_test_is_told_as_in_training(tmp_path, no_plots):
 
 
 def of_labels(train, test, n_classes):
-    x = np.zeros((1, 4), np.uint8)
+    x = np.ones((1, 4), np.uint8)
     return Dataset("own", x, np.array(train), x, np.array(test), (2, 2), n_classes, "made here")
 
 
@@ -133,3 +134,84 @@ def test_a_layer_that_quantising_destroyed_is_told(tmp_path, no_plots):
     lost = {layer["name"]: layer["rms_relative"] for layer in facts["training"]["layers"]}
     told = [line for line in facts["warnings"] if "quantising its weights left an error of" in line]
     assert [line.split()[1][:-1] for line in told] == [name for name, one in lost.items() if one >= 0.1] != []
+
+
+def warnings_of(path, folder, *settings):
+    """The warnings of a run with these settings, those of prices left out."""
+    run(path, folder, *(part for setting in settings for part in ("--set", setting)))
+    return [line for line in summary_of(folder)["warnings"] if "are extrapolated" not in line]
+
+
+def test_error_sums_above_one_are_told_beside_the_error_spikes(tmp_path, no_plots):
+    """Not as saturated accumulators, and not compared with SOPs, of which there are many more."""
+    path = write_experiment(tmp_path)
+    told = [line for line in warnings_of(path, tmp_path / "high", "rule.error_gain=8") if "error sums were clipped" in line]
+    layer = summary_of(tmp_path / "high")["layers"][1]
+    clipped, sent = layer["train"]["errors_clipped"], layer["train"]["errors_out"]
+    assert clipped > 0.01 * sent and clipped <= layer["train"]["saturations"]
+    assert told[0].startswith(f"layer output: {clipped:,} error sums were clipped in training ({100 * clipped / sent:.1f} % of its error")
+    few = warnings_of(path, tmp_path / "low", "network.layers=[{neurons=12},{neurons=3,initial_gain=0.1}]")
+    assert not [line for line in few if "error sums" in line]
+
+
+def test_inputs_that_are_dark_in_every_sample_are_told():
+    x = np.zeros((3, 10), np.uint8)
+    x[:, :4] = 9
+    labels = np.array([0, 1, 2])
+    data = Dataset("own", x, labels, x + 1, labels, (2, 5), 3, "made here")
+    assert data_losses(data, True) == ["6 of 10 inputs never spike in any training sample"]
+    assert data_losses(data, False) == []
+    x[:, 4] = 1
+    assert data_losses(data, True) == []
+
+
+@pytest.mark.parametrize(("kind", "steps", "words"), [
+    ("lfsr16", 1, "is not random from draw to draw: serial correlation 0.38, two draws below 0.1 in a row 5.0 times"),
+    ("lfsr16", 2, "is not random from draw to draw: serial correlation"),
+    ("lfsr16", 3, "draws repeat after 21,845, not 65,535: the steps divide the period"),
+    ("lfsr16", 16, None),
+    ("xorshift16", 1, None),
+    ("xorshift16", 3, "draws repeat after 21,845, not 65,535"),
+    ("xorshift32", 1, None),
+])  # fmt: skip
+def test_generators_that_are_not_random_are_told(kind, steps, words, tmp_path):
+    """Counted here once more, over the whole period of 16 bits."""
+    path = write_experiment(tmp_path)
+    setup = load_setup(str(path), (f"chip.rng.kind={kind}", f"chip.rng.steps_per_draw={steps}"))
+    found = [line for line in all_remarks(setup, place(setup, (8, 8), 3)) if line.startswith("chip.rng")]
+    assert len(found) == (words is not None) and (words is None or words in found[0]), found
+    if kind != "lfsr16" or steps > 1:
+        return
+    word, low = 1, []
+    for _ in range(65535):
+        word = setup.chip.generator.next_word(word)
+        low.append(word < 6554)
+    assert word == 1 and 4.5 < (np.array(low[1:]) & low[:-1]).mean() / 0.1**2 < 5.5
+
+
+def test_a_width_that_every_layer_overrides_is_told(tmp_path):
+    path = write_experiment(tmp_path)
+    own = "network.layers=[{neurons=12,weight_bits=8,frac_bits=6},{neurons=3,weight_bits=8}]"
+    setup = load_setup(str(path), (own, "chip.core.weight_bits=10", "chip.core.frac_bits=8"))
+    found = [line for line in all_remarks(setup, place(setup, (8, 8), 3)) if line.startswith("chip.core")]
+    assert found == ["chip.core.weight_bits = 10 is no layer's: each has weight_bits of its own in network.layers"]
+
+
+def test_strict_takes_warnings_as_errors(tmp_path, no_plots):
+    """Those known before the run before it, others after it; extrapolated prices are none."""
+    path = write_experiment(tmp_path)
+    narrow = ("--set", "chip.core.weight_bits=8", "--set", "chip.core.frac_bits=6")  # without remarks on rates
+    options = (*narrow, "--strict", "--quiet", "--out", tmp_path / "run")
+    result = neurochip("run", path, *options, "--set", "chip.rng.kind=lfsr16")
+    assert result.exit_code == 2 and "strict: 1 warnings before the run, the first: chip.rng: lfsr16" in result.stderr
+    assert not (tmp_path / "run").exists()
+    result = neurochip("run", path, *options, "--set", "rule.error_gain=8")
+    assert result.exit_code == 2 and result.stderr.count("\n") == 1 and "is complete, and strict takes its" in result.stderr
+    assert summary_of(tmp_path / "run")["warnings"]
+    again = neurochip("run", path, *options, "--resume", "--set", "rule.error_gain=8")
+    assert again.exit_code == 2 and "is complete, and strict" in again.stderr
+
+
+def test_an_accuracy_that_guessing_reaches_is_told(tmp_path, no_plots):
+    found = warnings_of(write_experiment(tmp_path), tmp_path / "run", "rule.learn_rate=1e-9")
+    assert [line for line in found if re.match(r"test accuracy [\d.]+ % is at chance: guessing among 3 classes reaches up to", line)]
