@@ -11,6 +11,7 @@ from neurochip import __version__
 from neurochip.cli.options import CHECKS, EVALUATION, QUIET, RUN, SETTING, with_options
 from neurochip.cli.studies import rerun, sweep
 from neurochip.common.errors import NeurochipError
+from neurochip.common.stop import terminable
 
 
 class OneLineErrors(click.Group):
@@ -30,7 +31,8 @@ class OneLineErrors(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what a user or the machine did wrong becomes its text."""
         try:
-            return super().invoke(ctx)
+            with terminable():
+                return super().invoke(ctx)
         except NeurochipError as error:
             _fail(str(error))
         except KeyboardInterrupt as interrupt:

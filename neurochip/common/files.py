@@ -1,12 +1,13 @@
 """Files that are whole or not there."""
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,26 @@ def digest_of(path: Path) -> str:
 def _sha256(path: Path, size: int, changed_ns: int) -> str:
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder alone among processes, without a file in it; what holds it ends with the process.
+
+    Raises NeurochipError if another one has it. A file system that knows no locks lets all pass.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise NeurochipError(f"{folder}: another process works in it; wait for its end, or choose another --out") from None
+    except OSError:
+        pass  # no locks there
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def fingerprint(arrays: Iterable[np.ndarray]) -> str:

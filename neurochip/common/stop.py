@@ -8,6 +8,23 @@ from typing import Any
 
 
 @contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does, wherever the program is; outside the main thread nothing is changed."""
+
+    def on_signal(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, on_signal)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def stop_signals(asked: threading.Event) -> Iterator[None]:
     """Let SIGINT and SIGTERM set `asked`; a second one raises KeyboardInterrupt at once.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,6 +62,9 @@ def reading(path: Path, way_out: str) -> Iterator[None]:
 
 def load(path: Path) -> Any:
     """Read the content of a checkpoint, on the CPU. Raises anything if it is none, or not finite: use it within `reading`."""
+    with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as members:
+        if (damaged := members.testzip()) is not None:
+            raise ValueError(f"{damaged} in it is not what was written: its CRC-32 differs")
     content = torch.load(path, map_location="cpu", weights_only=True)
     _refuse_not_finite(content, "")
     return content

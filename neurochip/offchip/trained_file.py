@@ -11,6 +11,7 @@ import numpy as np
 
 from neurochip.common.errors import NeurochipError
 from neurochip.common.files import write_atomically
+from neurochip.common.seal import sealed
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.offchip import torch
 from neurochip.offchip.graph import Graph, is_identity
@@ -69,7 +70,7 @@ def write_trained(
                 group["bias"] = graph.biases[str(layer.index)].detach().cpu().float().numpy()
             if layer.name in thresholds:
                 group.attrs["threshold"] = thresholds[layer.name]
-    write_atomically(path, lambda part: part.write_bytes(image.getvalue()))
+    write_atomically(path, lambda part: part.write_bytes(sealed(image.getvalue())))
 
 
 def read_trained(path: Path, graph: Graph) -> tuple[dict[str, float], dict[str, Any]]:

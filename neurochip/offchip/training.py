@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from neurochip.common.errors import NeurochipError
-from neurochip.common.files import fingerprint, write_json
+from neurochip.common.files import fingerprint, held, write_json
 from neurochip.common.progress import Progress
 from neurochip.experiment.setup import Setup
 from neurochip.experiment.training import TrainModel
@@ -39,6 +39,7 @@ def train_into(setup: Setup, folder: Path, console: Console, quiet: bool, resume
         samples = load_samples(setup, progress.note)
         device = device_of(train, setup.where)
         folder.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(held(folder))
         if train.spike_bp is None:
             _convert_only(setup, samples, folder, device, progress, started)
         else:

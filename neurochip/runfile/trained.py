@@ -8,6 +8,7 @@ import numpy as np
 
 from neurochip.common.arrays import UNREADABLE, checked, checked_number
 from neurochip.common.errors import NeurochipError, reason_of
+from neurochip.common.seal import check_seal
 from neurochip.runfile.names import TRAINED, TRAINED_FORMAT
 
 WAY_OUT = f"give the {TRAINED} of `neurochip train`"
@@ -50,6 +51,7 @@ def read_content(path: Path, where: str) -> TrainedContent:
     """
     import h5py
 
+    check_seal(path, where, WAY_OUT)
     try:
         with h5py.File(path, "r") as file:
             found = str(file.attrs.get("format"))

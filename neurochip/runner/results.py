@@ -11,6 +11,7 @@ import numpy as np
 
 from neurochip import __version__
 from neurochip.common.files import write_atomically
+from neurochip.common.seal import sealed
 from neurochip.core.events import Event, Phase
 from neurochip.datasets import Dataset
 from neurochip.experiment.setup import Setup
@@ -143,7 +144,7 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, history:
         file["simulation"].attrs["folder"] = str(setup.folder)
         file.flush()
         image = file.id.get_file_image()
-    write_atomically(path, lambda part: part.write_bytes(image))
+    write_atomically(path, lambda part: part.write_bytes(sealed(image)))
 
 
 def _write_layer(group, i: int, mapping: Mapping, history: History, final: Final) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from neurochip.common.errors import NeurochipError
-from neurochip.common.files import fingerprint
+from neurochip.common.files import fingerprint, held
 from neurochip.common.progress import Progress
 from neurochip.common.screen import show
 from neurochip.common.stop import stop_signals
@@ -90,8 +90,8 @@ class Runner:
 
     def go(self) -> Summary:
         """Run to the end; return the summary. Raises Interrupted after SIGINT or SIGTERM (at once, without a new checkpoint, after two)."""
-        with stop_signals(self.stop):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with stop_signals(self.stop), held(self.folder):
             self.position, self.history = checkpoint.load(
                 self.folder, self.identity, self.simulator.state, self.simulator.traffic.totals, self.reference
             )

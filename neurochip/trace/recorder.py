@@ -10,6 +10,7 @@ import numpy as np
 from neurochip.common.arrays import UNREADABLE, checked, reading
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.files import write_atomically
+from neurochip.common.seal import check_seal
 from neurochip.runfile.names import RECORDED, RUN_H5
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import Stimulus
@@ -144,6 +145,7 @@ def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
     path = run / RUN_H5
     if not path.exists():
         raise NeurochipError(f"{path}: no such file; {WHOLE_RUN}")
+    check_seal(path, str(path), WHOLE_RUN)
     found = []
     with reading(f"{path}: not a readable run.h5", WHOLE_RUN), h5py.File(path, "r") as file:
         facts = dict(file.attrs)
