@@ -9,7 +9,7 @@ export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format cosim-long lint rtl-lint bench mutants figures docs release-check clean
+.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format cosim-long lint rtl-lint bench mutants figures docs fuzz release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,10 @@ rtl-package: $(VENV)/installed ## write the RTL's parameters, registers and core
 
 run-format: $(VENV)/installed ## write the tables of docs/run_format.md anew from the model of summary.json
 	$(BIN)/python -m neurochip.runfile.documented
+
+# what the suite does with a few files
+fuzz: $(VENV)/installed ## read 500 damaged NIR graphs of each kind
+	NEUROCHIP_FUZZ=500 $(BIN)/python -m pytest -n 0 -q tests/offchip/test_nir_fuzz.py
 
 # zero differences over at least 20 million core cycles, whole generator periods, and the first samples of every shipped experiment
 cosim-long: $(VENV)/installed ## compare simulator and RTL over 20 million cycles

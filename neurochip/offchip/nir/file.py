@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurochip.common.arrays import checked, reading
+from neurochip.common.arrays import UNDAMAGED, checked, reading
 from neurochip.common.errors import NeurochipError
 from neurochip.common.files import ELSEWHERE, write_atomically
 from neurochip.mapping.network import INPUT, Layer
@@ -20,6 +20,8 @@ PASSING = (*RELAYS, *INTEGRATORS)
 KNOWN = (*WEIGHTS, *NEURONS, *POOLS, "Flatten", *INTEGRATORS, "Scale", "Input", "Output")
 REAL = ("weight", "bias", "scale", "threshold", "r", "tau", "tau_mem", "tau_syn", "w_in", "v_threshold", "v_reset", "v_leak")
 STEP = 1e-4  # seconds of a tick in what is written, as most frameworks have it
+LARGEST = float(np.finfo(np.float32).max)
+WHOLE = ("shape", "input_shape", "kernel_size", "stride", "padding", "dilation", "groups")
 MOST_NESTED = 8  # graphs in graphs
 Edges = list[tuple[str, str]]
 
@@ -66,7 +68,13 @@ def read_content(path: Path, about: str) -> Content:
     for name, node in nodes.items():
         for key in REAL:
             if node.type in KNOWN and key in node.values:
-                checked(np.asarray(node.values[key]), f"{about}: node '{name}': {key}", "iuf")
+                array = checked(np.asarray(node.values[key]), f"{about}: node '{name}': {key}", "iuf")
+                if array.size and float(np.abs(array).max()) > LARGEST:
+                    raise NeurochipError(f"{about}: node '{name}': {key} = {float(np.abs(array).max()):g}, limit {LARGEST:g} (float32)")
+        for key in WHOLE:
+            value = node.values.get(key)
+            if node.type in KNOWN and isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "iufSO":
+                raise NeurochipError(f"{about}: node '{name}': {key} is {value!r:.40}, expected whole numbers; {UNDAMAGED}")
     for edge in edges:
         for name in edge:
             if name not in nodes:

@@ -47,12 +47,12 @@ class SpikingReader(Reader):
         weight = stage.terms[0].weight if stage.terms else None
         return int(np.prod(shape)) if shape else len(weight) if weight is not None else 0
 
-    def _pass(self, node: Node, arriving: list[Signal]) -> Signal:
+    def _passed(self, node: Node, arriving: list[Signal]) -> Signal:
         before = [self.shapes.get(name) for name in self.before[node.name]]
         self.shapes[node.name] = self._shape(node, before[0] if before else None)
         if node.type in INTEGRATORS:
             return self._fire(node, arriving)
-        return super()._pass(node, arriving)
+        return super()._passed(node, arriving)
 
     def _shape(self, node: Node, before: Shape | None) -> Shape | None:
         """(channels, height, width) of what leaves a node; None if nothing tells."""

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.common.errors import NeurochipError
+from neurochip.common.arrays import UNDAMAGED, UNREADABLE
+from neurochip.common.errors import NeurochipError, reason_of
 from neurochip.mapping.network import INPUT
 from neurochip.offchip.nir.file import NEURONS, PASSING, POOLS, WEIGHTS, Node, text_of
 
@@ -91,7 +92,10 @@ class Reader:
 
     def stages(self) -> list[Stage]:
         """Return all stages, each after those it takes spikes from."""
-        self.dt = self.dt or self._time_step()
+        try:
+            self.dt = self.dt or self._time_step()
+        except UNREADABLE as error:
+            raise NeurochipError(f"{self.about}: parameters of its neurons do not fit together ({reason_of(error)}); {UNDAMAGED}") from None
         for name in self._order():
             node, arriving = self.nodes[name], [self.signals[other] for other in self.before[name]]
             if node.type != "Input" and not arriving:
@@ -112,6 +116,14 @@ class Reader:
         return order
 
     def _pass(self, node: Node, arriving: list[Signal]) -> Signal:
+        """What leaves a node; arrays of it that are missing, or of shapes that nothing is done with, are refused by its name."""
+        try:
+            return self._passed(node, arriving)
+        except UNREADABLE as error:
+            told = f"has no {error}" if isinstance(error, KeyError) else f"has parameters that do not fit together ({reason_of(error)})"
+            raise self._refusal(node, f"it {told}; {UNDAMAGED}") from None
+
+    def _passed(self, node: Node, arriving: list[Signal]) -> Signal:
         if node.type == "Input":
             return Signal()
         if node.type in WEIGHTS:
