@@ -10,6 +10,7 @@ from neurochip import _compile_cache, _systems
 from neurochip._version import __version__
 
 if TYPE_CHECKING:
+    from neurochip.api.benchmarks import measure_corners as measure_corners
     from neurochip.api.benchmarks import measure_network as measure_network
     from neurochip.api.benchmarks import measure_scaling as measure_scaling
     from neurochip.api.benchmarks import measure_speed as measure_speed
@@ -78,6 +79,7 @@ _HOMES = {
     "load_experiment": "api.experiments",
     "make_energy_table": "api.energy_tables",
     "map": "api.mapped",
+    "measure_corners": "api.benchmarks",
     "measure_network": "api.benchmarks",
     "measure_scaling": "api.benchmarks",
     "measure_speed": "api.benchmarks",

@@ -13,6 +13,13 @@ def measure_speed(quick: bool = False) -> dict[str, Any]:
     return measure(quick)
 
 
+def measure_corners(quick: bool = False) -> dict[str, Any]:
+    """Measure training and inference of the main job and of settings that are slower, side by side; quick: fewer repeats."""
+    from neurochip.bench.corners import measure
+
+    return measure(quick)
+
+
 def measure_network(quick: bool = False) -> dict[str, Any]:
     """Measure packet hops per second of the network-on-chip on a 16 x 16 mesh at several loads; quick: at one."""
     from neurochip.bench.noc import measure

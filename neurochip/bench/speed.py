@@ -2,8 +2,9 @@
 
 `row_add_limit` is the best of three ways to add int16 rows of the main job's length into 32-bit sums, from a table as large as its
 synapse memory, in lists as long as its spike lists: four and eight rows per pass as LLVM vectorises them, and our own `add_rows`.
-`inference` and `training` run the main job's net on one thread with all counting on. All are timed in turn, round after round, because
-machines drift; the best round of each counts. Only real weights are counted as operations, padding is not.
+`inference` and `training` run the main job's net on one thread with all counting on. It is no limit of a first layer that a picture feeds,
+which adds fewer rows than spikes arrive (core/still.py): its operations are those of the chip. All are timed in turn, round after round, in
+processor time, because machines drift and are shared; the best round of each counts. Only real weights are counted, padding is not.
 """
 
 import platform
@@ -23,10 +24,11 @@ from neurochip.core.vector import add_rows
 from neurochip.datasets import Dataset
 from neurochip.experiment.setup import load_setup
 from neurochip.simulator.memories import aligned
-from neurochip.simulator.simulator import TRAIN_CHUNK, Simulator
+from neurochip.simulator.simulator import Simulator
 
 LIT, SPIKES = 150, 104  # non-zero pixels of a mean MNIST image, and about how many of them spike per tick
 LISTS, REPEATS = 64, 100
+STOPS = 50  # samples of a training that are timed at least
 WARM_SAMPLES = 5000  # trained before the clock starts: the first samples make far more errors than the rest
 SCALING = {  # what must grow in proportion to the spikes
     "1x ticks": (),
@@ -91,25 +93,29 @@ class RowAdds:
         """Measure additions per second, per way."""
         result, sums = {}, aligned(self.weight.shape[1], np.int32)
         for name, way in self.ways.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             way(sums, self.weight, self.lists, REPEATS)
-            result[name] = self.lists.size * REPEATS * self.neurons / (time.perf_counter() - begun)
+            result[name] = self.lists.size * REPEATS * self.neurons / (time.process_time() - begun)
         return result
 
 
 class Job:
-    """The main job's net, part trained, and the speed of its next samples on one thread."""
+    """An experiment's net (of images like MNIST's), part trained, and the speed of its next samples on one thread."""
 
-    def __init__(self, data: Dataset, settings: tuple[str, ...], warm: int) -> None:
+    def __init__(self, data: Dataset, settings: tuple[str, ...], warm: int, experiment: str = "mnist_local_bp") -> None:
         self.data = data
-        self.simulator = Simulator(load_setup("mnist_local_bp", settings), data.x_train.shape[1], data.n_classes)
+        self.simulator = Simulator(load_setup(experiment, settings), data.image_shape, data.n_classes)
         self.chunks = self._chunks()
         self._run_chunks(warm)
 
     def _chunks(self) -> Iterator[int]:
         epoch = 0
+        stops = range(STOPS, len(self.data.y_train), STOPS)
         while True:
-            yield from (TRAIN_CHUNK for _ in self.simulator.train(self.data.x_train, self.data.y_train, epoch))
+            before = 0
+            for position, _ in self.simulator.train(self.data.x_train, self.data.y_train, epoch, stops=stops):
+                yield position - before
+                before = position
             epoch += 1
 
     def _run_chunks(self, samples: int) -> int:
@@ -121,16 +127,16 @@ class Job:
     def train(self, samples: int) -> tuple[float, float]:
         """Train on the next samples; return (SOP/s, samples/s)."""
         self.simulator.take_counts(0)
-        begun = time.perf_counter()
+        begun = time.process_time()
         done = self._run_chunks(samples)
-        elapsed = time.perf_counter() - begun
+        elapsed = time.process_time() - begun
         return _sops(self.simulator.take_counts(done)) / elapsed, done / elapsed
 
     def infer(self, samples: int) -> tuple[float, float]:
         """Evaluate the first test samples; return (SOP/s, samples/s)."""
-        begun = time.perf_counter()
+        begun = time.process_time()
         cost = self.simulator.evaluate(self.data.x_test[:samples], self.data.y_test[:samples], threads=1).cost
-        elapsed = time.perf_counter() - begun
+        elapsed = time.process_time() - begun
         return _sops(cost) / elapsed, samples / elapsed
 
 
@@ -170,6 +176,7 @@ def measure(quick: bool) -> dict[str, Any]:
     result["data"], result["machine"] = data.source, f"{platform.machine()}, {platform.processor() or platform.system()}"
     if not quick:
         result["scaling"] = {name: scale(data, settings) for name, settings in SCALING.items()}
+        result["growth_with_ticks"] = {what: growth(result["scaling"], what) for what in ("training", "inference")}
     return result
 
 
@@ -180,6 +187,15 @@ def scale(data: Dataset, settings: tuple[str, ...]) -> dict[str, float]:
         sops, samples = max(run(500) for _ in range(8))
         result |= {f"{name}_us_per_sample": 1e6 / samples, f"{name}_sops_per_sample": sops / samples}
     return result
+
+
+def growth(scaling: dict[str, dict[str, float]], what: str) -> dict[str, float]:
+    """Fit a line of the time through 1, 2 and 4 times the ticks, and find the exponent with which it grows."""
+    factors = np.array([1.0, 2.0, 4.0])
+    us = np.array([scaling[name][f"{what}_us_per_sample"] for name in ("1x ticks", "2x ticks", "4x ticks")])
+    slope, start = np.polyfit(factors, us, 1)
+    exponent, _ = np.polyfit(np.log(factors), np.log(us), 1)
+    return {"us_per_32_ticks": float(slope), "us_at_none": float(start), "exponent": float(exponent)}
 
 
 def _test_ticks(settings: tuple[str, ...]) -> tuple[str, ...]:
@@ -199,6 +215,9 @@ def print_result(result: dict[str, Any]) -> None:
     console.print(table)
     if "scaling" in result:
         _print_scaling(console, result["scaling"])
+        for what, line in result["growth_with_ticks"].items():
+            told = f"{what}: {line['us_at_none']:.1f} us + {line['us_per_32_ticks']:.1f} us per 32 ticks"
+            console.print(f"{told}; grows with ticks ** {line['exponent']:.2f}", highlight=False, soft_wrap=True)
     console.print(f"images: {result['data']}", highlight=False, soft_wrap=True)
 
 

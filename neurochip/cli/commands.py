@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from neurochip.api.results import Run
 
 
-def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, quiet: bool, **options: Any) -> None:
+def run(
+    file: str, out: str | None, settings: tuple[str, ...], seed: int | None, quiet: bool, no_plots: bool = False, **options: Any
+) -> None:
     """Run an experiment into a run directory and print its report. KeyboardInterrupt, with how to go on, if it was asked to stop."""
     console = new_console()
     from neurochip.api import runs
@@ -23,11 +25,12 @@ def run(file: str, out: str | None, settings: tuple[str, ...], seed: int | None,
     exp = load_experiment(file, settings, seed)
     folder = runs.folder_of(exp, out)
     try:
-        done = runs.run(exp, folder, progress=False if quiet else console, **options)
+        done = runs.run(exp, folder, progress=False if quiet else console, plots=not no_plots, **options)
     except KeyboardInterrupt as interrupt:
-        raise KeyboardInterrupt(_go_on("run", file, folder, settings, seed) if str(interrupt) else "") from None
+        again = _go_on("run", file, folder, settings, seed) + (" --no-plots" if no_plots else "")
+        raise KeyboardInterrupt(again if str(interrupt) else "") from None
     if not quiet:
-        _show_report(done, console)
+        _show_report(done, console, has_page=not no_plots)
 
 
 def rerun(folder: str, out: str | None, settings: tuple[str, ...], threads: int | None, quiet: bool) -> None:
@@ -80,12 +83,13 @@ def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> 
     show(new_console(), f"wrote {write(exp, trained, out)}: {n} {text}")
 
 
-def _show_report(done: "Run", console: Console) -> None:
+def _show_report(done: "Run", console: Console, has_page: bool = True) -> None:
     from neurochip.report.printed import print_report
     from neurochip.runfile.names import REPORT
 
     print_report(done.stored, console)
-    show(console, f"page: {done.folder / REPORT}")
+    page = done.folder / REPORT
+    show(console, f"page: {page}" if has_page else f"no page or plots were asked for; they are made by: neurochip report {done.folder}")
 
 
 def report(folder: str, accelergy: str | None) -> None:
@@ -161,14 +165,15 @@ def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) 
 
 
 def bench(as_json: bool, quick: bool, what: str) -> None:
-    """Measure how fast this machine simulates, and print it. what: speed, noc or scale."""
+    """Measure how fast this machine simulates, and print it. what: speed, corners, noc or scale."""
     import json
 
     from neurochip.api import benchmarks
-    from neurochip.bench import noc, scale, speed
+    from neurochip.bench import corners, noc, scale, speed
 
     measure, tell = {
         "speed": (benchmarks.measure_speed, speed.print_result),
+        "corners": (benchmarks.measure_corners, corners.print_result),
         "noc": (benchmarks.measure_network, noc.print_result),
         "scale": (benchmarks.measure_scaling, scale.print_result),
     }[what]

@@ -190,13 +190,13 @@ def calibrate(**options: Any) -> None:
 @click.option("--quick", is_flag=True, help="Fewer repeats and no scaling table.")
 @click.option("--noc", is_flag=True, help="Measure the network-on-chip instead: packet hops per second on a 16 x 16 mesh.")
 @click.option("--scale", is_flag=True, help="Measure scaling instead: time per tick against spikes, 100,000 neurons on 128 cores.")
-def bench(as_json: bool, quick: bool, noc: bool, scale: bool) -> None:
+@click.option("--corners", is_flag=True, help="Measure slow settings instead: other chips, words, sums and layers, beside the main job.")
+def bench(as_json: bool, quick: bool, **asked: bool) -> None:
     """Measure synaptic operations per second against the best this machine does at adding weight rows."""
-    if noc and scale:
-        raise click.UsageError("--noc and --scale are two different measurements; ask for one")
-    from neurochip.cli import commands
-
-    commands.bench(as_json, quick, "noc" if noc else "scale" if scale else "speed")
+    chosen = [what for what, is_asked in asked.items() if is_asked]
+    if len(chosen) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{what}' for what in chosen)} are different measurements; ask for one")
+    import_module("neurochip.cli.commands").bench(as_json, quick, *(chosen or ["speed"]))
 
 
 @main.command()

@@ -23,6 +23,9 @@ RUN = (
     click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order."),
     click.option("--threads", type=click.IntRange(1, 256), help="Threads of evaluation; results depend on none. Default: all processors."),
     click.option("--resume", is_flag=True, help="Go on with an interrupted run in the run directory, if there is one."),
+    click.option(
+        "--no-plots", is_flag=True, help="Leave out plots and page, which take some seconds; `neurochip report` makes them later."
+    ),
     click.option("--strict", is_flag=True, help="Take warnings as errors: exit code 2, before the run if they are known then."),
     QUIET,
 )

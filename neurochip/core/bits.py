@@ -31,7 +31,7 @@ def _of_32_bits(name):
 
 if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
     lowest_bit = _lowest_bit
-    left32, right32, and32, xor32 = (_of_32_bits(name) for name in ("shl", "lshr", "and_", "xor"))
+    left32, right32, and32, or32, xor32 = (_of_32_bits(name) for name in ("shl", "lshr", "and_", "or_", "xor"))
 else:
 
     def left32(word, shift):
@@ -45,6 +45,10 @@ else:
     def and32(a, b):
         """Bits in both words."""
         return np.uint32(int(a) & int(b))
+
+    def or32(a, b):
+        """Bits in either word."""
+        return np.uint32(int(a) | int(b))
 
     def xor32(a, b):
         """Bits in one word alone."""

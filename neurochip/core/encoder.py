@@ -8,8 +8,9 @@ from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import draws_per_step, groups, top_bits
+from neurochip.core.still import list_deviations
 from neurochip.core.vector import LANES, compress
-from neurochip.core.vectors import P, Queue
+from neurochip.core.vectors import P, Queue, Still
 
 PIXEL_BITS = 8
 LIKELY_FROM = 1 << (PIXEL_BITS - 1)  # intensity from which an axon is likelier to spike than not: a bit of it
@@ -17,21 +18,9 @@ FORWARD = Phase.FORWARD * N_EVENTS
 
 
 @kernel
-def lit(chip, core):
-    """Return views of the core's lists of a sample's lit axons: axons, intensities, words, flags."""
-    at, room = core.param[P.QUEUE_AT] // 2, core.param[P.QUEUE_ROOM]
-    return (
-        borrow(chip.lit_axons, at, (room,)),
-        borrow(chip.lit_values, at, (room,)),
-        borrow(chip.lit_words, at, (room,)),
-        borrow(chip.lit_fired, at, (room,)),
-    )
-
-
-@kernel
 def load_input(chip, core, pixels):
     """Write a sample's intensities into the axons; list the non-zero ones with the states of their generators. Return how many."""
-    axons, values, words, fired = lit(chip, core)
+    axons, values, words, fired = core.lit_axons, core.lit_values, core.lit_words, core.lit_fired
     n_axons = core.param[P.N_AXONS]
     for i in range(n_axons):
         core.fired[i] = pixels[core.axon_name[i]]
@@ -48,6 +37,9 @@ def load_input(chip, core, pixels):
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         for k in range(n):
             words[k] = core.rng_axon[axons[k]]
+    elif core.rng_param[RngParam.SHARING] == Sharing.ROTATED:
+        for k in range(n):
+            core.lit_turns[k] = rng.turn_of(core.axon_name[axons[k]], core.rng_param[RngParam.BITS])
     core.counts[FORWARD + Event.INPUT_LOAD] += n_axons
     if not core.param[P.SERIAL_ENCODER]:
         count_input(core)
@@ -61,24 +53,22 @@ def count_input(core):
 
 
 @kernel
-def encode(chip, core, n_lit):
+def encode(core, n_lit):
     """Fire axon i if r < pixel, so with probability pixel / 256.
 
     All axon generators step every tick; those of dark axons, whose word cannot matter, are advanced at the end of the sample.
     """
-    axons, values, words, fired = lit(chip, core)
+    axons, values, words, fired = core.lit_axons, core.lit_values, core.lit_words, core.lit_fired
     rng_param = core.rng_param
     if rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         rng.step(words, n_lit, rng_param)
     else:
         rng.step(core.rng_axon, 1, rng_param)
-        rng.spread(core.rng_axon, core.words, core.axon_name, core.param[P.N_AXONS], rng_param)
-        for k in range(n_lit):
-            words[k] = core.words[axons[k]]
+        rng.spread_turned(core.rng_axon, words, core.lit_turns, n_lit, rng_param)
     dropped = np.uint32(rng_param[RngParam.BITS] - PIXEL_BITS)
     for k in range(n_lit):
-        fired[k] = top_bits(words[k], dropped) < values[k]
-    n = compress(axons, fired, n_lit, core.axons)
+        fired[k] = top_bits(words[k], dropped) < np.int32(values[k])
+    n = list_deviations(core, n_lit) if core.still[Still.USED] != 0 else compress(axons, fired, n_lit, core.axons)
     core.queue[Queue.SPIKES] = n
     if core.param[P.DELTA]:
         as_likely = 0

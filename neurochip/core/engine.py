@@ -6,6 +6,7 @@ Every queue between cores is double, so the order in which the cores of a tick r
 import numpy as np
 from numba import njit, types
 
+from neurochip.core.blocked import end_blocked, learn_blocked
 from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.encoder import encode, load_input, take_events
@@ -30,9 +31,10 @@ from neurochip.core.packets import (
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.state import core_view
+from neurochip.core.still import FEW_WEIGHTS, begin_still, integrate_still, look_at_narrow, look_at_weights
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
 from neurochip.core.tracing import record_tick
-from neurochip.core.vectors import N_COUNTS, Feedback, Layout, Model, P, Queue, Run, Walk
+from neurochip.core.vectors import N_COUNTS, Feedback, Layout, Model, P, Queue, Run, Still, Walk
 
 RUN_SAMPLES = types.void(
     CHIP_STATE,
@@ -49,7 +51,7 @@ RUN_SAMPLES = types.void(
 
 
 @kernel
-def begin_sample(chip, pixels, has_events, has_traces, n_lit):
+def begin_sample(chip, run, pixels, has_events, has_traces, n_lit):
     """Empty queues, bring neurons to rest, load the input. n_lit int64 (cores,): non-zero pixels of each first core."""
     chip.queue[:] = 0
     for c in range(chip.param.shape[0]):
@@ -59,14 +61,19 @@ def begin_sample(chip, pixels, has_events, has_traces, n_lit):
             core.resting[:] = 0
         if has_traces:
             core_view(chip, c, 0).axon_trace[:] = 0
+        chip.still[c, Still.USED] = 0
         if chip.param[c, P.IS_FIRST] and not has_events:
-            n_lit[c] = load_input(chip, core_view(chip, c, 0), pixels)
+            core = core_view(chip, c, 0)
+            n_lit[c] = load_input(chip, core, pixels)
+            begin_still(core, run, n_lit[c], int(chip.trace.shape[0] > 0 or chip.tally.shape[0] > 0))
 
 
 @kernel
 def forward_sums(core):
     """Run phase 1, by what the weights are."""
-    if core.param[P.LAYOUT] == Layout.OWN:
+    if core.still[Still.USED] != 0:
+        integrate_still(core)
+    elif core.param[P.LAYOUT] == Layout.OWN:
         integrate(core)
     elif core.param[P.LAYOUT] == Layout.SHARED:
         draw_positions(core)
@@ -125,9 +132,13 @@ def keep_tally(param, queue, axons, tally, sample):
 
 
 @outlined
-def keep_spikes(param, queue, sent, spiked):
-    """Count the spikes of this tick, unit by unit."""
+def keep_spikes(param, queue, sent, fired, spiked):
+    """Count the spikes of this tick, unit by unit: by the flags of the somas, if there are any, else by the list."""
     first = param[P.UNIT_AT]
+    if fired.shape[0] > 0:
+        for j in range(param[P.N_NEURONS]):
+            spiked[first + j] = np.int32(spiked[first + j] + np.int32(fired[j]))
+        return
     for k in range(queue[Queue.SENT]):
         at = first + sent[k]
         spiked[at] = int(spiked[at]) + 1
@@ -166,7 +177,7 @@ def take_input(chip, traffic, core, run, n_lit, n_inputs, event_rows, event_axon
         if run[Run.MESH] != 0:
             offer_events(traffic, core)
     else:
-        encode(chip, core, n_lit)
+        encode(core, n_lit)
 
 
 @kernel
@@ -205,8 +216,12 @@ def learn(chip, core, c, run, tick, label, hook):
         trace_spikes(core.param, core.counts, core.queue, core.axons, core.axon_trace)
         if learning:
             learn_from_spikes(core, chip.units, rule_param, hook)
+    elif learning and core.still[Still.USED] != 0:
+        learn_blocked(core, rule_param, hook)
     elif learning:
         learn_from_errors(core, rule_param, hook)
+        if core.param[P.ACC_NARROW] and core.weight.size <= FEW_WEIGHTS and core.queue[Queue.OWN_ERRORS] > 0:
+            look_at_weights(core.still, core.weight)
 
 
 @kernel
@@ -236,7 +251,8 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
             hear_class(core, run, tick, parity, label)
         receive_errors(core, parity)
     if chip.spiked.shape[0] > 0:
-        keep_spikes(core.param, core.queue, core.sent, chip.spiked)
+        is_flagged = run[Run.TEACH] == 0 and core.param[P.LOCATIONS] == 1 and c < n_cores - 1  # else the flags are another phase's
+        keep_spikes(core.param, core.queue, core.sent, borrow(core.fired, 0, (core.fired.shape[0] if is_flagged else 0,)), chip.spiked)
     learn(chip, core, c, run, tick, label, hook)
     finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
 
@@ -259,11 +275,12 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     n_live = N_COUNTS if run[Run.TEACH] or from_spikes or run[Run.WALK] else N_EVENTS  # without learning only the forward phase counts
     for c in range(n_cores):
         settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
+    look_at_narrow(chip.param, chip.still, chip.weight, run)
     for s in range(pixels.shape[0]):
         tick, reached, of_sample, label = 0, 0, borrow(votes, s * n_classes, (n_classes,)), labels[s]
         if chip.leads.shape[0] > 0:
             book(chip.spent, 0, chip.counts, chip.cycles, -1)
-        begin_sample(chip, pixels[s], has_events, from_spikes, n_lit)
+        begin_sample(chip, run, pixels[s], has_events, from_spikes, n_lit)
         is_over = run[Run.TICKS] == 0
         while not is_over:
             for c in range(n_cores):
@@ -293,6 +310,8 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
             reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, of_sample, reached)
             is_over = tick + 1 == run[Run.TICKS] or is_settled(run, tick, of_sample)
             tick += 1
+        for c in range(n_cores):
+            end_blocked(chip, c)
         keep_sample(chip, run, s, tick, reached)
         end_sample(chip, run, jump, tick, has_events)
     scratch[:] = 0  # borrowed views do not keep it until here

@@ -27,6 +27,8 @@ _CHIP_TYPES = {
     "counts": types.int64[:, ::1], "cycles": types.int64[:, ::1], "queue": types.int64[:, ::1], "weight": types.int16[::1],
     "feedback": types.int16[::1],
     "rng_neuron": _U4, "rng_axon": _U4, "rng_pool": _U4, "rng_learn": _U4, "words": _U4, "lit_words": _U4,
+    "lit_turns": _U4, "lit_masks": _U4,
+    "still": types.int64[:, ::1], "pending": types.int16[::1], "lit_bits": types.uint16[::1], "lit_likely": _U1, "lit_flags": _U1,
     "gate": _U1, "fired": _U1, "resting": _U1, "lit_values": _U1, "lit_fired": _U1,
     "route": types.int64[:, ::1], "trace": types.int32[:, ::1], "traced": _I8, "spent": types.int64[:, ::1],
     "call": types.int64[:, ::1], "axon_state": _I8, "neuron_state": _I8, "tag": _I8, "told": _I8,

@@ -8,6 +8,7 @@ import numpy as np
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.soma import list_spikes
+from neurochip.core.vector import compress
 from neurochip.core.vectors import P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS
@@ -19,10 +20,12 @@ NARROW_STATE, NARROW_SUM = 1 << 22, 1 << 29  # below them every step below fits 
 def fire_with_memory(core):
     """Leak, add, compare, reset. The gate follows the drive of this tick: 0 < acc < threshold, where the rate grows with it."""
     param, counts = core.param, core.counts
-    if param[P.INHIBITS]:
-        clamped = update_with_inhibition(param, core.acc, core.membrane, core.resting, core.fired, core.gate)
-    elif param[P.REFRACTORY] == 0 and param[P.STATE_MAX] < NARROW_STATE and param[P.ACC_MAX] < NARROW_SUM:
+    if param[P.REFRACTORY] == 0 and param[P.STATE_MAX] < NARROW_STATE and param[P.ACC_MAX] < NARROW_SUM:
         clamped = update_narrow(param, core.acc, core.membrane, core.fired, core.gate)
+        if param[P.INHIBITS]:
+            inhibit(param, core.membrane, core.fired, core.slot_unit, core.sent)
+    elif param[P.INHIBITS]:
+        clamped = update_with_inhibition(param, core.acc, core.membrane, core.resting, core.fired, core.gate)
     else:
         clamped = update_any(param, core.acc, core.membrane, core.resting, core.fired, core.gate)
     counts[FORWARD + Event.STATE_READ] += param[P.N_NEURONS]
@@ -48,10 +51,14 @@ def moved(v, drive, param, low, high):
 
 @outlined
 def update_narrow(param, acc, membrane, fired, gate):
-    """Update all neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps."""
+    """Update all neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps.
+
+    Where one neuron of a location silences the others, those at the threshold keep their potential for `inhibit`.
+    """
     threshold, low, high = np.int32(param[P.THRESHOLD]), np.int32(param[P.STATE_MIN]), np.int32(param[P.STATE_MAX])
     shift, factor, by_shift = np.int32(param[P.LEAK_SHIFT]), np.int32(param[P.LEAK_FACTOR]), param[P.LEAK_SHIFT] > 0
-    taken, kept_bits = np.int32(param[P.TAKEN]), np.int32(-1 if param[P.TAKEN] else 0)  # of what a spike leaves
+    taken = np.int32(0 if param[P.INHIBITS] else param[P.TAKEN])  # of what a spike leaves
+    kept_bits = np.int32(-1 if param[P.TAKEN] or param[P.INHIBITS] else 0)
     clamped = np.int32(0)
     for j in range(acc.shape[0]):
         v, drive = membrane[j], acc[j]
@@ -64,6 +71,22 @@ def update_narrow(param, acc, membrane, fired, gate):
         gate[j] = (drive > 0) & (drive < threshold)
         membrane[j] = np.int32(np.int32(kept - taken) & kept_bits) if spikes else kept
     return int(clamped)
+
+
+@outlined
+def inhibit(param, membrane, fired, slot_unit, scratch):
+    """Let of each location's neurons at the threshold only the first with the largest potential fire, and empty all of the location."""
+    n, channels, stride, k = compress(slot_unit, fired, membrane.shape[0], scratch), param[P.CHANNELS], param[P.STRIDE], 0
+    while k < n:
+        at = int(scratch[k]) // channels
+        first, winner = at * stride, -1
+        while k < n and int(scratch[k]) < (at + 1) * channels:
+            slot = first + int(scratch[k]) - at * channels
+            fired[slot] = 0
+            winner = slot if winner < 0 or membrane[slot] > membrane[winner] else winner
+            k += 1
+        membrane[first : first + stride] = 0
+        fired[winner] = 1
 
 
 @outlined

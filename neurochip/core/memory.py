@@ -6,11 +6,12 @@ A row holds the weights of one axon, packed from field 0 up into words of `word_
 import numpy as np
 
 from neurochip.core.borrow import borrow
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.vectors import P
 
 LEARN = Phase.LEARN * N_EVENTS
+MOST_NARROW = (1 << 31) - (1 << 16)  # rail below which a sum before its clamp fits 32 bits
 
 
 @kernel
@@ -19,11 +20,28 @@ def add_rows_saturating(acc, weight, axons, n, low, high):
 
     Return the number of clamped additions.
     """
+    clamped, stride, lanes = 0, weight.shape[1], acc.shape[0]
+    if high > MOST_NARROW:
+        return add_rows_clamped(acc, weight, axons, n, low, high)
+    least, most = np.int32(low), np.int32(high)
+    for k in range(n):
+        row, found = borrow(weight, int(axons[k]) * stride, (stride,)), np.int32(0)
+        for j in range(lanes):  # in 32-bit lanes: the sum of two numbers of at most 31 bits and 16
+            total = np.int32(acc[j] + np.int32(row[j]))
+            kept = min(max(total, least), most)
+            found = np.int32(found + (np.int32(1) if kept != total else np.int32(0)))
+            acc[j] = kept
+        clamped += int(found)
+    return clamped
+
+
+@outlined
+def add_rows_clamped(acc, weight, axons, n, low, high):
+    """Do what `add_rows_saturating` does at any width."""
     clamped = 0
     for k in range(n):
-        row = weight[axons[k]]
         for j in range(acc.shape[0]):
-            total = int(acc[j]) + int(row[j])
+            total = int(acc[j]) + int(weight[axons[k], j])
             kept = min(max(total, low), high)
             clamped += total != kept
             acc[j] = kept
@@ -65,6 +83,19 @@ def add_columns_saturating(back, weight, neurons, signs, n, low, high):
 @kernel
 def words_touched(neurons, n, fields_per_word):
     """Count the different words of a row that hold the fields of the first n of `neurons` (any order)."""
+    count, before = 0, -1
+    for a in range(n):
+        word = int(neurons[a]) // fields_per_word
+        if word > before:  # as always in a list that ascends
+            count, before = count + 1, word
+        elif word < before:
+            return words_in_any_order(neurons, n, fields_per_word)
+    return count
+
+
+@outlined
+def words_in_any_order(neurons, n, fields_per_word):
+    """Do what `words_touched` does for a list that does not ascend."""
     count = 0
     for a in range(n):
         word = neurons[a] // fields_per_word

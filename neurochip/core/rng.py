@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from neurochip.core.bits import and32, left32, right32, xor32
+from neurochip.core.bits import and32, left32, or32, right32, xor32
 
 
 class Kind(IntEnum):
@@ -62,15 +62,40 @@ def step(state, n, rng_param):
 
 
 @njit(cache=True)
+def turn_of(name, bits):
+    """Return name modulo bits, for names below 2**27, without a division."""
+    name = int(name)
+    return np.uint32(name - ((name * ((1 << 32) // bits + 1)) >> 32) * bits)
+
+
+@njit(cache=True)
+def turned(word, turn, bits, full):
+    """Return a word (all uint32) rotated left by turn < bits; full: the bits of a word. In 32-bit lanes."""
+    over = right32(right32(word, np.uint32(bits - np.uint32(1) - turn)), np.uint32(1))  # a shift by all 32 bits has no meaning
+    return and32(or32(left32(word, turn), over), full)
+
+
+@njit(cache=True)
 def spread(state, words, names, n, rng_param):
     """Give n units their words of a shared generator: rotated by the unit's number names[j] (int32), or as it is."""
-    bits = rng_param[RngParam.BITS]
-    full = (1 << bits) - 1
-    word = int(state[0])
+    bits, word = rng_param[RngParam.BITS], state[0]
+    full, few = np.uint32((1 << bits) - 1), np.uint32(bits)
     if rng_param[RngParam.SHARING] == Sharing.ROTATED:
         for j in range(n):
-            turn = int(names[j]) % bits
-            words[j] = ((word << turn) | (word >> (bits - turn))) & full
+            words[j] = turned(word, turn_of(names[j], bits), few, full)
+    else:
+        for j in range(n):
+            words[j] = word
+
+
+@njit(cache=True)
+def spread_turned(state, words, turns, n, rng_param):
+    """Do what `spread` does for units of which the turns (uint32) are known."""
+    bits, word = rng_param[RngParam.BITS], state[0]
+    full, few = np.uint32((1 << bits) - 1), np.uint32(bits)
+    if rng_param[RngParam.SHARING] == Sharing.ROTATED:
+        for j in range(n):
+            words[j] = turned(word, turns[j], few, full)
     else:
         for j in range(n):
             words[j] = word

@@ -7,10 +7,12 @@ A draw is the top bits of a generator's word, as many as are compared with.
 import numpy as np
 
 from neurochip.core import rng
+from neurochip.core.bits import right32
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating
 from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.still import add_rows_bounded
 from neurochip.core.vector import LANES, add_rows, compress
 from neurochip.core.vectors import BETA_FRAC_BITS, Layout, P, Queue
 
@@ -32,7 +34,7 @@ def fresh_words(core, state, names, units):
 @kernel
 def top_bits(word, dropped):
     """Return the word without its lowest `dropped` (uint32, at least 1) bits, as a signed number: compared in 32-bit lanes."""
-    return np.int32(word >> dropped)
+    return np.int32(right32(word, dropped))
 
 
 @kernel
@@ -58,8 +60,9 @@ def integrate(core):
     for j in range(param[P.STRIDE]):  # slice assignment would not vectorise
         core.acc[j] = core.bias[j]
     if param[P.ACC_NARROW]:
-        clamped = add_rows_saturating(core.acc, core.weight, core.axons, n, param[P.ACC_MIN], param[P.ACC_MAX])
-        counts[FORWARD + Event.ACC_SATURATED] += clamped
+        if not add_rows_bounded(core.acc, core.weight, core.axons, n, core.still, param, core.bias):
+            clamped = add_rows_saturating(core.acc, core.weight, core.axons, n, param[P.ACC_MIN], param[P.ACC_MAX])
+            counts[FORWARD + Event.ACC_SATURATED] += clamped
     else:
         add_rows(core.acc, core.weight, core.axons, n)
     rows = core.queue[Queue.ROWS] if param[P.DELTA] else n

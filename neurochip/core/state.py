@@ -14,8 +14,11 @@ import numpy as np
 
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
-from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_QUEUES, P
+from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_QUEUES, N_STILL, P
 
+PENDING = 32  # ticks whose steps can wait: bits of a mask
+BIT_WORD = 16  # bits of a word of spikes' bits
+BITS_APART = 5  # words more than whole ones of a core's room: of its last bits, and zeros behind them
 NO_STATES = np.zeros(0, np.int64)
 
 
@@ -67,6 +70,20 @@ class CoreState(NamedTuple):
     row_count: np.ndarray  # int32 scratch (LOCATIONS,)
     axon_trace: np.ndarray  # int32 (n_axons,) of a rule that learns from spikes
     row_trace: np.ndarray  # int32 scratch (MOST_ROWS,) traces of the axons of a location's rows
+    still: np.ndarray  # int64 (Still,) of a first core; this and the next are how the simulator adds up, nothing that a chip has
+    base: np.ndarray  # int32 (STRIDE,) sums of the rows of likely axons
+    pending: np.ndarray  # int16 (PENDING * STRIDE,) steps that wait, tick by tick
+    lit_axons: np.ndarray  # int32 (QUEUE_ROOM,) of a first core: axons of the sample's non-zero pixels,
+    lit_values: np.ndarray  # uint8 their intensities,
+    lit_words: np.ndarray  # uint32 the states of their generators, or their words of a shared one,
+    lit_turns: np.ndarray  # uint32 by how many bits that is rotated for them,
+    lit_fired: np.ndarray  # uint8 flags of those that spiked in this tick,
+    lit_likely: np.ndarray  # uint8 of those that are likelier to spike than not,
+    lit_flags: np.ndarray  # uint8 scratch,
+    lit_masks: np.ndarray  # uint32 bit t: it spiked in the t-th tick whose steps wait
+    lit_more: np.ndarray  # int32 axons that spiked and are not likely,
+    lit_less: np.ndarray  # int32 and likely ones that did not
+    lit_bits: np.ndarray  # uint16 (PENDING, words) spikes of each tick whose steps wait, and of this one
 
 
 class Synapses(NamedTuple):
@@ -155,10 +172,20 @@ class ChipState(NamedTuple):
     feeder_slot: np.ndarray
     feeder_hops: np.ndarray
     input_axon: np.ndarray  # int32 (inputs,) per first core: axon of each input, or -1
-    lit_axons: np.ndarray  # int32, per first core: axons of the sample's non-zero pixels,
-    lit_values: np.ndarray  # uint8 their intensities,
-    lit_words: np.ndarray  # uint32 the states of their generators
-    lit_fired: np.ndarray  # uint8 and flags
+    still: np.ndarray  # int64 (cores, Still)
+    base: np.ndarray
+    pending: np.ndarray  # int16
+    lit_axons: np.ndarray
+    lit_values: np.ndarray
+    lit_words: np.ndarray
+    lit_turns: np.ndarray
+    lit_fired: np.ndarray
+    lit_likely: np.ndarray
+    lit_flags: np.ndarray
+    lit_masks: np.ndarray
+    lit_more: np.ndarray
+    lit_less: np.ndarray
+    lit_bits: np.ndarray  # uint16, (PENDING, bit_words(QUEUE_ROOM)) per core
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`
     trace: np.ndarray  # int32 (n, Trace) what happened, if n > 0
     traced: np.ndarray  # int64 (1,) rows of it that are filled
@@ -177,6 +204,7 @@ def core_view(chip, c, parity):
     param = borrow(chip.param, c * N_PARAMS, (N_PARAMS,))
     n_axons, stride, locations = param[P.N_AXONS], param[P.STRIDE], param[P.LOCATIONS]
     slots, places, own, inbox = locations * stride, locations * param[P.CANDIDATES], param[P.OWN_ROOM], param[P.INBOX_ROOM]
+    lit = param[P.QUEUE_AT] // 2
     j, i, at, o, room = param[P.NEURON_AT], param[P.AXON_AT], param[P.LOCATION_AT], param[P.OWN_AT], param[P.QUEUE_ROOM]
     return CoreState(
         param,
@@ -224,4 +252,18 @@ def core_view(chip, c, parity):
         borrow(chip.row_count, 0, (chip.row_count.shape[0],)),
         borrow(chip.axon_trace, i, (n_axons,)),
         borrow(chip.row_trace, 0, (chip.row_trace.shape[0],)),
+        borrow(chip.still, c * N_STILL, (N_STILL,)),
+        borrow(chip.base, param[P.STILL_AT], (stride * param[P.IS_FIRST],)),
+        borrow(chip.pending, PENDING * param[P.STILL_AT], (PENDING * stride * param[P.IS_FIRST],)),
+        borrow(chip.lit_axons, lit, (room,)),
+        borrow(chip.lit_values, lit, (room,)),
+        borrow(chip.lit_words, lit, (room,)),
+        borrow(chip.lit_turns, lit, (room,)),
+        borrow(chip.lit_fired, lit, (room,)),
+        borrow(chip.lit_likely, lit, (room,)),
+        borrow(chip.lit_flags, lit, (room,)),
+        borrow(chip.lit_masks, lit, (room,)),
+        borrow(chip.lit_more, lit, (room,)),
+        borrow(chip.lit_less, lit, (room,)),
+        borrow(chip.lit_bits, PENDING * (lit // BIT_WORD + BITS_APART * c), (PENDING * (room // BIT_WORD + BITS_APART),)),
     )

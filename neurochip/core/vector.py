@@ -14,6 +14,7 @@ from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+WORD_PADDING = 3  # words of LANES bits that are cleared behind the last one, for who reads 64 bits at once
 LANES = 16  # rows are padded to a multiple of this
 # Vectors of sums kept in registers at once, widest first. With 32 wide registers a row of 200 goes by in one pass, so that each cache line
 # is fetched once per tick; with 16 narrower ones more than four would spill.
@@ -93,6 +94,153 @@ def _add_rows(typing_context, acc, weight, axons, n):
     return types.void(acc, weight, axons, types.intp), codegen
 
 
+def _halves(builder, value, lanes):
+    """Split a vector of 2 * LANES lanes in two; one of LANES stays as it is."""
+    if lanes == LANES:
+        return [value]
+    none, index = ir.Constant(value.type, ir.Undefined), ir.VectorType(_I32, LANES)
+    return [builder.shuffle_vector(value, none, ir.Constant(index, list(range(k, k + LANES)))) for k in (0, LANES)]
+
+
+def _sum_16_block(builder, n_vectors, column, stride, table, rows, first, end, keep):
+    """Emit: while column + width <= stride, add up rows [first, end) of int16 `table` in 16-bit lanes, and `keep` each part of the sum.
+
+    There is a row. keep(index, lanes, sum) is called with the index of a part's first column. Return the final column.
+    """
+    width = n_vectors * LANES
+    parts = [(at, min(2 * LANES, width - at)) for at in range(0, width, 2 * LANES)]
+    columns, row, store, done = (builder.append_basic_block(name) for name in ("columns_16", "row_16", "store_16", "end_16"))
+    before = builder.block
+    builder.branch(columns)
+
+    builder.position_at_end(columns)
+    at = builder.phi(_I64)
+    at.add_incoming(column, before)
+    following = builder.add(at, _const(width))
+    builder.cbranch(builder.icmp_signed("<=", following, stride), row, done)
+
+    builder.position_at_end(row)
+    k = builder.phi(_I64)
+    kinds = [ir.VectorType(_I16, lanes) for _, lanes in parts]
+    sums = [builder.phi(kind) for kind in kinds]
+    number = builder.zext(builder.load(builder.gep(rows, [k])), _I64)
+    base = builder.add(builder.mul(number, stride), at)
+    added = []
+    for (offset, _), kind, total in zip(parts, kinds, sums, strict=True):
+        pointer = builder.bitcast(builder.gep(table, [builder.add(base, _const(offset))]), kind.as_pointer())
+        added.append(builder.add(total, builder.load(pointer, align=2)))
+    k_next = builder.add(k, _const(1))
+    builder.cbranch(builder.icmp_signed("<", k_next, end), row, store)
+    for phi, start, again in zip([k, *sums], [first, *(ir.Constant(kind, None) for kind in kinds)], [k_next, *added], strict=True):
+        phi.add_incoming(start, columns)
+        phi.add_incoming(again, row)
+
+    builder.position_at_end(store)
+    for (offset, lanes), total in zip(parts, added, strict=True):
+        keep(builder.add(at, _const(offset)), lanes, total)
+    at.add_incoming(following, store)
+    builder.branch(columns)
+
+    builder.position_at_end(done)
+    return at
+
+
+def _group(name):
+    """Make the intrinsic that adds ("add") a group of rows to wide sums, or takes it away ("sub")."""
+
+    @intrinsic
+    def group(typing_context, acc, weight, axons, first, end):
+        def codegen(context, builder, signature, args):
+            acc, weight, axons = (_data(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
+            stride = unpack_tuple(builder, make_array(signature.args[1])(context, builder, args[1]).shape)[1]
+
+            def keep(index, lanes, total):
+                for k, half in enumerate(_halves(builder, total, lanes)):
+                    pointer = _vector_at(builder, acc, builder.add(index, _const(k * LANES)), _I32)
+                    wide = builder.sext(half, ir.VectorType(_I32, LANES))
+                    builder.store(getattr(builder, name)(builder.load(pointer, align=4), wide), pointer, align=4)
+
+            column = _const(0)
+            for n_vectors in BLOCKS:
+                column = _sum_16_block(builder, n_vectors, column, stride, weight, axons, args[3], args[4], keep)
+            return context.get_dummy_value()
+
+        return types.void(acc, weight, axons, types.intp, types.intp), codegen
+
+    return group
+
+
+@intrinsic
+def _add_steps(typing_context, row, steps, slots, n):
+    def codegen(context, builder, signature, args):
+        row, steps, slots = (_data(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
+        stride = unpack_tuple(builder, make_array(signature.args[1])(context, builder, args[1]).shape)[1]
+
+        def keep(index, lanes, total):
+            pointer = builder.bitcast(builder.gep(row, [index]), total.type.as_pointer())
+            builder.store(builder.add(builder.load(pointer, align=2), total), pointer, align=2)
+
+        column = _const(0)
+        for n_vectors in BLOCKS:
+            column = _sum_16_block(builder, n_vectors, column, stride, steps, slots, _const(0), args[3], keep)
+        return context.get_dummy_value()
+
+    return types.void(row, steps, slots, types.intp), codegen
+
+
+@intrinsic
+def _flag_bits(typing_context, flags, n, bits):
+    def codegen(context, builder, signature, args):
+        flags, bits = _data(context, builder, signature.args[0], args[0]), _data(context, builder, signature.args[2], args[2])
+        loop, end = builder.append_basic_block("flags"), builder.append_basic_block("flags_end")
+        before = builder.block
+        builder.cbranch(builder.icmp_signed(">", args[1], _const(0)), loop, end)
+        builder.position_at_end(loop)
+        i, word = builder.phi(_I64), builder.phi(_I64)
+        zero = ir.Constant(ir.VectorType(_I8, LANES), None)
+        mask = builder.icmp_unsigned("!=", builder.load(_vector_at(builder, flags, i, _I8), align=1), zero)
+        builder.store(builder.bitcast(mask, _I16), builder.gep(bits, [word]))
+        i_next, word_next = builder.add(i, _const(LANES)), builder.add(word, _const(1))
+        builder.cbranch(builder.icmp_signed("<", i_next, args[1]), loop, end)
+        for phi, again in ((i, i_next), (word, word_next)):
+            phi.add_incoming(_const(0), before)
+            phi.add_incoming(again, loop)
+        builder.position_at_end(end)
+        words = builder.phi(_I64)
+        words.add_incoming(_const(0), before)
+        words.add_incoming(word_next, loop)
+        for k in range(WORD_PADDING):
+            builder.store(ir.Constant(_I16, 0), builder.gep(bits, [builder.add(words, _const(k))]))
+        return context.get_dummy_value()
+
+    return types.void(flags, types.intp, bits), codegen
+
+
+@intrinsic
+def _common_bits(typing_context, one, other, words):
+    def codegen(context, builder, signature, args):
+        one, other = (builder.bitcast(_data(context, builder, signature.args[k], args[k]), _I64.as_pointer()) for k in (0, 1))
+        popcount = builder.module.declare_intrinsic("llvm.ctpop", [_I64])
+        loop, end = builder.append_basic_block("words"), builder.append_basic_block("words_end")
+        before = builder.block
+        builder.cbranch(builder.icmp_signed(">", args[2], _const(0)), loop, end)
+        builder.position_at_end(loop)
+        i, count = builder.phi(_I64), builder.phi(_I64)
+        both = builder.and_(*(builder.load(builder.gep(array, [i]), align=2) for array in (one, other)))
+        i_next, count_next = builder.add(i, _const(1)), builder.add(count, builder.call(popcount, [both]))
+        builder.cbranch(builder.icmp_signed("<", i_next, args[2]), loop, end)
+        for phi, again in ((i, i_next), (count, count_next)):
+            phi.add_incoming(_const(0), before)
+            phi.add_incoming(again, loop)
+        builder.position_at_end(end)
+        total = builder.phi(_I64)
+        total.add_incoming(_const(0), before)
+        total.add_incoming(count_next, loop)
+        return total
+
+    return types.intp(one, other, types.intp), codegen
+
+
 @intrinsic
 def _compress(typing_context, values, flags, n, out):
     def codegen(context, builder, signature, args):
@@ -128,8 +276,38 @@ def _compress(typing_context, values, flags, n, out):
 
 
 if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
-    add_rows, compress = _add_rows, _compress
+    add_rows, compress, add_steps, flag_bits, common_bits = _add_rows, _compress, _add_steps, _flag_bits, _common_bits
+    add_group, subtract_group = _group("add"), _group("sub")
 else:
+
+    def add_group(acc, weight, axons, first, end):
+        """acc[j] += weight[axons[k], j] for first <= k < end, at least one, of which no partial sum leaves 16 bits. As of `add_rows`."""
+        for k in range(first, end):
+            for j in range(len(acc)):
+                acc[j] = int(acc[j]) + int(weight[axons[k], j])
+
+    def subtract_group(acc, weight, axons, first, end):
+        """acc[j] -= weight[axons[k], j], as `add_group` adds."""
+        for k in range(first, end):
+            for j in range(len(acc)):
+                acc[j] = int(acc[j]) - int(weight[axons[k], j])
+
+    def add_steps(row, steps, slots, n):
+        """row[j] += steps[slots[k], j] for k < n, n > 0. row int16 (stride,), steps int16 (rows, stride): nothing leaves 16 bits."""
+        for k in range(n):
+            for j in range(len(row)):
+                row[j] = int(row[j]) + int(steps[slots[k], j])
+
+    def flag_bits(flags, n, bits):
+        """Set bit i of `bits`, uint16 words, where flags[i] != 0, i < n; WORD_PADDING words behind become zero. Flags as of `compress`."""
+        words = (n + LANES - 1) // LANES
+        bits[: words + WORD_PADDING] = 0
+        for i in range(n):
+            bits[i // LANES] |= int(flags[i] != 0) << i % LANES
+
+    def common_bits(one, other, words):
+        """Count the bits that are set in both of two lists of uint16 words, of which 4 * words are read."""
+        return sum((int(one[k]) & int(other[k])).bit_count() for k in range(4 * words))
 
     def add_rows(acc, weight, axons, n):
         """acc[j] += weight[axons[k], j] for k < n. acc int32 (stride,), weight int16 (rows, stride), stride a multiple of LANES."""

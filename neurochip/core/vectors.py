@@ -96,6 +96,9 @@ class P(IntEnum):
     FEEDBACK_SHIFT = 81  # random feedback: weights are plus and minus 2**FEEDBACK_SHIFT LSB
     TOLD_ONE_IN = 82  # direct feedback: one neuron of so many is told in a tick,
     TOLD_BY_CLASS = 83  # 1: of the class alone, 0: of the class if another one has won
+    # how the simulator makes sums; nothing that the chip has
+    STILL_AT = 84  # where a first core's base of sums starts in ChipState
+    BLOCKED = 85  # 1: its rule's steps do not depend on the weight, and may wait until a sample's end
 
 
 BETA_FRAC_BITS = 4
@@ -201,8 +204,28 @@ class Queue(IntEnum):
     ROWS = 11  # and rows that are added in this tick
     WON_EVEN = 12  # direct feedback: the winner, and one, of which a hidden core was told for an even tick, and for an odd one; 0: none
     WON_ODD = 13
+    TOLD = 14  # scratch: how many own errors a rule learns from in this tick
 
 
+class Still(IntEnum):
+    """Order of what the simulator keeps of a first core's picture (core/still.py); of any core, of its weights: REACH."""
+
+    USED = 0  # 1: sums are made from a base in this sample
+    LISTED = 1  # 1: the list of the spikes of each tick is wanted
+    N_LIT = 2  # lit axons of this sample, and those that can spike in this tick
+    LIT = 3
+    LIKELY = 4  # axons that are likelier to spike than not
+    MORE = 5  # others that spiked in this tick,
+    LESS = 6  # and those of them that did not
+    REACH = 7  # no weight is larger in size
+    SEEN = 8  # the largest that there was when they were last looked at
+    SPOILED = 9  # samples to go without a base
+    ROOM = 10  # LSB that weights may step before one could meet its rail, or an accumulator clamp
+    STEPS = 11  # that they step by once what waits is written
+    PENDING = 12  # ticks of which steps wait
+
+
+N_STILL = len(Still)
 N_PARAMS, N_QUEUES, N_COUNTS, N_CALLS = len(P), len(Queue), N_PHASES * N_EVENTS, len(Call)
 
 

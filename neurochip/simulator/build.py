@@ -11,9 +11,9 @@ import numpy as np
 from neurochip.common import random as host_random
 from neurochip.core.leaky import LEAK_FACTOR_BITS
 from neurochip.core.rng import RngParam
-from neurochip.core.state import ChipState
+from neurochip.core.state import BIT_WORD, BITS_APART, PENDING, ChipState
 from neurochip.core.vector import LANES
-from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, Layout, Model, P, Queue, Trace
+from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, Layout, Model, P, Queue, Still, Trace
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Experiment
 from neurochip.mapping.network import Layer
@@ -33,7 +33,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     cores, rule = mapping.cores, experiment.learning_rule
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
     at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
-    at |= {P.FEEDBACK_AT: 0, P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0, P.UNIT_AT: 0, P.TARGET_AT: 0}
+    at |= {P.FEEDBACK_AT: 0, P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0, P.UNIT_AT: 0, P.TARGET_AT: 0, P.STILL_AT: 0}
     width = chip.mesh.width if chip.mesh else 0
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
@@ -63,6 +63,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: room, P.INBOX_AT: links.inbox_room[c],
             P.INPUT_AT: layer.source_units if place.is_first else 0, P.UNIT_AT: place.neurons + 1,
             P.TARGET_AT: links.target[c].size, P.FEEDBACK_AT: values[P.FEEDBACK_ROWS] * place.stride,
+            P.STILL_AT: place.stride if place.is_first else 0,
         }  # fmt: skip
         at = {key: start + int(used[key]) for key, start in at.items()}
     return param
@@ -168,14 +169,19 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     widest = max(max(place.axons, place.slots) for place in cores) + ALIGNMENT
     gumbel = gumbel_table(chip.core.gumbel_address_bits, cores[-1].frac_bits)
     overhead = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier
+    bases = sum(place.stride for place in cores if place.is_first)
     lists = max(place.locations * (place.most_rows + 1) for place in cores)
     sizes: dict[type, dict[str, Any]] = {
         np.int64: {
             "queue": (n, len(Queue)), "rule_param": (n, n_rule_params(experiment)), "counts": (n, N_COUNTS), "cycles": (n, 2), "traced": 1,
+            "still": (n, len(Still)),
         },
-        np.uint32: {"rng_neuron": slots, "rng_axon": axons, "rng_pool": locations, "rng_learn": n, "words": widest, "lit_words": queues},
-        np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues},
-        np.int16: {"weight": sum(place.rows * place.stride for place in cores)},
+        np.uint32: {"rng_neuron": slots, "rng_axon": axons, "rng_pool": locations, "rng_learn": n, "words": widest,
+                    "lit_words": queues, "lit_turns": queues, "lit_masks": queues},
+        np.uint16: {"lit_bits": PENDING * (queues // BIT_WORD + BITS_APART * n)},
+        np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues, "lit_likely": queues,
+                   "lit_flags": queues},
+        np.int16: {"weight": sum(place.rows * place.stride for place in cores), "pending": PENDING * bases},
         np.int32: {
             "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "back_minus": axons,
             "axons": 2 * queues, "sent": slots,
@@ -185,6 +191,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
             "inbox_neurons": 2 * inboxes, "inbox_signs": 2 * inboxes, "error_sum": slots, "membrane": slots, "drawn": locations,
             "axon_trace": axons, "row_trace": max(place.most_rows for place in cores),
             "row_list": lists, "row_count": max(place.locations for place in cores), "lit_axons": queues,
+            "lit_more": queues, "lit_less": queues, "base": bases,
         },
     }  # fmt: skip
     arrays = {name: aligned(shape, dtype) for dtype, of_type in sizes.items() for name, shape in of_type.items()}
@@ -246,6 +253,7 @@ def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
         model, settings = experiment.network.layers[int(param[P.LAYER])], experiment.layer_settings(int(param[P.LAYER]))
         first, last = model.learn_epochs or (1, epoch + 1)
         param[P.LEARNS] = rule.learns and model.can_learn and first <= epoch + 1 <= last
+        param[P.BLOCKED] = rule.text is not None and rule.text.steps_alone and param[P.IS_FIRST] and param[P.LAYOUT] == Layout.OWN
         if rule.traces is not None:
             param[[P.TRACE_PEAK, P.TRACE_FACTOR]] = rule.traces(settings)
         if rule.sweeps is not None:

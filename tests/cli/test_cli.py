@@ -336,6 +336,16 @@ def test_no_terminal_no_escape_codes_and_a_line_per_epoch(made, tmp_path):
     assert all(len(line) <= 110 for line in result.stdout.splitlines() if str(tmp_path) not in line and str(made[0].parent) not in line)
 
 
+def test_no_plots_leaves_out_plots_and_page_and_says_how_they_are_made(made, tmp_path):
+    result = neurochip("run", made[0], "--out", tmp_path / "run", "--no-plots")
+    assert result.exit_code == 0 and f"neurochip report {tmp_path}" in result.stdout.replace("\n", "")
+    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".h5"}
+
+
+def test_bench_measures_one_thing():
+    refused(neurochip("bench", "--noc", "--corners"), r"--noc and --corners are different measurements; ask for one \(see: .*\)")
+
+
 def test_report_and_compare(made, tmp_path):
     experiment, folder = made
     shown = neurochip("report", folder, "--accelergy", tmp_path / "a")

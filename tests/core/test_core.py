@@ -14,11 +14,11 @@ from numba import config, njit
 from neurochip.common import random as host_random
 from neurochip.core import encoder, memory, rng, rules, soma
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.rng import Sharing
-from neurochip.core.state import ChipState, CoreState, Synapses
+from neurochip.core.rng import RngParam, Sharing
+from neurochip.core.state import PENDING, ChipState, CoreState, Synapses
 from neurochip.core.timing import share_cycles
-from neurochip.core.vector import LANES, add_rows, compress
-from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, P, Queue
+from neurochip.core.vector import LANES, add_group, add_rows, add_steps, common_bits, compress, flag_bits, subtract_group
+from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, P, Queue, Still
 from neurochip.experiment.generator import generators
 from neurochip.simulator.build import gumbel_table
 from neurochip.simulator.memories import aligned
@@ -34,6 +34,8 @@ def from_python(kernel):
 
 
 _add_rows, _compress = from_python(add_rows), from_python(compress)
+_add_group, _subtract_group, _add_steps = from_python(add_group), from_python(subtract_group), from_python(add_steps)
+_flag_bits, _common_bits = from_python(flag_bits), from_python(common_bits)
 _add_rows_saturating, _words_touched = from_python(memory.add_rows_saturating), from_python(memory.words_touched)
 _add_columns, _add_columns_saturating = from_python(memory.add_columns), from_python(memory.add_columns_saturating)
 _step_fields, _step_biases = from_python(memory.step_fields), from_python(memory.step_biases)
@@ -77,7 +79,12 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "returned": np.zeros(n_axons + LANES, np.int32), "axon_name": np.arange(n_axons, dtype=np.int32),
         "slot_unit": np.arange(stride, dtype=np.int32), "slot_name": np.arange(stride, dtype=np.int32),
         "inbox_neurons": np.zeros((2, stride), np.int32), "inbox_signs": np.zeros((2, stride), np.int32),
+        "still": np.zeros(len(Still), np.int64), "pending": np.zeros(PENDING * stride, np.int16),
+        "lit_bits": np.zeros(PENDING * (n_axons // LANES + 7), np.uint16),
     }  # fmt: skip
+    lists = {"axons": np.int32, "values": np.uint8, "words": np.uint32, "turns": np.uint32, "fired": np.uint8, "likely": np.uint8}
+    lists |= {"flags": np.uint8, "masks": np.uint32, "more": np.int32, "less": np.int32}
+    arrays |= {f"lit_{name}": np.zeros(n_axons + 2 * LANES, dtype) for name, dtype in lists.items()}
     return CoreState(**{name: arrays.get(name, np.zeros(stride, np.int32)) for name in CoreState._fields})
 
 
@@ -320,8 +327,9 @@ def test_every_saturating_step_of_three_bits():
 def test_words_touched():
     for per_word, n in product((1, 2, 3, 7), range(5)):
         for neurons in combinations(range(10), n):
-            listed = np.array([*neurons[::-1], 99], np.int32)  # beyond the first n: not looked at
-            assert _words_touched(listed, n, per_word) == len({neuron // per_word for neuron in neurons})
+            for order in (neurons, neurons[::-1], (*neurons[1:], *neurons[:1])):
+                listed = np.array([*order, 99], np.int32)  # beyond the first n: not looked at
+                assert _words_touched(listed, n, per_word) == len({neuron // per_word for neuron in neurons})
 
 
 @pytest.mark.parametrize("stride", [16, 32, 48, 64, 80, 112, 144, 208])
@@ -339,6 +347,47 @@ def test_add_rows(stride):
         clamped = start.copy()
         _add_rows_saturating(clamped, weight, axons, n, -(2**31), 2**31 - 1)
         assert np.array_equal(clamped, acc)
+
+
+@pytest.mark.parametrize("stride", [16, 32, 48, 208, 256])
+def test_add_groups(stride):
+    """Rows of which no partial sum leaves 16 bits, added and taken away, and steps put into a row."""
+    dice = np.random.default_rng(stride)
+    weight = aligned((50, stride), np.int16, dice.integers(-1000, 1001, (50, stride)))
+    axons = np.sort(dice.permutation(50)[:33]).astype(np.int32)
+    for first in range(32):
+        start = dice.integers(-(2**30), 2**30, stride).astype(np.int32)
+        acc, wanted = start.copy(), weight[axons[first:32]].astype(np.int64).sum(axis=0)
+        _add_group(acc, weight, axons, first, 32)
+        assert np.array_equal(acc, start + wanted), first
+        _subtract_group(acc, weight, axons, first, 32)
+        assert np.array_equal(acc, start)
+        row = weight[0].copy()
+        _add_steps(row, weight, axons, 31 - first or 1)
+        assert np.array_equal(row, (weight[0] + weight[axons[: 31 - first or 1]].astype(np.int64).sum(axis=0)).astype(np.int16))
+
+
+def test_bits_of_flags():
+    dice = np.random.default_rng(1)
+    for n in (0, 1, 15, 16, 17, 63, 64, 65, 200):
+        flags, bits = np.zeros((2, n + LANES + 200), np.uint8), np.full((2, 20), 0xFFFF, np.uint16)
+        flags[:, :n] = dice.random((2, n)) < 0.5
+        for k in range(2):
+            _flag_bits(flags[k], n, bits[k])
+        assert _common_bits(bits[0], bits[1], (n + 63) // 64) == (flags[0] & flags[1]).sum()
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_turns(bits):
+    """A word of a shared generator, rotated by any unit's number."""
+    names = np.array([0, 1, bits - 1, bits, bits + 1, 783, 65535, 2**27 - 1], np.int32)
+    for word in (1, 0x8001, (1 << bits) - 2):
+        rng_param = np.zeros(len(RngParam), np.int64)
+        rng_param[[RngParam.BITS, RngParam.SHARING]] = bits, Sharing.ROTATED
+        words = np.zeros(len(names), np.uint32)
+        rng.spread(np.array([word], np.uint32), words, names, len(names), rng_param)
+        turns = [int(name) % bits for name in names]
+        assert words.tolist() == [(word << turn | word >> (bits - turn)) & (1 << bits) - 1 for turn in turns]
 
 
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 1.0])
@@ -427,13 +476,12 @@ def test_encoder_rate_is_pixel_over_256(sharing):
     pixels, n = np.array([0, 1, 2, 17, 128, 200, 254, 255], np.uint8), 20_000
     core = core_of(len(pixels), 1, sharing=sharing)
     room = int(core.param[P.QUEUE_ROOM])
-    lists = {"lit_axons": np.int32, "lit_values": np.uint8, "lit_words": np.uint32, "lit_fired": np.uint8}
-    chip = chip_of(units=np.arange(room, dtype=np.int32), **{name: np.zeros(room, dtype) for name, dtype in lists.items()})
+    chip = chip_of(units=np.arange(room, dtype=np.int32))
     n_lit = _load_input(chip, core, pixels)
-    assert chip.lit_axons[:n_lit].tolist() == list(range(1, 8)) and chip.lit_values[:n_lit].tolist() == pixels[1:].tolist()
+    assert core.lit_axons[:n_lit].tolist() == list(range(1, 8)) and core.lit_values[:n_lit].tolist() == pixels[1:].tolist()
     hits = np.zeros(len(pixels), int)
     for _ in range(n):
-        _encode(chip, core, n_lit)
+        _encode(core, n_lit)
         hits[core.axons[: core.queue[Queue.SPIKES]]] += 1
     assert [near(h, n, pixel / 256) for h, pixel in zip(hits, pixels.tolist(), strict=True)] == [True] * len(pixels)
     told = {"INPUT_LOAD": 8, "INPUT_CYCLE": 8, "RNG_DRAW": n * (8 if sharing == Sharing.PER_UNIT else 1)}

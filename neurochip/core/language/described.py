@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from neurochip.core.language.expressions import WEIGHT_BITS, Function, OutsideLanguage
+from neurochip.core.language.expressions import WEIGHT_BITS, Function, OutsideLanguage, is_plain_step
 from neurochip.core.language.ranges import Range, Ranges, of_bits
 from neurochip.core.language.syntax import read_function
 from neurochip.core.rules import Rule
@@ -128,6 +128,16 @@ class Description:
         is_wide = own_axon or lasting or len(self.axon) > 1 or max((state.bits for state in self.axon.values()), default=0) > 31
         others = self.neuron or self.synapse or self.has_broadcasts or self.visits != EVENTS[self.learns_from]
         return bool(is_wide or several or of_errors or others)
+
+    @cached_property
+    def steps_alone(self) -> bool:
+        """True if what an own error adds to weights and biases depends on nothing but the rule's decision: saturate(w + told), no draw.
+
+        Steps of several ticks can then be added up before they are written, as long as nothing saturates.
+        """
+        steps = [is_plain_step(self.functions[role], name) for role, name in (("synapse", "w"), ("bias", "b")) if role in self.functions]
+        of_rows = self.reads("decide", "rows") or self.reads("decide", "x_sum")
+        return self.learns_from == "errors" and not self.keeps_states and not self.is_binary and not of_rows and all(steps)
 
     def reads(self, role: str, name: str) -> bool:
         """Tell whether the function of a role is there and reads a name."""

@@ -78,6 +78,15 @@ def saturate(value, bits):
     return min(max(value, -(1 << (bits - 1))), (1 << (bits - 1)) - 1)
 
 
+def is_plain_step(function: Function, name: str) -> bool:
+    """Tell whether a function does no more than saturate(name + told, weight_bits)."""
+    value = function.results[0][1]
+    if function.assignments or len(function.results) > 1 or value.op != "saturate" or value.parts[0].op != "+":
+        return False
+    total, width = value.parts
+    return width.op == "name" and sorted((part.op, part.name) for part in total.parts) == sorted([("name", name), ("name", "told")])
+
+
 def written(one: Expression, place: Callable[[str], str] = str) -> str:
     """Write an expression as Python; `place` tells where a name is found there."""
     parts = [written(part, place) for part in one.parts]

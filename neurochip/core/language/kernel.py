@@ -5,7 +5,7 @@ import linecache
 from neurochip.core.hooks import rule_hook
 from neurochip.core.language import walk
 from neurochip.core.language.described import Description
-from neurochip.core.language.expressions import Function
+from neurochip.core.language.expressions import Function, is_plain_step
 from neurochip.core.language.keeping import keeping_text
 from neurochip.core.language.placed import assigned, is_drawn, registers, result
 from neurochip.core.language.ranges import Range
@@ -31,10 +31,12 @@ def hook_text(description: Description) -> str:
     All decisions of a location are taken first, in the events' order; then each event's rows are visited, in order; then biases.
     """
     decide = description.functions["decide"]
-    always = not description.reads("decide", "draw") and not _can_be_zero(description)
+    always = not description.reads("decide", "draw") and not _can_be_zero(description) and not description.steps_alone
     lines = [HEAD.rstrip("\n"), *registers(description, ("draws", "decide", "synapse", "bias")), *_sums(description)]
     if not always:
         lines += _decisions(description, decide)
+        if description.steps_alone:  # asked for its decisions alone: core/blocked.py
+            lines += ["    if synapses.told.shape[0] > 0:", "        synapses.told[0] = _n"]
         lines += ["    if _n == 0:", "        return"]
     events = ("neurons", "neurons.shape[0]") if always else ("synapses.learners", "_n")
     lines += [f"    _events, _n = {events[0]}, {events[1]}", "    for _k in range(_n):", *_told(description, decide, always, "        ")]
@@ -111,11 +113,7 @@ def _is_step(description: Description) -> bool:
 
     One comparison, with the weight as it was, is then both the clamp and the count: min and max would make two jumps of it.
     """
-    synapse = description.functions["synapse"]
-    value = synapse.results[0][1]
-    if synapse.assignments or len(synapse.results) > 1 or value.op != "saturate" or value.parts[1].op != "name" or value.parts[0].op != "+":
-        return False
-    return {part.name for part in value.parts[0].parts} == {"w", "told"} and description.ranges("decide").results[0] == Range(-1, 1)
+    return is_plain_step(description.functions["synapse"], "w") and description.ranges("decide").results[0] == Range(-1, 1)
 
 
 def _biases(description: Description, decide: Function, always: bool) -> list[str]:
