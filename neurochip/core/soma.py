@@ -33,8 +33,8 @@ def fresh_words(core, state, names, units):
 
 @kernel
 def top_bits(word, dropped):
-    """Return the word without its lowest `dropped` (uint32, at least 1) bits, as a signed number: compared in 32-bit lanes."""
-    return np.int32(right32(word, dropped))
+    """Return the word without its lowest `dropped` (uint32, at least 1, perhaps all) bits, as a signed number: compared in 32-bit lanes."""
+    return np.int32(right32(right32(word, np.uint32(dropped - np.uint32(1))), np.uint32(1)))  # a shift by all 32 bits has no meaning
 
 
 @kernel

@@ -40,6 +40,7 @@ _add_rows_saturating, _words_touched = from_python(memory.add_rows_saturating), 
 _add_columns, _add_columns_saturating = from_python(memory.add_columns), from_python(memory.add_columns_saturating)
 _step_fields, _step_biases = from_python(memory.step_fields), from_python(memory.step_biases)
 _draw, _spread, _step, _advance = from_python(rng.draw), from_python(rng.spread), from_python(rng.step), from_python(rng.advance)
+_top_bits = from_python(soma.top_bits)
 _fire, _error_fire, _fire_winner = from_python(soma.fire), from_python(soma.error_fire), from_python(soma.fire_winner)
 _load_input, _encode, _share_cycles = from_python(encoder.load_input), from_python(encoder.encode), from_python(share_cycles)
 
@@ -388,6 +389,11 @@ def test_turns(bits):
         rng.spread(np.array([word], np.uint32), words, names, len(names), rng_param)
         turns = [int(name) % bits for name in names]
         assert words.tolist() == [(word << turn | word >> (bits - turn)) & (1 << bits) - 1 for turn in turns]
+
+
+def test_top_bits_of_no_bits():
+    """Potentials without fraction bits are compared with no bit of a word, however long it is."""
+    assert [int(_top_bits(np.uint32(0xFFFFFFFF), np.uint32(dropped))) for dropped in (1, 31, 32)] == [2**31 - 1, 1, 0]
 
 
 @pytest.mark.parametrize("density", [0.0, 0.1, 0.5, 1.0])

@@ -24,7 +24,7 @@ CASES = {
     "wide enough": (Case(**LONG, acc_bits=20), True),
     "narrow": (Case(**LONG, acc_bits=16, gains=(20.0, 1.0)), False),
     "at the rails": (Case(**LONG, corners="mixed"), False),
-    "on the way to a rail": (Case(**LONG, bits=((7, 5), (16, 12))), False),
+    "on the way to a rail": (Case(**LONG, bits=((5, 3), (16, 12))), False),
 }
 KEPT = ("weight", "bias", "rng_neuron", "rng_axon", "rng_learn", "counts", "cycles")
 
