@@ -45,7 +45,7 @@ def widest_weight(weight):
     low, high = np.int16(0), np.int16(0)
     for k in range(flat.shape[0]):
         low, high = min(low, flat[k]), max(high, flat[k])
-    return max(int(high), -int(low))
+    return max(np.int64(high), 0 - np.int64(low))  # in 16 bits the lowest weight has no opposite
 
 
 @kernel
