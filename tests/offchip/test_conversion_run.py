@@ -225,7 +225,7 @@ def test_images_as_tensors(tmp_path):
     assert torch.equal(spikes, encoded(images.pixels, 2000, True, 1, "a")) and set(spikes.unique().tolist()) == {-1, 0, 1}
     assert float((spikes.float().mean(0) - intensities(images.pixels, True)).abs().max()) < 5 * 0.5 / np.sqrt(2000)
     x = torch.arange(2.0 * 3 * 4 * 4).view(2, 3, 4, 4) + 1
-    cut = augmented(x, torch.Generator().manual_seed(1))
+    cut = augmented(x, "crop_flip", torch.Generator().manual_seed(1))
     assert cut.shape == x.shape and not torch.equal(cut, x)
     assert set(cut.unique().tolist()) <= {0.0, *x.unique().tolist()}
 

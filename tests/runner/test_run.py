@@ -20,7 +20,7 @@ from neurochip.runner import checkpoint
 from neurochip.simulator import simulator
 
 PLOTS = {f"{name}.png" for name in ("accuracy", "ticks", "exits", "spikes", "energy", "raster", "weights", "power")}
-FILES = {"run.h5", "summary.json", "report.html"}
+FILES = {"run.h5", "summary.json", "report.html", "experiment.toml", "chip.toml", "energy_table.toml"}
 
 
 # ---- what a run leaves behind
