@@ -442,4 +442,11 @@ def test_a_failed_page_can_be_made_later(made, tmp_path, monkeypatch):
     assert summary_of(tmp_path / "run")["format"] == results.FORMAT and not (tmp_path / "run" / "report.html").exists()
     monkeypatch.setattr("neurochip.report.plots.make_plots", lambda run: [])
     assert neurochip("run", made[0], "--out", tmp_path / "run", "--resume", "--quiet").exit_code == 0
-    assert {p.name for p in (tmp_path / "run").iterdir()} == {"run.h5", "summary.json", "report.html", "experiment.toml", "chip.toml", "energy_table.toml"}
+    assert {p.name for p in (tmp_path / "run").iterdir()} == {
+        "run.h5",
+        "summary.json",
+        "report.html",
+        "experiment.toml",
+        "chip.toml",
+        "energy_table.toml",
+    }
