@@ -47,7 +47,8 @@ class Replay:
     def __init__(self, simulator: Simulator, epoch: int, one: Stimulus, label: int, is_final: bool = False) -> None:
         """One: the sample. is_final: not a sample of an epoch, but shown to the chip as it stands, which does not learn from it."""
         experiment = simulator.setup.experiment
-        chip = learning_fork(simulator.state)
+        # with room for a tally the engine lists the spikes of every tick, which it need not do for its sums
+        chip = learning_fork(simulator.state)._replace(tally=np.zeros(simulator.placements[-1].axons, dtype=np.int32))
         set_rule(chip, experiment, epoch)
         if is_final:
             seed_generators(chip, simulator.mapping, experiment.seed, "raster")
