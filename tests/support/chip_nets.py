@@ -130,7 +130,8 @@ def random_neuron(dice: random.Random, frac_bits: int) -> dict:
         "state_bits": dice.randint(max(frac_bits + 2, 4), min(frac_bits + 5, 32)),
         "threshold": dice.choice((0.3 if frac_bits else 0.5, 0.5, 1.0, 1.7)),
     }  # fmt: skip
-    fires_at = 0.5 if frac_bits and neuron["reset"] == "subtract" and not neuron["inhibit"] and dice.random() < 0.5 else 1.0
+    can_halve = round(neuron["threshold"] * (1 << frac_bits)) >= 2  # else half a threshold is 0
+    fires_at = 0.5 if can_halve and neuron["reset"] == "subtract" and not neuron["inhibit"] and dice.random() < 0.5 else 1.0
     return {**neuron, "fires_at": fires_at}
 
 
