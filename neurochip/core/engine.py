@@ -242,17 +242,19 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
         if chip.tally.shape[0] > 0 and tick >= run[Run.READ_FROM]:
             keep_tally(core.param, core.queue, core.axons, chip.tally, s)
         answer(chip, traffic, core, run, tick, begun, label, votes)
+        if chip.spiked.shape[0] > 0:
+            keep_spikes(core.param, core.queue, core.sent, borrow(core.fired, 0, (0,)), chip.spiked)
     else:
         fire_by_model(core)
+        if chip.spiked.shape[0] > 0:  # at once: the flags are soon another phase's
+            n_flags = core.fired.shape[0] if core.param[P.LOCATIONS] == 1 else 0
+            keep_spikes(core.param, core.queue, core.sent, borrow(core.fired, 0, (n_flags,)), chip.spiked)
         deliver_spikes(chip, core, parity)
         if has_mesh:
             offer_spikes(chip, traffic, core, begun)
         if core.param[P.FEEDBACK] == Feedback.DIRECT:
             hear_class(core, run, tick, parity, label)
         receive_errors(core, parity)
-    if chip.spiked.shape[0] > 0:
-        is_flagged = run[Run.TEACH] == 0 and core.param[P.LOCATIONS] == 1 and c < n_cores - 1  # else the flags are another phase's
-        keep_spikes(core.param, core.queue, core.sent, borrow(core.fired, 0, (core.fired.shape[0] if is_flagged else 0,)), chip.spiked)
     learn(chip, core, c, run, tick, label, hook)
     finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
 

@@ -62,7 +62,9 @@ def look_at_narrow(param, still, weight, run):
         of_core, core_still = borrow(param, c * N_PARAMS, (N_PARAMS,)), borrow(still, c * N_STILL, (N_STILL,))
         core_still[Still.REACH], core_still[Still.SPOILED] = UNKNOWN, 0
         size = of_core[P.ROWS] * of_core[P.STRIDE]
-        if of_core[P.ACC_NARROW] and (size <= FEW_WEIGHTS or not is_learning(of_core, run)):
+        by_errors = run[Run.FROM_SPIKES] == 0 and run[Run.WALK] == Walk.NONE
+        are_few = size <= FEW_WEIGHTS and by_errors  # then they are looked at again when errors have changed them
+        if of_core[P.ACC_NARROW] and (are_few or not is_learning(of_core, run)):
             look_at_weights(core_still, borrow(weight, of_core[P.WEIGHT_AT], (of_core[P.ROWS], of_core[P.STRIDE])))
 
 
