@@ -34,7 +34,7 @@ class Remark(NamedTuple):
 
     def command(self, folder: Path) -> str:
         """Return the command that tries it, on the trained net where that will do; of an older run the setting alone."""
-        how = ["run", f"{folder.name}/{EXPERIMENT}"] if self.learns else ["rerun", folder.name]
+        how = ["run", f"{told(folder)}/{EXPERIMENT}"] if self.learns else ["rerun", told(folder)]
         return shlex.join([*(["neurochip", *how] if has_files(folder) else []), "--set", self.setting])
 
 
@@ -56,6 +56,11 @@ def answers(summary: Summary) -> list[Answer]:
     ]
 
 
+def told(folder: Path) -> str:
+    """Return how commands name a run directory: as it was given, but by its name alone if that is a place on this machine."""
+    return folder.name if folder.is_absolute() else folder.as_posix()
+
+
 def has_files(folder: Path) -> bool:
     """Return whether a run directory has the files that make the run again; older ones do not."""
     return (folder / EXPERIMENT).is_file()
@@ -63,7 +68,7 @@ def has_files(folder: Path) -> bool:
 
 def reproduce(run: StoredRun) -> str:
     """Return the command that makes a run again."""
-    name = run.folder.name
+    name = told(run.folder)
     if has_files(run.folder):
         return shlex.join(["neurochip", "run", f"{name}/{EXPERIMENT}", "--out", f"{name}-again"])
     return f"neurochip run {run.summary.name} --seed {run.summary.seed}  # and the settings under Configuration: an older run"
