@@ -9,7 +9,7 @@ export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format cosim-long lint rtl-lint bench mutants figures docs fuzz release-check clean
+.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format fuzz cosim-long lint rtl-lint bench mutants figures docs release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -75,7 +75,7 @@ def update_narrow(param, acc, membrane, fired, gate):
 
 @outlined
 def inhibit(param, membrane, fired, slot_unit, scratch):
-    """Let of each location's neurons at the threshold only the first with the largest potential fire, and empty all of the location."""
+    """Keep one spike per location, of the first neuron with the largest potential, and empty all of the location."""
     n, channels, stride, k = compress(slot_unit, fired, membrane.shape[0], scratch), param[P.CHANNELS], param[P.STRIDE], 0
     while k < n:
         at = int(scratch[k]) // channels

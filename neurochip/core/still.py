@@ -57,7 +57,7 @@ def look_at_weights(still, weight):
 
 @outlined
 def look_at_narrow(param, still, weight, run):
-    """Forget the bound of all cores' weights; measure it where narrow accumulators add them, if they rest or are few."""
+    """Clear the bound of all cores' weights; measure it where narrow accumulators add them, if they rest or are few."""
     for c in range(param.shape[0]):
         of_core, core_still = borrow(param, c * N_PARAMS, (N_PARAMS,)), borrow(still, c * N_STILL, (N_STILL,))
         core_still[Still.REACH], core_still[Still.SPOILED] = UNKNOWN, 0

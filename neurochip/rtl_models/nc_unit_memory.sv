@@ -1,6 +1,6 @@
 // A memory with one read port and one write port for what units of a core hold: intensities, states of generators. Behavioural: a register
 // file or a block RAM goes in its place. Synchronous: an address brings its word in the next cycle, which then stays until the next read.
-// Counterpart: lit() in core/encoder.py.
+// Counterpart: load_input() in core/encoder.py.
 `default_nettype none
 module nc_unit_memory #(
     parameter int WORDS = 16,

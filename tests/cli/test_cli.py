@@ -339,7 +339,7 @@ def test_no_terminal_no_escape_codes_and_a_line_per_epoch(made, tmp_path):
 def test_no_plots_leaves_out_plots_and_page_and_says_how_they_are_made(made, tmp_path):
     result = neurochip("run", made[0], "--out", tmp_path / "run", "--no-plots")
     assert result.exit_code == 0 and f"neurochip report {tmp_path}" in result.stdout.replace("\n", "")
-    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".h5"}
+    assert {path.suffix for path in (tmp_path / "run").iterdir()} == {".json", ".h5", ".toml"}
 
 
 def test_bench_measures_one_thing():

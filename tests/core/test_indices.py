@@ -18,6 +18,7 @@ from support.digests import in_a_new_process, tiny_digests
 
 from neurochip.checks.rule import lines_of
 from neurochip.checks.tiny_chips import outcomes_of
+from neurochip.core.memory import add_rows_saturating, words_touched
 from neurochip.experiment.rules import find_rule
 
 DENSE = Net(planes=(1, 4, 4), layers=(dense(9, initial_gain=4.0), dense(7, initial_gain=4.0), dense(3)), warmup=0, ticks=12)
@@ -70,12 +71,20 @@ def test_views_are_checked_too():
             view[-1]
 
 
+def rare() -> None:
+    """What no chip of these needs: sums of almost 32 bits that clamp, and lists in no order."""
+    sums = checked(np.zeros(16, np.int32))
+    assert add_rows_saturating(sums, checked(np.ones((3, 16), np.int16)), checked(np.array([2, 0], np.int32)), 2, -5, (1 << 31) - 1) == 0
+    assert (np.asarray(sums) == 2).all() and words_touched(checked(np.array([5, 1, 4], np.int32)), 3, 2) == 2
+
+
 def main() -> None:
     """What the first test asks of a new process."""
     with tempfile.TemporaryDirectory() as folder, indices_checked() as run:
         print("\n".join((*tiny_digests(), *(line for rule in OTHERS for line in outcomes(rule)))))
         for net in NETS:
             check(replace(net, images=net.images[:1]), Path(folder))
+        rare()
     print("not run:", sorted(kernels() - run))
 
 

@@ -35,7 +35,15 @@ ELSEWHERE = {
     "./other.toml": "a reader's",
     "NAME.toml": "a form of names",
     **dict.fromkeys(
-        ("experiment.toml", "chip.toml", "energy_table.toml", "DIR/experiment.toml", "runs/quick/experiment.toml"), "of a run directory"
+        (
+            "experiment.toml",
+            "chip.toml",
+            "energy_table.toml",
+            "DIR/experiment.toml",
+            "runs/quick/experiment.toml",
+            "runs/first/experiment.toml",
+        ),
+        "of a run directory",
     ),
     "neurochip.x": "any name",
 }

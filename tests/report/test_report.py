@@ -299,7 +299,7 @@ def test_page_is_self_contained_and_complete(runs, pages, key):
             scale = scale_of([summary["totals"][which]["energy_nj_per_sample"]])
             assert {scale.text(pj / 1000) for pj in layer[which]["energy_pj"].values()} <= cells
     assert ("SUBSTITUTE DATA SET" in page) == (key == "bare")
-    assert summary["experiment_sha256"] in page and f"seed = {summary['seed']}" in page and "learn_rate" in page
+    assert summary["experiment_sha256"] in page and f"seed {summary['seed']}" in page and "learn_rate" in page
     assert "<b>" not in page.replace("<div><b>", "")
 
 

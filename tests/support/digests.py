@@ -22,12 +22,15 @@ TINY = (
     Case(sizes=(17, 16, 3), bits=((16, 12), (8, 6)), gains=(20.0, 20.0), ticks=6, kind="xorshift32", acc_bits=16, back_bits=5),
     Case(biases=(0.5, 0.0), warmup=0, first_integrate="delta", exit=(60, 3, True)),
     Case(biases=(0.5, 0.0), warmup=0, first_integrate="delta", exit=(60, 3, False), sharing="rotated"),
-)  # every generator and sharing, certain and rare learning, rails, narrow sums, deltas, early exit
+    Case(sizes=(40, 20, 4), ticks=45, warmup=0, images=("random", "sparse")),
+    Case(sizes=(40, 20, 4), ticks=20, warmup=0, images=("random", "white"), bits=((5, 3), (16, 12))),
+)  # every generator and sharing, certain and rare learning, rails, narrow sums, deltas, early exit, steps that wait long or meet a rail
 
 
 def digest(chip, *more: np.ndarray) -> str:
-    """Of everything a chip holds but the scratch arrays."""
-    parts = [value for name, value in chip._asdict().items() if name not in ("words", "fired", "units")]
+    """Of everything a chip holds but scratch arrays and what the simulator keeps of a picture (core/still.py)."""
+    own = ("words", "fired", "units", "still", "base", "pending")
+    parts = [value for name, value in chip._asdict().items() if name not in own and not name.startswith("lit_")]
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, *more))).hexdigest()
 
 

@@ -122,22 +122,18 @@ class Description:
     def keeps_states(self) -> bool:
         """True if a core must keep more for it than one fading trace of each axon, or ask it more than that allows."""
         own_axon = "axon" in self.functions and self.python["axon"] is not fading_trace
-        lasting = any(state.lasts for state in self.axon.values())
         several = len(self.told) > 1 and self.reads("decide", "draw")
         of_errors = self.learns_from not in ("errors", "spikes") or (self.learns_from == "errors" and self.axon)
-        is_wide = own_axon or lasting or len(self.axon) > 1 or max((state.bits for state in self.axon.values()), default=0) > 31
+        is_wide = own_axon or len(self.axon) > 1 or any(state.lasts or state.bits > 31 for state in self.axon.values())
         others = self.neuron or self.synapse or self.has_broadcasts or self.visits != EVENTS[self.learns_from]
         return bool(is_wide or several or of_errors or others)
 
     @cached_property
     def steps_alone(self) -> bool:
-        """True if what an own error adds to weights and biases depends on nothing but the rule's decision: saturate(w + told), no draw.
-
-        Steps of several ticks can then be added up before they are written, as long as nothing saturates.
-        """
-        steps = [is_plain_step(self.functions[role], name) for role, name in (("synapse", "w"), ("bias", "b")) if role in self.functions]
-        of_rows = self.reads("decide", "rows") or self.reads("decide", "x_sum")
-        return self.learns_from == "errors" and not self.keeps_states and not self.is_binary and not of_rows and all(steps)
+        """True if own errors step weights by the rule's decision alone, saturate(w + told): steps of several ticks may wait, summed up."""
+        of_rows = self.keeps_states or self.is_binary or self.reads("decide", "rows") or self.reads("decide", "x_sum")
+        steps = (is_plain_step(self.functions[role], name) for role, name in (("synapse", "w"), ("bias", "b")) if role in self.functions)
+        return self.learns_from == "errors" and not of_rows and all(steps)
 
     def reads(self, role: str, name: str) -> bool:
         """Tell whether the function of a role is there and reads a name."""
@@ -153,11 +149,10 @@ class Description:
             "reward": Range(-1, 1), "sweep": Range(0, 1), "taught": Range(-1, 1),
             "draw": Range(0, (1 << widths.rng_bits) - 1), "draw_end": Range(1 << widths.rng_bits, 1 << widths.rng_bits),
             "x_sum": Range(self.most_rows * smallest, self.most_rows * largest), "rows": Range(1, self.most_rows),
-            "channels": Range(1, self.most_channels),
             "spiked": Range(0, 1), "fired": Range(0, 1), "own": Range(0, 1), "v": of_bits(self.potential_bits), "w": weight, "b": weight,
             "w_min": weight if self.is_binary else Range(weight.low, weight.low),
             "w_max": weight if self.is_binary else Range(weight.high, weight.high),
-            "trace_peak": Range(0, largest), "trace_factor": FACTOR,
+            "trace_peak": Range(0, largest), "trace_factor": FACTOR, "channels": Range(1, self.most_channels),
             **{name: state.range() for kind in self.states.values() for name, state in kind.items()},
             **{name: register.range(widths) for name, register in self.registers.items()},
         }  # fmt: skip
@@ -329,8 +324,8 @@ def _refusing(description: Description, quantise: Callable, refuse: Callable | N
         if refuse is not None and (told := refuse(settings, weight_bits, frac_bits)):
             return told
         values = _listed(description, quantise(settings, 0, frac_bits, WIDEST.rng_bits))
-        told = outside(description, values, Widths(weight_bits, WIDEST.rng_bits))
-        where = f"with weight_bits = {weight_bits} and frac_bits = {frac_bits}"
-        return f"{told} {where}; change the settings that make it, or the widths" if told else None
+        if told := outside(description, values, Widths(weight_bits, WIDEST.rng_bits)):
+            told += f" with weight_bits = {weight_bits} and frac_bits = {frac_bits}; change the settings that make it, or the widths"
+        return told
 
     return refusing

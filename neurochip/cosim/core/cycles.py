@@ -20,8 +20,9 @@ from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.state import core_view
+from neurochip.core.still import UNKNOWN
 from neurochip.core.timing import finish_tick, share_cycles
-from neurochip.core.vectors import N_COUNTS, Feedback, P, Queue, Run
+from neurochip.core.vectors import N_COUNTS, Feedback, P, Queue, Run, Still
 from neurochip.cosim.core.cycle_records import (
     Cover,
     emit_decide,
@@ -72,8 +73,9 @@ EMIT = types.UniTuple(_I8, 2)(
 
 @kernel
 def begin(chip, cover):
-    """Begin a sample: empty all queues, load the input."""
+    """Begin a sample: empty all queues, load the input. Nothing is known of how large weights are: narrow sums are added one by one."""
     chip.queue[:] = 0
+    chip.still[:, Still.USED], chip.still[:, Still.REACH] = 0, UNKNOWN
     chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
     cover[Cover.SAMPLES] += 1
 
