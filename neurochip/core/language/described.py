@@ -122,11 +122,10 @@ class Description:
     def keeps_states(self) -> bool:
         """True if a core must keep more for it than one fading trace of each axon, or ask it more than that allows."""
         own_axon = "axon" in self.functions and self.python["axon"] is not fading_trace
-        several = len(self.told) > 1 and self.reads("decide", "draw")
         of_errors = self.learns_from not in ("errors", "spikes") or (self.learns_from == "errors" and self.axon)
         is_wide = own_axon or len(self.axon) > 1 or any(state.lasts or state.bits > 31 for state in self.axon.values())
         others = self.neuron or self.synapse or self.has_broadcasts or self.visits != EVENTS[self.learns_from]
-        return bool(is_wide or several or of_errors or others)
+        return bool(is_wide or of_errors or others or (len(self.told) > 1 and self.reads("decide", "draw")))
 
     @cached_property
     def steps_alone(self) -> bool:
