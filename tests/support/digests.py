@@ -23,7 +23,7 @@ TINY = (
     Case(biases=(0.5, 0.0), warmup=0, first_integrate="delta", exit=(60, 3, True)),
     Case(biases=(0.5, 0.0), warmup=0, first_integrate="delta", exit=(60, 3, False), sharing="rotated"),
     Case(sizes=(40, 20, 4), ticks=45, warmup=0, images=("random", "sparse")),
-    Case(sizes=(40, 20, 4), ticks=20, warmup=0, images=("random", "white"), bits=((5, 3), (16, 12))),
+    Case(sizes=(40, 20, 4), ticks=30, warmup=0, images=("random", "white"), bits=((4, 3), (16, 12))),
 )  # every generator and sharing, certain and rare learning, rails, narrow sums, deltas, early exit, steps that wait long or meet a rail
 
 
