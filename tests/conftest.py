@@ -3,6 +3,7 @@
 With NEUROCHIP_NO_RTL_SKIP set (as `.ci/run` does), a skipped RTL test is a failure: a missing tool must not pass for agreement.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -34,3 +35,11 @@ def pytest_sessionstart(session):
 def no_plots(monkeypatch):
     """Runs without pictures, where only numbers are looked at."""
     monkeypatch.setattr("neurochip.report.plots.make_plots", lambda run: [])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_garbage_for_others():
+    """Collect what a module's tests left, in this thread: an HDF5 file in the cycle of an error's traceback would else be closed by whatever
+    thread collects next, and may wait there for HDF5's lock while this one waits for the thread."""
+    yield
+    gc.collect()
