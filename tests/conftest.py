@@ -39,7 +39,10 @@ def no_plots(monkeypatch):
 
 @pytest.fixture(autouse=True, scope="module")
 def no_garbage_for_others():
-    """Collect what a module's tests left, in this thread: an HDF5 file in the cycle of an error's traceback would else be closed by whatever
-    thread collects next, and may wait there for HDF5's lock while this one waits for the thread."""
+    """Collect what a module's tests left, in this thread.
+
+    An HDF5 file in the cycle of an error's traceback would else be closed by whatever thread collects next, which may wait for HDF5's lock
+    while this one waits for the thread.
+    """
     yield
     gc.collect()
