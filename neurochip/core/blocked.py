@@ -10,8 +10,9 @@ from neurochip.core.bits import lowest_bit
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.learning import synapses_told
 from neurochip.core.memory import count_touched, count_updates
-from neurochip.core.state import PENDING, Synapses
+from neurochip.core.state import PENDING
 from neurochip.core.still import UNKNOWN, add_base, bits_of, pending_of
 from neurochip.core.vector import add_steps, compress, flag_bits
 from neurochip.core.vectors import N_PARAMS, N_STILL, P, Queue, Still
@@ -26,25 +27,10 @@ def learn_blocked(core, rule_param, hook):
     if n == 0 or not core.param[P.LEARNS]:
         return
     core.counts[LEARN + Event.LEARN_DECISION] += n
-    none, told = borrow(core.counts, 0, (0,)), borrow(core.queue, Queue.TOLD, (1,))
+    told = borrow(core.queue, Queue.TOLD, (1,))
     learners, steps = borrow(core.learners, 0, (n,)), borrow(core.steps, 0, (n,))
-    asked = Synapses(
-        core.param,
-        core.rng_param,
-        core.counts,
-        core.weight,
-        core.bias,
-        core.rng_learn,
-        learners,
-        steps,
-        none,
-        none,
-        none,
-        none,
-        told,
-    )
     neurons, signs = borrow(core.own_neurons, 0, (n,)), borrow(core.own_signs, 0, (n,))
-    hook(asked, rule_param, borrow(core.axons, 0, (0,)), borrow(core.axon_trace, 0, (0,)), neurons, signs)
+    hook(synapses_told(core, 0, n, told), rule_param, borrow(core.axons, 0, (0,)), borrow(core.axon_trace, 0, (0,)), neurons, signs)
     n_learn, n_lit = told[0], still[Still.LIT]
     if n_learn == 0:
         return

@@ -38,6 +38,12 @@ def learn_from_errors(core, rule_param, hook):
 @kernel
 def synapses(core, first, n):
     """Return what a rule without states is handed, with scratch for n own errors."""
+    return synapses_told(core, first, n, borrow(core.counts, 0, (0,)))
+
+
+@kernel
+def synapses_told(core, first, n, told):
+    """Return what a rule is handed that says in `told`, int64 (1,), from how many errors it learns, and does not step; empty: it does."""
     none = borrow(core.counts, 0, (0,))
     return Synapses(
         core.param,
@@ -52,7 +58,7 @@ def synapses(core, first, n):
         none,
         none,
         none,
-        none,
+        told,
     )
 
 

@@ -8,10 +8,21 @@ import numpy as np
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.vectors import P
+from neurochip.core.vectors import P, Queue
 
-LEARN = Phase.LEARN * N_EVENTS
+FORWARD, LEARN = Phase.FORWARD * N_EVENTS, Phase.LEARN * N_EVENTS
 MOST_NARROW = (1 << 31) - (1 << 16)  # rail below which a sum before its clamp fits 32 bits
+
+
+@kernel
+def count_rows(core):
+    """Count the rows that a core whose rows are its axons' adds in this tick: those that spiked, or of a delta core those that deviate."""
+    param, counts = core.param, core.counts
+    rows = core.queue[Queue.ROWS] if param[P.DELTA] else core.queue[Queue.SPIKES]
+    counts[FORWARD + Event.SPIKE_IN] += rows
+    counts[FORWARD + Event.WORD_READ] += rows * param[P.ROW_WORDS]
+    counts[FORWARD + Event.BANK_ACCESS] += rows * param[P.ROW_ACCESSES]
+    counts[FORWARD + Event.ACCUMULATE] += rows * param[P.N_NEURONS]
 
 
 @kernel

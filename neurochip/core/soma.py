@@ -10,7 +10,7 @@ from neurochip.core import rng
 from neurochip.core.bits import right32
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating
+from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating, count_rows
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.still import add_rows_bounded
 from neurochip.core.vector import LANES, add_rows, compress
@@ -65,11 +65,7 @@ def integrate(core):
             counts[FORWARD + Event.ACC_SATURATED] += clamped
     else:
         add_rows(core.acc, core.weight, core.axons, n)
-    rows = core.queue[Queue.ROWS] if param[P.DELTA] else n
-    counts[FORWARD + Event.SPIKE_IN] += rows
-    counts[FORWARD + Event.WORD_READ] += rows * param[P.ROW_WORDS]
-    counts[FORWARD + Event.BANK_ACCESS] += rows * param[P.ROW_ACCESSES]
-    counts[FORWARD + Event.ACCUMULATE] += rows * param[P.N_NEURONS]
+    count_rows(core)
 
 
 @kernel

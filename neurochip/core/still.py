@@ -13,12 +13,11 @@ import numpy as np
 
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
-from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.memory import count_rows
 from neurochip.core.state import PENDING
 from neurochip.core.vector import LANES, add_group, add_rows, common_bits, compress, flag_bits, subtract_group
-from neurochip.core.vectors import N_PARAMS, N_STILL, Layout, P, Queue, Run, Still, Walk
+from neurochip.core.vectors import N_PARAMS, N_STILL, Layout, P, Run, Still, Walk
 
-FORWARD = Phase.FORWARD * N_EVENTS
 MOST_16 = (1 << 15) - 1
 FEW_WEIGHTS = 4096  # of which the largest is looked for whenever they have changed
 RESCANS = 16  # samples after which a layer that was at its rails is looked at again
@@ -187,8 +186,7 @@ def list_deviations(core, n_lit):
 @kernel
 def integrate_still(core):
     """Run phase 1 from the base: the sums, and the counts, of `integrate`."""
-    param, counts, still, acc = core.param, core.counts, core.still, core.acc
-    n, reach = core.queue[Queue.SPIKES], still[Still.REACH]
+    param, still, acc, reach = core.param, core.still, core.acc, core.still[Still.REACH]
     if still[Still.LIT] > 0:
         for j in range(param[P.STRIDE]):
             acc[j] = np.int32(core.base[j] + core.bias[j])
@@ -199,11 +197,7 @@ def integrate_still(core):
     else:
         for j in range(param[P.STRIDE]):
             acc[j] = core.bias[j]
-    rows = core.queue[Queue.ROWS] if param[P.DELTA] else n
-    counts[FORWARD + Event.SPIKE_IN] += rows
-    counts[FORWARD + Event.WORD_READ] += rows * param[P.ROW_WORDS]
-    counts[FORWARD + Event.BANK_ACCESS] += rows * param[P.ROW_ACCESSES]
-    counts[FORWARD + Event.ACCUMULATE] += rows * param[P.N_NEURONS]
+    count_rows(core)
 
 
 @kernel

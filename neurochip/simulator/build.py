@@ -12,7 +12,6 @@ from neurochip.common import random as host_random
 from neurochip.core.leaky import LEAK_FACTOR_BITS
 from neurochip.core.rng import RngParam
 from neurochip.core.state import BIT_WORD, BITS_APART, PENDING, ChipState
-from neurochip.core.still import UNKNOWN
 from neurochip.core.vector import LANES
 from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, Layout, Model, P, Queue, Still, Trace
 from neurochip.experiment.chip import Chip
@@ -213,7 +212,6 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     nothing = np.zeros(0, dtype=np.int32)
     unwatched = dict.fromkeys(("answers", "tally", "spiked", "leads", "shown", "margins"), nothing)
     state = ChipState(**arrays, **unwatched, trace=np.zeros((0, len(Trace)), dtype=np.int32), spent=np.zeros((0, 0), dtype=np.int64))
-    state.still[:, Still.REACH] = UNKNOWN
     load_weights(state, mapping, initial_weights(experiment, mapping))
     seed_generators(state, mapping, experiment.seed, "train")
     return state
