@@ -9,14 +9,18 @@ from neurochip.runfile.load import StoredRun
 LUCK = 0.001  # probability with which guessing alone does better than what counts as chance
 
 
-def is_at_chance(run: StoredRun) -> bool:
-    """Tell whether a run's test accuracy is no better than answering always one class (the largest), or than guessing with luck."""
+def lucky(n: int, classes: int) -> float:
+    """Return the accuracy on n samples that guessing among classes exceeds with a probability of LUCK alone."""
     from scipy.stats import binom
 
+    return float(binom.ppf(1 - LUCK, n, 1 / classes)) / n
+
+
+def is_at_chance(run: StoredRun) -> bool:
+    """Tell whether a run's test accuracy is no better than answering always one class (the largest), or than guessing with luck."""
     labels = run.array("test/labels")
     n = len(labels)
     if not n:
         return True
     largest = float(np.unique(labels, return_counts=True)[1].max()) / n
-    lucky = float(binom.ppf(1 - LUCK, n, 1 / max(1, math.prod(run.summary.layers[-1].shape)))) / n
-    return run.summary.accuracy.test <= max(lucky, largest)
+    return run.summary.accuracy.test <= max(lucky(n, max(1, math.prod(run.summary.layers[-1].shape))), largest)

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from neurochip.common.files import write_text
+from neurochip.common.layers import path_keys
 from neurochip.common.plugins import is_path
-from neurochip.experiment.setup import Setup
+from neurochip.experiment.setup import KIND, Setup
 from neurochip.runfile.names import CHIP, ENERGY_TABLE, EXPERIMENT
 
-HEAD = "# {what} of the run in this folder, every default filled in: `neurochip run {file}` gives the same bits.\n"
-MORE = {
+HEADS = {
+    EXPERIMENT: f"# The experiment of the run in this folder, every default filled in: `neurochip run {EXPERIMENT}` gives the same bits.\n",
     CHIP: "# The chip of the run in this folder, as its preset and its overrides made it.\n",
     ENERGY_TABLE: "# The energy table of the run in this folder, as it was.\n",
 }
@@ -21,30 +22,25 @@ def write_reproduction(folder: Path, setup: Setup) -> None:
 
     Files that it starts from (data, weights of a network) are named by their absolute path, and their content by its SHA-256.
     """
-    import tomli_w
-
     content = _without_none(setup.resolved())
     content["network"].pop("preset", None)  # its layers are there
-    for table, key in (("data", "path"), ("network", "weights")):
-        if key in content[table]:
-            content[table][key] = os.fspath((setup.folder / content[table][key]).absolute())
-    if ann := _ann(content):
-        content["train"]["conversion"]["ann"] = os.fspath((setup.folder / ann).absolute())
-    for kind, table in (("rule", "rule"), ("data", "data")):
+    for table, key in path_keys(KIND, content):
+        table[key] = os.fspath((setup.folder / table[key]).absolute())
+    for kind in ("rule", "data"):
         plugin = setup.plugins.get(kind)
-        if plugin is not None and is_path(content[table]["name"], ".py"):
-            content[table]["name"] = f"./{kind}/{_copy(folder / kind, plugin.file.name, plugin.sources)}"
+        if plugin is not None and is_path(content[kind]["name"], ".py"):
+            content[kind]["name"] = f"./{kind}/{_copy(folder / kind, plugin.file.name, plugin.sources)}"
     content |= {"chip": {"preset": f"./{CHIP}"}, "energy": {"table": f"./{ENERGY_TABLE}"}}
     begun = [f"# it starts from {what} with the SHA-256 {digest}\n" for what, digest in setup.starts.items()]
-    write_text(folder / EXPERIMENT, HEAD.format(what="The experiment", file=EXPERIMENT) + "".join(begun) + tomli_w.dumps(content))
-    write_text(folder / CHIP, MORE[CHIP] + tomli_w.dumps(_without_none(setup.chip.model_dump())))
-    write_text(folder / ENERGY_TABLE, MORE[ENERGY_TABLE] + tomli_w.dumps(_without_none(setup.energy_table.model_dump(by_alias=True))))
+    _write(folder / EXPERIMENT, content, "".join(begun))
+    _write(folder / CHIP, _without_none(setup.chip.model_dump()))
+    _write(folder / ENERGY_TABLE, _without_none(setup.energy_table.model_dump(by_alias=True)))
 
 
-def _ann(content: dict[str, Any]) -> str | None:
-    """The file of an ANN that a conversion starts from."""
-    found: str | None = ((content.get("train") or {}).get("conversion") or {}).get("ann")
-    return found
+def _write(path: Path, content: dict[str, Any], more: str = "") -> None:
+    import tomli_w
+
+    write_text(path, HEADS[path.name] + more + tomli_w.dumps(content))
 
 
 def _copy(folder: Path, name: str, sources: Any) -> str:

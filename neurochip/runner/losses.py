@@ -1,11 +1,10 @@
 """What a run lost without failing: lines for the screen and for `warnings` in summary.json, from figures that are there anyway."""
 
 import numpy as np
-from scipy.stats import binom
 
 from neurochip.datasets import Dataset
 from neurochip.mapping.place import Mapping
-from neurochip.report.chance import LUCK
+from neurochip.report.chance import lucky
 from neurochip.runfile.summary import Layer, Summary
 
 MOST_ROUNDED = 0.1  # rms error of quantised weights over their rms, from which it is warned about
@@ -63,11 +62,11 @@ def _of_answers(summary: Summary) -> list[str]:
     """A test accuracy that guessing reaches, and ticks that take longer than they may."""
     found, n, classes = [], summary.layers[-1].test.samples, summary.layers[-1].shape[-1]
     if n and (summary.training or any(layer.train.samples for layer in summary.layers)):
-        lucky = float(binom.ppf(1 - LUCK, n, 1 / classes)) / n
-        if summary.accuracy.test <= lucky:
+        reached = lucky(n, classes)
+        if summary.accuracy.test <= reached:
             found.append(
                 f"test accuracy {100 * summary.accuracy.test:.2f} % is at chance: guessing among {classes} classes reaches up to "
-                f"{100 * lucky:.2f} % of {n:,} samples"
+                f"{100 * reached:.2f} % of {n:,} samples"
             )
     for name in ("train", "test"):
         network = getattr(summary.network, name) if summary.network else None
