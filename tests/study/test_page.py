@@ -2,11 +2,10 @@
 
 import re
 import shlex
-import shutil
-import subprocess
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from support.browser import VIEWS, needs_browser, open_browser
 from support.documents import PAGES, commands, name_of, text_of
 from support.studies import SHARING, WIDTHS, write_study_experiment
 
@@ -18,11 +17,6 @@ from neurochip.study.plan import make_plan
 from neurochip.study.propose import propose
 from neurochip.study.trials import RunResult, Trial
 from neurochip.study.vary import parse_all
-
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-PROBE = (
-    "<script>document.title = [document.documentElement.scrollWidth, innerWidth, document.querySelectorAll('svg a').length].join()</script>"
-)
 
 
 @pytest.fixture(scope="module")
@@ -61,24 +55,13 @@ def test_plots_come_before_tables_and_all_points_are_folded(study):
     assert page.index("<details>") < page.index("Show all 4 points")
 
 
-@pytest.mark.skipif(not BROWSER, reason="no chromium on this machine: the page is not opened")
-@pytest.mark.parametrize("width", [1280, 500])
-def test_nothing_is_outside_the_frame_of_a_browser(study, tmp_path, width):
-    copy = tmp_path / "probe.html"
-    copy.write_text(study.page.read_text(encoding="utf-8").replace("</body>", f"{PROBE}</body>"), encoding="utf-8")
-    command = [
-        BROWSER,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={tmp_path / 'profile'}",
-        f"--window-size={width},900",
-    ]
-    done = subprocess.run([*command, "--dump-dom", copy.as_uri()], capture_output=True, text=True, timeout=120)
-    found = re.search(r"<title>(\d+),(\d+),(\d+)</title>", done.stdout)
-    assert found, done.stderr
-    content, frame, links = map(int, found.groups())
-    assert content <= frame and links > 30
+@needs_browser
+def test_a_browser_shows_it_whole(study):
+    with open_browser() as browser:
+        for width, scheme in VIEWS:
+            seen = browser.look(study.page, width, scheme)
+            assert not seen.complaints + seen.outside + seen.faint
+            assert seen.links > 30
 
 
 def made_up(widths: int, sharing: str, accuracies: list[float], energy: float, number: int) -> Trial:
