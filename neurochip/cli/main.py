@@ -313,6 +313,17 @@ def new(kind: str, name: str, out: str | None) -> None:
 
 
 @main.command()
+@click.argument("folder", metavar="DIR", default="runs", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 shows it to the network, to anybody.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8347, show_default=True, help="Port to listen at.")
+def serve(folder: str, host: str, port: int) -> None:
+    """Show runs and studies of folder DIR (default: runs) in a browser, live while they run, until Ctrl-C."""
+    from neurochip.cli import serving
+
+    serving.serve(folder, host, port)
+
+
+@main.command()
 def info() -> None:
     """List what an experiment can name, and the experiments: chips, energy tables, learning rules, random generators, networks."""
     import_module("neurochip.cli.listing").info()

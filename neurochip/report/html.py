@@ -113,41 +113,49 @@ class Plot:
 
 def write_html(run: StoredRun, plots: Iterable[Path] | None = None) -> Path:
     """Write `report.html` into the run's folder and return its path; the plots are drawn first unless their files are given."""
+    return _write(run.folder / REPORT, page_text(run, make_plots(run) if plots is None else plots))
+
+
+def page_text(run: StoredRun, plots: Iterable[Path]) -> str:
+    """Return the page of a run, with these plots in it."""
     summary = run.summary
-    page = environment().get_template("report.html.j2")
-    text = page.render(
-        title=summary.name,
-        headline=headline(summary),
-        answers=answers(summary),
-        folder=run.folder,
-        reproduce=reproduce(run),
-        has_files=has_files(run.folder),
-        latency=time_text(summary.totals.test.latency_us_per_sample),
-        accuracy=percent(summary.accuracy.test),
-        test=summary.totals.test,
-        train=summary.totals.train,
-        substitute=f"{SUBSTITUTE} Used instead: {summary.dataset.source}" if summary.dataset.is_substitute else "",
-        warnings=summary.warnings,
-        sets=[
-            {"title": set_title(summary, which), "name": name, "grids": _tables(summary, which)}
-            for which, name in shown_sets(summary).items()
-        ],
-        inference=inference_grids(summary),
-        silicon=[*size_grids(summary), *power_grids(summary)],
-        use=use_grids(summary),
-        note=NOTE,
-        energies=[_energy(summary, which) for which in shown_sets(summary)],
-        plots=[_embed(path) for path in (make_plots(run) if plots is None else plots)],
-        summary=summary,
-        has_training=bool(summary.totals.train.samples),
-        revision=run.attributes().get("git_revision", "not recorded"),
-        experiment=json.dumps(summary.experiment, indent=2, ensure_ascii=False),
-        cores=[{"name": name, "grids": core_grids(summary, which)} for which, name in SETS.items()],
-        network=[{"name": name, "grids": network_grids(summary, which)} for which, name in SETS.items()] if summary.network else [],
-        terms=TERMS | (NETWORK_TERMS if summary.network else {}),
-        energies_of={which: sample_energy(summary.totals.of(which)).rstrip(")").partition(" (")[::2] for which in SETS},
+    text: str = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            title=summary.name,
+            headline=headline(summary),
+            answers=answers(summary),
+            folder=run.folder,
+            reproduce=reproduce(run),
+            has_files=has_files(run.folder),
+            latency=time_text(summary.totals.test.latency_us_per_sample),
+            accuracy=percent(summary.accuracy.test),
+            test=summary.totals.test,
+            train=summary.totals.train,
+            substitute=f"{SUBSTITUTE} Used instead: {summary.dataset.source}" if summary.dataset.is_substitute else "",
+            warnings=summary.warnings,
+            sets=[
+                {"title": set_title(summary, which), "name": name, "grids": _tables(summary, which)}
+                for which, name in shown_sets(summary).items()
+            ],
+            inference=inference_grids(summary),
+            silicon=[*size_grids(summary), *power_grids(summary)],
+            use=use_grids(summary),
+            note=NOTE,
+            energies=[_energy(summary, which) for which in shown_sets(summary)],
+            plots=[_embed(path) for path in plots],
+            summary=summary,
+            has_training=bool(summary.totals.train.samples),
+            revision=run.attributes().get("git_revision", "not recorded"),
+            experiment=json.dumps(summary.experiment, indent=2, ensure_ascii=False),
+            cores=[{"name": name, "grids": core_grids(summary, which)} for which, name in SETS.items()],
+            network=[{"name": name, "grids": network_grids(summary, which)} for which, name in SETS.items()] if summary.network else [],
+            terms=TERMS | (NETWORK_TERMS if summary.network else {}),
+            energies_of={which: sample_energy(summary.totals.of(which)).rstrip(")").partition(" (")[::2] for which in SETS},
+        )
     )
-    return _write(run.folder / REPORT, text)
+    return text
 
 
 def write_compare_html(comparison: Comparison, path: str | Path) -> Path:

@@ -31,10 +31,16 @@ TERMS = {
 
 def write_page(folder: Path, facts: StudyFile, trials: Sequence[Trial]) -> Path:
     """Write study.html into a study's directory and return its path."""
+    write_text(folder / PAGE, page_text(facts, trials))
+    return folder / PAGE
+
+
+def page_text(facts: StudyFile, trials: Sequence[Trial]) -> str:
+    """Return the page of a study as far as it is."""
     with styled():
         plots = _plots(facts, trials)
     front = front_of(trials, facts.objectives)
-    text = (
+    text: str = (
         environment(TEMPLATES)
         .get_template("study.html.j2")
         .render(
@@ -54,8 +60,7 @@ def write_page(folder: Path, facts: StudyFile, trials: Sequence[Trial]) -> Path:
             terms=TERMS,
         )
     )
-    write_text(folder / PAGE, text)
-    return folder / PAGE
+    return text
 
 
 def _plots(facts: StudyFile, trials: Sequence[Trial]) -> list[dict[str, str]]:

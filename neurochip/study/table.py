@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from neurochip.study.metrics import METRICS
@@ -42,3 +43,13 @@ def csv_text(trials: Sequence[Trial], vary: Sequence[Vary], objectives: Sequence
     writer.writeheader()
     writer.writerows(rows(trials, vary, objectives))
     return text.getvalue()
+
+
+def runs_in(path: Path) -> tuple[int, int]:
+    """Return how many rows of a study.csv are of runs, and how many of those failed; (0, 0) without a table."""
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            found = [row for row in csv.DictReader(file) if row.get("run")]
+    except (OSError, csv.Error):
+        return 0, 0
+    return len(found), sum(row.get("state") == "failed" for row in found)

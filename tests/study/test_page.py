@@ -12,6 +12,7 @@ from support.studies import SHARING, WIDTHS, write_study_experiment
 import neurochip as nc
 from neurochip.cli.main import main
 from neurochip.common.toml import shipped
+from neurochip.serve.app import make_app
 from neurochip.study.analysis import change, statements, variance_grid
 from neurochip.study.plan import make_plan
 from neurochip.study.propose import propose
@@ -62,6 +63,18 @@ def test_a_browser_shows_it_whole(study):
             seen = browser.look(study.page, width, scheme)
             assert not seen.complaints + seen.outside + seen.faint
             assert seen.links > 30
+
+
+def test_a_study_is_served_as_far_as_it_is(study):
+    client = make_app(study.folder.parent).test_client()
+    rows = client.get("/rows").text
+    assert f"study {study.name}" in rows and "8 runs" in rows and "varies" in rows
+    shown = client.get(f"/at/{study.folder.name}/")
+    assert shown.status_code == 200 and shown.text == study.page.read_text(encoding="utf-8")
+    run = study.trials[0].runs[0].folder
+    assert f"run {study.name}" in rows and f"{study.folder.name}/{run}" in rows
+    page = client.get(f"/at/{study.folder.name}/{run}/").text
+    assert "Does it learn" in page and "<img" not in page, "its plots are not drawn by who looks at it"
 
 
 def made_up(widths: int, sharing: str, accuracies: list[float], energy: float, number: int) -> Trial:

@@ -1,0 +1,1 @@
+"""A folder's runs and studies in a browser, live while they run."""
