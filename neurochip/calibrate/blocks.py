@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from neurochip.calibrate.measure import Activity
-from neurochip.core.events import Event
+from neurochip.core.events import Event, Phase
 
 # what moves a unit of the core; those of other names are moved by whatever happens
 MOVED_BY = {
@@ -29,21 +29,28 @@ NOT_SHARED = (
     Event.SIGN_CYCLE,
 )
 """Not in a netlist of a core, or the same cycles under another name."""
+Prices = dict[tuple[Phase, Event], float]
 
 
-def block_prices(activities: Sequence[Activity], priced: Sequence[Event]) -> dict[Event, float]:
-    """Return pJ of each event of `priced` that happened in `activities`, all of one core: the sum over its units."""
+def block_prices(activities: Sequence[Activity], priced: Sequence[Event]) -> Prices:
+    """Return pJ of each event of `priced` in each phase in which it happened in `activities`, all of one core: the sum over its units.
+
+    A phase has prices of its own: an addition to an error sum moves another circuit than one to a potential.
+    """
     counts = np.concatenate([activity.counts for activity in activities]).astype(np.float64)
-    happened = [event for event in priced if event not in NOT_SHARED and counts[:, event].any()]
-    prices = dict.fromkeys(happened, 0.0)
-    for unit in activities[0].blocks_pj:
+    phases = np.concatenate([activity.phases for activity in activities])
+    in_phase = {phase: counts * (phases == phase)[:, None] for phase in Phase}
+    columns = {(phase, event): in_phase[phase][:, event] for event in priced if event not in NOT_SHARED for phase in Phase}
+    columns = {happened: column for happened, column in columns.items() if column.any()}
+    prices = dict.fromkeys(columns, 0.0)
+    for unit in dict.fromkeys(unit for activity in activities for unit in activity.blocks_pj):
         energy = np.concatenate([activity.blocks_pj.get(unit, np.zeros(len(activity.counts))) for activity in activities])
-        movers = [event for event in MOVED_BY.get(unit, happened) if event in prices]
-        found = _shared(energy, counts[:, movers]) if movers else np.zeros(0)
+        movers = [key for key in columns if key[1] in MOVED_BY.get(unit, priced)]
+        found = _shared(energy, np.column_stack([columns[key] for key in movers])) if movers else np.zeros(0)
         if not found.any():  # nothing that is known to move it did
-            movers, found = happened, _shared(energy, counts[:, happened])
-        for event, pj in zip(movers, found, strict=True):
-            prices[event] += float(pj)
+            movers, found = list(columns), _shared(energy, np.column_stack(list(columns.values())))
+        for key, pj in zip(movers, found, strict=True):
+            prices[key] += float(pj)
     return prices
 
 
@@ -58,6 +65,10 @@ def _shared(energy: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return found * (energy.sum() / whole) if whole else found
 
 
-def predicted_pj(activity: Activity, prices: dict[Event, float]) -> float:
-    """Return what the prices say of a core's work in pJ, without the clock."""
-    return sum(int(activity.counts[:, event].sum()) * pj for event, pj in prices.items())
+def predicted_pj(activity: Activity, prices: Prices) -> float:
+    """Return what the prices say of a core's work in pJ, without the clock; a phase in which an event had not happened takes another's."""
+    total, first = 0.0, {event: pj for (_, event), pj in reversed(prices.items())}
+    for phase in Phase:
+        counts = activity.counts[activity.phases == phase].sum(axis=0)
+        total += sum(int(counts[event]) * prices.get((phase, event), pj) for event, pj in first.items())
+    return total

@@ -31,7 +31,7 @@ READ_WITH = {  # outputs of a core, and the pins of which one is set in a cycle 
 }
 ZEROS, DRAWN = 0, 2  # what is not yet set
 SPARE = 100_000  # cycles beyond those of the simulator in which the RTL's samples must be over
-_PHASE = {State.BACK_INTEGRATE: Phase.ERROR, State.ERROR_FIRE: Phase.ERROR, State.RECEIVE_ERRORS: Phase.ERROR, State.DECIDE: Phase.LEARN,
+PHASE = {State.BACK_INTEGRATE: Phase.ERROR, State.ERROR_FIRE: Phase.ERROR, State.RECEIVE_ERRORS: Phase.ERROR, State.DECIDE: Phase.LEARN,
           State.LEARN_READ: Phase.LEARN, State.LEARN_WRITE: Phase.LEARN}  # fmt: skip
 
 
@@ -169,7 +169,7 @@ def _compare_counts(design: Design, works: list[CoreWork]) -> None:
     for c, core_work in enumerate(works):
         counted = np.zeros((N_PHASES, N_EVENTS), dtype=np.int64)
         for state in State:
-            counted[_PHASE.get(state, Phase.FORWARD)] += core_work.events[core_work.states == state].sum(axis=0)
+            counted[PHASE.get(state, Phase.FORWARD)] += core_work.events[core_work.states == state].sum(axis=0)
         counted[:, list(OBSERVED)] = expected[c][:, list(OBSERVED)]
         wrong = np.argwhere(counted != expected[c])
         if len(wrong):

@@ -9,6 +9,7 @@ from neurochip.calibrate.cells import Library
 from neurochip.calibrate.flow import OwnSize
 from neurochip.calibrate.toml import Spread, number, quote
 from neurochip.common.files import write_text
+from neurochip.energy.measured import fields_of
 from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable, load_table
 
@@ -24,12 +25,13 @@ def source_of(library: Library) -> str:
 def entry_of(own: OwnSize, source: str) -> str:
     """Return the entry of one measured core, with its heading."""
     core, figures = own.core, own.figures
-    pj = ", ".join(f"{event.name.lower()} = {number(value)}" for event, value in own.prices.items())
+    fields = fields_of({(phase, event.name.lower()): value for (phase, event), value in own.prices.items()})
+    pj = [f"{name} = {{ {', '.join(f'{event} = {number(value)}' for event, value in of.items())} }}" for name, of in fields.items() if of]
     ratios = [own.learning.total_pj(name) / own.learning.total_pj() for name in ("low", "high")]
     spread = Spread(min(ratios[0], 1.0), max(ratios[1], 1.0))
     text = f"{source}: {own.learning.title}, {figures.cells:,} cells; {100 * own.error():+.1f} % on a sample held out"
     return "\n".join([
-        HEADING, "[[measured_core]]", *_identity(core), f"pj = {{ {pj} }}", f"low_ratio = {spread.low:.3g}",
+        HEADING, "[[measured_core]]", *_identity(core), *pj, f"low_ratio = {spread.low:.3g}",
         f"high_ratio = {spread.high:.3g}", f"clock_pj = {number(figures.clock_pj['value'])}",
         f"leakage_nw = {number(figures.leakage_nw)}", f"area_um2 = {number(figures.area_um2, 7)}",
         f"path_ns = {number(figures.path.ns)}", 'kind = "simulated"', f"from = {quote(text)}", "", "",

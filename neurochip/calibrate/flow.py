@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from neurochip.calibrate.blocks import block_prices, predicted_pj
+from neurochip.calibrate.blocks import Prices, block_prices, predicted_pj
 from neurochip.calibrate.cells import Library
 from neurochip.calibrate.core_work import simulate_rtl
 from neurochip.calibrate.designs import FIT, FITTED, HELD_OUT, HOLD_OUT, Design, Network
@@ -15,7 +15,6 @@ from neurochip.calibrate.jobs import HELD, INFER, LEARN, Job
 from neurochip.calibrate.layout import Layout, lay_out
 from neurochip.calibrate.measure import Activity, Figures, activity_of, elaborate_cores, figures_of, make_netlist, ports_of
 from neurochip.calibrate.netlist import Netlist
-from neurochip.core.events import Event
 from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import Core
 from neurochip.experiment.chip import Chip
@@ -36,7 +35,7 @@ class OwnSize:
     held_out: Activity
 
     @property
-    def prices(self) -> dict[Event, float]:
+    def prices(self) -> Prices:
         """The prices of its events in pJ: of learning and inference, whose events are of other shares."""
         return block_prices([self.learning, self.inference], PRICED)
 

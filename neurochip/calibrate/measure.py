@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.calibrate.cells import Library
-from neurochip.calibrate.core_work import TRACE, CoreWork
+from neurochip.calibrate.core_work import PHASE, TRACE, CoreWork
 from neurochip.calibrate.delays import WIRE_PF
 from neurochip.calibrate.gate_sim import run_gates
 from neurochip.calibrate.layout import Layout, buffer_of, buffers, clock_tree_pj, with_buffers
@@ -16,6 +16,7 @@ from neurochip.calibrate.netlist import Netlist, Wire
 from neurochip.calibrate.synth import split_modules, synthesise
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.calibrate.timing import longest_path
+from neurochip.core.events import Phase
 from neurochip.cosim.core.record import State
 from neurochip.cosim.yosys import run_yosys
 from neurochip.energy.sized import Core
@@ -46,6 +47,7 @@ class Activity:
 
     core: Core
     title: str
+    phases: np.ndarray  # (rows,): the phase of a tick that each is in
     counts: np.ndarray  # (rows, events)
     logic_pj: dict[str, np.ndarray]  # value, high and, where it was simulated, low: (rows,), all blocks but the generators
     random_pj: dict[str, np.ndarray]  # the generators
@@ -131,8 +133,10 @@ def activity_of(netlist: Netlist, core: Core, title: str, core_work: CoreWork, l
         logic_pj[name], random_pj[name] = toggles.energy_pj(energies, None, glitches) - drawn, drawn
         if name == "value":
             blocks_pj = {block: toggles.energy_pj(energies, nets) for block, nets in of_block.items()}
+    phases = np.zeros(count, dtype=np.int64)
+    np.maximum.at(phases, rows[rows >= 0], np.array([PHASE.get(state, Phase.FORWARD) for state in State])[core_work.states[rows >= 0]])
     busy = int(((core_work.states != State.IDLE) & (rows >= 0)).sum())
-    return Activity(core, title, counts, logic_pj, random_pj, busy, int((rows >= 0).sum()) - busy, blocks_pj)
+    return Activity(core, title, phases, counts, logic_pj, random_pj, busy, int((rows >= 0).sum()) - busy, blocks_pj)
 
 
 def unit_of(block: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from neurochip.checks.result import Check, check_of
-from neurochip.core.events import OBSERVED, Event
+from neurochip.core.events import OBSERVED, Event, Phase
 from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import ROLES, Core
 from neurochip.energy.table import EnergyTable, load_table
@@ -34,9 +34,11 @@ def _unpriced(table: EnergyTable) -> Iterator[str]:
             where = f"memory of {words} words x {bits} bits, role {role}"
             if set(priced.prices) != set(PRICED):
                 yield f"{where}: prices other events than there are"
-            elif not priced.pj[Event.WORD_READ] + priced.pj[Event.ACCUMULATE] > 0:  # a table may hold a synaptic operation in either
+            elif (
+                not priced.pj[Phase.FORWARD, [Event.WORD_READ, Event.ACCUMULATE]].sum() > 0
+            ):  # a table may hold a synaptic operation in either
                 yield f"{where}: a synaptic operation is free: word_read and accumulate are both 0"
-            if any(priced.pj[event] for event in OBSERVED):
+            if priced.pj[:, list(OBSERVED)].any():
                 yield f"{where}: an observed loss has a price"
 
 

@@ -1,11 +1,13 @@
 """Cores measured at their own size, [[measured_core]], which come before prices along a line; how far others are beyond what was fitted."""
 
+import itertools
 import math
+from collections.abc import Mapping
 from typing import NamedTuple, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
-from neurochip.core.events import Event
+from neurochip.core.events import Event, Phase
 from neurochip.energy.checks import EVENTS, refuse_unknown_events
 from neurochip.energy.prices import KINDS, Price, Provenance
 from neurochip.energy.sized import Core, Role
@@ -13,16 +15,22 @@ from neurochip.energy.sized import Core, Role
 PER_DOUBLING = 0.1  # how much wider a range gets with each doubling beyond the sizes that were fitted
 OTHER_KNOBS = 0.5  # and for a core that is built otherwise than those
 ZERO = "Nothing beyond the events that come with it in the same cycles"
+Prices = dict[tuple[Phase, str], float]  # pJ of an event, by its name, in a phase of a tick
 
 
 class MeasuredCore(Provenance):
-    """Prices and figures of one core from its own netlist. `pj` is the logic of each event, the memory macro's energy not in it."""
+    """Prices and figures of one core from its own netlist. `pj` is the logic of each event, the memory macro's energy not in it.
+
+    `error_pj` and `learn_pj` are of events that move other circuits in that phase: a weight is added to a potential, or to an error sum.
+    """
 
     axons: int = Field(gt=0)
     neurons: int = Field(gt=0)
     roles: list[Role] = Field(min_length=1)
     knobs: str = Field(min_length=1)  # how it is built: word, lanes, port, generators
     pj: dict[str, float]
+    error_pj: dict[str, float] = Field(default={})
+    learn_pj: dict[str, float] = Field(default={})
     low_ratio: float = Field(default=1.0, ge=0, le=1)
     high_ratio: float = Field(default=1.0, ge=1)
     clock_pj: float = Field(ge=0)
@@ -31,7 +39,7 @@ class MeasuredCore(Provenance):
     path_ns: float = Field(gt=0)
     _how: str = PrivateAttr(default="")  # it stands for another core
 
-    @field_validator("pj")
+    @field_validator("pj", "error_pj", "learn_pj")
     @classmethod
     def _known_events(cls, pj: dict[str, float]) -> dict[str, float]:
         refuse_unknown_events(pj)
@@ -59,9 +67,26 @@ class MeasuredCore(Provenance):
         self._how = how
         return self
 
-    def logic(self) -> dict[Event, Price]:
-        """Return the prices of the events that happened in it."""
-        return {EVENTS[name]: self.price(value) for name, value in self.pj.items()}
+    @property
+    def phases_pj(self) -> Prices:
+        """The price of each event that happened in it, in every phase."""
+        of_phase = {Phase.FORWARD: self.pj, Phase.ERROR: self.pj | self.error_pj, Phase.LEARN: self.pj | self.learn_pj}
+        return {(phase, name): value for phase, prices in of_phase.items() for name, value in prices.items()}
+
+    def logic(self, phase: Phase = Phase.FORWARD) -> dict[Event, Price]:
+        """Return the prices of the events that happened in it, as they are in one phase."""
+        return {EVENTS[name]: self.price(value) for (of_phase, name), value in self.phases_pj.items() if of_phase == phase}
+
+
+def fields_of(prices: Mapping[tuple[Phase, str], float]) -> dict[str, dict[str, float]]:
+    """Return `pj`, `error_pj` and `learn_pj` of an entry: an event's first phase gives `pj`, others where they are not the same."""
+    pj: dict[str, float] = {}
+    others: dict[Phase, dict[str, float]] = {Phase.ERROR: {}, Phase.LEARN: {}}
+    for phase, name in itertools.product(Phase, dict.fromkeys(name for _, name in prices)):
+        value = prices.get((phase, name), pj.get(name))
+        if value is not None and value != pj.setdefault(name, value):
+            others[phase][name] = value
+    return {"pj": pj, "error_pj": others[Phase.ERROR], "learn_pj": others[Phase.LEARN]}
 
 
 class Fitted(BaseModel):

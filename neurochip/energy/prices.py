@@ -3,8 +3,10 @@
 Energy is sum(counts * price) plus leakage power x time and nothing else. Units: pJ per event, nW of leakage, us of time.
 """
 
+import itertools
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Self, get_args
 
@@ -168,21 +170,26 @@ class PricedTable:
     core_nw: Price
     neuron_nw: Price
     clock: ClockPrice | None = None  # none: the table's events hold it, or its source has no such figure
+    in_phase: dict[Phase, dict[Event, Price]] = field(default_factory=dict)  # prices of a phase that are not those of `prices`
+
+    def price(self, phase: Phase, event: Event) -> Price:
+        """Return the price of an event in one phase of a tick."""
+        return self.in_phase.get(phase, {}).get(event, self.prices[event])
 
     @cached_property
     def pj(self) -> np.ndarray:
-        """(events,) float64 pJ per event; observed events 0."""
-        return self._vector(lambda price: price.value)
+        """(phases, events) float64 pJ per event; observed events 0."""
+        return self._matrix(lambda price: price.value)
 
     @cached_property
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._vector(lambda price: price.bounds[0]), self._vector(lambda price: price.bounds[1])
+        return self._matrix(lambda price: price.bounds[0]), self._matrix(lambda price: price.bounds[1])
 
-    def _vector(self, pick) -> np.ndarray:
-        vector = np.zeros(N_EVENTS)
-        for event, price in self.prices.items():
-            vector[event] = pick(price)
-        return vector
+    def _matrix(self, pick: Callable[[Price], float]) -> np.ndarray:
+        matrix = np.zeros((N_PHASES, N_EVENTS))
+        for phase, event in itertools.product(Phase, self.prices):
+            matrix[phase, event] = pick(self.price(phase, event))
+        return matrix
 
     def energy_pj(self, counts: np.ndarray) -> Energy:
         """Return price `counts`, a (phases, events) array of integers >= 0; ValueError for any other array: a bug, not a user's mistake."""
@@ -191,12 +198,12 @@ class PricedTable:
             raise ValueError(f"counts must be integers >= 0 of shape ({N_PHASES}, {N_EVENTS}), not {counts.dtype} {counts.shape}")
         pj = counts * self.pj
         low, high = self._bounds
-        by_kind = {kind: [event for event, price in self.prices.items() if price.kind == kind] for kind in KINDS}
+        of_kind = {kind: self._matrix(_is_of(kind)) for kind in KINDS}
         return Energy(
             pj=pj,
             component={name: _sum(pj[:, list(events)]) for name, events in COMPONENT.items()},
             phase={phase.name.lower(): _sum(pj[phase]) for phase in Phase},
-            kind={kind: _sum(pj[:, events]) for kind, events in by_kind.items()},
+            kind={kind: _sum(pj * is_kind) for kind, is_kind in of_kind.items()},
             total_pj=_sum(pj),
             low_pj=_sum(counts * low),
             high_pj=_sum(counts * high),
@@ -245,6 +252,10 @@ class PricedTable:
         terms = self._clock_terms(busy_cycles, idle_cycles)
         low, high = (math.fsum(price.bounds[side] * cycles for price, cycles in terms) for side in (0, 1))
         return low, high
+
+
+def _is_of(kind: str) -> Callable[[Price], float]:
+    return lambda price: float(price.kind == kind)
 
 
 def _sum(values: np.ndarray) -> float:

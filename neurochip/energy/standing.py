@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
+from neurochip.core.events import Phase
 from neurochip.energy.knob_text import NUMBERS, Change, Knobs, changes_between, knobs_in
 from neurochip.energy.knob_text import number_of as number
-from neurochip.energy.measured import OTHER_KNOBS, PER_DOUBLING, Beyond, MeasuredCore
+from neurochip.energy.measured import OTHER_KNOBS, PER_DOUBLING, Beyond, MeasuredCore, Prices, fields_of
 from neurochip.energy.prices import KINDS
 from neurochip.energy.sized import Core
 
@@ -21,28 +22,32 @@ SAME: Figures = (1.0, 1.0, 1.0, 1.0)
 
 
 class Ratio(NamedTuple):
-    """What a change does to a core: pJ of an event before and after, and the ratios of its figures."""
+    """What a change does to a core: pJ of an event in a phase before and after, and the ratios of its figures."""
 
-    pj: dict[str, tuple[float, float]]
+    pj: dict[tuple[Phase, str], tuple[float, float]]
     figures: Figures
 
     @classmethod
     def of(cls, before: MeasuredCore, after: MeasuredCore) -> Self:
         """Return what is between two measured cores of one size."""
-        pj = {name: (before.pj.get(name, 0.0), after.pj.get(name, 0.0)) for name in before.pj | after.pj}
+        old_pj, new_pj = before.phases_pj, after.phases_pj
+        pj = {event: (old_pj.get(event, 0.0), new_pj.get(event, 0.0)) for event in old_pj | new_pj}
         pairs = zip(figures_of(before), figures_of(after), strict=True)
         clock, leakage, area, path = (new / old if old else 1.0 for old, new in pairs)
         return cls(pj, (clock, leakage, area, path))
 
     def part(self, share: float) -> "Ratio":
         """Return what a share of the change does, on the line to the whole."""
-        pj = {name: (old, old + share * (new - old)) for name, (old, new) in self.pj.items()}
+        pj = {event: (old, old + share * (new - old)) for event, (old, new) in self.pj.items()}
         clock, leakage, area, path = (1 + share * (ratio - 1) for ratio in self.figures)
         return Ratio(pj, (clock, leakage, area, path))
 
-    def applied(self, name: str, pj: float) -> float:
-        """Return the price of an event after the change: times the ratio, or with the difference where there was no price."""
-        old, new = self.pj.get(name, (0.0, 0.0))
+    def applied(self, prices: Prices) -> Prices:
+        """Return the prices after the change: times the ratio, or with the difference where there was no price."""
+        return {event: self._applied(event, prices.get(event, 0.0)) for event in prices | self.pj}
+
+    def _applied(self, event: tuple[Phase, str], pj: float) -> float:
+        old, new = self.pj.get(event, (0.0, 0.0))
         return pj * new / old if old else pj + new
 
 
@@ -135,9 +140,9 @@ def stand_for(
     own, asked = Core(entry.axons, entry.neurons, core.roles, entry.knobs), _changes(entry, core)
     ratios = {change: ratio_of(entries, entry, change) for change in asked}
     told, missing = [ratio for ratio in ratios.values() if ratio], tuple(str(change) for change, ratio in ratios.items() if not ratio)
-    pj, scales, blind = dict(entry.pj), [SAME], missing
+    pj, scales, blind = entry.phases_pj, [SAME], missing
     for ratio in told:
-        pj = {name: ratio.applied(name, pj.get(name, 0.0)) for name in pj | ratio.pj}
+        pj = ratio.applied(pj)
         scales.append(ratio.figures)
     if missing:
         untold = {change.name: change.new for change, ratio in ratios.items() if not ratio}
@@ -151,7 +156,7 @@ def stand_for(
     clock, leakage, area, path = (old * math.prod(column) for old, *column in zip(figures_of(entry), *scales, strict=True))
     kind = max(entry.kind, "extrapolated", key=KINDS.index)
     moved = entry.model_copy(update={
-        "axons": core.axons, "neurons": core.neurons, "knobs": core.knobs, "pj": pj, "kind": kind,
+        "axons": core.axons, "neurons": core.neurons, "knobs": core.knobs, "kind": kind, **fields_of(pj),
         "low_ratio": entry.low_ratio / beyond.factor, "high_ratio": entry.high_ratio * beyond.factor,
         "clock_pj": clock, "leakage_nw": leakage, "area_um2": area, "path_ns": path,
     })  # fmt: skip

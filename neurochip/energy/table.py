@@ -13,7 +13,7 @@ from pydantic import BaseModel, Discriminator, Field, PrivateAttr, Tag, Validati
 from neurochip.common.errors import NeurochipError
 from neurochip.common.layers import Kind, read_layered
 from neurochip.common.toml import STRICT, find, shipped
-from neurochip.core.events import N_EVENTS, N_PHASES, Phase
+from neurochip.core.events import N_EVENTS, N_PHASES, Event, Phase
 from neurochip.energy.blocks import Estimate, estimate_of
 from neurochip.energy.checks import EVENTS, FREE, Check, CheckedCore, Size, refuse_unknown_events
 from neurochip.energy.explain import explain
@@ -219,15 +219,18 @@ class EnergyTable(BaseModel):
         entries = {**FREE, **self.pj_per_event, "word_read": read, "word_write": write}
         prices = {event: self._resolved(entries[name], read, core) for name, event in EVENTS.items()}
         own = self.measured_for(core)
-        logic = own.logic() if own else {}
+        in_phase = {phase: self._with_logic(prices, own.logic(phase) if own else {}, core) for phase in Phase}
+        core_nw, neuron_nw, clock = self._leakage_and_clock(core)
+        return PricedTable(self.name, memory, in_phase[Phase.FORWARD], per_bit, core_nw, neuron_nw, clock, in_phase if own else {})
+
+    def _with_logic(self, prices: dict[Event, Price], logic: dict[Event, Price], core: Core | None) -> dict[Event, Price]:
+        """Prices with the logic of a measured core; what is around a memory, else along the line, is added to its accesses."""
         if self.logic_pj_per_access:
             for name in _ACCESSES:
                 if (event := EVENTS[name]) not in logic and (line := getattr(self.logic_pj_per_access, name)):
                     logic[event] = self._along(line, core)
         around = {event: logic.pop(event) for event in (EVENTS[name] for name in _ACCESSES) if event in logic}
-        prices |= logic | {event: prices[event].plus(price, "and the logic around it") for event, price in around.items()}
-        core_nw, neuron_nw, clock = self._leakage_and_clock(core)
-        return PricedTable(self.name, memory, prices, per_bit, core_nw, neuron_nw, clock)
+        return prices | logic | {event: prices[event].plus(price, "and the logic around it") for event, price in around.items()}
 
     def _leakage_and_clock(self, core: Core | None) -> tuple[Price, Price, ClockPrice | None]:
         if own := self.measured_for(core):

@@ -74,13 +74,14 @@ def export_run(run_folder: Path, folder: Path) -> list[Path]:
 def _dynamic(priced: PricedTable, counts: np.ndarray) -> list[tuple[str, list[Action]]]:
     if counts.shape != (N_PHASES, N_EVENTS):
         raise ValueError(f"counts must have shape ({N_PHASES}, {N_EVENTS}), not {counts.shape}")
-    total = counts.sum(axis=0)
-    # plain ints and floats: the safe dumper refuses numpy's
-    return [(part, [_action(event, priced, total) for event in events]) for part, events in COMPONENT.items()]
+    return [(part, [_action(event, priced, counts[:, event]) for event in events]) for part, events in COMPONENT.items()]
 
 
-def _action(event: Event, priced: PricedTable, total: np.ndarray) -> Action:
-    return event.name.lower(), float(priced.pj[event]), int(total[event])
+def _action(event: Event, priced: PricedTable, counts: np.ndarray) -> Action:
+    """An action has one price: where phases have their own, the mean of what happened."""
+    pj, total = priced.pj[:, event], int(counts.sum())
+    one = pj[0] if (pj == pj[0]).all() or not total else counts @ pj / total
+    return event.name.lower(), float(one), total  # plain ints and floats: the safe dumper refuses numpy's
 
 
 def _by_cycle(action: str, core: str, what: str, pj: float, cycles: int) -> list[Action]:

@@ -83,7 +83,15 @@ def activity(core: Core, seed: int, noise: float = 0.0) -> Activity:
     random = counts[:, Event.RNG_DRAW] * 0.9 + counts[:, Event.NEURON_UPDATE] * 0.01 * core.neurons
     spread = {"low": 0.5, "value": 1.0, "high": 1.5}
     by_name = ({name: pj * share for name, share in spread.items()} for pj in (logic, random))
-    return Activity(core, f"core {core.axons} x {core.neurons}", counts, *by_name, busy_cycles=900, idle_cycles=100)
+    return Activity(
+        core,
+        f"core {core.axons} x {core.neurons}",
+        np.zeros(len(counts), dtype=np.int64),
+        counts,
+        *by_name,
+        busy_cycles=900,
+        idle_cycles=100,
+    )
 
 
 def figures(core: Core) -> Figures:

@@ -17,7 +17,8 @@ from neurochip.calibrate.measure import Activity, Figures
 from neurochip.calibrate.sram import read_macro
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.common.toml import shipped
-from neurochip.core.events import N_EVENTS, Event
+from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.energy.measured import fields_of
 from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import Core
 from neurochip.energy.table import load_table
@@ -44,19 +45,43 @@ def work(seed: int, adds_per_read: int) -> Activity:
     random = blocks["generators.neuron_bank"]
     logic = sum(blocks.values()) - random
     both = ({name: pj * share for name, share in {"low": 0.5, "value": 1.0, "high": 1.5}.items()} for pj in (logic, random))
-    return Activity(BOX, "a core", counts, *both, 900, 100, {name: pj.astype(float) for name, pj in blocks.items()})
+    return Activity(
+        BOX, "a core", np.zeros(40, dtype=np.int64), counts, *both, 900, 100, {name: pj.astype(float) for name, pj in blocks.items()}
+    )
 
 
 @pytest.mark.parametrize("adds_per_read", [4, 64])
 def test_one_circuit_has_one_price(adds_per_read):
     """The queue's price does not depend on what comes with its spikes."""
-    prices = block_prices([work(1, adds_per_read)], PRICED)
+    found = block_prices([work(1, adds_per_read)], PRICED)
+    assert {phase for phase, _ in found} == {Phase.FORWARD}
+    prices = {event: pj for (_, event), pj in found.items()}
     assert prices[Event.SPIKE_IN] == pytest.approx(QUEUE_PJ, rel=1e-3)
     assert prices[Event.ACCUMULATE] == pytest.approx(ADD_PJ, rel=1e-3)
     assert prices[Event.RNG_DRAW] == pytest.approx(DRAW_PJ, rel=1e-3)
     assert prices.keys() == {Event.SPIKE_IN, Event.WORD_READ, Event.ACCUMULATE, Event.RNG_DRAW}, "what did not happen has no price"
     other = work(2, adds_per_read)
-    assert predicted_pj(other, prices) == pytest.approx(other.total_pj(), rel=0.01)
+    assert predicted_pj(other, found) == pytest.approx(other.total_pj(), rel=0.01)
+
+
+def test_a_phase_has_prices_of_its_own():
+    """Where an addition moves error sums it takes what error sums take, whatever share of the work that was."""
+    one, other = work(1, 4), work(3, 4)
+    errors = np.full(40, Phase.ERROR)
+    dearer = other.blocks_pj | {"integrate": np.zeros(40), "errors_back": 5 * ADD_PJ * other.counts[:, Event.ACCUMULATE]}
+    added = {"low": 0.5, "value": 1.0, "high": 1.5}
+    logic = {name: pj + added[name] * (5 - 1) * other.blocks_pj["integrate"] for name, pj in other.logic_pj.items()}
+    back = dataclasses.replace(other, phases=errors, blocks_pj=dearer, logic_pj=logic)
+    prices = block_prices([one, back], PRICED)
+    assert prices[Phase.FORWARD, Event.ACCUMULATE] == pytest.approx(ADD_PJ, rel=0.01)
+    # read and added in one cycle, in one unit: known together
+    together = prices[Phase.ERROR, Event.WORD_READ] - READ_PJ + 4 * prices[Phase.ERROR, Event.ACCUMULATE]
+    assert together == pytest.approx(4 * 5 * ADD_PJ, rel=0.02)
+    for activity in (one, back):
+        assert predicted_pj(activity, prices) == pytest.approx(activity.total_pj(), rel=0.01)
+    fields = fields_of({(phase, event.name.lower()): pj for (phase, event), pj in prices.items()})
+    assert fields["pj"]["accumulate"] == prices[Phase.FORWARD, Event.ACCUMULATE]
+    assert fields["error_pj"]["accumulate"] == prices[Phase.ERROR, Event.ACCUMULATE] and not fields["learn_pj"]
 
 
 def test_a_table_holds_what_was_measured(tmp_path):
@@ -64,7 +89,7 @@ def test_a_table_holds_what_was_measured(tmp_path):
     figures = Figures(34_000, 150_000, 3.0e6, 9000.0, clock, TimedPath(25.0, ("control",), 40))
     small = Core(24, 12, ("first",), BOX.knobs)
     roles = [Core(24, 12, (role,), BOX.knobs) for role in ("first", "inner", "last")]
-    fields = "counts", "logic_pj", "random_pj"
+    fields = "phases", "counts", "logic_pj", "random_pj"
     fitted = [Activity(core, "c", *(getattr(work(i, 4), name) for name in fields), 9, 1) for i, core in enumerate(roles)]
     for one in fitted:
         one.counts[0, Event.WORD_WRITE] = 1
