@@ -1,15 +1,19 @@
 """Runs side by side, and at one accuracy."""
 
+import csv
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neurochip.api.results import Run
 from neurochip.api.runs import open_run
 from neurochip.common.errors import NeurochipError
+from neurochip.common.files import write_text
 from neurochip.report import compare as of_report
 from neurochip.runfile.settings import differing
+from neurochip.study.metrics import area_mm2
 
 if TYPE_CHECKING:
     import pandas
@@ -56,19 +60,36 @@ class Comparison:
         """A line for each of data set, chip and energy table that is not the same in all runs."""
         return list(self.found.warnings)
 
-    def frame(self) -> "pandas.DataFrame":
-        """Return the main figures as a pandas frame, a row per run; accuracies are shares, energies in nJ, latencies in us, per sample."""
-        from neurochip.api.frames import load_pandas
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the main figures, a row per run, and the settings in which the runs differ.
 
+        Accuracies are shares, energies in nJ and latencies in us, per sample; `area_mm2` is at the size in use. None: not known.
+        """
         rows = []
-        for name, run in zip(self.names, self.runs, strict=True):
-            row = {"run": name, "accuracy": run.accuracy, "reference_accuracy": run.reference_accuracy, "seed": run.seed}
+        for i, (name, run) in enumerate(zip(self.names, self.runs, strict=True)):
+            row = {"run": name, "folder": str(run.folder), "accuracy": run.accuracy, "reference_accuracy": run.reference_accuracy}
+            row |= {"seed": run.seed, "area_mm2": area_mm2(run.stored.summary)}
             for part, cost in (("inference", run.inference), ("training", run.training)):
                 for key in ("energy_nj", "latency_us", "spikes", "sops"):
                     row[f"{part}_{key}"] = getattr(cost, key) if cost else None
-            rows.append(row)
-        frame: pandas.DataFrame = load_pandas().DataFrame(rows).set_index("run")
+            rows.append(row | {key: texts[i] for key, texts in self.settings.items()})
+        return rows
+
+    def frame(self) -> "pandas.DataFrame":
+        """Return `rows` as a pandas frame, by run."""
+        from neurochip.api.frames import load_pandas
+
+        frame: pandas.DataFrame = load_pandas().DataFrame(self.rows()).set_index("run")
         return frame
+
+    def write_csv(self, path: str | os.PathLike[str]) -> Path:
+        """Write `rows` as CSV, numbers with all of their digits; return the path."""
+        rows, text = self.rows(), io.StringIO()
+        writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_text(Path(path), text.getvalue())
+        return Path(path)
 
     def plot(self) -> "Figure":
         """Draw accuracy against ticks and against the energy of an inference as a matplotlib figure."""

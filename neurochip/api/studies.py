@@ -11,6 +11,7 @@ from neurochip.api.results import Run
 from neurochip.api.runs import MOST_THREADS, open_run
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
+from neurochip.common.files import ELSEWHERE, write_atomically
 from neurochip.common.screen import show
 from neurochip.study import store
 from neurochip.study.trials import Trial, front_of, history_digest
@@ -78,6 +79,15 @@ class Study:
 
         frame: pandas.DataFrame = load_pandas().read_csv(self.folder / store.CSV)
         return frame
+
+    def write_parquet(self) -> Path:
+        """Write the frame as study.parquet beside study.csv; return its path. Raises NeurochipError without pandas and pyarrow."""
+        path, frame = self.folder / store.PARQUET, self.frame()
+        try:
+            write_atomically(path, lambda part: frame.to_parquet(part, index=False), ELSEWHERE)
+        except ImportError as error:
+            raise NeurochipError(f"Parquet needs pyarrow ({error}); install it: pip install 'neurochip[parquet]'") from None
+        return path
 
     def write_html(self) -> Path:
         """Write study.html anew and return its path."""

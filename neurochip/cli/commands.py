@@ -103,7 +103,7 @@ def report(folder: str, accelergy: str | None) -> None:
             show(console, f"wrote {path}")
 
 
-def compare(folders: tuple[str, ...], html: str | None, at: float | None, published: bool) -> None:
+def compare(folders: tuple[str, ...], html: str | None, at: float | None, published: bool, csv: str | None) -> None:
     """Compare several runs in one table, and at one accuracy."""
     from neurochip.api.comparison import compare as compare_runs
     from neurochip.report.printed import compare_table
@@ -112,6 +112,8 @@ def compare(folders: tuple[str, ...], html: str | None, at: float | None, publis
     console.print(compare_table(comparison.found, console.width))
     if html:
         show(console, f"page: {comparison.write_html(html)}")
+    if csv:
+        show(console, f"table: {comparison.write_csv(csv)}")
 
 
 def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:

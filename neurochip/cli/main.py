@@ -9,7 +9,7 @@ import click
 
 from neurochip import __version__
 from neurochip.cli.options import CHECKS, EVALUATION, QUIET, RUN, SETTING, with_options
-from neurochip.cli.studies import rerun, sweep
+from neurochip.cli.studies import rerun, serve, sweep
 from neurochip.common.errors import NeurochipError
 from neurochip.common.stop import terminable
 
@@ -109,11 +109,10 @@ def report(folder: str, accelergy: str | None) -> None:
     help="Accuracy at which ticks and energy are compared; default: the lowest final one - 0.5.",
 )
 @click.option("--published", is_flag=True, help="Also put each run beside published chips that learn, with the source of every figure.")
-def compare(folders: tuple[str, ...], html: str | None, at: float | None, published: bool) -> None:
+@click.option("--csv", metavar="FILE", help="Also write a row per run: figures with all of their digits, settings in which they differ.")
+def compare(**options: Any) -> None:
     """Compare run directories, of any learning system, in one table."""
-    from neurochip.cli import commands
-
-    commands.compare(folders, html, at, published)
+    import_module("neurochip.cli.commands").compare(**options)
 
 
 @main.command("map")
@@ -313,17 +312,6 @@ def new(kind: str, name: str, out: str | None) -> None:
 
 
 @main.command()
-@click.argument("folder", metavar="DIR", default="runs", required=False)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 shows it to the network, to anybody.")
-@click.option("--port", type=click.IntRange(1, 65535), default=8347, show_default=True, help="Port to listen at.")
-def serve(folder: str, host: str, port: int) -> None:
-    """Show runs and studies of folder DIR (default: runs) in a browser, live while they run, until Ctrl-C."""
-    from neurochip.cli import serving
-
-    serving.serve(folder, host, port)
-
-
-@main.command()
 def info() -> None:
     """List what an experiment can name, and the experiments: chips, energy tables, learning rules, random generators, networks."""
     import_module("neurochip.cli.listing").info()
@@ -331,6 +319,7 @@ def info() -> None:
 
 main.add_command(sweep)
 main.add_command(rerun)
+main.add_command(serve)
 
 if __name__ == "__main__":
     main(prog_name="neurochip")

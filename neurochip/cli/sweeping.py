@@ -12,7 +12,14 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    file: str, vary: tuple[str, ...], objective: str | None, settings: tuple[str, ...], quiet: bool, resume: bool, **options: Any
+    file: str,
+    vary: tuple[str, ...],
+    objective: str | None,
+    settings: tuple[str, ...],
+    quiet: bool,
+    resume: bool,
+    parquet: bool,
+    **options: Any,
 ) -> None:
     """Run a study and print what it says. KeyboardInterrupt, with how to go on, if it was asked to stop."""
     from neurochip.api import studies
@@ -31,6 +38,8 @@ def sweep(
         )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_go_on(file, vary, objective, settings, options)) from None
+    if parquet:
+        done.write_parquet()
     if not quiet:
         _show(done, console)
 

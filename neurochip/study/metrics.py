@@ -21,7 +21,8 @@ class Metric(NamedTuple):
     of: Callable[[Summary], float | None]
 
 
-def _area(summary: Summary) -> float | None:
+def area_mm2(summary: Summary) -> float | None:
+    """Return logic and memory of the cores at the size in use, None where the energy table has no areas."""
     found = summary.silicon
     return None if found is None or found.memory_um2 is None else (found.logic_um2 + found.memory_um2) / 1e6
 
@@ -30,7 +31,7 @@ METRICS = {
     "accuracy": Metric("accuracy", "test accuracy", "%", True, 100.0, lambda s: s.accuracy.test),
     "energy": Metric("energy_nj", "energy of an inference", "nJ", False, 1.0, lambda s: s.totals.test.energy_nj_per_sample),
     "latency": Metric("latency_us", "latency of an inference", "us", False, 1.0, lambda s: s.totals.test.latency_us_per_sample),
-    "area": Metric("area_mm2", "area of the cores", "mm2", False, 1.0, _area),
+    "area": Metric("area_mm2", "area of the cores", "mm2", False, 1.0, area_mm2),
     "training_energy": Metric(
         "training_energy_nj", "energy of a training sample", "nJ", False, 1.0,
         lambda s: s.totals.train.energy_nj_per_sample if s.totals.train.samples else None,

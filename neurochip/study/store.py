@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 STUDY_JSON, DATABASE, CSV, PAGE, RUNS = "study.json", "optuna.db", "study.csv", "study.html", "runs"
+PARQUET = "study.parquet"
 LOCK = ".lock"
 
 

@@ -1,5 +1,6 @@
 """`run`, `open_run` and what a Run tells: the same bits as the command line, arrays, frames, figures, and a piece of a page."""
 
+import csv
 import json
 import signal
 import sys
@@ -234,6 +235,9 @@ def test_a_comparison_is_that_of_the_command_line(tiny, tmp_path):
     assert found.plot()._repr_png_().startswith(b"\x89PNG")
     assert neurochip("compare", tiny[1].folder, tiny[1].folder, "--at", 40, "--html", tmp_path / "a.html").exit_code == 0
     assert found.write_html(tmp_path / "b.html").read_text(encoding="utf-8") == (tmp_path / "a.html").read_text(encoding="utf-8")
+    assert neurochip("compare", tiny[1].folder, tiny[1].folder, "--csv", tmp_path / "a.csv").exit_code == 0
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text(encoding="utf-8").splitlines()))
+    assert [float(row["accuracy"]) for row in rows] == [tiny[1].accuracy] * 2 and float(rows[0]["inference_energy_nj"]) == tiny[1].energy
     with pytest.raises(nc.NeurochipError, match="no run is given"):
         nc.compare([])
 

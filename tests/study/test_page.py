@@ -4,6 +4,7 @@ import re
 import shlex
 import xml.etree.ElementTree as ElementTree
 
+import pandas
 import pytest
 from support.browser import VIEWS, needs_browser, open_browser
 from support.documents import PAGES, commands, name_of, text_of
@@ -63,6 +64,12 @@ def test_a_browser_shows_it_whole(study):
             seen = browser.look(study.page, width, scheme)
             assert not seen.complaints + seen.outside + seen.faint
             assert seen.links > 30
+
+
+def test_its_table_as_parquet(study):
+    path = study.write_parquet()
+    assert path.name == "study.parquet"
+    assert pandas.read_parquet(path).equals(study.frame()) and len(study.frame()) == 8
 
 
 def test_a_study_is_served_as_far_as_it_is(study):
