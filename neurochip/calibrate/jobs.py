@@ -39,7 +39,7 @@ class Job(Design):
         refuse_if_not_rtl(setup, self.simulator.mapping)
         self.network = Network(self.placements[0].axons, tuple(place.neurons for place in self.placements))
         pixels, labels = data.x_train.reshape(len(data.x_train), -1), data.y_train.astype(np.int32)
-        order = self.simulator.order(0, len(labels))
+        order = self.simulator.order(0, labels)
         chosen, after = order[:TRAINED], order[TRAINED : TRAINED + SEARCHED] if len(order) > TRAINED else order[:1]
         given = experiment.network.weights
         if given is not None:

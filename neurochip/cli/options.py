@@ -41,7 +41,7 @@ CHECKS = (
 STUDY = (
     click.option("--vary", multiple=True, metavar="KEY=VALUES", help="a,b,c or low..high or low..high:step; repeatable."),
     click.option("--seeds", type=click.IntRange(1, 1000), help="Runs of each point."),
-    click.option("--objective", metavar="NAME,...", help="accuracy, energy, latency, area, training_energy, training_latency."),
+    click.option("--objective", metavar="NAME,...", help="accuracy, energy, latency, area, twin, training_energy, training_latency."),
     click.option("--method", type=click.Choice(["grid", "random", "nsga2", "tpe"]), help="All points, or --trials of them; default: grid."),
     click.option("--trials", type=click.IntRange(1), metavar="N", help="Points of random, nsga2 or tpe."),
     click.option("--generation", type=click.IntRange(2), metavar="N", help="Points that a search proposes at a time; default: 16."),

@@ -21,6 +21,7 @@ from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
 from neurochip.experiment.layers import NetworkModel, PartModel
+from neurochip.experiment.lifelong import LifelongModel
 from neurochip.experiment.models import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
 from neurochip.experiment.rules import LearningRule, find_rule, guarded, refuse_reals, refuse_unrunnable, reward_fault
 from neurochip.experiment.sweep import SweepModel
@@ -57,6 +58,7 @@ class Experiment(BaseModel):
     reference: ReferenceModel = Field(default_factory=ReferenceModel)
     train: TrainModel | None = None
     readout: ReadoutModel | None = None
+    lifelong: LifelongModel | None = None
     sweep: SweepModel | None = Field(default=None, exclude=True)  # of a study, not of its runs
     _found: LearningRule = PrivateAttr()
 
@@ -139,6 +141,25 @@ class Experiment(BaseModel):
                 "leave one of them out"
             )
         return self
+
+    @model_validator(mode="after")
+    def _lifelong_can_be(self) -> Self:
+        if self.lifelong is None:
+            return self
+        if table := next((name for name in ("readout", "train") if getattr(self, name) is not None), None):
+            raise ValueError(f"[lifelong]: not with [{table}], which sees all classes at once; leave one of them out")
+        if self.record.samples and self.record.epoch != "final":
+            raise ValueError("[lifelong]: [record] samples: positions in an epoch of a task; set epoch = 'final' there, or leave one out")
+        return self
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs of a whole training: `run.epochs`, with [lifelong] of each task."""
+        return self.run.epochs * (len(self.lifelong.tasks) if self.lifelong else 1)
+
+    def epoch_of_schedule(self, epoch: int) -> int:
+        """Return the epoch, from 0, whose rates hold: each task of [lifelong] is learned as if it were the first."""
+        return epoch % self.run.epochs if self.lifelong and self.run.epochs else epoch
 
     @property
     def learning_rule(self) -> Rule:

@@ -17,7 +17,8 @@ class SweepModel(BaseModel):
     )
     seeds: int = Field(default=1, ge=1, le=1000, description="runs of each point, with the experiment's seed and those after it")
     objectives: list[str] = Field(
-        default=["accuracy", "energy"], description="what is to be had: accuracy, energy, latency, area, training_energy, training_latency"
+        default=["accuracy", "energy"],
+        description="what is to be had: accuracy, energy, latency, area, twin (accuracy), training_energy, training_latency",
     )
     method: Literal["grid", "random", "nsga2", "tpe"] = Field(
         default="grid", description="all combinations, or `trials` of them: drawn, or proposed by a search (Optuna)"

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from neurochip.report.digits import energy_text, power_text, with_digits
+from neurochip.report.digits import energy_text, power_text, time_text, with_digits
 from neurochip.report.exits import cheapest, ends_early, share_of_ticks
 from neurochip.report.grids import SETS, count, per, percent
 from neurochip.report.network import ran, verdict_text
@@ -122,11 +122,6 @@ def _costs(summary: Summary) -> list[str]:
     return [*lines, f"prices: {', '.join(kinds)} ({summary.energy_table.name})"] if kinds else lines
 
 
-def time_text(us: float) -> str:
-    """Return a time as `348 us`, in the unit in which it reads."""
-    return f"{with_digits(us)} us" if us < 1e3 else f"{with_digits(us / 1e3)} ms" if us < 1e6 else f"{with_digits(us / 1e6)} s"
-
-
 def _bounds(summary: Summary) -> list[str]:
     lines = []
     for which, name in SETS.items():
@@ -221,7 +216,7 @@ def _rail(i: int, layer: Layer) -> list[Remark]:
 
 def _longer(summary: Summary) -> list[Remark]:
     epochs = summary.accuracy.per_epoch
-    if len(epochs) < 2 or 100 * (epochs[-1] - epochs[-2]) < STEADY:
+    if summary.lifelong or len(epochs) < 2 or 100 * (epochs[-1] - epochs[-2]) < STEADY:
         return []
     gain = 100 * (epochs[-1] - epochs[-2])
     return [

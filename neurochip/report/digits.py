@@ -42,6 +42,11 @@ def power_text(uw: float) -> str:
     return f"{scale.text(uw)} {_POWERS[scale.unit]}"
 
 
+def time_text(us: float) -> str:
+    """Return a time as `348 us`, in the unit in which it reads."""
+    return f"{with_digits(us)} us" if us < 1e3 else f"{with_digits(us / 1e3)} ms" if us < 1e6 else f"{with_digits(us / 1e6)} s"
+
+
 def energy_text(nj: float, bounds_nj: tuple[float, float] | None = None) -> str:
     """Return an energy as `60.7 uJ`; with bounds that differ from it as `60.7 uJ (50.6 to 71.8)`, all in one unit."""
     scale = scale_of([nj])

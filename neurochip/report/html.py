@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from neurochip.common.files import write_text
-from neurochip.report.answers import answers, has_files, reproduce, time_text
+from neurochip.report.answers import answers, has_files, reproduce
 from neurochip.report.compare import Comparison
+from neurochip.report.digits import time_text
 from neurochip.report.grids import (
     NOTE,
     SETS,
@@ -41,6 +42,8 @@ CAPTIONS = {
     "ticks": "Where the line is flat, fewer ticks would do: an image could stop there, at a share of the latency and energy.",
     "exits": "Further left is faster and cheaper. A point is what the same evaluation would have been with that margin, every sample "
     "counted up to its own end; where the curve bends down, samples end before they are sure.",
+    "tasks": "A line that falls is what was forgotten while other classes were learned. Every test is over all classes, without being told "
+    "the task.",
     "comparison": "Left: further left is faster. Right: further left is cheaper. The dot is the end of a run's ticks; what is far below "
     "the final accuracies is cut off.",
     "spikes": "Long bars are work: every spike sent reads one memory row in the next layer. Errors dropped at closed gates teach nothing.",

@@ -10,6 +10,7 @@ from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.exits import exit_facts, exit_grids, share_of_ticks
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent, ticks_per_sample
 from neurochip.report.learned import learned_grids
+from neurochip.report.lifelong import lifelong_facts, lifelong_grids
 from neurochip.runfile.summary import AnnTwin, Summary
 from neurochip.runfile.ticks import POINTS
 
@@ -31,7 +32,14 @@ def by_tick(summary: Summary) -> list[float | None]:
 
 def inference_grids(summary: Summary) -> list[Grid]:
     """Return spikes and operations per image of each layer, accuracy against ticks, and the loss by quantising."""
-    return [_activity(summary), *_ticks(summary), *exit_grids(summary), *_quantised(summary), *learned_grids(summary)]
+    return [
+        _activity(summary),
+        *_ticks(summary),
+        *exit_grids(summary),
+        *_quantised(summary),
+        *learned_grids(summary),
+        *lifelong_grids(summary),
+    ]
 
 
 def _activity(summary: Summary) -> Grid:
@@ -118,7 +126,7 @@ def _quantised(summary: Summary) -> list[Grid]:
 
 def inference_facts(summary: Summary) -> list[tuple[str, str]]:
     """Return headline lines: the float net, the ticks it takes, the ANN twin."""
-    return [*_training_facts(summary), *_latency_facts(summary), *exit_facts(summary), *_twin_facts(summary)]
+    return [*_training_facts(summary), *_latency_facts(summary), *exit_facts(summary), *lifelong_facts(summary), *_twin_facts(summary)]
 
 
 def _training_facts(summary: Summary) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import numpy as np
 from neurochip.report.bar_plots import draw_energy, draw_spikes
 from neurochip.report.exits import draw_exits
 from neurochip.report.learned import draw_images, draw_kernels
+from neurochip.report.lifelong import draw_tasks
 from neurochip.report.network_plots import draw_latency, draw_links
 from neurochip.report.power import draw_power
 from neurochip.report.style import (
@@ -183,6 +184,7 @@ def _doubling(axes, ticks: Iterable[float]) -> None:
 
 PLOTS = {
     "accuracy": _accuracy,
+    "tasks": draw_tasks,
     "images": draw_images,
     "ticks": draw_ticks,
     "exits": draw_exits,

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import Field
 
 from neurochip.runfile.costs import BothSets, Costs, Count, Flag, Form, Network, Number, OpenForm, Totals
+from neurochip.runfile.lifelong import Lifelong
 from neurochip.runfile.sizes import CoreUse, Silicon, Sizes
 
 FORMAT = 2  # of summary.json and run.h5; 2: layers in parts (cores/), packets of a mesh
@@ -287,6 +288,7 @@ class Summary(Form):
     ann_twin: AnnTwin | None = Field(None, description="the ANN of the same topology")
     training: Training | None = Field(None, description="only of a net from off the chip")
     readout: ReadoutFacts | None = Field(None, description="only with `[readout]`")
+    lifelong: Lifelong | None = Field(None, description="tasks that were learned one after another")
     early_exit: EarlyExit | None = Field(None, description="ticks of the test samples, and what fewer would do")
     network: Network | None = Field(description="only with a mesh")
     probe: ProbeFacts | None = Field(description="only with `[reference]`")

@@ -22,7 +22,10 @@ from neurochip.simulator.memories import memory_of
 from neurochip.simulator.simulator import BANKS, MACHINE, STATES, Counts
 
 LEARNED = ("weight", "transposed", "bias")  # of the twin
-SCALARS = ("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail", "readout_curve")
+SCALARS = (
+    *("train_accuracy", "test_accuracy", "reference_accuracy", "train_wall_s", "test_wall_s", "weights_at_rail", "readout_curve"),
+    "task_accuracy",
+)
 
 
 class Position(NamedTuple):

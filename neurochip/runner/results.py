@@ -13,6 +13,7 @@ from neurochip import __version__
 from neurochip.common.files import write_atomically
 from neurochip.common.seal import sealed
 from neurochip.core.events import Event, Phase
+from neurochip.core.noc.totals import NocTotals
 from neurochip.datasets import Dataset
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping, Placement, Weights
@@ -33,8 +34,17 @@ class History:
     reference_accuracy: list[float] = field(default_factory=list)
     weights_at_rail: list[list[int]] = field(default_factory=list)  # epochs x layers
     readout_curve: list[list[float]] = field(default_factory=list)  # training samples of the rule, test accuracy of the read-out then
+    task_accuracy: list[list[float]] = field(default_factory=list)  # epochs x tasks of [lifelong], on the test set
     train_wall_s: float = 0.0
     test_wall_s: float = 0.0
+
+
+def total_of(costs: list[Counts], like: Counts) -> Counts:
+    """Return the sum of several costs, shaped like another one."""
+    zero = Counts(0 * like.counts, 0 * like.cycles, 0, NocTotals(*(0 * array for array in like.packets)))
+    all_of = [zero, *costs]
+    counts, cycles = (np.sum([getattr(cost, name) for cost in all_of], axis=0) for name in ("counts", "cycles"))
+    return Counts(counts, cycles, sum(cost.samples for cost in all_of), join(cost.packets for cost in all_of))
 
 
 @dataclass
@@ -110,6 +120,8 @@ def write_h5(path: Path, setup: Setup, data: Dataset, mapping: Mapping, history:
         file["accuracy/test"], file["accuracy/train"] = history.test_accuracy, history.train_accuracy
         if history.reference_accuracy:
             file["accuracy/reference"] = history.reference_accuracy
+        if history.task_accuracy:
+            file["accuracy/tasks"] = history.task_accuracy
         for i in range(len(mapping.layers)):
             _write_layer(file.create_group(f"layers/{i}"), i, mapping, history, final)
         for c, place in enumerate(mapping.cores):

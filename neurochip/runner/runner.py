@@ -23,6 +23,7 @@ from neurochip.runfile.names import EVALUATION
 from neurochip.runfile.summary import Summary
 from neurochip.runner import checkpoint, finals, partial, results, summary
 from neurochip.runner.checkpoint import Position
+from neurochip.runner.lifelong import by_task, refuse_tasks
 from neurochip.runner.losses import data_losses
 from neurochip.runner.start import put_start_on_chip
 from neurochip.runner.unsupervised import Readout, Shown
@@ -58,11 +59,12 @@ class Runner:
         what = "recordings" if self.train_stimulus.is_events else "images"
         self.say(f"data: {self.data.source}: {len(self.data.y_train):,} training and {len(self.data.y_test):,} test {what}")
         self._check_raster_sample()
+        refuse_tasks(setup, self.data)
         self.simulator = Simulator(setup, self.data.image_shape, self.data.n_classes)
         self.start = put_start_on_chip(self.simulator, folder, self._train_off_chip, self.say)
         self.initial = self._weights()
-        self.epochs = experiment.run.epochs if self.simulator.rule.learns else 0
-        if self.epochs < experiment.run.epochs:
+        self.epochs = experiment.n_epochs if self.simulator.rule.learns else 0
+        if self.epochs < experiment.n_epochs:
             self.say(f"rule '{experiment.rule_name}' does not learn: no training, one evaluation")
         self.readout: Readout | None = None
         if experiment.readout:
@@ -108,7 +110,8 @@ class Runner:
 
     def _epoch(self, progress: Progress, twin_thread: ThreadPoolExecutor) -> None:
         """Train one epoch (or what is left of it), the twin beside it, and evaluate."""
-        epoch, n = self.position.epoch, len(self.data.y_train)
+        epoch = self.position.epoch
+        n = len(self.simulator.order(epoch, self.data.y_train))
         twin = twin_thread.submit(self._train_twin, self.reference, epoch) if self.reference and self.threads > 1 else None
         self._train(progress, epoch, n)
         self.evaluation = self._evaluate(progress, f"epoch {epoch + 1} test")
@@ -175,12 +178,12 @@ class Runner:
 
     def _train_twin(self, reference: Reference, epoch: int) -> float:
         """One epoch of the twin; cut short, and of no use, when the run is to stop: resumed, it starts from twin_start."""
-        order = self.simulator.order(epoch, len(self.data.y_train))
+        order = self.simulator.order(epoch, self.data.y_train)
         for start in range(0, len(order), TWIN_CHUNK):
             if self.stop.is_set():
                 raise Interrupted
             chosen = order[start : start + TWIN_CHUNK]
-            reference.train(self.data.x_train[chosen], self.data.y_train[chosen], epoch)
+            reference.train(self.data.x_train[chosen], self.data.y_train[chosen], self.setup.experiment.epoch_of_schedule(epoch))
         return reference.accuracy(self.data.x_test, self.data.y_test)
 
     def _keep(self, evaluation: Evaluation, n: int, twin: Future | None) -> None:
@@ -190,6 +193,8 @@ class Runner:
         history.train_accuracy.append(self.readout.train_accuracy if self.readout else self.position.correct / n)
         history.test.append(evaluation.cost)
         history.test_accuracy.append(self._accuracy(evaluation))
+        if lifelong := self.setup.experiment.lifelong:
+            history.task_accuracy.append(by_task(lifelong, evaluation.predictions == self.data.y_test, self.data.y_test))
         if self.readout:
             history.readout_curve.append([(self.position.epoch + 1) * n, history.test_accuracy[-1]])
         mapping = self.simulator.mapping

@@ -3,12 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from neurochip import __version__
 from neurochip.common.files import write_json
 from neurochip.core.noc.state import PORTS
-from neurochip.core.noc.totals import NocTotals
 from neurochip.datasets import Dataset
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
@@ -23,15 +20,16 @@ from neurochip.runfile.summary import FORMAT, Accuracy, ChipFacts, Core, Layer, 
 from neurochip.runfile.ticks import accuracy_by_tick, depths, ticks_to_final
 from neurochip.runner.ann_twin import reads_of, twin_facts
 from neurochip.runner.early_exit import early_exit
+from neurochip.runner.lifelong import lifelong_facts
 from neurochip.runner.losses import MOST_SATURATED, data_losses, run_losses
 from neurochip.runner.pricing import add_costs, priced_cores
-from neurochip.runner.results import Final, History, at_rail, dataset_facts, write_h5
+from neurochip.runner.results import Final, History, at_rail, dataset_facts, total_of, write_h5
 from neurochip.runner.silicon import silicon
 from neurochip.runner.sizes import core_use, sizes
 from neurochip.runner.unit_activity import Activity, activity_of
 from neurochip.simulator import noc_verdict
 from neurochip.simulator.simulator import Counts
-from neurochip.simulator.traffic import join, mesh_of
+from neurochip.simulator.traffic import mesh_of
 
 MOST_AT_RAIL = 0.01  # share of a layer's weights above which it is warned about
 
@@ -48,7 +46,7 @@ def write(folder: Path, setup: Setup, data: Dataset, mapping: Mapping, history: 
 def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, final: Final) -> Summary:
     """Return the content of summary.json, from what a run was given, recorded and found at its end."""
     experiment, chip = setup.experiment, setup.chip
-    costs = {"train": _total(history.train, history.test[-1]), "test": history.test[-1]}
+    costs = {"train": total_of(history.train, history.test[-1]), "test": history.test[-1]}
     kinds: dict[str, dict[str, float]] = {name: {} for name in costs}
     priced = {name: priced_cores(setup, mapping, cost, kinds[name]) for name, cost in costs.items()}
     activities = activity_of(mapping, final.unit_spikes, final.evaluation.exits.shown)
@@ -77,6 +75,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
         ),
         training=final.training,
         readout=final.readout,
+        lifelong=lifelong_facts(setup, data, mapping, history),
         early_exit=early_exit(setup, mapping, final.evaluation, final.labels),
         network=Network(**{name: _network(setup, mapping, cost) for name, cost in costs.items()}) if chip.mesh else None,
         probe=_probe_facts(experiment.reference.probe_weights, mapping, final.probe),
@@ -141,14 +140,6 @@ def _layer(mapping: Mapping, i: int, final: Final, activity: Activity, priced: d
         train=add_costs([priced["train"][c] for c in of_layer]),
         test=add_costs([priced["test"][c] for c in of_layer]),
     )
-
-
-def _total(costs: list[Counts], like: Counts) -> Counts:
-    """The sum of several costs, shaped like another one."""
-    zero = Counts(0 * like.counts, 0 * like.cycles, 0, NocTotals(*(0 * array for array in like.packets)))
-    all_of = [zero, *costs]
-    counts, cycles = (np.sum([getattr(cost, name) for cost in all_of], axis=0) for name in ("counts", "cycles"))
-    return Counts(counts, cycles, sum(cost.samples for cost in all_of), join(cost.packets for cost in all_of))
 
 
 def _core(setup: Setup, mapping: Mapping, c: int, counts: dict[str, Counts], costs: dict[str, Costs]) -> Core:

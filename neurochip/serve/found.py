@@ -12,7 +12,7 @@ import numpy as np
 from neurochip.common.arrays import UNREADABLE
 from neurochip.common.errors import NeurochipError
 from neurochip.common.files import holders
-from neurochip.report.answers import time_text
+from neurochip.report.digits import time_text
 from neurochip.report.grids import percent
 from neurochip.report.headline import sample_energy
 from neurochip.runfile.load import load_run

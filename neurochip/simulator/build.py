@@ -248,7 +248,7 @@ def n_rule_params(experiment: Experiment) -> int:
 
 def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
     """Write the rule's integer parameters of an epoch into every core, and whether it learns then."""
-    rule = experiment.learning_rule
+    rule, epoch = experiment.learning_rule, experiment.epoch_of_schedule(epoch)
     for c, param in enumerate(state.param):
         model, settings = experiment.network.layers[int(param[P.LAYER])], experiment.layer_settings(int(param[P.LAYER]))
         first, last = model.learn_epochs or (1, epoch + 1)

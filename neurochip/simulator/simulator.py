@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurochip.common import random as host_random
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.events import N_EVENTS, N_PHASES
@@ -21,6 +20,7 @@ from neurochip.simulator.addresses import unit_names
 from neurochip.simulator.build import build_chip, set_rule
 from neurochip.simulator.exits import Exit, Exits, margin_lsb, told_at_end, watched_margins
 from neurochip.simulator.memories import fork
+from neurochip.simulator.order import presented
 from neurochip.simulator.seeds import jump_samples, seed_generators
 from neurochip.simulator.states import walk_of
 from neurochip.simulator.stimulus import Stimulus, as_stimulus
@@ -99,9 +99,9 @@ class Simulator:
         self.exit_margin = margin_lsb(setup, self.mapping)
         self.margins = watched_margins(setup, self.mapping)
 
-    def order(self, epoch: int, n: int) -> np.ndarray:
-        """Draw the order in which an epoch presents the n training samples."""
-        return host_random.permutation(host_random.stream(self.setup.experiment.seed, "order", epoch), n)
+    def order(self, epoch: int, labels: np.ndarray) -> np.ndarray:
+        """Draw which training samples an epoch presents, and in which order; labels: of all training samples."""
+        return presented(self.setup.experiment, epoch, labels)
 
     def train(
         self, samples: Stimulus | np.ndarray, labels: np.ndarray, epoch: int, start: int = 0, stops: Sequence[int] = ()
@@ -115,7 +115,7 @@ class Simulator:
         ends, ticks = self.exit_at(training=True), experiment.run.ticks
         run = self.run_vector(ticks, experiment.warmup_ticks, experiment.read_from_tick, self.rule.learns, ends)
         jump = jump_table(self.state.rng_param, experiment.run.ticks)
-        order, stimulus = self.order(epoch, len(labels)), as_stimulus(samples)
+        order, stimulus = self.order(epoch, labels), as_stimulus(samples)
         while start < len(order):
             chosen = order[start : min([start + TRAIN_CHUNK, *(stop for stop in stops if stop > start)])]
             votes = np.zeros((len(chosen), self.placements[-1].neurons), dtype=np.int32)

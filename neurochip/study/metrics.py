@@ -32,6 +32,7 @@ METRICS = {
     "energy": Metric("energy_nj", "energy of an inference", "nJ", False, 1.0, lambda s: s.totals.test.energy_nj_per_sample),
     "latency": Metric("latency_us", "latency of an inference", "us", False, 1.0, lambda s: s.totals.test.latency_us_per_sample),
     "area": Metric("area_mm2", "area of the cores", "mm2", False, 1.0, area_mm2),
+    "twin": Metric("twin_accuracy", "test accuracy of the float twin", "%", True, 100.0, lambda s: s.accuracy.reference_test),
     "training_energy": Metric(
         "training_energy_nj", "energy of a training sample", "nJ", False, 1.0,
         lambda s: s.totals.train.energy_nj_per_sample if s.totals.train.samples else None,

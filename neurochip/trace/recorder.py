@@ -84,7 +84,7 @@ class Recorder:
                 raise RuntimeError(f"recorded sample {position - 1}: its replay and the run differ; this is a fault of the simulator")
             self.pending = None
         if position in self._watched(epoch):
-            sample = int(self.simulator.order(epoch, len(self.labels))[position])
+            sample = int(self.simulator.order(epoch, self.labels)[position])
             facts = {"epoch": epoch + 1, "position": position, "sample": sample}
             number = self.samples.index(position)
             self.pending = position, self._record(number, epoch, sample, facts)

@@ -81,7 +81,7 @@ class Watch:
         done = 0
         for epoch in range(len(self.presented)):
             set_rule(state, experiment, epoch)
-            for position, sample in enumerate(self.simulator.order(epoch, len(labels))):
+            for position, sample in enumerate(self.simulator.order(epoch, labels)):
                 before, pool, learn = self.value(), state.rng_pool.copy(), state.rng_learn.copy()
                 chip.traced[0], votes[:] = 0, 0  # they decide when the sample ends
                 one, label = stimulus.take(slice(sample, sample + 1)), labels[sample : sample + 1]

@@ -109,7 +109,7 @@ def test_counts_are_taken_once(tmp_path):
     pieces = []
     jump = rng.jump_table(other.state.rng_param, case.ticks)
     run = other.run_vector(case.ticks, case.warmup, case.read_from, True)
-    for chosen in np.split(other.order(0, 24), (9, 20)):
+    for chosen in np.split(other.order(0, labels), (9, 20)):
         votes = np.zeros((len(chosen), case.sizes[-1]), np.int32)
         simulator.set_rule(other.state, other.setup.experiment, 0)
         stimulus = of_images(pixels[chosen])

@@ -66,7 +66,7 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
         )
     if samples > len(pixels):
         raise NeurochipError(f"--samples {samples}: the experiment has {len(pixels):,} training samples; ask for fewer")
-    chosen = simulator.order(0, len(pixels))[:samples]
+    chosen = simulator.order(0, data.y_train)[:samples]
     set_rule(simulator.state, experiment, 0)
     run = simulator.run_vector(
         experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns, simulator.exit_at()
