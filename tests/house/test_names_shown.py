@@ -159,7 +159,7 @@ def test_functions_are_where_the_page_says(page):
             assert any(found[2] in definitions(path) for path in modules()[found[1]]), span
 
 
-SUFFIXES = {"py", "sv", "toml", "h5", "json", "html", "png", "md", "npz", "cff", "cfg", "lib", "csv"}
+SUFFIXES = {"py", "sv", "toml", "h5", "json", "html", "png", "md", "npz", "cff", "cfg", "lib", "csv", "parquet"}
 
 
 def claims(text: str) -> Iterator[tuple[str, str]]:
