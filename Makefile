@@ -47,9 +47,9 @@ rtl-package: $(VENV)/installed ## write the RTL's parameters, registers and core
 run-format: $(VENV)/installed ## write the tables of docs/run_format.md anew from the model of summary.json
 	$(BIN)/python -m neurochip.runfile.documented
 
-# what the suite does with a few files
-fuzz: $(VENV)/installed ## read 500 damaged NIR graphs of each kind
-	NEUROCHIP_FUZZ=500 $(BIN)/python -m pytest -n 0 -q tests/offchip/test_nir_fuzz.py
+# what the suite does with a few files; some minutes
+fuzz: $(VENV)/installed ## read 500 damaged files of every kind that comes from outside
+	NEUROCHIP_FUZZ=500 $(BIN)/python -m pytest -n auto -q tests/checks/test_fuzz.py
 
 # zero differences over at least 20 million core cycles, whole generator periods, and the first samples of every shipped experiment
 cosim-long: $(VENV)/installed ## compare simulator and RTL over 20 million cycles

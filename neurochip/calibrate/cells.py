@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -129,11 +130,27 @@ def read_cells(path: Path, dont_use: Sequence[str] = DONT_USE) -> Library:
     if any(next(cell.all("memory"), None) for cell in library.all("cell")):
         raise NeurochipError(f"{where}: holds a memory macro, not standard cells; give it with --sram, and standard cells with --liberty")
     reader = _Reader(library, where)
-    cells = {group.name: reader.cell(group) for group in library.all("cell")}
-    for cell in cells.values():
-        cell.usable = cell.usable and not any(fnmatch(cell.name, pattern) for pattern in dont_use)
+    cells: dict[str, Cell] = {}
+    for group in library.all("cell"):
+        if group.name in cells:
+            raise NeurochipError(f"{group.where}: a second cell({group.name}); leave one in the file")
+        cells[group.name] = reader.cell(group)
+        cells[group.name].usable &= not any(fnmatch(group.name, pattern) for pattern in dont_use)
+        if cells[group.name].usable:
+            _check_cell(group, cells[group.name])
     _check_set(where, cells.values())
     return Library(library.name, path.name.removesuffix(".gz"), reader.vdd_v, library.number("nom_temperature"), cells, source)
+
+
+def _check_cell(group: Group, cell: Cell) -> None:
+    """Refuse a cell that synthesis may use without a size: it would be taken for a free one."""
+    if cell.area_um2 <= 0.0:
+        raise NeurochipError(f"{group.where}: cell({cell.name}) has no area above 0; add it, or leave the cell out with --dont-use")
+    pins = [pin.name for pin in cell.pins.values() if pin.direction == "input" and pin.capacitance_pf <= 0.0]
+    if pins:
+        raise NeurochipError(
+            f"{group.where}: pin {pins[0]} of cell({cell.name}) has no capacitance above 0; add it, or leave the cell out with --dont-use"
+        )
 
 
 def _check_set(where: str, cells: Iterable[Cell]) -> None:
@@ -178,10 +195,10 @@ class _Reader:
         usable = usable and all(pin.function for pin in outputs) and not _SPECIAL & group.attributes.keys()
         usable = usable and not any("three_state" in pin.attributes for pin in group.all("pin"))
         conditional = [leak.number("value") or 0.0 for leak in group.all("leakage_power")]
-        leakage = group.number("cell_leakage_power")
+        leakage = group.number("cell_leakage_power", 0.0)
         if leakage is None:
             leakage = sum(conditional) / len(conditional) if conditional else 0.0
-        return Cell(group.name, group.number("area") or 0.0, leakage * self.nw, pins, flip_flop, usable, self.clock_gate(group))
+        return Cell(group.name, group.number("area", 0.0) or 0.0, leakage * self.nw, pins, flip_flop, usable, self.clock_gate(group))
 
     def clock_gate(self, group: Group) -> ClockGate | None:
         """The pins of an integrated clock gate of the plainest kind."""
@@ -193,7 +210,7 @@ class _Reader:
 
     def pin(self, group: Group) -> Pin:
         attributes = group.attributes
-        capacitance = group.number("capacitance")
+        capacitance = group.number("capacitance", 0.0)
         limit = group.number("max_capacitance")
         pin = Pin(
             group.name, attributes.get("direction", ""), self.pf * (self.default_cap if capacitance is None else capacitance),
@@ -226,6 +243,8 @@ class _Reader:
                 f"{self.where}: a {group.kind} table of {' x '.join(str(len(axis)) for axis in axes) or 'no'} indices "
                 f"has {len(values)} values; the file is damaged"
             )
+        if any(a >= b for axis in axes for a, b in pairwise(axis)):
+            raise NeurochipError(f"{group.where}: an index of {group.kind}({group.name}) does not ascend; the file is damaged")
         array = np.array(values) * scale
         by_load = [("capacitance" in template.attributes.get(f"variable_{i}", "")) for i in (1, 2)]
         if not axes:

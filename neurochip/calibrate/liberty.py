@@ -5,6 +5,7 @@ is neither group, attribute nor comment is refused with its line, as a damaged t
 """
 
 import gzip
+import math
 import re
 import zlib
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ _TOKEN = re.compile(
     r"|(?P<close>\})|(?P<stop>;)|(?P<end>$))"
 )
 _FLOAT = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+_BETWEEN = re.compile(r'[\s,"\\]+')
 
 
 @dataclass
@@ -31,6 +33,8 @@ class Group:
 
     kind: str
     name: str
+    where: str = ""
+    """File and line, for messages."""
     attributes: dict[str, str] = field(default_factory=dict)
     calls: dict[str, str] = field(default_factory=dict)
     groups: list["Group"] = field(default_factory=list)
@@ -39,14 +43,25 @@ class Group:
         """Yield the groups directly within that are of one of `kinds`."""
         return (group for group in self.groups if group.kind in kinds)
 
-    def number(self, key: str) -> float | None:
-        """Return a simple attribute as a number; None if it is not there or no number."""
-        match = _FLOAT.match(self.attributes.get(key, ""))
-        return float(match[0]) if match else None
+    def number(self, key: str, low: float = -math.inf) -> float | None:
+        """Return a simple attribute as a number, None if it is not there; a NeurochipError if it is no number, or below `low`."""
+        if key not in self.attributes:
+            return None
+        value = self._float(self.attributes[key], key)
+        if value < low:
+            raise NeurochipError(f"{self.where}: {key} of {self.kind}({self.name}) = {value:g}, limit {low:g}; mend it there")
+        return value
 
     def numbers(self, key: str) -> list[float]:
-        """Return all numbers of `key(...)`, in order; a single `key : 1.0` counts too."""
-        return [float(text) for text in _FLOAT.findall(self.calls.get(key, self.attributes.get(key, "")))]
+        """Return all numbers of `key(...)`, in order; a single `key : 1.0` counts too. A NeurochipError if one is none."""
+        texts = _BETWEEN.split(self.calls.get(key, self.attributes.get(key, "")))
+        return [self._float(text, key) for text in texts if text]
+
+    def _float(self, text: str, key: str) -> float:
+        value = float(text) if _FLOAT.fullmatch(text) else math.nan
+        if not math.isfinite(value):
+            raise NeurochipError(f"{self.where}: {key} of {self.kind}({self.name}) holds '{text:.40}', expected a number; mend it there")
+        return value
 
 
 def read_text(path: Path) -> str:
@@ -73,7 +88,7 @@ def parse(text: str, where: str) -> Group:
     """Return the `library` group of a Liberty text. Raises NeurochipError, naming `where` and the line, if it is none."""
     text = without_comments(text)
     top = Group("", "")
-    stack, position = [top], 0
+    stack, position, line, counted = [top], 0, 1, 0
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
@@ -81,13 +96,16 @@ def parse(text: str, where: str) -> Group:
         position = match.end()
         kind = match.lastgroup
         if match["open"]:
-            group = Group(match["open"], _plain(match[2]))
+            line, counted = line + text.count("\n", counted, match.start("open")), match.start("open")
+            group = Group(match["open"], _plain(match[2]), f"{where}: line {line}")
             stack[-1].groups.append(group)
             stack.append(group)
         elif match["call"]:
             stack[-1].calls[match["call"]] = match[4]
         elif match["key"]:
-            stack[-1].attributes[match["key"]] = _plain(match[6])
+            value, known = _plain(match[6]), stack[-1].attributes
+            if known.setdefault(match["key"], value) != value:
+                _refuse(where, text, match.start("key"), f"a second {match['key']} of {stack[-1].kind}({stack[-1].name}), which differs")
         elif match["close"]:
             if len(stack) == 1:
                 _refuse(where, text, position - 1, "a } without its {")

@@ -13,6 +13,7 @@ from neurochip.calibrate.units import capacitance_scale_pf, scale_of, supply_v
 from neurochip.common.errors import NeurochipError
 
 IDLE_SHARE = 0.1  # conditions below this share of the dearest one are no access
+MOST_ADDRESS_BITS, MOST_WORD_BITS = 32, 65_536
 PLAUSIBLE_PJ_PER_BIT = (0.0005, 500.0)
 _MILLIWATT = (
     re.compile(r"(internal|dynamic)[_ ]power[^\n;]*\bmW\b", re.IGNORECASE),
@@ -64,6 +65,9 @@ def _macro(cell: Group, library: Group, path: Path) -> Macro:
     address, bits = memory.number("address_width"), memory.number("word_width")
     if not address or not bits:
         raise NeurochipError(f"{where}: memory() of {cell.name} has no address_width and word_width; add them")
+    for key, value, most in (("address_width", address, MOST_ADDRESS_BITS), ("word_width", bits, MOST_WORD_BITS)):
+        if value != int(value) or not 1 <= value <= most:
+            raise NeurochipError(f"{memory.where}: {key} = {value:g}: must be a whole number, limit 1..{most}; mend it there")
     vdd = supply_v(library, where)
     pj = capacitance_scale_pf(library, where) * scale_of(library, "voltage_unit", "V", where) ** 2
     read, write, edges = _accesses(cell, where)
@@ -75,11 +79,12 @@ def _macro(cell: Group, library: Group, path: Path) -> Macro:
                 f"{where}: a {what} of {bits:g} bits would take {value:g} pJ, {value / bits:g} per bit; plausible is {low:g} to {high:g}: "
                 f"the file has another unit than its V^2 x capacitance; give another macro"
             )
-    leakage = cell.number("cell_leakage_power") or max((leak.number("value") or 0.0 for leak in cell.all("leakage_power")), default=0.0)
+    conditional = [leak.number("value") or 0.0 for leak in cell.all("leakage_power")]
+    leakage = cell.number("cell_leakage_power", 0.0) or max(conditional, default=0.0)
     nw, ns = scale_of(library, "leakage_power_unit", "W", where) / 1e-9, scale_of(library, "time_unit", "s", where) / 1e-9
     if leakage <= 0.0:
         raise NeurochipError(f"{where}: {cell.name} has no cell_leakage_power above 0; add it, memories leak")
-    file, area = path.name.removesuffix(".gz"), cell.number("area") or 0.0
+    file, area = path.name.removesuffix(".gz"), cell.number("area", 0.0) or 0.0
     access = max(_times(cell), default=0.0) * ns
     return Macro(file, cell.name, 2 ** int(address), int(bits), read_pj, write_pj, leakage * nw, area, vdd, access, edges)
 

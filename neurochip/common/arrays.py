@@ -3,6 +3,7 @@
 import contextlib
 import pickle
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ from neurochip.common.errors import NeurochipError, reason_of
 
 UNREADABLE = (
     OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, EOFError, RuntimeError, AssertionError, MemoryError,
-    zipfile.BadZipFile, zlib.error, struct.error, pickle.UnpicklingError,
+    zipfile.BadZipFile, zlib.error, struct.error, pickle.UnpicklingError, SyntaxError, tokenize.TokenError,
 )  # fmt: skip
-"""What numpy, h5py, json and zipfile raise for a file that is damaged, or holds something else where a number or array should be."""
+"""What numpy (whose headers are Python), h5py, json and zipfile raise for a file that is damaged, or holds something else than expected."""
 
 UNDAMAGED = "give an undamaged file"
 KINDS = {"iu": "whole numbers", "f": "floating-point numbers", "iuf": "real numbers", "b": "booleans"}

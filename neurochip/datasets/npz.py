@@ -38,13 +38,16 @@ def read_arrays(path: Path, names: tuple[str, ...], way_out: str, optional: tupl
         raise NeurochipError(f"{path}: not an .npz file, or cut off; {way_out}")
     arrays = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             missing = [name for name in names if name not in file]
             names = (*names, *(name for name in optional if name in file))
             for name in names if not missing else ():
                 arrays[name] = file[name]
     except UNREADABLE as error:
         raise NeurochipError(f"{path}: {names[len(arrays)]} cannot be read ({error}); {way_out}") from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # a member that is none comes as its bytes
+            raise NeurochipError(f"{path}: {name} is no array; {way_out}")
     if missing:
         raise NeurochipError(f"{path}: holds no {missing[0]}; all of {', '.join(names)} are needed; {way_out}")
     return arrays

@@ -61,7 +61,9 @@ def _part(path: Path, way_out: str) -> tuple[np.ndarray, np.ndarray]:
         raise NeurochipError(f"{path}: X is {x.dtype} {x.shape}, expected uint8 (32, 32, 3, images); {way_out}")
     if len(y) != x.shape[3]:
         raise NeurochipError(f"{path}: {len(y)} labels, expected {x.shape[3]}, one for each image; {way_out}")
-    wrong = np.flatnonzero((y < 1) | (y > 10))
+    if y.dtype.kind not in "iuf":
+        raise NeurochipError(f"{path}: y is {y.dtype}, expected whole numbers; {way_out}")
+    wrong = np.flatnonzero(~np.isin(y, np.arange(1, 11)))
     if len(wrong):
         raise NeurochipError(f"{path}: label {y[wrong[0]]} of image {wrong[0]}, limit 1..10 (10 is the digit 0); {way_out}")
     return flat_pixels(x.transpose(3, 2, 0, 1)), (y % 10).astype(np.int32)

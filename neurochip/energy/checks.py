@@ -1,6 +1,6 @@
 """Checks within an energy table: figures of its source that it must give again."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -10,6 +10,7 @@ from neurochip.core.events import OBSERVED, STEPS
 from neurochip.energy.prices import PRICED, Price
 from neurochip.energy.sized import Role
 
+MOST = 1 << 53  # of what is counted: a float holds it exactly
 EVENTS = {event.name.lower(): event for event in PRICED}
 _IN_OTHERS = {"value": 0.0, "kind": "assumed", "from": "no price in this table", "reason": "in the prices of what the cycle does"}
 FREE = {event.name.lower(): Price.model_validate(_IN_OTHERS) for event in STEPS}
@@ -30,8 +31,8 @@ class Size(BaseModel):
 
     model_config = STRICT
 
-    words: int = Field(gt=0)
-    bits: int = Field(gt=0)
+    words: int = Field(gt=0, le=MOST)
+    bits: int = Field(gt=0, le=MOST)
 
 
 class CheckedCore(BaseModel):
@@ -42,8 +43,8 @@ class CheckedCore(BaseModel):
     axons: int = Field(gt=0)
     neurons: int = Field(gt=0)
     roles: list[Role] = Field(min_length=1)
-    busy_cycles: int = Field(ge=0)
-    idle_cycles: int = Field(ge=0)
+    busy_cycles: int = Field(ge=0, le=MOST)
+    idle_cycles: int = Field(ge=0, le=MOST)
 
 
 class Check(BaseModel):
@@ -56,7 +57,7 @@ class Check(BaseModel):
 
     what: str = Field(min_length=1)
     from_: str = Field(alias="from", min_length=1)
-    counts: dict[str, int] = Field(min_length=1)
+    counts: dict[str, Annotated[int, Field(ge=0, le=MOST)]] = Field(min_length=1)
     memory: Size | None = None
     sram_line: Size | None = None
     core: CheckedCore | None = None

@@ -1,17 +1,19 @@
 """The learning rule that an experiment names: a shipped one, a file of the user's, or the entry point of an installed package."""
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from numbers import Integral
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.integers import is_host_in_a_rule, reals_in
 from neurochip.common.plugins import SHIPPED, Plugin, entries, is_path, load_entry, load_path, refuse_raised
 from neurochip.core import hooks, rules
-from neurochip.core.rules import Rule
+from neurochip.core.rules import Rule, Setting
 from neurochip.experiment.models import RewardModel
 
 GROUP = "neurochip.rules"
@@ -45,7 +47,38 @@ def find_rule(name: str) -> LearningRule:
     rule = plugin.module.RULE  # type: ignore[union-attr]
     if not isinstance(rule, Rule):
         raise NeurochipError(f"{plugin.file}: RULE is of type {type(rule).__name__}; it must be a Rule of neurochip.rules")
+    if wrong := next(_wrong_members(rule), None):
+        raise NeurochipError(f"{plugin.file}: RULE: {wrong}; mend it there")
     return LearningRule(rule, plugin)
+
+
+def _wrong_members(rule: Rule) -> Iterator[str]:
+    """Yield members of a user's rule that are of another type than Rule says."""
+    types: tuple[tuple[type | tuple[type, ...], str, tuple[str, ...]], ...] = (
+        (str, "a text", ("summary",)),
+        (Mapping, "a dict of Settings", ("settings",)),
+        (bool, "true or false", ("is_binary",)),
+        ((str, NoneType), "a text or None", ("learns_from", "rtl")),
+        ((int, NoneType), "a whole number or None", ("p_learn",)),
+    )
+    for kinds, wanted, names in types:
+        wrong = [name for name in names if not isinstance(getattr(rule, name), kinds)]
+        yield from (f"{name} = {getattr(rule, name)!r:.60}: must be {wanted}" for name in wrong)
+    functions = ("hook", "traces", "remark", "refuse", "effective_rate", "rate_decay", "sweeps")
+    for name in ("quantise", *(name for name in functions if getattr(rule, name) is not None)):
+        if not callable(getattr(rule, name)):
+            yield f"{name} = {getattr(rule, name)!r:.60}: must be a function"
+    for key, setting in rule.settings.items() if isinstance(rule.settings, Mapping) else ():
+        if not isinstance(key, str) or not isinstance(setting, Setting):
+            yield f"settings: {key!r:.40} is a {type(setting).__name__}; a text must stand for a Setting"
+        elif unreal := [name for name in ("default", "low", "high") if not _is_real(getattr(setting, name))]:
+            yield f"setting {key}: {unreal[0]} = {getattr(setting, unreal[0])!r:.40}: must be a finite number"
+        elif not isinstance(setting.help, str):
+            yield f"setting {key}: help = {setting.help!r:.40}: must be a text"
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def refuse_reals(found: LearningRule) -> None:

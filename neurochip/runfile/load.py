@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from neurochip.common.arrays import UNREADABLE
 from neurochip.common.errors import NeurochipError
-from neurochip.common.seal import check_seal
+from neurochip.common.hdf5 import check_hdf5
 from neurochip.common.toml import dotted
 from neurochip.runfile.arrays import flaw_of
 from neurochip.runfile.costs import BothSets, Costs
@@ -156,7 +156,7 @@ def _check_h5(path: Path, summary: Summary) -> None:
     wanted = list(ARRAYS) + [name.format(i) for i in range(len(summary.layers)) for name in LAYER_ARRAYS]
     if summary.network:
         wanted += [f"packets/{which}/latency" for which in ("train", "test") if summary.network.of(which).packets]
-    check_seal(path, str(path), AGAIN)
+    check_hdf5(path, str(path), AGAIN)
     try:
         with h5py.File(path, "r") as file:
             made_by = str(file.attrs.get("experiment_sha256"))

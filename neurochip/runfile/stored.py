@@ -8,6 +8,7 @@ import numpy as np
 
 from neurochip.common.arrays import UNREADABLE, Limit, checked, checked_number
 from neurochip.common.errors import NeurochipError, reason_of
+from neurochip.common.hdf5 import check_hdf5
 from neurochip.core.events import N_EVENTS, N_PHASES, Event
 from neurochip.energy.sized import Core, roles_of
 from neurochip.energy.table import EnergyTable, PricedTable
@@ -23,6 +24,7 @@ def stored_cores(path: Path, part: str) -> tuple[list[StoredCore], float]:
     """
     import h5py
 
+    check_hdf5(path, str(path), "make the run again")
     epochs = slice(None) if part == "train" else slice(-1, None)
     try:
         with h5py.File(path, "r") as file:

@@ -8,7 +8,7 @@ import numpy as np
 
 from neurochip.common.arrays import UNREADABLE, checked, checked_number
 from neurochip.common.errors import NeurochipError, reason_of
-from neurochip.common.seal import check_seal
+from neurochip.common.hdf5 import check_hdf5
 from neurochip.runfile.names import TRAINED, TRAINED_FORMAT
 
 WAY_OUT = f"give the {TRAINED} of `neurochip train`"
@@ -38,6 +38,7 @@ def is_trained(path: Path) -> bool:
     import h5py
 
     try:
+        check_hdf5(path, str(path), WAY_OUT)
         with h5py.File(path, "r") as file:
             return str(file.attrs.get("format", "")).startswith(TRAINED_FORMAT.rstrip("0123456789"))
     except UNREADABLE:
@@ -51,7 +52,7 @@ def read_content(path: Path, where: str) -> TrainedContent:
     """
     import h5py
 
-    check_seal(path, where, WAY_OUT)
+    check_hdf5(path, where, WAY_OUT)
     try:
         with h5py.File(path, "r") as file:
             found = str(file.attrs.get("format"))
@@ -73,6 +74,8 @@ def read_content(path: Path, where: str) -> TrainedContent:
 
 
 def _read_layer(group: Any, where: str) -> TrainedLayer:
+    if not hasattr(group, "items"):
+        raise NeurochipError(f"{where} is an array, expected a group of weight, bias and threshold; {WAY_OUT}")
     threshold = group.attrs.get("threshold")
     if threshold is not None:
         threshold = float(checked(np.asarray(threshold), f"{where}: threshold", "iuf", (), None, WAY_OUT))

@@ -7,7 +7,7 @@ import numpy as np
 
 from neurochip.common.arrays import UNREADABLE, Limit, checked, checked_number, signed_limit
 from neurochip.common.errors import NeurochipError, reason_of
-from neurochip.common.seal import check_seal
+from neurochip.common.hdf5 import check_hdf5
 from neurochip.mapping.place import Layer, Mapping, Weights
 from neurochip.mapping.widths import levels_lsb
 from neurochip.runfile.facts import layer_facts
@@ -103,7 +103,7 @@ def _read(path: Path, where: str) -> tuple[str, list[dict[str, Any]]]:
     about = f"{where}: [network] weights = '{path}'"
     if not path.exists():
         raise NeurochipError(f"{about}: no such file; {WAY_OUT}, or its folder")
-    check_seal(path, about, WAY_OUT)
+    check_hdf5(path, about, WAY_OUT)
     layers = []
     try:
         with h5py.File(path, "r") as file:

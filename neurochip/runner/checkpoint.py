@@ -72,7 +72,7 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
     try:
         if not zipfile.is_zipfile(path):
             raise ValueError("not an .npz file, or cut off")
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             facts = json.loads(str(file["facts"]))
             if facts["identity"] != identity:
                 raise NeurochipError(

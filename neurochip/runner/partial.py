@@ -46,7 +46,7 @@ def load(folder: Path, identity: str, simulator: Simulator, samples: int) -> Eva
     try:
         if not path.exists() or not zipfile.is_zipfile(path):
             return None
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if str(file["identity"]) != identity:
                 return None
             return _evaluation(file, simulator, samples)

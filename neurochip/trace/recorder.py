@@ -10,7 +10,7 @@ import numpy as np
 from neurochip.common.arrays import UNREADABLE, checked, reading
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.files import write_atomically
-from neurochip.common.seal import check_seal
+from neurochip.common.hdf5 import check_hdf5
 from neurochip.runfile.names import RECORDED, RUN_H5
 from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import Stimulus
@@ -128,7 +128,7 @@ def read(path: Path, identity: str) -> Recording:
     """Read a recording that was kept. Raises one of UNREADABLE if it is not there, damaged or of another run."""
     if not zipfile.is_zipfile(path):  # np.load would leave it open
         raise ValueError("not there, not an .npz file, or cut off")
-    with np.load(path, allow_pickle=False) as file:
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         content = json.loads(str(file["content"]))
         if content["identity"] != identity:
             raise ValueError("it belongs to another run")
@@ -145,7 +145,7 @@ def load_recordings(run: Path) -> tuple[dict[str, Any], list[Recording]]:
     path = run / RUN_H5
     if not path.exists():
         raise NeurochipError(f"{path}: no such file; {WHOLE_RUN}")
-    check_seal(path, str(path), WHOLE_RUN)
+    check_hdf5(path, str(path), WHOLE_RUN)
     found = []
     with reading(f"{path}: not a readable run.h5", WHOLE_RUN), h5py.File(path, "r") as file:
         facts = dict(file.attrs)

@@ -11,7 +11,7 @@ import numpy as np
 
 from neurochip.common.arrays import checked, reading
 from neurochip.common.errors import NeurochipError
-from neurochip.common.seal import check_seal
+from neurochip.common.hdf5 import check_hdf5
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, Sharing, advance, jump_table
 from neurochip.core.vectors import P, Trace
@@ -37,7 +37,7 @@ class Watch:
 
         if not (run / RUN_H5).exists():
             raise NeurochipError(f"{run / 'run.h5'}: no such file; give the folder of a complete run")
-        check_seal(run / RUN_H5, str(run / RUN_H5), WHOLE_RUN)
+        check_hdf5(run / RUN_H5, str(run / RUN_H5), WHOLE_RUN)
         with reading(f"{run / RUN_H5}: not a readable run.h5", WHOLE_RUN), h5py.File(run / RUN_H5, "r") as file:
             self.facts, names = dict(file.attrs), [f"layers/{i}/weight" for i in range(len(file["layers"]))]
             self.final = [checked(file[name][()], f"{run / RUN_H5}: {name}", "iu") for name in names]

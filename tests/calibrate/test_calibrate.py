@@ -347,3 +347,28 @@ def test_clock_of_a_flip_flop_by_hand(pattern, flip_flop_fj, tolerance, tmp_path
     netlist = mapped(SUM, "toy", read_cells(public(pattern)), tmp_path)
     assert len(netlist.flip_flops) == 32
     assert 1000 * netlist.clock_pj(WIRE_PF) / 32 == pytest.approx(flip_flop_fj, abs=tolerance)
+
+
+FLAWS = {
+    "no number": ("area : 1.5;", "area : 1.5x;", r"line \d+: area of cell\(BUF\) holds '1.5x', expected a number"),
+    "infinite": ("area : 1.5;", "area : 1e999;", "holds '1e999', expected a number"),
+    "below 0": ("area : 1.5;", "area : -1.5;", "area of cell(BUF) = -1.5, limit 0"),
+    "no area": ("area : 1.5;", "", "cell(BUF) has no area above 0; add it"),
+    "no capacitance": ("pin (A) { direction : input; capacitance : 1.0; }", "pin (A) { direction : input; capacitance : 0; }", "pin A of"),
+    "twice": ("cell (BUF)", "cell (INV)", "a second cell(INV); leave one in the file"),
+    "two of a key": ("area : 1.5;", "area : 1.5; area : 2.5;", "a second area of cell(BUF), which differs"),
+    "index": ('index_2 ("0.0, 100.0")', 'index_2 ("100.0, 0.0")', "does not ascend"),
+    "in a table": ('values ("3.0")', 'values ("3.o")', "holds '3.o', expected a number"),
+    "unit": ('leakage_power_unit : "1pW"', 'leakage_power_unit : "1e+pW"', "leakage_power_unit = '1e+pW': give a unit"),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_numbers_of_a_liberty_file_are_taken_as_they_stand_or_refused(flaw, tmp_path):
+    old, new, words = FLAWS[flaw]
+    text = TINY.read_text("utf-8")
+    assert old in text
+    (tmp_path / "cells.lib").write_text(text.replace(old, new, 1) if flaw != "in a table" else text.replace(old, new), "utf-8")
+    with pytest.raises(NeurochipError) as error:
+        read_cells(tmp_path / "cells.lib")
+    assert "cells.lib" in str(error.value) and re.search(words if words.startswith("line") else re.escape(words), str(error.value))

@@ -11,6 +11,7 @@ import numpy as np
 from neurochip.common.arrays import UNDAMAGED, checked, reading
 from neurochip.common.errors import NeurochipError
 from neurochip.common.files import ELSEWHERE, write_atomically
+from neurochip.common.hdf5 import check_hdf5
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.offchip.graph import Graph, is_identity
 
@@ -60,6 +61,7 @@ def read_content(path: Path, about: str) -> Content:
     import h5py
 
     nodes, edges = dict[str, Node](), Edges()
+    check_hdf5(path, about, "write it with nir.write(file, graph)")
     with reading(f"{about}: not a readable NIR graph", "write it with nir.write(file, graph)"), h5py.File(path, "r") as file:
         _lay_open(file["node"], "", nodes, edges)
         metadata = file["node"].get("metadata", {})

@@ -153,7 +153,7 @@ class SpikingReader(Reader):
         if np.ptp(channel, axis=1).any():
             raise self._refusal(node, "v_leak differs between units of one feature map; make them alike")
         n = len(channel) if weight is None else len(weight)
-        return np.broadcast_to(channel[:, 0], (n,)).astype(np.float32)
+        return np.broadcast_to(self._single(node, channel[:, 0]), (n,))
 
     def _time_step(self) -> float | None:
         """The tick in seconds, if nobody said: that at which inputs weigh 1 and something is remembered, as exporters write r."""

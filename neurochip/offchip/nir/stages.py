@@ -14,7 +14,7 @@ import numpy as np
 from neurochip.common.arrays import UNDAMAGED, UNREADABLE
 from neurochip.common.errors import NeurochipError, reason_of
 from neurochip.mapping.network import INPUT
-from neurochip.offchip.nir.file import NEURONS, PASSING, POOLS, WEIGHTS, Node, text_of
+from neurochip.offchip.nir.file import LARGEST, NEURONS, PASSING, POOLS, WEIGHTS, Node, text_of
 
 TIMED = ("IF", "LIF", "CubaLIF")  # neurons with a differential equation, whose step in time the format leaves to the reader
 LONGEST_STEP = 0.01  # seconds: an r of 1 / dt is told from a gain by its size
@@ -269,7 +269,7 @@ class Reader:
         channel = scale.reshape(scale.shape[0], -1) if scale.ndim and scale.size > 1 else scale.reshape(1, 1)
         if np.ptp(channel, axis=1).any():
             raise self._refusal(node, "it differs between units of one feature map; shared weights cannot take that in, make them alike")
-        gain, terms = channel[:, 0].astype(np.float32), list[Term]()
+        gain, terms = self._single(node, channel[:, 0]), list[Term]()
         for term in signal.terms:
             if term.weight is None:
                 if (gain != 1).any():
@@ -278,8 +278,16 @@ class Reader:
             elif len(gain) not in (1, len(term.weight)):
                 raise self._refusal(node, f"it has {len(gain)} channels, '{term.node}' gives {len(term.weight)}; make them alike")
             else:
-                terms.append(term._replace(weight=term.weight * gain.reshape(-1, *(1,) * (term.weight.ndim - 1))))
-        return signal._replace(terms=tuple(terms), bias=signal.bias * gain if signal.bias is not None else None)
+                by_channel = gain.reshape(-1, *(1,) * (term.weight.ndim - 1))
+                terms.append(term._replace(weight=self._single(node, term.weight, by_channel)))
+        return signal._replace(terms=tuple(terms), bias=self._single(node, signal.bias, gain) if signal.bias is not None else None)
+
+    def _single(self, node: Node, array: np.ndarray, gain: np.ndarray | None = None) -> np.ndarray:
+        """The array as float32, times a gain of float32 if there is one; refused where it is beyond."""
+        largest = np.abs(array.astype(np.float64) * (1.0 if gain is None else gain)).max(initial=0.0)
+        if not largest <= LARGEST:
+            raise self._refusal(node, f"its gain makes a value of {float(largest):g}, limit {LARGEST:g} (float32); scale it")
+        return array.astype(np.float32) if gain is None else array * gain
 
     def _refusal(self, node: Node, reason: str) -> NeurochipError:
         return Refused(self.about, node, reason)
