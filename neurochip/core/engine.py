@@ -3,17 +3,21 @@
 Every queue between cores is double, so the order in which the cores of a tick run changes nothing. A sample starts with empty queues.
 """
 
+import os
+
 import numpy as np
 from numba import njit, types
 
 from neurochip.core.blocked import end_blocked, learn_blocked
 from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel, outlined
+from neurochip.core.cores import core_view, open_chip, tables_of
 from neurochip.core.encoder import encode, load_input, take_events
 from neurochip.core.events import N_EVENTS
 from neurochip.core.exits import book, end_sample, is_settled, keep_sample, keep_tick
 from neurochip.core.feedback import back_integrate_apart, stream_sums, streams_of, take_class, tell_winner
-from neurochip.core.hooks import CHIP_STATE, HOOK
+from neurochip.core.handles import opener, tabler, whole
+from neurochip.core.hooks import HOOK
 from neurochip.core.keeping import judge, keeper, learn_with_states
 from neurochip.core.leaky import accumulate, fire_with_memory, send_largest
 from neurochip.core.learning import learn_from_errors, learn_from_spikes, trace_spikes
@@ -30,15 +34,14 @@ from neurochip.core.packets import (
 )
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
-from neurochip.core.state import core_view
 from neurochip.core.still import FEW_WEIGHTS, begin_still, integrate_still, look_at_narrow, look_at_weights
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
 from neurochip.core.tracing import record_tick
 from neurochip.core.vectors import N_COUNTS, Feedback, Layout, Model, P, Queue, Run, Still, Walk
 
 RUN_SAMPLES = types.void(
-    CHIP_STATE,
-    TRAFFIC,
+    types.int64[::1],
+    types.int64[::1],
     types.int64[::1],
     types.FunctionType(HOOK),
     types.uint32[:, ::1],
@@ -152,8 +155,8 @@ def time_tick(chip, traffic, busy):
         traffic.busy[chip.param[c, P.ROUTER]] = busy[c]
         slowest = max(slowest, busy[c])
     route_tick(
-        traffic.noc,
-        traffic.totals,
+        whole(traffic.noc),
+        whole(traffic.totals),
         traffic.n[0],
         traffic.ready,
         traffic.source,
@@ -259,8 +262,8 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
     finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
 
 
-@njit(RUN_SAMPLES, cache=True, nogil=True)
-def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons, labels, votes):
+@kernel
+def present(chip, traffic, run, hook, jump, pixels, event_rows, event_axons, labels, votes):
     """Run samples one after another; add to counters, cycles and votes, and (if the rule learns) change the weights.
 
     traffic: used with Run.MESH; run int64 (Run,); jump uint32 (4, 256): table that advances the encoder's generators by the ticks of one
@@ -268,8 +271,7 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     event_axons int32 [event_rows[r] : event_rows[r + 1]], r = sample * ticks + tick, ascending; the encoder and its generators then rest.
     labels int32 (n,); votes int32 (n, classes), the read-out registers.
     """
-    chip, traffic = borrow_all(chip), borrow_all(traffic)  # handing them to a phase would otherwise count references to every array
-    run, event_rows, event_axons = borrow_all(run), borrow_all(event_rows), borrow_all(event_axons)
+    run, event_rows, event_axons = borrow_all(run), borrow_all(event_rows), borrow_all(event_axons)  # else every call counts references
     has_events, has_mesh, n_inputs = event_rows.shape[0] > 1, run[Run.MESH] != 0, pixels.shape[1]
     n_cores, n_classes, from_spikes = chip.param.shape[0], votes.shape[1], run[Run.FROM_SPIKES] != 0
     scratch = np.zeros((3, n_cores), np.int64)
@@ -317,3 +319,21 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
         keep_sample(chip, run, s, tick, reached)
         end_sample(chip, run, jump, tick, has_events)
     scratch[:] = 0  # borrowed views do not keep it until here
+
+
+open_traffic, traffic_table = opener(TRAFFIC), tabler(TRAFFIC)
+
+
+@njit(RUN_SAMPLES, cache=True, nogil=True)
+def _engine(chip, traffic, run, hook, jump, pixels, event_rows, event_axons, labels, votes):
+    present(open_chip(chip), open_traffic(traffic), run, hook, jump, pixels, event_rows, event_axons, labels, votes)
+
+
+def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons, labels, votes):
+    """Run samples, as `present` says, compiled."""
+    stimulus = (run, hook, jump, pixels, event_rows, event_axons, labels, votes)
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
+        table, _cores = tables_of(chip)
+        _engine(table, traffic_table(traffic) if run[Run.MESH] else table, *stimulus)  # without a mesh nobody looks at it
+    else:
+        present(borrow_all(chip), borrow_all(traffic), *stimulus)

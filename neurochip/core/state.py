@@ -1,7 +1,7 @@
 """State of a chip and of one core, as the kernels see it: integer arrays. The order of their entries is in `vectors`.
 
-`ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` cuts one core out of
-it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them
+`ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` (core/cores.py) cuts one core
+out of it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them
 local in space.
 
 A core has locations with `channels` units each (a dense core has one location). Arrays per unit are padded at every location to STRIDE: an
@@ -11,10 +11,6 @@ index into them is a *slot*, location * STRIDE + channel; the unit's own number 
 from typing import NamedTuple
 
 import numpy as np
-
-from neurochip.core.borrow import borrow
-from neurochip.core.compiled import kernel
-from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_QUEUES, N_STILL, P
 
 PENDING = 32  # ticks whose steps can wait: bits of a mask
 BIT_WORD = 16  # bits of a word of spikes' bits
@@ -196,66 +192,3 @@ class ChipState(NamedTuple):
     shown: np.ndarray  # then int32 (samples,) ticks that were run of each sample,
     margins: np.ndarray  # int32 (n,) ascending: of each is counted what samples spend until their lead reaches it,
     spent: np.ndarray  # int64 (n + 1, counts and cycles of the chip) while they have reached 0, 1, ... n of them
-
-
-@kernel
-def core_view(chip, c, parity):
-    """Cut core c out of the chip, with its queue of spikes for even (0) or odd (1) ticks: borrowed views, no copies."""
-    param = borrow(chip.param, c * N_PARAMS, (N_PARAMS,))
-    n_axons, stride, locations = param[P.N_AXONS], param[P.STRIDE], param[P.LOCATIONS]
-    slots, places, own, inbox = locations * stride, locations * param[P.CANDIDATES], param[P.OWN_ROOM], param[P.INBOX_ROOM]
-    lit = param[P.QUEUE_AT] // 2
-    j, i, at, o, room = param[P.NEURON_AT], param[P.AXON_AT], param[P.LOCATION_AT], param[P.OWN_AT], param[P.QUEUE_ROOM]
-    return CoreState(
-        param,
-        borrow(chip.rng_param, 0, (chip.rng_param.shape[0],)),
-        borrow(chip.counts, c * N_COUNTS, (N_COUNTS,)),
-        borrow(chip.queue, c * N_QUEUES, (N_QUEUES,)),
-        borrow(chip.weight, param[P.WEIGHT_AT], (param[P.ROWS], stride)),
-        borrow(chip.bias, param[P.BIAS_AT], (stride,)),
-        borrow(chip.rng_neuron, j, (slots,)),
-        borrow(chip.rng_axon, i, (n_axons,)),
-        borrow(chip.rng_pool, at, (locations,)),
-        borrow(chip.rng_learn, c, (1,)),
-        borrow(chip.acc, j, (slots,)),
-        borrow(chip.gate, j, (slots,)),
-        borrow(chip.fired, 0, (chip.fired.shape[0],)),
-        borrow(chip.words, 0, (chip.words.shape[0],)),
-        borrow(chip.back, i, (n_axons,)),
-        borrow(chip.back_minus, i, (n_axons,)),
-        borrow(chip.feedback, param[P.FEEDBACK_AT], (param[P.FEEDBACK_ROWS], stride)),
-        borrow(chip.axons, param[P.QUEUE_AT] + parity * room, (room,)),
-        borrow(chip.sent, j, (slots,)),
-        borrow(chip.returned, 0, (chip.returned.shape[0],)),
-        borrow(chip.own_neurons, o, (own,)),
-        borrow(chip.own_signs, o, (own,)),
-        borrow(chip.own_places, o, (own,)),
-        borrow(chip.own_channels, o, (own,)),
-        borrow(chip.learners, o, (own,)),
-        borrow(chip.steps, o, (own,)),
-        borrow(chip.inbox_neurons, 2 * param[P.INBOX_AT], (2, inbox)),
-        borrow(chip.inbox_signs, 2 * param[P.INBOX_AT], (2, inbox)),
-        borrow(chip.error_sum, j, (slots,)),
-        borrow(chip.membrane, j, (slots,)),
-        borrow(chip.resting, j, (slots,)),
-        borrow(chip.slot_unit, j, (slots,)),
-        borrow(chip.slot_name, j, (slots,)),
-        borrow(chip.axon_name, i, (n_axons,)),
-        borrow(chip.drawn, at, (locations,)),
-        borrow(chip.location_name, at, (locations,)),
-        borrow(chip.fan_first, i + c, (n_axons + 1,)),
-        borrow(chip.fan, param[P.FAN_AT], (int(chip.fan_first[i + c + n_axons]), 1 + param[P.CANDIDATES])),
-        borrow(chip.field_first, param[P.PLACE_AT] + c, (places + 1,)),
-        borrow(chip.field, param[P.FIELD_AT], (int(chip.field_first[param[P.PLACE_AT] + c + places]), 2)),
-        borrow(chip.field_reads, param[P.PLACE_AT], (places,)),
-        borrow(chip.row_list, 0, (locations, param[P.MOST_ROWS] + 1)),
-        borrow(chip.row_count, 0, (chip.row_count.shape[0],)),
-        borrow(chip.axon_trace, i, (n_axons,)),
-        borrow(chip.row_trace, 0, (chip.row_trace.shape[0],)),
-        borrow(chip.still, c * N_STILL, (N_STILL,)), borrow(chip.base, param[P.STILL_AT], (stride * param[P.IS_FIRST],)),
-        borrow(chip.pending, PENDING * param[P.STILL_AT], (PENDING * stride * param[P.IS_FIRST],)), borrow(chip.lit_axons, lit, (room,)),
-        borrow(chip.lit_values, lit, (room,)), borrow(chip.lit_words, lit, (room,)), borrow(chip.lit_turns, lit, (room,)),
-        borrow(chip.lit_fired, lit, (room,)), borrow(chip.lit_likely, lit, (room,)), borrow(chip.lit_flags, lit, (room,)),
-        borrow(chip.lit_masks, lit, (room,)), borrow(chip.lit_more, lit, (room,)), borrow(chip.lit_less, lit, (room,)),
-        borrow(chip.lit_bits, PENDING * (lit // BIT_WORD + BITS_APART * c), (PENDING * (room // BIT_WORD + BITS_APART),)),
-    )  # fmt: skip

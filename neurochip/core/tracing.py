@@ -3,7 +3,7 @@
 import numpy as np
 
 from neurochip.core.compiled import outlined
-from neurochip.core.state import core_view
+from neurochip.core.cores import core_view
 from neurochip.core.vectors import P, Queue, Trace
 
 

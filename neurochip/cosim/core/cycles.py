@@ -5,21 +5,22 @@ many words at once, the single words are computed there again; that both agree, 
 that the counters give, is checked in every tick.
 """
 
+import os
 from enum import IntEnum
 
 import numpy as np
 from numba import njit, types
 
-from neurochip.core.borrow import borrow, borrow_all
+from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
+from neurochip.core.cores import core_view, open_chip, tables_of
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.exits import is_settled
 from neurochip.core.feedback import back_integrate_apart, stream_sums, streams_of
-from neurochip.core.hooks import CHIP_STATE, HOOK
+from neurochip.core.hooks import HOOK
 from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
-from neurochip.core.state import core_view
 from neurochip.core.still import UNKNOWN
 from neurochip.core.timing import finish_tick, share_cycles
 from neurochip.core.vectors import N_COUNTS, Feedback, P, Queue, Run, Still
@@ -54,7 +55,7 @@ def sums_differ(core, sums, made, n, is_narrow):
 
 _I8 = types.int64
 EMIT = types.UniTuple(_I8, 2)(
-    CHIP_STATE,
+    _I8[::1],
     _I8[::1],
     types.FunctionType(HOOK),
     types.Array(types.uint8, 2, "C", readonly=True),
@@ -143,15 +144,14 @@ def emit_changes(core, bits, rule_param, direction, touched, records, at, cover)
     return at
 
 
-@njit(EMIT, cache=True, nogil=True)
-def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
+@kernel
+def write_cycles(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
     """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
 
     room: records that the longest tick can need, and there must be as many. position int64 (3,): sample, tick to go on with (changed); the
     records written. records int64 (n, 4); start, length int64 (ticks, cores): where a core's tick lies; label int32 (ticks,): the label
     where a tick begins a sample, else -1; cover int64 (Cover,). Return (Status, ticks written).
     """
-    chip = borrow_all(chip)
     n_cores = chip.param.shape[0]
     busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
     widest = chip.words.shape[0]
@@ -204,3 +204,18 @@ def emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, re
             position[0], position[1] = s + 1, 0
     position[2] = at
     return Status.DONE, n_ticks
+
+
+@njit(EMIT, cache=True, nogil=True)
+def _emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
+    return write_cycles(
+        open_chip(chip), run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover
+    )
+
+
+def emit(chip, *more):
+    """Run `write_cycles`, compiled if that is not switched off."""
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        return write_cycles(chip, *more)
+    table, _cores = tables_of(chip)
+    return _emit(table, *more)

@@ -10,9 +10,10 @@ import numpy as np
 from numba import njit
 
 from neurochip.common.errors import NeurochipError
+from neurochip.core.cores import cut_core
 from neurochip.core.events import Event
 from neurochip.core.leaky import FORWARD, fire_with_memory
-from neurochip.core.state import ChipState, core_view
+from neurochip.core.state import ChipState
 from neurochip.core.vectors import Model, P
 from neurochip.cosim import asserted
 from neurochip.cosim.verilator import RTL, Design, build_design
@@ -109,7 +110,7 @@ def chip_of(bank: Bank, neuron: dict[str, Any]) -> ChipState:
 @njit(cache=True)
 def _tell(chip, drive, first, fired, gate, clamped, membrane, resting):  # type: ignore[no-untyped-def]
     """Run the kernel on every tick. Return the first tick in which core ONE, given a neuron's state, is not what core ALL says; or -1."""
-    core, one = core_view(chip, 0, 0), core_view(chip, 1, 0)
+    core, one = cut_core(chip, 0, 0), cut_core(chip, 1, 0)
     clamps = FORWARD + Event.ACC_SATURATED
     for t in range(drive.shape[0]):
         if first[t]:
