@@ -46,7 +46,7 @@ class _Part(JITCodeLibrary):
 class _PartCompiler(Compiler):
     """Numba's compiler, into a `_Part`."""
 
-    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals) -> None:  # type: ignore[no-untyped-def] # noqa: A002
+    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals) -> None:  # type: ignore[no-untyped-def]
         super().__init__(typingctx, targetctx, library or _Part(targetctx.codegen(), "part"), args, return_type, flags, locals)
 
 

@@ -120,8 +120,9 @@ def lay_out(table, cores):
 
 
 def tables_of(chip: ChipState) -> tuple[np.ndarray, np.ndarray]:
-    """Return the table of a chip, int64 (words,), and those of its cores, to which it leads. They hold no array: the chip must outlive them.
+    """Return the table of a chip, int64 (words,), and those of its cores, to which it leads.
 
+    They hold no array: the chip must outlive them.
     Raises TypeError if an array is not what compiled code takes it for.
     """
     cores = np.zeros((2 * len(chip.param), WORDS), dtype=np.int64)

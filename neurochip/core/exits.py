@@ -3,8 +3,8 @@
 from neurochip.core import rng
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
-from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.cores import core_view
+from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.vectors import Model, P, Run
 
 MOST_LEAD = (1 << 31) - 1

@@ -1,8 +1,8 @@
 """State of a chip and of one core, as the kernels see it: integer arrays. The order of their entries is in `vectors`.
 
-`ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` (core/cores.py) cuts one core
-out of it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what keeps them
-local in space.
+`ChipState` holds the arrays of all cores end to end, so that one compiled engine serves every network. `core_view` (core/cores.py) cuts
+one core out of it without a copy. A phase is handed one `CoreState`, a learning rule one core's `Synapses`, and nothing else: that is what
+keeps them local in space.
 
 A core has locations with `channels` units each (a dense core has one location). Arrays per unit are padded at every location to STRIDE: an
 index into them is a *slot*, location * STRIDE + channel; the unit's own number is location * channels + channel (docs/network.md).
