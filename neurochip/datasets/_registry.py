@@ -9,7 +9,7 @@ from types import ModuleType
 
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.plugins import Plugin, entries, is_path, load_entry, load_path
-from neurochip.datasets import _brought
+from neurochip.datasets import _brought, _tonic
 from neurochip.datasets._types import SetFile
 
 PACKAGE = __name__.rpartition(".")[0]
@@ -48,6 +48,8 @@ def find_set(name: str) -> SetFile:
     """Return the set called `name`; a NeurochipError if there is none, or it is not as it should be."""
     if name in all_sets():
         return all_sets()[name]
+    if name.startswith(_tonic.PREFIX):
+        return _tonic.set_of(name)
     if plugin := plugin_of(name):
         return _set_of(plugin, name)
     raise NeurochipError(f"data.name = {name!r}: there is no such data set{did_you_mean(name, {*all_sets(), *entries(GROUP)})}")

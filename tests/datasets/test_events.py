@@ -330,7 +330,7 @@ def test_images_are_not_events(tmp_path):
     check_error(error, "data.name = 'nmnist' holds events, where images are wanted")
     with pytest.raises(NeurochipError) as error:
         datasets.load_events("mnist")
-    check_error(error, "data.name = 'mnist' holds images", "sets of events: events, nmnist")
+    check_error(error, "data.name = 'mnist' holds images", "sets of events: event_arrays, events, nmnist")
     assert datasets.holds_events("nmnist") and not datasets.holds_events("mnist")
 
 

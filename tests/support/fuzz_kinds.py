@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import h5py
 import numpy as np
 
 from neurochip import datasets
@@ -19,7 +20,7 @@ from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
 from neurochip.mapping.remarks import remarks
 from neurochip.simulator.simulator import Simulator
-from support.damage import damage_npz, damaged_bytes, damaged_text
+from support.damage import damage_h5, damage_npz, damaged_bytes, damaged_text
 from support.tiny import TEXT, write_data
 
 Rng = np.random.Generator
@@ -225,6 +226,49 @@ def read_cut(path: Path) -> str:
         return next((key for key in ("x", "y", "p", "t", "offsets", "labels") if not np.array_equal(getattr(found, key), file[key])), "")
 
 
+def make_arrays(folder: Path, rng: Rng) -> Path:
+    """Arrays of x, y, p, t."""
+    for part, n in (("train", 4), ("test", 2)):
+        many = [events_of(rng, 6) for _ in range(n)]
+        arrays = {key: np.concatenate([one[key] for one in many]) for key in "xypt"}
+        more = {"sensor_shape": np.array([2, 34, 34]), "time_unit": np.array("us")} if part == "test" else {}
+        np.savez(folder / f"{part}.npz", **arrays, **more, offsets=np.arange(n + 1) * 6, labels=np.arange(n, dtype=np.uint8))
+    return folder / ("train.npz", "test.npz")[rng.integers(2)]
+
+
+def read_arrays(path: Path) -> str:
+    found = getattr(datasets.load_events("event_arrays", path.parent), path.stem)
+    with np.load(path) as file:
+        unit = str(file["time_unit"]) if "time_unit" in file else "us"
+        names = ("x", "y", "p", "offsets", "labels", *(["t"] if unit == "us" and file["t"].dtype.kind in "iu" else []))
+        return next((key for key in names if key in file and not np.array_equal(getattr(found, key), file[key])), "")
+
+
+def make_ragged(folder: Path, rng: Rng) -> Path:
+    """Lists of times and units, as SHD."""
+    for part, n in (("train", 4), ("test", 2)):
+        with h5py.File(folder / f"{part}.h5", "w") as file:
+            for name, kind in (("times", np.float32), ("units", np.uint16)):
+                lists = file.create_dataset(f"spikes/{name}", (n,), dtype=h5py.vlen_dtype(kind))
+                for i in range(n):
+                    lists[i] = np.sort(rng.random(5)).astype(kind) if name == "times" else rng.integers(0, 30, 5).astype(kind)
+            file["labels"] = np.arange(n)
+    return folder / "train.h5"
+
+
+def damage_ragged(path: Path, rng: Rng) -> None:
+    (damage_h5 if rng.integers(2) else bytes_damage)(path, rng)
+
+
+def read_ragged(path: Path) -> str:
+    found = datasets.load_events("event_arrays", path.parent).train
+    with h5py.File(path, "r") as file:
+        units, labels = np.concatenate(list(file["spikes/units"][()])), file["labels"][()]
+        times = np.concatenate([np.asarray(t, np.float64) for t in file["spikes/times"][()]])
+    is_same = np.array_equal(found.x, units) and np.array_equal(found.labels, labels)
+    return "" if is_same and np.abs(found.t - times * 1e6).max() <= 0.51 else "events"
+
+
 def make_camera(folder: Path, rng: Rng) -> Path:
     import faery
 
@@ -257,5 +301,7 @@ BROUGHT: dict[str, Kind] = {
     "idx": Kind(make_idx, bytes_damage, read_idx),
     "40-bit events": Kind(make_records, bytes_damage, read_records),
     "events npz": Kind(make_cut, damage_npz, read_cut),
+    "event arrays": Kind(make_arrays, damage_npz, read_arrays),
+    "ragged events": Kind(make_ragged, damage_ragged, read_ragged),
     "camera events": Kind(make_camera, bytes_damage, read_camera),
 }
