@@ -1,6 +1,7 @@
 """An experiment's chip beside its RTL: lock-step, and a golden export."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,7 +9,7 @@ from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
 from neurochip.common.screen import show
 from neurochip.cosim import verilator
-from neurochip.cosim.core.export import export
+from neurochip.cosim.core.export import export, golden_of
 from neurochip.cosim.core.lockstep import Outcome
 from neurochip.cosim.core.session import Options, print_outcome, run_icarus, run_verilator
 from neurochip.cosim.core.setup import CosimJob, cosim_job
@@ -16,6 +17,7 @@ from neurochip.experiment.setup import Setup
 
 TICKS = 2, 65536
 MOST_STALLS = 90
+MOST_SAMPLES = 64
 
 
 class Cosimulation(NamedTuple):
@@ -51,12 +53,13 @@ def cosimulate(
     samples: training samples to present. ticks: per sample, 2 .. 65536; default: the experiment's.
     stalls: percent of cycles, 0 .. 90, in which the network holds packets back.
     icarus: run Icarus Verilog on the golden export too: a second opinion, slow.
-    rtl: a folder whose modules are compared instead of those that ship. vcd: the waveform around the first difference.
+    rtl: a folder whose modules (.sv, .v) are compared instead of those that ship; what the linter says of them is shown.
+    vcd: the waveform around the first difference.
     Raises NeurochipError if the RTL is not the experiment's chip, or a tool is missing.
     """
     console, quiet = console_of(progress)
     folder = Path(rtl) if rtl else verilator.RTL
-    if not verilator.sources(folder):
+    if not list(folder.glob("nc_*.sv")):
         raise NeurochipError(f"--rtl {folder}: holds no nc_*.sv; give the folder of the RTL's modules")
     if not 0 <= stalls <= MOST_STALLS:
         raise NeurochipError(f"stalls = {stalls}: must be from 0 to {MOST_STALLS} percent")
@@ -74,15 +77,43 @@ def cosimulate(
     return Cosimulation(agrees, difference, outcome, job, last)
 
 
+class GoldenExport(NamedTuple):
+    """What was written, and which cases its stimulus meets."""
+
+    files: list[Path]
+    samples: int
+    """Training samples of the stimulus."""
+    coverage: Mapping[str, int]
+    """How often each case is met; 0: it is not."""
+
+
 def export_rtl(
-    exp: Setup, folder: str | os.PathLike[str], samples: int = 1, ticks: int | None = None, progress: Shown = False
-) -> list[Path]:
-    """Write RTL, memory images, stimulus, expected trace and a self-checking test bench into `folder`; return the files.
+    exp: Setup,
+    folder: str | os.PathLike[str],
+    samples: int = 1,
+    ticks: int | None = None,
+    coverage: bool = False,
+    progress: Shown = False,
+) -> GoldenExport:
+    """Write RTL, memory images, stimulus, expected trace and a self-checking test bench into `folder`.
 
     samples: training samples to present. ticks: per sample, 2 .. 65536; default: the experiment's.
-    Raises NeurochipError if the RTL is not the experiment's chip.
+    coverage: twice as many samples, and again, as long as that meets a case that was not met, up to 64 or all that there are.
+    Raises NeurochipError if the RTL is not the experiment's chip, or `folder` is not empty.
     """
-    return export(_job(exp, samples, ticks, progress), Path(folder))
+    job = _job(exp, samples, ticks, progress)
+    golden = golden_of(job, Path(folder))
+    while coverage and samples < MOST_SAMPLES:
+        more = min(2 * samples, MOST_SAMPLES)
+        try:
+            wider = _job(exp, more, ticks, False)
+            found = golden_of(wider, Path(folder))
+        except NeurochipError:  # no more samples, or too long a trace
+            break
+        if sum(map(bool, found.cover.values())) <= sum(map(bool, golden.cover.values())):
+            break
+        samples, job, golden = more, wider, found
+    return GoldenExport(export(job, Path(folder), golden=golden), samples, golden.cover)
 
 
 def _job(exp: Setup, samples: int, ticks: int | None, progress: Shown) -> CosimJob:

@@ -22,12 +22,15 @@ def cosim(file: str, settings: tuple[str, ...], seed: int | None, quiet: bool, *
         raise SystemExit(1)
 
 
-def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | None, samples: int, ticks: int | None) -> None:
+def export_rtl(file: str, folder: str, settings: tuple[str, ...], seed: int | None, **options: Any) -> None:
     """Export the golden files of an experiment into `folder`."""
     console = new_console()
-    files = export(load_experiment(file, settings, seed), folder, samples, ticks, progress=console)
-    size = sum(path.stat().st_size for path in files) / 1e6
-    show(console, f"wrote {len(files)} files, {size:.1f} MB, to {folder}; run it: sh {folder}/run.sh")
+    made = export(load_experiment(file, settings, seed), folder, **options, progress=console)
+    size = sum(path.stat().st_size for path in made.files) / 1e6
+    missing = [name.replace("_", " ") for name, n in made.coverage.items() if not n]
+    met = f"{len(made.coverage) - len(missing)} of {len(made.coverage)} cases"
+    show(console, f"its {made.samples} samples meet {met}; not met: {', '.join(missing) or 'none'}")
+    show(console, f"wrote {len(made.files)} files, {size:.1f} MB, to {folder}; run it: sh {folder}/run.sh")
 
 
 def fpga(file: str, settings: tuple[str, ...], quiet: bool, as_json: bool, **options: Any) -> None:

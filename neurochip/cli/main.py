@@ -220,12 +220,11 @@ def cosim(**options: Any) -> None:
 @click.option("--samples", type=click.IntRange(1), default=1, show_default=True, help="Training samples to present.")
 @click.option("--ticks", type=click.IntRange(2, 65536), help="Ticks per sample; default: the experiment's.")
 @SETTING
+@click.option("--coverage", is_flag=True, help="More samples, as long as they meet a case that was not met (at most 64).")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of weights, generators and sample order.")
-def export_rtl(file: str, folder: str, samples: int, ticks: int | None, settings: tuple[str, ...], seed: int | None) -> None:
+def export_rtl(**options: Any) -> None:
     """Write RTL, memory images, stimulus, expected trace and a self-checking test bench of experiment FILE into DIR."""
-    from neurochip.cli import hardware
-
-    hardware.export_rtl(file, folder, settings, seed, samples, ticks)
+    import_module("neurochip.cli.hardware").export_rtl(**options)
 
 
 @main.command()

@@ -15,7 +15,7 @@ from neurochip.cosim import asserted
 
 RTL = Path(__file__).parents[1] / "rtl_models"
 WRAPPER = Path(__file__).parent / "core" / "wrap.cpp"
-TOP = "nc_engine"
+TOP, PACKAGE = "nc_engine", "neurochip_pkg"
 OPTIONS = ("--assert", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
 VERILATOR_FLAGS = ("--cc", "--top-module", TOP, *OPTIONS)
 GXX_FLAGS = ("-fPIC", "-O1", "-std=c++20", "-DVL_TIME_CONTEXT", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_PRINTF=verilated_says")
@@ -74,23 +74,38 @@ def build_cache() -> Path:
 
 
 def sources(rtl: Path = RTL) -> list[Path]:
-    """Return the modules, without the package, which is made for each chip."""
-    return sorted(rtl.glob("nc_*.sv"))
+    """Return the modules, without the package, which is made for each chip; of a designer's folder also those that we have not."""
+    if rtl == RTL:
+        return sorted(rtl.glob("nc_*.sv"))
+    return sorted(path for path in rtl.glob("*.*v") if path.suffix in (".sv", ".v") and path.stem != PACKAGE and path.stem[:3] != "tb_")
 
 
-def build(package: str, rtl: Path = RTL, vcd: bool = False) -> Path:
+def build(package: str, rtl: Path = RTL, vcd: bool = False, lenient: bool = False) -> Path:
     """Build the shared library of the chip in `package` (the text of neurochip_pkg.sv), unless there is one of the same hash.
 
+    lenient: what the linter warns of is kept for `lint_of` and does not stop the build.
     Raises NeurochipError if a tool is missing or refuses the sources.
     """
     verilator, gxx = tools()
     folder = build_cache()
-    library = folder / f"chip_{_digest(verilator, package, rtl, vcd)}.so"
+    library = folder / f"chip_{_digest(verilator, package, rtl, vcd)}{'_lenient' if lenient else ''}.so"
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=folder) as work:
-            made = _make(verilator, gxx, package, rtl, vcd, Path(work), folder)
+            made, told = _make(verilator, gxx, package, rtl, vcd, lenient, Path(work), folder)
+            _lint_file(library).write_text(told.replace(f"{rtl}{os.sep}", ""), encoding="utf-8")
             os.replace(made, library)
     return library
+
+
+def lint_of(library: Path) -> list[str]:
+    """Return the linter's warnings of a lenient build, a line each: `CODE: FILE:LINE:COLUMN: what`; none of another."""
+    file = _lint_file(library)
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return [line.removeprefix("%Warning-") for line in lines if line.startswith("%Warning-")]
+
+
+def _lint_file(library: Path) -> Path:
+    return library.with_suffix(".lint.txt")
 
 
 def build_design(design: Design) -> Path:
@@ -128,12 +143,14 @@ def _digest(verilator: Verilator, package: str, rtl: Path, vcd: bool) -> str:
     return digest.hexdigest()[:20]
 
 
-def _make(verilator: Verilator, gxx: str, package: str, rtl: Path, vcd: bool, work: Path, cache: Path) -> Path:
+def _make(verilator: Verilator, gxx: str, package: str, rtl: Path, vcd: bool, lenient: bool, work: Path, cache: Path) -> tuple[Path, str]:
+    """The library, and what Verilator said."""
     (work / "neurochip_pkg.sv").write_text(package, encoding="utf-8")
-    command = [verilator.program, *VERILATOR_FLAGS, *(["--trace"] if vcd else []), "-Mdir", str(work / "cpp"), f"-I{rtl}"]
+    more = [*(["--trace"] if vcd else []), *(["-Wno-fatal"] if lenient else [])]
+    command = [verilator.program, *VERILATOR_FLAGS, *more, "-Mdir", str(work / "cpp"), f"-I{rtl}"]
     command += [str(work / "neurochip_pkg.sv"), *map(str, sources(rtl))]
-    _run(command, "Verilator", verilator.root)
-    return _compile(verilator, gxx, WRAPPER, vcd, work, cache)
+    told = _run(command, "Verilator", verilator.root)
+    return _compile(verilator, gxx, WRAPPER, vcd, work, cache), told
 
 
 def _compile(verilator: Verilator, gxx: str, wrapper: Path, vcd: bool, work: Path, cache: Path) -> Path:
@@ -197,11 +214,13 @@ def _runtime(verilator: Verilator, gxx: str, vcd: bool, cache: Path) -> list[Pat
     return objects
 
 
-def _run(command: list[str], tool: str, root: str | None) -> None:
+def _run(command: list[str], tool: str, root: str | None) -> str:
     env = environment(command[0], root) if root else None
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line or "%" in line] or [
             f"exit code {done.returncode}"
         ]
-        raise NeurochipError(f"{tool} refuses the RTL: {lines[0].strip()}")
+        errors = [line for line in lines if line.startswith("%Error")]  # before which there may be warnings that did not matter
+        raise NeurochipError(f"{tool} refuses the RTL: {(errors or lines)[0].strip()}")
+    return done.stderr + done.stdout

@@ -78,7 +78,7 @@ def test_the_rtl_of_an_experiment(tmp_path):
     assert (job.setup.experiment.run.ticks, job.setup.experiment.warmup_ticks, job.setup.experiment.read_from_tick) == (8, 3, 3)
     assert exp.experiment.run.ticks == 32 and job.setup.chip is exp.chip and len(job.labels) == 2
     assert cosim_job(exp, 2, None, lambda text: None).setup is exp
-    files = nc.export_rtl(exp, tmp_path / "golden", ticks=8)
+    files = nc.export_rtl(exp, tmp_path / "golden", ticks=8).files
     assert {"run.sh", "expected.memh"} <= {path.name for path in files}
     assert all(path.exists() for path in files)
 

@@ -219,6 +219,33 @@ def test_records_by_name():
     assert sum(field.width for field in record.FIELDS) == 254  # bits 7 and 255 are always zero
 
 
+def test_lint_warnings_of_foreign_rtl_are_shown_and_stop_nothing(tiny, tmp_path):
+    """Also a file of a name of its own, which the designer's core uses."""
+    added = "  wire [4:0] five_bits = 5'd3;\n  wire [3:0] cut_off = five_bits;\n  own_unit own ();\nendmodule"
+    rtl = mutated(tmp_path / "rtl", "nc_fire.sv", "endmodule", added)
+    path = rtl / "nc_fire.sv"
+    (rtl / "own_unit.sv").write_text("module own_unit;\nendmodule\n", encoding="utf-8")
+    result = neurochip("cosim", tiny, "--samples", 1, "--rtl", rtl)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"lint: WIDTH\w*: nc_fire\.sv:\d+:\d+: ", result.output) and re.search(r"differences +none", result.output)
+    path.write_text(path.read_text("utf-8").replace("own_unit own", "no_unit own"), "utf-8")
+    refused = neurochip("cosim", tiny, "--samples", 1, "--rtl", rtl)
+    assert refused.exit_code == 2 and re.search(r"Verilator refuses the RTL: %Error[-A-Z]*: .*no_unit", refused.output)
+
+
+def test_the_golden_export_says_what_its_stimulus_meets_and_can_be_asked_for_more(tiny, tmp_path):
+    met = []
+    for name, options in (("one", ()), ("more", ("--coverage",))):
+        result = neurochip("export-rtl", tiny, tmp_path / name, *options)
+        assert result.exit_code == 0, result.output
+        found = re.search(r"its (\d+) samples meet (\d+) of (\d+) cases; not met: ", result.output)
+        met.append([int(n) for n in found.groups()])
+        text = (tmp_path / name / "README.txt").read_text("utf-8")
+        said = re.search(r"The stimulus meets: (.*)\.\nIt does not meet: (.*)\. More", text)
+        assert (len(re.findall(r" [\d,]+(?:, |$)", said[1])), len(said[2].split(", "))) == (met[-1][1], met[-1][2] - met[-1][1])
+    assert met[0][0] == 1 < met[1][0] and met[0][1] < met[1][1]
+
+
 REFUSED = {
     "other cycles": (("--set", "chip.cycles_per_event.spike_in=1"), r"\[cycles_per_event\] spike_in = 1: the RTL takes 0"),
     "no barrier": (("--set", "chip.cycles_per_tick.barrier=1"), r"\[cycles_per_tick\] network = 4, barrier = 1: the RTL needs"),

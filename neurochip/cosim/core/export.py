@@ -53,15 +53,24 @@ class Golden:
                     f"the expected trace is longer than {MOST_BYTES >> 30} GiB of text; ask for fewer --samples or --ticks"
                 )
             parts.append(chunk.records.copy())
+        self.cover = {point.name.lower(): int(cover[point]) for point in Cover if point not in (Cover.SAMPLES, Cover.TICKS)}
         self.records = np.concatenate(parts)
         self.start, self.length, self.label = self.start[:done], self.length[:done], self.label[:done]  # samples may have ended early
 
 
-def export(job: CosimJob, folder: Path, rtl: Path = RTL) -> list[Path]:
-    """Write the export into a new or empty folder and return its files. Raises NeurochipError if the folder is not empty."""
+def golden_of(job: CosimJob, folder: Path) -> Golden:
+    """Run the job's samples for an export into `folder`. Raises NeurochipError if that is there and not empty, or the trace too long."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NeurochipError(f"{folder}: exists already and is not an empty folder; choose another")
-    golden = Golden(job.state, job.wiring, job.run, job.setup.experiment.learning_rule, job.pixels, job.labels)
+    return Golden(job.state, job.wiring, job.run, job.setup.experiment.learning_rule, job.pixels, job.labels)
+
+
+def export(job: CosimJob, folder: Path, rtl: Path = RTL, golden: Golden | None = None) -> list[Path]:
+    """Write the export into a new or empty folder and return its files; golden: what `golden_of` has run of this job.
+
+    Raises NeurochipError as that does.
+    """
+    golden = golden_of(job, folder) if golden is None else golden
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rtl").mkdir()
     (folder / "rtl" / "neurochip_pkg.sv").write_text(job.package, encoding="utf-8")
@@ -184,5 +193,14 @@ config_reads.memh       what must be read back at the end, counters, weights and
 coreN_weights_*.memh    synapse memory before and after, a word a line; biases and generator states likewise
 packets.txt             all spikes and error spikes as text
 
+The stimulus meets: {_met(golden, True)}.
+It does not meet: {_met(golden, False)}. More samples meet more (--samples, --coverage).
+
 The configuration port, to be used while all cores are idle; a value read comes two cycles after config_read.
 {register_map.plain_text()}"""
+
+
+def _met(golden: Golden, is_met: bool) -> str:
+    """The coverage points that the stimulus meets, with how often, or those that it does not."""
+    found = [name.replace("_", " ") + (f" {n:,}" if n else "") for name, n in golden.cover.items() if bool(n) == is_met]
+    return ", ".join(found) or "nothing"

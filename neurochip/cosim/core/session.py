@@ -19,6 +19,7 @@ from neurochip.cosim.core.export import export
 from neurochip.cosim.core.lockstep import Divergence, Lockstep, Outcome, copy_of
 from neurochip.cosim.core.setup import CosimJob
 
+MOST_LINT = 10  # warnings that are printed
 CYCLES_BEFORE, CYCLES_AFTER = 200, 20  # of the waveform, around a divergence
 UNTRACED = (
     "[core] trace = false: no record of a cycle is compared, but the cycle in which a sample is taken, every winner in its cycle, and at "
@@ -42,7 +43,9 @@ def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool
         if not job.wiring.chip.core.trace:
             console.print(Text(f"chip {job.wiring.chip.name}: {UNTRACED}"), soft_wrap=True)
         console.print("building the RTL (or loading an earlier build)", highlight=False)
-    library = verilator.build(job.package, options.rtl)
+    library = verilator.build(job.package, options.rtl, lenient=options.rtl != verilator.RTL)
+    if not quiet:
+        _print_lint(verilator.lint_of(library), console)
     rule, before = job.setup.experiment.learning_rule, copy_of(job.state)
     seed = job.setup.experiment.seed + 1 if options.stalls_of_256 else 0
     ticks_in_all = len(job.labels) * int(job.run[0])
@@ -62,9 +65,17 @@ def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool
     return outcome
 
 
+def _print_lint(lines: list[str], console: Console) -> None:
+    """What the linter says of RTL that is not ours, which does not stop the comparison."""
+    for line in lines[:MOST_LINT]:
+        console.print(Text(f"lint: {line}"), soft_wrap=True)
+    if len(lines) > MOST_LINT:
+        console.print(Text(f"lint: and {len(lines) - MOST_LINT} more warnings"), soft_wrap=True)
+
+
 def _waveform(job: CosimJob, options: Options, before: ChipState, rule: Rule, seed: int, divergence: Divergence) -> None:
     """The same session once more, in a build that writes a waveform."""
-    library = verilator.build(job.package, options.rtl, vcd=True)
+    library = verilator.build(job.package, options.rtl, vcd=True, lenient=options.rtl != verilator.RTL)
     window = (options.vcd, max(0, divergence.cycle - CYCLES_BEFORE), divergence.cycle + CYCLES_AFTER)
     step = Lockstep(before, job.wiring, library, job.run, rule, window)
     step.run(job.pixels[: divergence.sample + 1], job.labels[: divergence.sample + 1], seed, options.stalls_of_256)
