@@ -23,6 +23,11 @@ def load_experiment(
     return load_setup(os.fspath(name_or_path), settings_of(overrides), seed)
 
 
+def loaded(exp: Setup | str | os.PathLike[str]) -> Setup:
+    """Return an experiment as `load_experiment` does, if it is not one already but a name or a path."""
+    return exp if isinstance(exp, Setup) else load_experiment(exp)
+
+
 def settings_of(overrides: Mapping[str, object] | Sequence[str] | None) -> tuple[str, ...]:
     """Return overrides as the texts that `--set` takes, in their order. Raises NeurochipError for a value that TOML cannot hold."""
     if overrides is None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from neurochip.api.experiments import loaded
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.screen import show
 from neurochip.experiment.setup import Setup
@@ -11,7 +12,7 @@ from neurochip.fpga.report import FpgaReport
 
 
 def implement_fpga(
-    exp: Setup,
+    exp: Setup | str | os.PathLike[str],
     family: str = "ecp5",
     device: str | None = None,
     out: str | os.PathLike[str] | None = None,
@@ -24,6 +25,6 @@ def implement_fpga(
     out: the folder of sources, netlist, logs, fpga.json and fpga.txt; default: fpga/NAME. seed: of the placement.
     Raises NeurochipError for a missing tool, a chip that is not the RTL's, a device that is too small.
     """
-    console, quiet = console_of(progress)
+    exp, (console, quiet) = loaded(exp), console_of(progress)
     folder = Path(out) if out is not None else Path("fpga") / exp.experiment.name
     return implement(exp, family, device, seed, folder, lambda text: None if quiet else show(console, text))

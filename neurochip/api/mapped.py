@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from neurochip.api.experiments import loaded
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError, did_you_mean
 from neurochip.common.screen import show
@@ -85,10 +86,10 @@ class Placed:
         return draw_placement(self.plan.setup, self.mapping, Path(path))
 
 
-def map(exp: Setup, progress: Shown = False) -> Placed:
+def map(exp: Setup | str | os.PathLike[str], progress: Shown = False) -> Placed:
     """Place an experiment's layers on its chip's cores, without running it.
 
     progress: where a line goes if the data set must be looked at for its shape. Raises NeurochipError for what does not fit.
     """
     console, quiet = console_of(progress)
-    return Placed(make_plan(exp, lambda text: None if quiet else show(console, text)))
+    return Placed(make_plan(loaded(exp), lambda text: None if quiet else show(console, text)))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from neurochip.api.experiments import loaded
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
 from neurochip.common.screen import show
@@ -24,7 +25,9 @@ class Trained(NamedTuple):
         return f"<Trained net in {str(self.file)!r}>"
 
 
-def train(exp: Setup, out: str | os.PathLike[str] | None = None, progress: Shown = False, resume: bool = False) -> Trained:
+def train(
+    exp: Setup | str | os.PathLike[str], out: str | os.PathLike[str] | None = None, progress: Shown = False, resume: bool = False
+) -> Trained:
     """Train the net of an experiment with [train] off the chip; `run(exp, out)` then puts it on the chip.
 
     out: the folder; default: runs/NAME below the working directory. resume: go on with an interrupted training there, if there is one.
@@ -36,7 +39,7 @@ def train(exp: Setup, out: str | os.PathLike[str] | None = None, progress: Shown
     from neurochip.offchip.training import LOG, train_into
     from neurochip.runfile.names import TRAINED
 
-    console, quiet = console_of(progress)
+    exp, (console, quiet) = loaded(exp), console_of(progress)
     folder = folder_of(exp, out)
     if folder.exists() and not folder.is_dir():
         raise NeurochipError(f"{folder}: is not a folder; choose another --out")
@@ -53,7 +56,7 @@ def train(exp: Setup, out: str | os.PathLike[str] | None = None, progress: Shown
 
 
 def evaluate(
-    exp: Setup,
+    exp: Setup | str | os.PathLike[str],
     trained: str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     inspect: str | os.PathLike[str] | None = None,
@@ -71,15 +74,15 @@ def evaluate(
 
     console, quiet = console_of(progress)
     look = Look(Path(inspect), image, tuple(units)) if inspect else None
-    return evaluate_from(exp, Path(trained), Path(out) if out else None, look, console, quiet)
+    return evaluate_from(loaded(exp), Path(trained), Path(out) if out else None, look, console, quiet)
 
 
-def export_nir(exp: Setup, trained: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
+def export_nir(exp: Setup | str | os.PathLike[str], trained: str | os.PathLike[str], path: str | os.PathLike[str]) -> Path:
     """Write a trained net as a NIR graph, for other frameworks, with weights in real units; return the file.
 
     trained: a trained.h5, or its folder. Raises NeurochipError for weights of another network, and for what NIR has no node for.
     """
     from neurochip.offchip.nir.command import export_nir as write
 
-    write(exp, Path(trained), Path(path))
+    write(loaded(exp), Path(trained), Path(path))
     return Path(path)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from neurochip.api.experiments import loaded
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
 from neurochip.common.screen import show
@@ -39,7 +40,7 @@ class Cosimulation(NamedTuple):
 
 
 def cosimulate(
-    exp: Setup,
+    exp: Setup | str | os.PathLike[str],
     samples: int = 2,
     ticks: int | None = None,
     stalls: int = 0,
@@ -88,7 +89,7 @@ class GoldenExport(NamedTuple):
 
 
 def export_rtl(
-    exp: Setup,
+    exp: Setup | str | os.PathLike[str],
     folder: str | os.PathLike[str],
     samples: int = 1,
     ticks: int | None = None,
@@ -116,10 +117,10 @@ def export_rtl(
     return GoldenExport(export(job, Path(folder), golden=golden), samples, golden.cover)
 
 
-def _job(exp: Setup, samples: int, ticks: int | None, progress: Shown) -> CosimJob:
+def _job(exp: Setup | str | os.PathLike[str], samples: int, ticks: int | None, progress: Shown) -> CosimJob:
     console, quiet = console_of(progress)
     if samples < 1:
         raise NeurochipError(f"samples = {samples}: must be at least 1")
     if ticks is not None and not TICKS[0] <= ticks <= TICKS[1]:
         raise NeurochipError(f"ticks = {ticks}: must be from {TICKS[0]} to {TICKS[1]}")
-    return cosim_job(exp, samples, ticks, lambda text: None if quiet else show(console, text))
+    return cosim_job(loaded(exp), samples, ticks, lambda text: None if quiet else show(console, text))

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from neurochip.api.experiments import loaded
 from neurochip.api.results import Run
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
@@ -16,7 +17,7 @@ MOST_THREADS = 256
 
 
 def run(
-    exp: Setup,
+    exp: Setup | str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     threads: int | None = None,
     progress: Shown = False,
@@ -36,7 +37,7 @@ def run(
     Raises NeurochipError for a mistake, and KeyboardInterrupt, which says how to go on, after Ctrl-C.
     """
     started = time.monotonic()
-    console, quiet = console_of(progress)
+    exp, (console, quiet) = loaded(exp), console_of(progress)
     if threads is not None and not 1 <= threads <= MOST_THREADS:
         raise NeurochipError(f"threads = {threads}: must be from 1 to {MOST_THREADS}; leave it out for all processors")
     folder = folder_of(exp, out)

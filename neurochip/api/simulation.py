@@ -1,5 +1,6 @@
 """One chip in memory: trained epoch by epoch, looked at in between, and without a run directory."""
 
+import os
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from neurochip.api.experiments import loaded
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
 from neurochip.common.progress import Progress
@@ -78,13 +80,13 @@ class Simulator:
     It starts as a run does: with weights drawn by the seed, or those that [network] weights names, and gives the same bits as a run.
     """
 
-    def __init__(self, exp: Setup, threads: int | None = None, progress: Shown = False) -> None:
+    def __init__(self, exp: Setup | str | os.PathLike[str], threads: int | None = None, progress: Shown = False) -> None:
         """Load the data and build the chip.
 
         threads: of evaluation; results do not depend on it. Default: all processors.
         progress: True prints lines, and bars on a terminal, here and in training; a rich Console is written to.
         """
-        self.exp = exp
+        self.exp = exp = loaded(exp)
         self.threads = threads or default_threads()
         self.epoch = 0
         self._console, self._quiet = console_of(progress)
@@ -133,12 +135,13 @@ class Simulator:
         """
         if epochs < 0:
             raise NeurochipError(f"epochs = {epochs}: must not be negative; give how often to present the training set")
-        rule, n = self.exp.experiment.rule_name, len(self.data.y_train)
+        rule = self.exp.experiment.rule_name
         if not self._chip.rule.learns:
             raise NeurochipError(f"{self.exp.where}: [rule] name = '{rule}': this rule does not learn; evaluate, or choose another rule")
         found = []
         with Progress(self._console, self._quiet) as shown:
             for _ in range(epochs):
+                n = len(self._chip.order(self.epoch, self.data.y_train))  # with [lifelong] fewer than there are
                 self._train_epoch(shown, n)
                 found.append(self._right / n)
                 self.epoch, self._at, self._right = self.epoch + 1, 0, 0

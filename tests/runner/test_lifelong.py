@@ -95,6 +95,12 @@ def test_a_run_says_what_came_of_each_task(done):
         assert file["accuracy/tasks"].shape == (4, 2) and list(file["samples/train"]) == [13, 13, 54, 54]
 
 
+def test_in_memory_it_is_the_same(done):
+    chip = nc.Simulator(done[0], threads=1)
+    assert chip.train(4) == pytest.approx(done[1].training_accuracy_per_epoch)
+    assert np.array_equal(chip.weights[0], done[1].stored.array("layers/0/weight"))
+
+
 def test_a_report_shows_it(done):
     (grid,) = lifelong_grids(done[1].stored.summary)
     assert grid.rows == ["2", "0, 1"] and [column.cells[0] for column in grid.columns][1] == "0.00"
