@@ -23,8 +23,12 @@ _CHIP_TYPES = {
     "route": types.int64[:, ::1], "trace": types.int32[:, ::1], "traced": _I8, "spent": types.int64[:, ::1],
     "call": types.int64[:, ::1], "axon_state": _I8, "neuron_state": _I8, "tag": _I8, "told": _I8,
     "visited": types.int32[:, ::1], "asked": types.int32[:, ::1],
+    "cell_stuck": types.int16[::1], "neuron_stuck": _U4, "axon_stuck": _U4, "dead": _U1,
+    "upset": types.int64[:, ::1], "upset_odds": types.int64[:, ::1],
 }  # fmt: skip  # all others are int32
-_PLANES = ("weight", "feedback", "inbox_neurons", "inbox_signs", "fan", "field", "row_list")  # arrays of a core that have two dimensions
+_PLANES = (
+    "weight", "feedback", "inbox_neurons", "inbox_signs", "fan", "field", "row_list", "cell_stuck", "neuron_stuck", "axon_stuck",
+)  # fmt: skip  # arrays of a core that have two dimensions
 CHIP_STATE = types.NamedTuple([_CHIP_TYPES.get(name, _I4) for name in ChipState._fields], ChipState)
 CORE_STATE = types.NamedTuple(
     [
@@ -65,12 +69,8 @@ def cut_core(chip, c, parity):
         borrow(chip.axons, param[P.QUEUE_AT] + parity * room, (room,)),
         borrow(chip.sent, j, (slots,)),
         borrow(chip.returned, 0, (chip.returned.shape[0],)),
-        borrow(chip.own_neurons, o, (own,)),
-        borrow(chip.own_signs, o, (own,)),
-        borrow(chip.own_places, o, (own,)),
-        borrow(chip.own_channels, o, (own,)),
-        borrow(chip.learners, o, (own,)),
-        borrow(chip.steps, o, (own,)),
+        borrow(chip.own_neurons, o, (own,)), borrow(chip.own_signs, o, (own,)), borrow(chip.own_places, o, (own,)),
+        borrow(chip.own_channels, o, (own,)), borrow(chip.learners, o, (own,)), borrow(chip.steps, o, (own,)),
         borrow(chip.inbox_neurons, 2 * param[P.INBOX_AT], (2, inbox)),
         borrow(chip.inbox_signs, 2 * param[P.INBOX_AT], (2, inbox)),
         borrow(chip.error_sum, j, (slots,)),
@@ -96,6 +96,10 @@ def cut_core(chip, c, parity):
         borrow(chip.lit_fired, lit, (room,)), borrow(chip.lit_likely, lit, (room,)), borrow(chip.lit_flags, lit, (room,)),
         borrow(chip.lit_masks, lit, (room,)), borrow(chip.lit_more, lit, (room,)), borrow(chip.lit_less, lit, (room,)),
         borrow(chip.lit_bits, PENDING * (lit // BIT_WORD + BITS_APART * c), (PENDING * (room // BIT_WORD + BITS_APART),)),
+        borrow(chip.cell_stuck, 2 * param[P.STUCK_CELLS] * param[P.WEIGHT_AT], (2 * param[P.STUCK_CELLS] * param[P.ROWS], stride)),
+        borrow(chip.neuron_stuck, 2 * param[P.STUCK_NEURON_WORDS] * j, (2 * param[P.STUCK_NEURON_WORDS], slots)),
+        borrow(chip.axon_stuck, 2 * param[P.STUCK_AXON_WORDS] * i, (2 * param[P.STUCK_AXON_WORDS], n_axons)),
+        borrow(chip.dead, param[P.DEAD] * j, (param[P.DEAD] * slots,)),
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from neurochip.core import rng
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.faults import hold_listed_words
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import draws_per_step, groups, top_bits
 from neurochip.core.still import list_deviations
@@ -65,6 +66,9 @@ def encode(core, n_lit):
     else:
         rng.step(core.rng_axon, 1, rng_param)
         rng.spread_turned(core.rng_axon, words, core.lit_turns, n_lit, rng_param)
+    if core.axon_stuck.shape[0] > 0:
+        hold_listed_words(core.words, words, core.axon_stuck, axons, n_lit)
+        words = core.words
     dropped = np.uint32(rng_param[RngParam.BITS] - PIXEL_BITS)
     for k in range(n_lit):
         fired[k] = top_bits(words[k], dropped) < np.int32(values[k])

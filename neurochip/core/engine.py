@@ -13,8 +13,9 @@ from neurochip.core.borrow import borrow, borrow_all
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.cores import core_view, open_chip, tables_of
 from neurochip.core.encoder import encode, load_input, take_events
-from neurochip.core.events import N_EVENTS
+from neurochip.core.events import N_EVENTS, Event
 from neurochip.core.exits import book, end_sample, is_settled, keep_sample, keep_tick
+from neurochip.core.faults import LEARN, lose_bits, misread_columns, misread_rows, miswrite, silence
 from neurochip.core.feedback import back_integrate_apart, stream_sums, streams_of, take_class, tell_winner
 from neurochip.core.handles import opener, tabler, whole
 from neurochip.core.hooks import HOOK
@@ -36,7 +37,7 @@ from neurochip.core.shared import back_integrate_shared, draw_positions, integra
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.still import FEW_WEIGHTS, begin_still, integrate_still, look_at_narrow, look_at_weights
 from neurochip.core.timing import cycles_of, finish_tick, share_cycles, worked
-from neurochip.core.tracing import record_tick
+from neurochip.core.tracing import keep_spikes, keep_tally, record_tick
 from neurochip.core.vectors import N_COUNTS, Feedback, Layout, Model, P, Queue, Run, Still, Walk
 
 RUN_SAMPLES = types.void(
@@ -65,6 +66,8 @@ def begin_sample(chip, run, pixels, has_events, has_traces, n_lit):
         if has_traces:
             core_view(chip, c, 0).axon_trace[:] = 0
         chip.still[c, Still.USED] = 0
+        if chip.param[c, P.UPSETS] != 0:
+            lose_bits(chip, core_view(chip, c, 0), c)
         if chip.param[c, P.IS_FIRST] and not has_events:
             core = core_view(chip, c, 0)
             n_lit[c] = load_input(chip, core, pixels)
@@ -123,28 +126,6 @@ def fire_by_model(core):
         fire(core)
     else:
         fire_with_memory(core)
-
-
-@outlined
-def keep_tally(param, queue, axons, tally, sample):
-    """Count what arrives at the output core in this tick, axon by axon."""
-    first = sample * param[P.N_AXONS]
-    for k in range(queue[Queue.SPIKES]):
-        at = first + axons[k]
-        tally[at] = int(tally[at]) + 1
-
-
-@outlined
-def keep_spikes(param, queue, sent, fired, spiked):
-    """Count the spikes of this tick, unit by unit: by the flags of the somas, if there are any, else by the list."""
-    first = param[P.UNIT_AT]
-    if fired.shape[0] > 0:
-        for j in range(param[P.N_NEURONS]):
-            spiked[first + j] = np.int32(spiked[first + j] + np.int32(fired[j]))
-        return
-    for k in range(queue[Queue.SENT]):
-        at = first + sent[k]
-        spiked[at] = int(spiked[at]) + 1
 
 
 @outlined
@@ -236,9 +217,13 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
     if core.param[P.IS_FIRST]:
         n = n_lit[c] if tick < run[Run.INPUT_TICKS] else 0
         take_input(chip, traffic, core, run, n, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
+    misread_rows(chip, core, c, False)
     forward_sums(core)
+    misread_rows(chip, core, c, True)
     if core.queue[Queue.OWN_ERRORS] > 0 and core.param[P.SENDS_ERRORS]:
+        misread_columns(chip, core, c, False)
         sum_errors_back(core)
+        misread_columns(chip, core, c, True)
         send_errors(chip, traffic, core, c, parity, has_mesh, n_live, settled)
     begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
     if c == n_cores - 1:
@@ -249,6 +234,8 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
             keep_spikes(core.param, core.queue, core.sent, borrow(core.fired, 0, (0,)), chip.spiked)
     else:
         fire_by_model(core)
+        if core.param[P.DEAD]:
+            silence(core.param, core.counts, core.queue, core.sent, core.fired, core.gate, core.dead)
         if chip.spiked.shape[0] > 0:  # at once: the flags are soon another phase's
             n_flags = core.fired.shape[0] if core.param[P.LOCATIONS] == 1 else 0
             keep_spikes(core.param, core.queue, core.sent, borrow(core.fired, 0, (n_flags,)), chip.spiked)
@@ -258,7 +245,9 @@ def run_core(chip, traffic, run, hook, c, s, tick, n_lit, n_inputs, event_rows, 
         if core.param[P.FEEDBACK] == Feedback.DIRECT:
             hear_class(core, run, tick, parity, label)
         receive_errors(core, parity)
+    written = core.counts[LEARN + Event.WORD_WRITE]
     learn(chip, core, c, run, tick, label, hook)
+    miswrite(chip, core, c, run, written)
     finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
 
 

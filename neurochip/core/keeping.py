@@ -6,6 +6,7 @@ Its hook is called for everything, `Call` says for what; what it changes is its 
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.learning import hold_learned
 from neurochip.core.state import Synapses
 from neurochip.core.vectors import N_CALLS, Ask, Call, Layout, Model, P, Queue, Run, Visit, Walk
 
@@ -115,6 +116,7 @@ def ask(core, kept, rule_param, visited, asked, walk, visits, hook):
             core.counts[LEARN + Event.LEARN_DECISION] += n
             rows, axons = borrow(visited, 0, (n_rows,)), borrow(visited, visited.shape[1], (n_rows,))
             hook(kept, rule_param, rows, axons, borrow(asked, 0, (n,)), borrow(asked, asked.shape[1], (n,)))
+            hold_learned(core, rows, borrow(asked, 0, (n,)))
 
 
 @outlined

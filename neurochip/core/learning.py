@@ -9,6 +9,7 @@ import numpy as np
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.faults import hold_cells
 from neurochip.core.state import Synapses
 from neurochip.core.vectors import Layout, P, Queue
 
@@ -25,14 +26,16 @@ def learn_from_errors(core, rule_param, hook):
         if core.param[P.LAYOUT] == Layout.SHARED:
             learn_by_location(core, rule_param, hook, n)
         else:
-            hook(
-                synapses(core, 0, n),
-                rule_param,
-                borrow(core.axons, 0, (core.queue[Queue.SPIKES],)),
-                borrow(core.axon_trace, 0, (0,)),
-                borrow(core.own_neurons, 0, (n,)),
-                borrow(core.own_signs, 0, (n,)),
-            )
+            rows, neurons = borrow(core.axons, 0, (core.queue[Queue.SPIKES],)), borrow(core.own_neurons, 0, (n,))
+            hook(synapses(core, 0, n), rule_param, rows, borrow(core.axon_trace, 0, (0,)), neurons, borrow(core.own_signs, 0, (n,)))
+            hold_learned(core, rows, neurons)
+
+
+@kernel
+def hold_learned(core, rows, neurons):
+    """Apply the memory's stuck bits, if it has any, to what a call of the rule can have written."""
+    if core.param[P.STUCK_CELLS] != 0:
+        hold_cells(core.cell_stuck, core.weight, core.param[P.STRIDE], rows, neurons)
 
 
 @kernel
@@ -71,14 +74,16 @@ def learn_by_location(core, rule_param, hook, n):
         while end < n and core.own_neurons[end] // stride == at:
             core.own_channels[end] = core.own_neurons[end] - at * stride
             end += 1
+        rows, channels = borrow(core.row_list, at * room, (int(core.row_count[at]),)), borrow(core.own_channels, first, (end - first,))
         hook(
             synapses(core, first, end - first),
             rule_param,
-            borrow(core.row_list, at * room, (int(core.row_count[at]),)),
+            rows,
             borrow(core.axon_trace, 0, (0,)),
-            borrow(core.own_channels, first, (end - first,)),
+            channels,
             borrow(core.own_signs, first, (end - first,)),
         )
+        hold_learned(core, rows, channels)
         first = end
 
 
@@ -115,6 +120,7 @@ def learn_from_spikes(core, units, rule_param, hook):
             rows, traces = borrow(core.row_list, 0, (n_rows,)), borrow(core.row_trace, 0, (n_rows,))
         fired, signs = borrow(core.own_channels, 0, (end - first,)), borrow(core.own_signs, 0, (end - first,))
         hook(synapses(core, 0, end - first), rule_param, rows, traces, fired, signs)
+        hold_learned(core, rows, fired)
         first = end
 
 

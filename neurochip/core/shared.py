@@ -25,7 +25,8 @@ def draw_positions(core):
     """Draw in phase 0 the position that each location computes, and copies, in this tick."""
     candidates, locations = core.param[P.CANDIDATES], core.param[P.LOCATIONS]
     if candidates > 1:
-        words, bits = fresh_words(core, core.rng_pool, core.location_name, locations), core.rng_param[RngParam.BITS]
+        none, bits = borrow(core.neuron_stuck, 0, (0, 0)), core.rng_param[RngParam.BITS]
+        words = fresh_words(core, core.rng_pool, core.location_name, locations, none)
         for at in range(locations):
             core.drawn[at] = (int(words[at]) * candidates) >> bits
         core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, locations)

@@ -10,6 +10,7 @@ from neurochip.core import rng
 from neurochip.core.bits import right32
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.faults import hold_words
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating, count_rows
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.still import add_rows_bounded
@@ -21,13 +22,21 @@ ERROR = Phase.ERROR * N_EVENTS
 
 
 @kernel
-def fresh_words(core, state, names, units):
-    """Step a bank that serves `units` units, whose numbers turn a shared word, and return the array of their words."""
+def fresh_words(core, state, names, units, stuck):
+    """Step a bank that serves `units` units, whose numbers turn a shared word, and return the array of their words.
+
+    stuck uint32 (2, units or more): bits of the words that are kept, bits that are forced; or empty.
+    """
     if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT:
         rng.step(state, units, core.rng_param)
-        return state
+        if stuck.shape[0] == 0:
+            return state
+        hold_words(core.words, state, stuck, units)
+        return core.words
     rng.step(state, 1, core.rng_param)
     rng.spread(state, core.words, names, units, core.rng_param)
+    if stuck.shape[0] > 0:
+        hold_words(core.words, core.words, stuck, units)
     return core.words
 
 
@@ -102,7 +111,7 @@ def error_fire(core, back, units):
     """
     n_axons, one = core.param[P.N_AXONS], 1 << core.param[P.FRAC_BITS]
     gain = core.param[P.ERROR_GAIN] + core.param[P.FEEDBACK_SHIFT]
-    words = fresh_words(core, core.rng_axon, units, n_axons)
+    words = fresh_words(core, core.rng_axon, units, n_axons, core.axon_stuck)
     dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
     fired = core.fired
     evaluated, saturated = 0, 0
@@ -125,7 +134,7 @@ def error_fire(core, back, units):
 def fire(core):
     """Run phase 4: neuron j spikes if r < v[j]; gate[j] = 0 < v[j] < ONE. List the units that spike, ascending, in `sent`."""
     n_slots, one = core.acc.shape[0], 1 << core.param[P.FRAC_BITS]
-    words = fresh_words(core, core.rng_neuron, core.slot_name, n_slots)
+    words = fresh_words(core, core.rng_neuron, core.slot_name, n_slots, core.neuron_stuck)
     dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
     acc, fired, gate = core.acc, core.fired, core.gate
     for j in range(n_slots):  # the padding has potential zero and cannot spike
@@ -150,7 +159,7 @@ def list_spikes(core):
 def fire_winner(core, gumbel):
     """Run phase 4 of an output core: argmax of beta * v[k] + gumbel[r_k], lowest k on a tie: one winner, softmax probability."""
     n_neurons, beta = core.param[P.N_NEURONS], core.param[P.BETA]
-    words = fresh_words(core, core.rng_neuron, core.slot_name, n_neurons)
+    words = fresh_words(core, core.rng_neuron, core.slot_name, n_neurons, core.neuron_stuck)
     bits = core.rng_param[RngParam.BITS]
     entries = gumbel.shape[0]
     winner, best = 0, 0

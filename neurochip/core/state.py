@@ -80,6 +80,10 @@ class CoreState(NamedTuple):
     lit_more: np.ndarray  # int32 axons that spiked and are not likely,
     lit_less: np.ndarray  # int32 and likely ones that did not
     lit_bits: np.ndarray  # uint16 (PENDING, words) spikes of each tick whose steps wait, and of this one
+    cell_stuck: np.ndarray  # int16 (2 * ROWS, STRIDE) bits that are kept, then bits that are forced; this and the next empty without faults
+    neuron_stuck: np.ndarray  # uint32 (2, slots) likewise of the words of the somas' generators,
+    axon_stuck: np.ndarray  # uint32 (2, n_axons) and of those of the axons
+    dead: np.ndarray  # uint8 (slots,) neurons that are silent
 
 
 class Synapses(NamedTuple):
@@ -182,6 +186,12 @@ class ChipState(NamedTuple):
     lit_more: np.ndarray
     lit_less: np.ndarray
     lit_bits: np.ndarray  # uint16, (PENDING, bit_words(QUEUE_ROOM)) per core
+    cell_stuck: np.ndarray  # faults, for all cores or empty
+    neuron_stuck: np.ndarray
+    axon_stuck: np.ndarray
+    dead: np.ndarray
+    upset: np.ndarray  # int64 (cores, Upset) of flips and losses, or empty
+    upset_odds: np.ndarray  # int64 (2, GAP_BITS) of flips, of losses, or empty
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`
     trace: np.ndarray  # int32 (n, Trace) what happened, if n > 0
     traced: np.ndarray  # int64 (1,) rows of it that are filled

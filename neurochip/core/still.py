@@ -119,6 +119,8 @@ def begin_still(core, run, n_lit, is_listed):
     still[Still.USED], still[Still.PENDING], still[Still.STEPS], still[Still.LISTED], still[Still.N_LIT] = 0, 0, 0, is_listed, n_lit
     if core.param[P.LAYOUT] != Layout.OWN or (learns and (core.param[P.BLOCKED] == 0 or core.param[P.SENDS_ERRORS] != 0)):
         return
+    if core.param[P.UPSETS] != 0:
+        return
     if still[Still.SPOILED] > 0:
         still[Still.SPOILED] -= 1
         if still[Still.SPOILED] > 0:
@@ -221,6 +223,8 @@ def add_waiting(acc, pending, stride, bits, n, words):
 @outlined
 def add_rows_bounded(acc, weight, axons, n, still, param, bias):
     """Add rows to a narrow accumulator as if it were wide, if a bound shows that nothing can clamp. Return 1 if that was done, else 0."""
+    if param[P.UPSETS] != 0:  # a bound of weights is none where they flip
+        return 0
     if still[Still.REACH] == UNKNOWN or n * still[Still.REACH] + widest_bias(bias) > min(param[P.ACC_MAX], -param[P.ACC_MIN]):
         return 0
     add_rows(acc, weight, axons, n)

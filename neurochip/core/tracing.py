@@ -1,4 +1,7 @@
-"""The trace: who spiked and who got an error, tick by tick, as far as there is room; only for short runs that are looked at."""
+"""The trace: who spiked and who got an error, tick by tick, as far as there is room; only for short runs that are looked at.
+
+And counts of spikes by unit, and of those that arrive at the output.
+"""
 
 import numpy as np
 
@@ -39,3 +42,25 @@ def record_tick(chip, tick, pixels):
         for e in range(core.queue[Queue.OWN_ERRORS]):
             units[e] = core.slot_unit[core.own_neurons[e]]
         record(chip, tick, c, units, core.own_signs, core.queue[Queue.OWN_ERRORS])
+
+
+@outlined
+def keep_tally(param, queue, axons, tally, sample):
+    """Count what arrives at the output core in this tick, axon by axon."""
+    first = sample * param[P.N_AXONS]
+    for k in range(queue[Queue.SPIKES]):
+        at = first + axons[k]
+        tally[at] = int(tally[at]) + 1
+
+
+@outlined
+def keep_spikes(param, queue, sent, fired, spiked):
+    """Count the spikes of this tick, unit by unit: by the flags of the somas, if there are any, else by the list."""
+    first = param[P.UNIT_AT]
+    if fired.shape[0] > 0:
+        for j in range(param[P.N_NEURONS]):
+            spiked[first + j] = np.int32(spiked[first + j] + np.int32(fired[j]))
+        return
+    for k in range(queue[Queue.SENT]):
+        at = first + sent[k]
+        spiked[at] = int(spiked[at]) + 1

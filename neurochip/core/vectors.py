@@ -99,6 +99,14 @@ class P(IntEnum):
     # how the simulator makes sums; nothing that the chip has
     STILL_AT = 84  # where a first core's base of sums starts in ChipState
     BLOCKED = 85  # 1: its rule's steps do not depend on the weight, and may wait until a sample's end
+    # faults (core/faults.py); 0: none
+    STUCK_CELLS = 86  # 1: the memory has stuck bits
+    STUCK_NEURON_WORDS = 87  # 1: words of somas' generators have stuck bits,
+    STUCK_AXON_WORDS = 88  # those of the axons' generators
+    LEARN_CLEAR = 89  # bits of the learning generator's word that are stuck at 0,
+    LEARN_SET = 90  # and at 1
+    DEAD = 91  # 1: neurons are silent
+    UPSETS = 92  # FLIPS and LOSSES
 
 
 BETA_FRAC_BITS = 4

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from neurochip.common.errors import NeurochipError
 from neurochip.core import rules
 from neurochip.cosim import verilator
-from neurochip.cosim.core import cases, package
+from neurochip.cosim.core import cases, faulty, package
 from neurochip.cosim.leaky import lockstep as leaky
 from neurochip.cosim.leaky import rtl as bank_rtl
 from neurochip.cosim.mesh import lockstep as mesh_rtl
@@ -25,6 +25,7 @@ from neurochip.cosim.mesh import ticks
 from neurochip.cosim.rule.vectors import FULL
 from neurochip.cosim.rule.verilog import modules as modules_of
 from neurochip.cosim.yosys import run_yosys
+from neurochip.simulator.fault_list import draw_faults
 
 SLANG_WANTED = "pip install 'neurochip[rtl]'"
 # Casts that change nothing with some parameters change something with others; core[c].core is the path by which benches name a core.
@@ -74,6 +75,13 @@ def targets() -> Iterator[Target]:
     setup, mapping = cases.case_setup(cases.UNSEEN)
     text = package.package_text(setup, mapping, f"case {cases.UNSEEN.name}")
     yield Target("bus", BUS_TOP, (*modules, verilator.RTL / "bus" / f"{BUS_TOP}.sv"), text)
+    setup, mapping = cases.case_setup(cases.BROKEN[0])
+    faults = draw_faults(setup, mapping)
+    assert faults is not None
+    text = faulty.package_of(package.package_text(setup, mapping, "a broken chip"), setup, faults, mapping.cores)
+    for wrapper in sorted(faulty.WRAPPERS.glob("nc_*.sv")):
+        units = (("N_AXONS", mapping.cores[0].axons), ("N_NEURONS", mapping.cores[0].neurons))
+        yield Target(wrapper.stem, wrapper.stem, (*modules, wrapper), text, units)
     routers = tuple(sorted(mesh_rtl.NOC_RTL.glob("nc_*.sv")))
     for mesh in ticks.MESHES:
         sizes = (("WIDTH", mesh.width), ("HEIGHT", mesh.height), ("PACKET_BITS", mesh.packet_bits), ("DEPTH", mesh.fifo_depth))

@@ -20,6 +20,7 @@ from neurochip.core.rules import Rule, Setting
 from neurochip.energy.sized import Core
 from neurochip.energy.table import EnergyTable, load_table
 from neurochip.experiment.chip import Chip, load_chip
+from neurochip.experiment.faults import FaultModel
 from neurochip.experiment.layers import NetworkModel, PartModel
 from neurochip.experiment.lifelong import LifelongModel
 from neurochip.experiment.models import ChipTable, DataModel, EnergyModel, RecordModel, ReferenceModel, RuleModel, RunModel
@@ -59,6 +60,7 @@ class Experiment(BaseModel):
     train: TrainModel | None = None
     readout: ReadoutModel | None = None
     lifelong: LifelongModel | None = None
+    faults: FaultModel | None = None
     sweep: SweepModel | None = Field(default=None, exclude=True)  # of a study, not of its runs
     _found: LearningRule = PrivateAttr()
 
@@ -114,6 +116,12 @@ class Experiment(BaseModel):
                     f"[run] {key} = {ticks}: {depth} layers with warmup_ticks = {self.warmup_ticks}, read_from_tick = "
                     f"{self.read_from_tick} need at least {max(first + 1, depth)} ticks; raise {key} or lower the other two"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _breaks_in_time(self) -> Self:
+        if self.faults and isinstance(first := self.faults.from_epoch, int) and 0 < self.run.epochs < first:
+            raise ValueError(f"[faults] from_epoch = {first}: the run has {self.run.epochs} epochs; lower it, or 'after'")
         return self
 
     @model_validator(mode="after")
@@ -233,6 +241,8 @@ class Setup(BaseModel):
     def resolved(self) -> dict[str, Any]:
         """Return the experiment with every default filled in, its paths as seen from its folder."""
         content = self.experiment.model_dump()
+        if content["faults"] is None:
+            del content["faults"]  # the identity of a sound chip is what it was
         content["rule"] |= self.experiment.rule_settings
         content["run"] |= {key: getattr(self.experiment, key) for key in ("test_ticks", "warmup_ticks", "read_from_tick")}
         if content["run"]["exit"]:

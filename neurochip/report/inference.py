@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.exits import exit_facts, exit_grids, share_of_ticks
+from neurochip.report.faults import fault_facts, fault_grids
 from neurochip.report.grids import Column, Grid, count, decimals, per, percent, ticks_per_sample
 from neurochip.report.learned import learned_grids
 from neurochip.report.lifelong import lifelong_facts, lifelong_grids
@@ -39,6 +40,7 @@ def inference_grids(summary: Summary) -> list[Grid]:
         *_quantised(summary),
         *learned_grids(summary),
         *lifelong_grids(summary),
+        *fault_grids(summary),
     ]
 
 
@@ -126,7 +128,14 @@ def _quantised(summary: Summary) -> list[Grid]:
 
 def inference_facts(summary: Summary) -> list[tuple[str, str]]:
     """Return headline lines: the float net, the ticks it takes, the ANN twin."""
-    return [*_training_facts(summary), *_latency_facts(summary), *exit_facts(summary), *lifelong_facts(summary), *_twin_facts(summary)]
+    return [
+        *fault_facts(summary),
+        *_training_facts(summary),
+        *_latency_facts(summary),
+        *exit_facts(summary),
+        *lifelong_facts(summary),
+        *_twin_facts(summary),
+    ]
 
 
 def _training_facts(summary: Summary) -> list[tuple[str, str]]:

@@ -251,6 +251,33 @@ class EarlyExit(Form):
     curve: list[ExitPoint] = Field(description="by margin, ascending; of a run that ended samples early up to its own")
 
 
+class FaultLayer(Form):
+    """What was broken in a layer, the sum over its cores."""
+
+    name: str = Field(description="name of the layer")
+    weight_bits: Count = Field(description="bits of weights in its memories")
+    stuck_bits: Count = Field(description="of them, bits that are stuck")
+    dead_cells: Count = Field(description="weights that read 0")
+    dead_rows: Count = Field(description="rows that read 0")
+    dead_columns: Count = Field(description="neurons whose weights read 0")
+    dead_neurons: Count = Field(description="neurons that never spike")
+    generator_bits: Count = Field(description="bits that are stuck of the words that units get of generators")
+    generator_stuck: Count = Field(description="units that get the same word in every tick")
+    generator_shared: Count = Field(description="units that get the words of another unit's generator")
+    flipped: Count = Field(description="bits that flipped in training")
+    lost: Count = Field(description="bits that were lost in training")
+
+
+class FaultFacts(Form):
+    """Faults of the chip (docs/howto/faults.md)."""
+
+    seed: Count = Field(description="seed of the list")
+    from_epoch: str = Field(description="epoch, from 1, at whose start the chip broke, or `after` the last")
+    flip_rate: Number = Field(description="flips per bit that is read or written")
+    loss_rate: Number = Field(description="share of the bits that are lost from sample to sample")
+    layers: list[FaultLayer] = Field(description="from the input on")
+
+
 class Simulation(Form):
     """The simulation, not the chip."""
 
@@ -290,6 +317,7 @@ class Summary(Form):
     readout: ReadoutFacts | None = Field(None, description="only with `[readout]`")
     lifelong: Lifelong | None = Field(None, description="tasks that were learned one after another")
     early_exit: EarlyExit | None = Field(None, description="ticks of the test samples, and what fewer would do")
+    faults: FaultFacts | None = Field(None, description="only with `[faults]`")
     network: Network | None = Field(description="only with a mesh")
     probe: ProbeFacts | None = Field(description="only with `[reference]`")
     simulation: Simulation = Field(description="times on this computer")

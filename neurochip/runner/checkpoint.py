@@ -19,7 +19,7 @@ from neurochip.reference.twin import Reference
 from neurochip.runfile.names import CHECKPOINT
 from neurochip.runner.results import History
 from neurochip.simulator.memories import memory_of
-from neurochip.simulator.simulator import BANKS, MACHINE, STATES, Counts
+from neurochip.simulator.simulator import BANKS, MACHINE, OPTIONAL, Counts
 
 LEARNED = ("weight", "transposed", "bias")  # of the twin
 SCALARS = (
@@ -99,8 +99,8 @@ def load(folder: Path, identity: str, state: ChipState, packets: NocTotals, refe
 
 
 def _machine_of(state: ChipState) -> list[str]:
-    """Names of the arrays that are saved; a rule without states has none of them."""
-    return [name for name in MACHINE if name not in STATES or getattr(state, name).size]
+    """Names of the arrays that are saved; those that nothing needs are empty, and are not."""
+    return [name for name in MACHINE if name not in OPTIONAL or getattr(state, name).size]
 
 
 def _check_machine(found: dict[str, np.ndarray], state: ChipState) -> None:

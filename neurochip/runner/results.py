@@ -18,7 +18,7 @@ from neurochip.datasets import Dataset
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping, Placement, Weights
 from neurochip.runfile.facts import layer_facts
-from neurochip.runfile.summary import FORMAT, DataSet, ReadoutFacts, Simulation, Training
+from neurochip.runfile.summary import FORMAT, DataSet, FaultFacts, ReadoutFacts, Simulation, Training
 from neurochip.simulator.simulator import Counts, Evaluation
 from neurochip.simulator.traffic import join
 
@@ -65,6 +65,7 @@ class Final:
     training: Training | None = None
     losses: Sequence[str] = ()  # of weights that were rounded to other widths
     readout: ReadoutFacts | None = None
+    faults: FaultFacts | None = None
 
 
 def git_revision() -> str:

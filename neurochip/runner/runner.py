@@ -23,6 +23,7 @@ from neurochip.runfile.names import EVALUATION
 from neurochip.runfile.summary import Summary
 from neurochip.runner import checkpoint, finals, partial, results, summary
 from neurochip.runner.checkpoint import Position
+from neurochip.runner.faults import fault_facts
 from neurochip.runner.lifelong import by_task, refuse_tasks
 from neurochip.runner.losses import data_losses
 from neurochip.runner.start import put_start_on_chip
@@ -105,6 +106,7 @@ class Runner:
             with Progress(self.console, self.quiet) as progress, ThreadPoolExecutor(1) as twin_thread:
                 while self.position.epoch < self.epochs:
                     self._epoch(progress, twin_thread)
+                self.simulator.break_if_due(self.position.epoch, self.epochs)
                 self.evaluation = self.evaluation or self._evaluate(progress, "test")
             return self._finish(self.evaluation)
 
@@ -112,8 +114,10 @@ class Runner:
         """Train one epoch (or what is left of it), the twin beside it, and evaluate."""
         epoch = self.position.epoch
         n = len(self.simulator.order(epoch, self.data.y_train))
+        self.simulator.break_if_due(epoch, self.epochs)
         twin = twin_thread.submit(self._train_twin, self.reference, epoch) if self.reference and self.threads > 1 else None
         self._train(progress, epoch, n)
+        self.simulator.break_if_due(epoch, self.epochs, is_trained=True)
         self.evaluation = self._evaluate(progress, f"epoch {epoch + 1} test")
         self._keep(self.evaluation, n, twin)
         self.position = Position(epoch + 1, 0, 0)
@@ -260,6 +264,7 @@ class Runner:
             training=self.start.training,
             losses=self.start.losses,
             readout=self.readout.facts(self.history.readout_curve) if self.readout else None,
+            faults=fault_facts(simulator),
         )
         parts = (self.setup, self.data, simulator.mapping, self.history, final)
         written = summary.write(self.folder, *parts)
@@ -270,6 +275,9 @@ class Runner:
     def _probe(self) -> Any:
         from neurochip.reference import probe
 
+        if self.simulator.is_broken:
+            self.say("no gradient probe: the chip has faults")
+            return None
         if not probe.is_told(self.simulator.rule):
             self.say(f"no gradient probe: rule '{self.setup.experiment.rule_name}' tells neither its p_learn nor its effective_rate")
             return None

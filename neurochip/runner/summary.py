@@ -77,6 +77,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
         readout=final.readout,
         lifelong=lifelong_facts(setup, data, mapping, history),
         early_exit=early_exit(setup, mapping, final.evaluation, final.labels),
+        faults=final.faults,
         network=Network(**{name: _network(setup, mapping, cost) for name, cost in costs.items()}) if chip.mesh else None,
         probe=_probe_facts(experiment.reference.probe_weights, mapping, final.probe),
         simulation=final.simulation,

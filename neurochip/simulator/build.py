@@ -28,6 +28,13 @@ from neurochip.simulator.states import own_room, state_arrays, state_params
 LAYOUTS = {"dense": Layout.OWN, "conv": Layout.SHARED, "pool": Layout.POOLED}
 
 
+def sound() -> dict[str, np.ndarray]:
+    """Return the arrays of faults of a chip that has none: all empty, until simulator/faults.py puts some there."""
+    lists: dict[str, type] = {"cell_stuck": np.int16, "neuron_stuck": np.uint32, "axon_stuck": np.uint32, "dead": np.uint8}
+    tables = {name: np.zeros((0, 0), np.int64) for name in ("upset", "upset_odds")}
+    return {name: np.zeros(0, dtype) for name, dtype in lists.items()} | tables
+
+
 def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Sequence[Fields], links: Links) -> np.ndarray:
     """Return the parameters of all cores, int64 (cores, P)."""
     cores, rule = mapping.cores, experiment.learning_rule
@@ -211,7 +218,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     arrays |= {name: aligned(array.shape, array.dtype.type, array) for name, array in known.items()}
     nothing = np.zeros(0, dtype=np.int32)
     unwatched = dict.fromkeys(("answers", "tally", "spiked", "leads", "shown", "margins"), nothing)
-    state = ChipState(**arrays, **unwatched, trace=np.zeros((0, len(Trace)), dtype=np.int32), spent=np.zeros((0, 0), dtype=np.int64))
+    state = ChipState(**arrays, **unwatched, **sound(), trace=np.zeros((0, len(Trace)), dtype=np.int32), spent=np.zeros((0, 0), np.int64))
     load_weights(state, mapping, initial_weights(experiment, mapping))
     seed_generators(state, mapping, experiment.seed, "train")
     return state
@@ -253,7 +260,8 @@ def set_rule(state: ChipState, experiment: Experiment, epoch: int) -> None:
         model, settings = experiment.network.layers[int(param[P.LAYER])], experiment.layer_settings(int(param[P.LAYER]))
         first, last = model.learn_epochs or (1, epoch + 1)
         param[P.LEARNS] = rule.learns and model.can_learn and first <= epoch + 1 <= last
-        param[P.BLOCKED] = rule.text is not None and rule.text.steps_alone and param[P.IS_FIRST] and param[P.LAYOUT] == Layout.OWN
+        can_wait = rule.text is not None and rule.text.steps_alone and not param[P.STUCK_CELLS]
+        param[P.BLOCKED] = can_wait and param[P.IS_FIRST] and param[P.LAYOUT] == Layout.OWN
         if rule.traces is not None:
             param[[P.TRACE_PEAK, P.TRACE_FACTOR]] = rule.traces(settings)
         if rule.sweeps is not None:

@@ -14,7 +14,7 @@ SHARED = (
     "param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "feedback", "units",
     "slot_unit", "slot_name", "axon_name", "location_name", "fan_first", "fan", "field_first", "field", "field_reads",
     "route", "target_first", "target", "feeder_core", "feeder_slot", "feeder_hops", "input_axon",
-    "tag",
+    "tag", "cell_stuck", "neuron_stuck", "axon_stuck", "dead", "upset_odds",
 )  # fmt: skip
 
 LEARNED = ("weight", "bias", "rule_param", "param", "tag")  # what a fork shares with its chip, and learning or setting a rule changes

@@ -19,7 +19,9 @@ from neurochip.mapping.place import place
 from neurochip.simulator.addresses import unit_names
 from neurochip.simulator.build import build_chip, set_rule
 from neurochip.simulator.exits import Exit, Exits, margin_lsb, told_at_end, watched_margins
-from neurochip.simulator.memories import fork
+from neurochip.simulator.fault_list import draw_faults
+from neurochip.simulator.faults import break_chip, put_faults, seed_upsets, share_generators
+from neurochip.simulator.memories import fork, learning_fork
 from neurochip.simulator.order import presented
 from neurochip.simulator.seeds import jump_samples, seed_generators
 from neurochip.simulator.states import walk_of
@@ -29,7 +31,8 @@ from neurochip.simulator.traffic import build_traffic, join, take_totals
 TRAIN_CHUNK = 250  # samples per kernel call: how often progress is shown and an interrupt is heard
 BANKS = ("rng_neuron", "rng_axon", "rng_pool", "rng_learn")  # generators
 STATES = ("axon_state", "neuron_state", "tag")  # of a rule that keeps them
-MACHINE = ("weight", "bias", *BANKS, "counts", "cycles", *STATES)  # all of a chip that outlives a sample
+OPTIONAL = (*STATES, "upset")  # arrays that are empty where nothing needs them
+MACHINE = ("weight", "bias", *BANKS, "counts", "cycles", *OPTIONAL)  # all of a chip that outlives a sample
 NEVER = Exit()
 
 
@@ -93,11 +96,20 @@ class Simulator:
         self.mapping = place(setup, input_shape, n_classes)
         self.placements = self.mapping.cores
         self.state = build_chip(setup.chip, setup.experiment, self.mapping)
+        self.faults, self.is_broken = draw_faults(setup, self.mapping), False
+        if self.faults is not None:
+            self.state = put_faults(self.state, self.mapping, self.faults)
         self.traffic = build_traffic(setup.chip, self.state)
         self.rule = setup.experiment.learning_rule
         self._seeded: dict[str, ChipState] = {}
         self.exit_margin = margin_lsb(setup, self.mapping)
         self.margins = watched_margins(setup, self.mapping)
+
+    def break_if_due(self, epoch: int, epochs: int, is_trained: bool = False) -> None:
+        """Let the experiment's faults begin if it is time: in epoch `epoch`, from 0, of `epochs`, before or behind its training."""
+        if self.faults is not None and not self.is_broken and self.faults.model.is_due(epoch, epochs, is_trained):
+            break_chip(self.state, self.mapping, self.faults)
+            self.is_broken = True
 
     def order(self, epoch: int, labels: np.ndarray) -> np.ndarray:
         """Draw which training samples an epoch presents, and in which order; labels: of all training samples."""
@@ -233,12 +245,26 @@ class Simulator:
 
         ticks: of a sample; default: test_ticks.
         """
-        chip = fork(self.state)
+        chip = self._fork()
         seeded = self._start_of(stream)
         for name in BANKS:
             getattr(chip, name)[:] = getattr(seeded, name)
+        if self.faults is not None and self.is_broken:
+            share_generators(chip, self.mapping, self.faults)
+            if self.faults.has_upsets:
+                seed_upsets(chip, self.mapping, self.faults, stream, sample)
         jump_samples(chip, sample * (ticks or self.setup.experiment.test_ticks))
         return chip
+
+    def _fork(self) -> ChipState:
+        """The same chip, to be looked at; with memories of its own if they change by themselves."""
+        return learning_fork(self.state) if self.faults is not None and self.faults.has_upsets else fork(self.state)
+
+    def reseed(self, chip: ChipState, stream: str) -> None:
+        """Give every generator of this chip's copy its seed of that stream."""
+        seed_generators(chip, self.mapping, self.setup.experiment.seed, stream)
+        if self.faults is not None and self.is_broken:
+            share_generators(chip, self.mapping, self.faults)
 
     def _start_of(self, stream: str) -> ChipState:
         """A fork with the generators of that stream at their seeds; made once."""
@@ -277,8 +303,8 @@ class Simulator:
         experiment = self.setup.experiment
         ticks = experiment.run.ticks
         most = sum(place.axons + place.neurons for place in self.placements) + int(self.state.param[:, P.OWN_ROOM].sum())
-        chip = fork(self.state)._replace(trace=np.zeros((ticks * most, len(Trace)), dtype=np.int32))
-        seed_generators(chip, self.mapping, experiment.seed, "raster")
+        chip = self._fork()._replace(trace=np.zeros((ticks * most, len(Trace)), dtype=np.int32))
+        self.reseed(chip, "raster")
         votes = np.zeros((1, self.placements[-1].neurons), dtype=np.int32)
         run, traffic = self.run_vector(ticks, ticks, 0, self.shows_errors()), build_traffic(self.setup.chip, chip)
         run_samples(chip, traffic, run, self.rule.hook, jump_table(chip.rng_param, ticks), *one, np.array([label], dtype=np.int32), votes)

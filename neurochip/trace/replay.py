@@ -18,7 +18,6 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import Run
 from neurochip.simulator.build import set_rule
 from neurochip.simulator.memories import learning_fork
-from neurochip.simulator.seeds import seed_generators
 from neurochip.simulator.simulator import BANKS, MACHINE, STATES, Simulator
 from neurochip.simulator.stimulus import Stimulus
 from neurochip.simulator.traffic import build_traffic
@@ -51,7 +50,7 @@ class Replay:
         chip = learning_fork(simulator.state)._replace(tally=np.zeros(simulator.placements[-1].axons, dtype=np.int32))
         set_rule(chip, experiment, epoch)
         if is_final:
-            seed_generators(chip, simulator.mapping, experiment.seed, "raster")
+            simulator.reseed(chip, "raster")
         self.chip = chip
         self.one = one
         self.label = label

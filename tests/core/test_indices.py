@@ -13,6 +13,7 @@ import pytest
 from support.checked_arrays import Checked, checked, indices_checked, kernels
 from support.chip_check import check
 from support.chip_corners import CORNERS, SMALL
+from support.chip_faults import SHARES
 from support.chip_nets import Net, conv, dense
 from support.digests import in_a_new_process, tiny_digests
 
@@ -32,6 +33,7 @@ NETS = (
     ),
     replace(DENSE, streams="split"),
     *(replace(DENSE, feedback="direct", told_by=told_by, told_one_in=2) for told_by in ("class", "winner")),
+    replace(DENSE, faults=dict.fromkeys(SHARES, 0.1) | {"flip_rate": 0.02, "loss_rate": 0.01}),
 )  # fmt: skip
 """With the tiny chips, a rule of binary weights and rules that keep states they run every kernel."""
 

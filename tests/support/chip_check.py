@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 from oracles import chip as chip_oracle
 from oracles import core as oracle
+from oracles import faults as faults_oracle
 
 from neurochip.common import random as host_random
 from neurochip.core import rules
 from neurochip.core.engine import run_samples
 from neurochip.core.events import Event
+from neurochip.core.faults import Upset
 from neurochip.core.noc.totals import NocTotal
 from neurochip.core.rng import jump_table
 from neurochip.core.vectors import P, Trace
@@ -145,7 +147,6 @@ def build(net: Net, folder: Path) -> Simulator:
     finally:
         rules.__path__.remove(str(RULES))
     chip = sim.state
-    set_rule(chip, setup.experiment, net.epoch)
     dice = np.random.default_rng(net.seed)
     for c, core in enumerate(sim.mapping.cores):
         bits = net.bits(core.layer)[0]
@@ -153,6 +154,8 @@ def build(net: Net, folder: Path) -> Simulator:
             weight, bias = memory_of(chip, c)
             weight[:, : core.channels] = dice.choice(choice, (len(weight), core.channels))
             bias[: core.channels] = dice.choice(choice, core.channels)
+    sim.break_if_due(net.epoch, net.epoch + 1)
+    set_rule(chip, setup.experiment, net.epoch)
     return sim
 
 
@@ -207,6 +210,25 @@ def ends_of(part) -> tuple[tuple[int, int], tuple[int, int], tuple[int, int]]:
     return (part.y0, part.y1), (part.x0, part.x1), (part.c0, part.c1)
 
 
+def break_part(twin: dict, c: int, sim: Simulator, rows: list[int], states: dict[str, list[int]]) -> None:
+    """Give a part of the twin its core's faults, from the simulator's list."""
+    part, place, broken = twin["parts"][c], sim.mapping.cores[c], sim.faults.cores[c]
+    part |= {key: list(states[key]) for key in STATES}  # of units that share a generator
+    cells = {(row, k): tuple(map(int, broken.cells[:, at, k])) for at, row in enumerate(rows) for k in range(place.channels)}
+    words = [{unit: tuple(map(int, of[:, unit])) for unit in range(of.shape[1])} for of in (broken.neuron_words, broken.axon_words)]
+    has_upsets = len(sim.state.upset) > 0 and place.layer in sim.faults.layers and place.rows > 0
+    upset = dict(zip(Upset, sim.state.upset[c].tolist(), strict=True)) if has_upsets else {}
+    odds = sim.state.upset_odds.tolist()
+    part["faults"] = {
+        "cells": cells, "neuron_words": words[0], "axon_words": words[1], "learn_word": broken.learn_word,
+        "dead": set(np.flatnonzero(broken.dead).tolist()), "rows": rows, "state": {"word": upset.get(Upset.WORD)},
+        "flips": (upset[Upset.FLIP_GAP], odds[0]) if any(odds[:1] and odds[0]) and has_upsets else None,
+        "losses": (upset[Upset.LOSS_GAP], odds[1]) if any(odds[1:] and odds[1]) and has_upsets else None,
+    }  # fmt: skip
+    part["on_spikes"] = twin["on_spikes"]
+    twin["core_of"] = faults_oracle.Core
+
+
 def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     """Kernel == oracle for everything there is; return the events of the whole chip, and what the oracle found."""
     sim = build(net, folder)
@@ -216,7 +238,10 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     sizes = [(core.n_axons, len(core.locations), len(core.channels), core.pool > 1) for core in cores]
     for c, part in enumerate(twin["parts"]):
         part["weight"], part["bias"] = memory_of_core(chip, c, rows[c], len(cores[c].channels))
-        assert states_of(net, chip, c, *sizes[c]) == {key: part[key] for key in STATES}, f"seeds of core {c}"
+        states = states_of(net, chip, c, *sizes[c])
+        if net.faults:
+            break_part(twin, c, sim, rows[c], states)
+        assert states == {key: part[key] for key in STATES}, f"seeds of core {c}"
     labels = np.random.default_rng(net.seed).integers(0, net.layers[-1]["neurons"], len(pixels)).astype(np.int32)
     stimulus, events = net.samples_of(pixels)
     expected = chip_oracle.run(twin, pixels.tolist(), labels.tolist(), net.ticks, net.warmup, net.read_from, net.learns, events)

@@ -30,6 +30,7 @@ class Net(ChipWords):
     known: dict = field(default_factory=dict)  # what its oracle must know beside its settings: "peak", "factor" if they are none of them
     warmup: int = 2
     mesh: dict | None = None  # width, height, fifo_depth, core_stalls
+    faults: dict = field(default_factory=dict)  # keys of [faults]
 
     @property
     def learns(self) -> bool:
@@ -55,7 +56,11 @@ name = "case"
 seed = {self.seed}
 network.layers = {in_toml(layers)}
 mapping = {in_toml(self.mapping)}
-{self.error_lines()}{tables}"""
+{self.error_lines()}{tables}{self.fault_lines()}"""
+
+    def fault_lines(self) -> str:
+        """The table [faults]."""
+        return "\n".join(["[faults]", *(f"{key} = {in_toml(value)}" for key, value in self.faults.items())]) if self.faults else ""
 
     def pixels(self) -> np.ndarray:
         """uint8 (images, inputs)."""

@@ -20,7 +20,8 @@ LEARN = Phase.LEARN * N_EVENTS
 @kernel
 def word(synapses):
     """Step the learning generator and return its word, signed: unsigned 64 bits and signed ones have no common integer type."""
-    return int(np.int64(rng.draw(synapses.rng_learn, synapses.rng_param)))
+    drawn = int(np.int64(rng.draw(synapses.rng_learn, synapses.rng_param)))
+    return (drawn & ~int(synapses.param[P.LEARN_CLEAR])) | int(synapses.param[P.LEARN_SET])  # bits that are stuck
 
 
 @kernel

@@ -5,6 +5,7 @@ images, ticks, and how often the network holds packets back. Before most program
 """
 
 import functools
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,13 +19,15 @@ from neurochip.core.exits import MOST_LEAD
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P, Run
 from neurochip.cosim import verilator
-from neurochip.cosim.core import lockstep, package
+from neurochip.cosim.core import faulty, lockstep, package
 from neurochip.cosim.core.wiring import Wiring
 from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip
 from neurochip.experiment.setup import Experiment, Setup
 from neurochip.mapping.place import Mapping, Placement, place
 from neurochip.simulator.build import build_chip
+from neurochip.simulator.fault_list import draw_faults
+from neurochip.simulator.faults import break_chip, put_faults
 from neurochip.simulator.memories import load_weights
 from neurochip.simulator.simulator import run_vector
 from neurochip.simulator.stimulus import of_images
@@ -41,6 +44,7 @@ class Case(NamedTuple):
     rng: tuple[str, str, int] = ("xorshift16", "per_unit", 1)
     core: tuple[tuple[str, int | str | bool], ...] = ()
     network: tuple[tuple[str, str], ...] = ()  # how errors go back
+    faults: tuple[tuple[str, float | str], ...] = ()  # keys of [faults]
 
 
 CASES = (
@@ -84,6 +88,18 @@ CASES = (
 )  # fmt: skip
 """Every kind of generator with every sharing, both kinds of memory, one to three cores, words with unused fields, narrow and wide sums,
 units and words one by one and side by side, both encoders."""
+STUCK = (("stuck_bits", 0.05), ("dead_cells", 0.03), ("dead_rows", 0.1), ("dead_columns", 0.1), ("generator_bits", 0.1),
+         ("generator_stuck", 0.1), ("generator_shared", 0.2))  # fmt: skip
+BROKEN = (
+    Case("broken_cores", 12, ((10, 16, 12), (4, 16, 12)), faults=STUCK),
+    Case("broken_rotated", 9, ((7, 8, 6), (6, 12, 9), (3, 8, 5)), "shared_lfsr", ("lfsr16", "rotated", 16),
+         (("encoder", "serial"), ("input_lanes", 2)), faults=STUCK),
+    Case("broken_skewed", 21, ((19, 12, 9), (7, 16, 12), (3, 12, 9)), "plain_sram", ("xorshift16", "per_unit", 1),
+         (("lanes", "row"), ("port", "skewed"), ("n_neurons", 24), ("acc_bits", 18), ("back_bits", 17)), faults=STUCK),
+    Case("broken_groups", 13, ((10, 8, 6), (9, 5, 3), (4, 16, 12)), "plain_sram", ("xorshift32", "per_unit", 2),
+         (("soma_lanes", 4), ("input_lanes", 4), ("encoder", "serial"), ("acc_bits", 17), ("clock_gate", True)), faults=STUCK),
+)  # fmt: skip
+"""Chips with faults in memories and generators, which wrappers put into the RTL: every port, both encoders."""
 UNSEEN = Case(
     "unseen", 10, ((8, 8, 6), (4, 8, 6)), "plain_sram", ("lfsr16", "rotated", 2),
     (("clock_gate", True), ("trace", False), ("counters", False)),
@@ -123,6 +139,7 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
         "rule": {"name": "spike_backprop"},
         "run": {"epochs": 1, "ticks": 8, "warmup_ticks": 0, "readout": readout},
         "energy": {"table": "loihi_sanafe"},
+        **({"faults": dict(case.faults)} if case.faults else {}),
     })  # fmt: skip
     chip = load_chip(case.preset, overrides, case.name)
     setup = Setup(experiment=experiment, chip=chip, energy_table=load_table("loihi_sanafe"), where=case.name)
@@ -132,7 +149,11 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
 def case_library(case: Case, rtl: Path = verilator.RTL) -> Path:
     """Build the case's verilated chip from the modules in `rtl`."""
     setup, mapping = case_setup(case)
-    return verilator.build(package.package_text(setup, mapping, f"case {case.name}"), rtl)
+    text, faults = package.package_text(setup, mapping, f"case {case.name}"), draw_faults(setup, mapping)
+    if faults is None:
+        return verilator.build(text, rtl)
+    with tempfile.TemporaryDirectory() as work:
+        return verilator.build(faulty.package_of(text, setup, faults, mapping.cores), faulty.write_faulty_rtl(Path(work), rtl))
 
 
 class Program(NamedTuple):
@@ -161,6 +182,9 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
         bank[:] = draw.integers(1, 1 << bits, len(bank), dtype=np.uint64)
     style = str(draw.choice(["normal", "normal", "normal", "rails", "high", "low", "tiny"]))
     load_weights(state, mapping, [_weights(draw, where, style) for where in mapping.cores])
+    if (faults := draw_faults(setup, mapping)) is not None:
+        state = put_faults(state, mapping, faults)
+        break_chip(state, mapping, faults)
     state.param[:, P.ERROR_GAIN] = draw.choice([0, 1, 2, MOST_GAIN])
     state.param[:, P.BETA] = draw.choice([1, 16, 16, 64 if setup.chip.core.beta == "power_of_two" else 40, MOST_BETA])
     one = 1 << bits

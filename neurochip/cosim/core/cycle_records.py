@@ -88,9 +88,9 @@ def issue(records, at, bit, address):
 
 
 @kernel
-def words_of(core, state):
-    """Return the array of the units' words after a bank has stepped."""
-    return state if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT else core.words
+def words_of(core, state, stuck):
+    """Return the array of the units' words after a bank has stepped. stuck: that of `fresh_words`."""
+    return state if core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT and stuck.shape[0] == 0 else core.words
 
 
 @kernel
@@ -99,7 +99,7 @@ def emit_error_fire(core, back, is_followed, records, at, cover):
 
     If another stream follows, generators step in the last one.
     """
-    words, one, k = words_of(core, core.rng_axon), 1 << core.param[P.FRAC_BITS], 0
+    words, one, k = words_of(core, core.rng_axon, core.axon_stuck), 1 << core.param[P.FRAC_BITS], 0
     for i in range(core.param[P.N_AXONS]):
         value = int(back[i])
         cover[Cover.ZERO_SUM] += value == 0
@@ -148,7 +148,7 @@ def emit_decide(core, p_learn, direction, touched, records, at, cover):
     n, positive = core.queue[Queue.OWN_ERRORS], 0
     for e in range(n):
         neuron, sign = int(core.own_neurons[e]), int(core.own_signs[e])
-        word = 0 if is_certain else rng.draw(state, core.rng_param)
+        word = 0 if is_certain else (rng.draw(state, core.rng_param) & ~param[P.LEARN_CLEAR]) | param[P.LEARN_SET]
         learns = is_certain or word < p_learn
         bias, stepped, lost = int(core.bias[neuron]), 0, 0
         if learns:

@@ -4,6 +4,7 @@ RTL, package, memory images before and after, seeds, stimulus as packets, the ex
 """
 
 import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from neurochip.core.vectors import P
 from neurochip.cosim.core import register_map
 from neurochip.cosim.core.cycles import Cover
 from neurochip.cosim.core.expected import expected_cycles
+from neurochip.cosim.core.faulty import write_faulty_rtl
 from neurochip.cosim.core.lockstep import copy_of
 from neurochip.cosim.core.record import FIELDS, State, decode
 from neurochip.cosim.core.setup import CosimJob
@@ -71,6 +73,9 @@ def export(job: CosimJob, folder: Path, rtl: Path = RTL, golden: Golden | None =
     Raises NeurochipError as that does.
     """
     golden = golden_of(job, folder) if golden is None else golden
+    if job.faults is not None:
+        with tempfile.TemporaryDirectory() as work:
+            return export(job._replace(faults=None), folder, write_faulty_rtl(Path(work), rtl), golden)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "rtl").mkdir()
     (folder / "rtl" / "neurochip_pkg.sv").write_text(job.package, encoding="utf-8")

@@ -66,11 +66,12 @@ def report(console: Console, name: str, outcome: Outcome, started: float) -> Non
 @click.option("--cycles", type=click.IntRange(1), default=20_000_000, show_default=True, help="Core cycles of random programs to compare.")
 @click.option("--chips", type=click.IntRange(0), default=40, show_default=True, help="Chips drawn at random, beside the cases.")
 @click.option("--samples", type=click.IntRange(0), default=2, show_default=True, help="Samples of each shipped experiment.")
+@click.option("--faults", is_flag=True, help="Programs on broken chips alone, whose faults wrappers put into the RTL.")
 @click.option("--periods/--no-periods", default=True, help="Also run whole generator periods.")
-def main(cycles: int, chips: int, samples: int, periods: bool) -> None:
+def main(cycles: int, chips: int, samples: int, faults: bool, periods: bool) -> None:
     """Compare the RTL with the simulator at length."""
     console, total = Console(), Outcome()
-    chosen = [*cases.CASES, *map(random_case, range(chips))]
+    chosen = [*cases.BROKEN] if faults else [*cases.CASES, *map(random_case, range(chips))]
     wanted = -(-cycles // len(chosen))
     jobs = [(f"programs of {case.name}", lambda case=case: programs_of(case, wanted)) for case in chosen]
     if periods:

@@ -11,12 +11,14 @@ from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import validate
 from neurochip.core.language.described import Description
 from neurochip.core.state import ChipState
+from neurochip.cosim.core.faulty import package_of
 from neurochip.cosim.core.package import NotInRtl, package_text
 from neurochip.cosim.core.record import P_LEARN
 from neurochip.cosim.core.wiring import Wiring
 from neurochip.experiment.setup import Experiment, Setup
 from neurochip.mapping.place import Placement
 from neurochip.simulator.build import set_rule
+from neurochip.simulator.fault_list import FaultList
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 
@@ -39,6 +41,7 @@ class CosimJob(NamedTuple):
     labels: np.ndarray  # int32 (samples,)
     package: str
     data_source: str
+    faults: FaultList | None = None
 
 
 def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str], None]) -> CosimJob:
@@ -66,6 +69,9 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
         )
     if samples > len(pixels):
         raise NeurochipError(f"--samples {samples}: the experiment has {len(pixels):,} training samples; ask for fewer")
+    if simulator.faults is not None:
+        text = package_of(text, setup, simulator.faults, simulator.placements)
+        simulator.break_if_due(0, 0)
     chosen = simulator.order(0, data.y_train)[:samples]
     set_rule(simulator.state, experiment, 0)
     run = simulator.run_vector(
@@ -74,7 +80,7 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
     wiring = Wiring(simulator.state, simulator.placements, chip)
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
     source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")
-    return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source)
+    return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source, simulator.faults)
 
 
 def _check_rule(setup: Setup) -> None:

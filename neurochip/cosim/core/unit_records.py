@@ -29,7 +29,7 @@ def encode_all(core, tick, pixels):
     if tick == 0 or core.param[P.SERIAL_ENCODER]:
         count_input(core)
     n_axons, dropped = core.param[P.N_AXONS], core.rng_param[RngParam.BITS] - PIXEL_BITS
-    words, n = fresh_words(core, core.rng_axon, core.axon_name, n_axons), 0
+    words, n = fresh_words(core, core.rng_axon, core.axon_name, n_axons, core.axon_stuck), 0
     for i in range(n_axons):
         if int(words[i]) >> dropped < int(pixels[i]):
             core.axons[n] = i
@@ -71,7 +71,7 @@ def emit_start(core, c, tick, pixels, words, records, at, cover):
 @kernel
 def emit_fire(core, records, at):
     """Emit a cycle per hidden neuron or group of them; after `fire` has listed those that spiked."""
-    words, k, lanes, n_neurons = words_of(core, core.rng_neuron), 0, core.param[P.SOMA_LANES], core.param[P.N_NEURONS]
+    words, k, lanes, n_neurons = words_of(core, core.rng_neuron, core.neuron_stuck), 0, core.param[P.SOMA_LANES], core.param[P.N_NEURONS]
     for first in range(0, n_neurons, lanes):
         n, spikes, gates, is_odd = min(lanes, n_neurons - first), 0, 0, 0
         for lane in range(n):
@@ -91,7 +91,7 @@ def emit_fire(core, records, at):
 @kernel
 def emit_winner(core, winner, reading, records, at):
     """Emit a cycle per output neuron; the winner leaves in the last."""
-    words, last = words_of(core, core.rng_neuron), core.param[P.N_NEURONS] - 1
+    words, last = words_of(core, core.rng_neuron, core.neuron_stuck), core.param[P.N_NEURONS] - 1
     for k in range(last + 1):
         at = put(records, at, State.FIRE, k, 0, 0, words[k], core.acc[k])
         events = 1 << Tail.NEURON_UPDATE
