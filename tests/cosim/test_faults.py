@@ -24,9 +24,9 @@ def test_broken_chips_agree_in_every_cycle(case):
 
 
 MASKS = (
-    ("nc_faulty_memory.sv", "(row_sound & ~low_then) | high_then", "row_sound | high_then"),
-    ("nc_faulty_memory.sv", "(row_sound & ~low_then) | high_then", "row_sound & ~low_then"),
-    ("nc_faulty_memory.sv", "& ~low_field) | high_field", ")"),
+    ("nc_faulty_memory.sv", "(row_sound & ~low_then) | high_then", "(row_sound | low_then) | high_then"),
+    ("nc_faulty_memory.sv", "(row_sound & ~low_then) | high_then", "(row_sound & ~low_then) & ~high_then"),
+    ("nc_faulty_memory.sv", "& ~low_field) | high_field", "& ~low_field) & ~high_field"),
     (
         "nc_faulty_generators.sv",
         "= (neurons_sound[l*BITS+:BITS] & neuron_keep",
