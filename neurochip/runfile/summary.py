@@ -10,6 +10,7 @@ from pydantic import Field
 
 from neurochip.runfile.costs import BothSets, Costs, Count, Flag, Form, Network, Number, OpenForm, Totals
 from neurochip.runfile.lifelong import Lifelong
+from neurochip.runfile.neurobench import NeuroBench
 from neurochip.runfile.sizes import CoreUse, Silicon, Sizes
 
 FORMAT = 2  # of summary.json and run.h5; 2: layers in parts (cores/), packets of a mesh
@@ -313,6 +314,7 @@ class Summary(Form):
         1, description="layers on the longest way from the input to the output; an answer lags behind the input by one tick less"
     )
     ann_twin: AnnTwin | None = Field(None, description="the ANN of the same topology")
+    neurobench: NeuroBench | None = Field(None, description="the metrics of NeuroBench, over the test")
     training: Training | None = Field(None, description="only of a net from off the chip")
     readout: ReadoutFacts | None = Field(None, description="only with `[readout]`")
     lifelong: Lifelong | None = Field(None, description="tasks that were learned one after another")

@@ -22,6 +22,7 @@ from neurochip.runner.ann_twin import reads_of, twin_facts
 from neurochip.runner.early_exit import early_exit
 from neurochip.runner.lifelong import lifelong_facts
 from neurochip.runner.losses import MOST_SATURATED, data_losses, run_losses
+from neurochip.runner.neurobench import neurobench
 from neurochip.runner.pricing import add_costs, priced_cores
 from neurochip.runner.results import Final, History, at_rail, dataset_facts, total_of, write_h5
 from neurochip.runner.silicon import silicon
@@ -51,6 +52,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
     priced = {name: priced_cores(setup, mapping, cost, kinds[name]) for name, cost in costs.items()}
     activities = activity_of(mapping, final.unit_spikes, final.evaluation.exits.shown)
     layers = [_layer(mapping, i, final, activities[i], priced) for i in range(len(mapping.layers))]
+    cores = [_core(setup, mapping, c, costs, {name: of[c] for name, of in priced.items()}) for c in range(len(mapping.cores))]
     result = Summary(
         format=FORMAT,
         name=experiment.name,
@@ -65,7 +67,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
         silicon=silicon(chip, setup.energy_table, mapping),
         sizes=sizes(setup, mapping, costs, priced),
         layers=layers,
-        cores=[_core(setup, mapping, c, costs, {name: of[c] for name, of in priced.items()}) for c in range(len(mapping.cores))],
+        cores=cores,
         totals=Totals(**{name: _sum([layer.of(name) for layer in layers], kinds[name]) for name in costs}),
         depth=max(depths(mapping.layers)) + 1,
         ann_twin=twin_facts(
@@ -73,6 +75,7 @@ def summarise(setup: Setup, data: Dataset, mapping: Mapping, history: History, f
             [layer.test.sops / layer.test.samples for layer in layers],
             reads_of(setup, mapping, [layer.test.synapse_word_reads / layer.test.samples for layer in layers]),
         ),
+        neurobench=neurobench(mapping, data, final, layers, cores, history.test_accuracy[-1]),
         training=final.training,
         readout=final.readout,
         lifelong=lifelong_facts(setup, data, mapping, history),
