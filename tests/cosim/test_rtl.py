@@ -1,8 +1,10 @@
 """The RTL against the simulator: lock-step on small chips and on real images, lint, the golden export, what a divergence looks like."""
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -244,6 +246,22 @@ def test_the_golden_export_says_what_its_stimulus_meets_and_can_be_asked_for_mor
         said = re.search(r"The stimulus meets: (.*)\.\nIt does not meet: (.*)\. More", text)
         assert (len(re.findall(r" [\d,]+(?:, |$)", said[1])), len(said[2].split(", "))) == (met[-1][1], met[-1][2] - met[-1][1])
     assert met[0][0] == 1 < met[1][0] and met[0][1] < met[1][1]
+
+
+def test_interpreted_it_agrees_too(tiny):
+    """In a process without the JIT, where every overflow is an error."""
+    command = [sys.executable, "-W", "error", "-m", "neurochip", "cosim", str(tiny), "--samples", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, check=False)
+    assert done.returncode == 0 and re.search(r"differences +none", done.stdout), done.stderr[-1000:]
+
+
+@pytest.mark.slow
+def test_an_input_of_one_pixel_agrees(tiny, tmp_path):
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 256, (6, 1, 1), dtype=np.uint8)
+    np.savez(tmp_path / "one.npz", x_train=x, y_train=np.arange(6) % 3, x_test=x[:3], y_test=np.arange(3))
+    result = neurochip("cosim", tiny, "--samples", 2, "--set", f"data.path={tmp_path / 'one.npz'}")
+    assert result.exit_code == 0 and re.search(r"differences +none", result.output), result.output
 
 
 REFUSED = {

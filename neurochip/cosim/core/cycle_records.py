@@ -17,7 +17,7 @@ from neurochip.core.soma import draws_per_step
 from neurochip.core.vectors import P, Queue
 from neurochip.cosim.core.record import FIELDS, State
 
-MASK32 = 0xFFFFFFFF
+MASK32, SIGN32 = 0xFFFFFFFF, 1 << 31
 
 
 def _lowest_bits(word):
@@ -76,7 +76,8 @@ def put(records, at, state, unit, number, data, word, value):
     """Write record `at`, all but flags and events. Return the index of the next."""
     records[at, 0] = state | unit << Head.UNIT | number << Head.NUMBER
     records[at, 1] = data
-    records[at, 2] = int(word) | (int(value) & MASK32) << 32
+    signed = ((int(value) & MASK32) ^ SIGN32) - SIGN32  # so that the shifted one fits int64, interpreted too
+    records[at, 2] = int(word) | signed << 32
     records[at, 3] = 0
     return at + 1
 
