@@ -3,8 +3,9 @@
 from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.grids import Column, Grid, count, decimals, percent
 from neurochip.report.style import LEGEND_BELOW, MAIN, OTHER, THIRD, named, new_figure
+from neurochip.runfile.exits import EarlyExit, ExitPoint
 from neurochip.runfile.load import StoredRun
-from neurochip.runfile.summary import EarlyExit, ExitPoint, Summary
+from neurochip.runfile.summary import Summary
 
 LOSSES = (0.0, 0.1, 0.25, 0.5, 1.0)  # points of accuracy that the table gives away
 APART = 0.06  # of a panel's width and height, at least, between points whose margins are written beside them

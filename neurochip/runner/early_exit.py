@@ -9,7 +9,7 @@ import numpy as np
 from neurochip.core.events import N_EVENTS, N_PHASES
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.place import Mapping
-from neurochip.runfile.summary import EarlyExit, ExitPoint
+from neurochip.runfile.exits import EarlyExit, ExitPoint
 from neurochip.runner.pricing import add_costs, priced_cores
 from neurochip.simulator.exits import counts_wins, lsb_per_one, margin_lsb
 from neurochip.simulator.simulator import Counts, Evaluation
