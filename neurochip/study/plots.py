@@ -182,7 +182,7 @@ def draw_settings(trials: Sequence[Trial], vary: Sequence[Vary], objectives: Seq
     """Draw every objective against every setting: points, and the mean of each value."""
     kept = [trial for trial in _complete(trials) if not trial.at_chance]
     figure = new_figure(
-        min(13, 2 + 3.4 * len(vary)), 0.8 + 2.7 * len(objectives), "What each setting does: points, and the mean of each value"
+        min(13, max(8, 2 + 3.4 * len(vary))), 0.8 + 2.7 * len(objectives), "What each setting does: points, and the mean of each value"
     )
     panels = figure.subplots(len(objectives), len(vary), squeeze=False, sharey="row")
     for row, name in enumerate(objectives):
@@ -199,7 +199,9 @@ def draw_settings(trials: Sequence[Trial], vary: Sequence[Vary], objectives: Seq
             if values:
                 xs = sorted(by_value)
                 axes.plot(xs, [math.fsum(by_value[x]) / len(by_value[x]) for x in xs], color=MAIN, marker="o", ms=5)
-                axes.set_xticks(range(len(values)), values, rotation=30 if max(map(len, values), default=0) > 5 else 0)
+                is_long, is_last = max(map(len, values), default=0) > 5, row == len(objectives) - 1
+                texts = values if is_last or not is_long else [""] * len(values)  # long ones below the last panel alone
+                axes.set_xticks(range(len(values)), texts, rotation=30 if is_long else 0, ha="right" if is_long else "center")
                 axes.set_xlim(-0.4, len(values) - 0.6)
             if row == len(objectives) - 1:
                 axes.set_xlabel("\n".join(one.keys), fontsize=9)
