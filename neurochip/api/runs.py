@@ -4,10 +4,13 @@ import os
 import time
 from pathlib import Path
 
+from rich.console import Console
+
 from neurochip.api.experiments import loaded
 from neurochip.api.results import Run
 from neurochip.api.screen import Shown, console_of
 from neurochip.common.errors import NeurochipError
+from neurochip.common.progress import Progress
 from neurochip.common.screen import show
 from neurochip.experiment.setup import Setup
 from neurochip.runfile.load import load_run
@@ -51,9 +54,9 @@ def run(
             show(console, f"{folder}: this run is already complete")
         return _judged(finished(folder, plots), strict)
     if not quiet:
-        show(console, f"{exp.where} -> {folder}  (loading or compiling the kernels)")
+        show(console, f"{exp.where} -> {folder}")
     begun = time.monotonic()
-    from neurochip.core import engine  # noqa: F401  the import compiles, or loads what an earlier process compiled
+    load_kernels(console, quiet)
     from neurochip.runner.runner import Interrupted, Runner
     from neurochip.simulator.simulator import default_threads
 
@@ -68,6 +71,29 @@ def run(
             raise KeyboardInterrupt from None  # nothing to go on with
         raise KeyboardInterrupt(f"interrupted; go on with: run(exp, out={str(folder)!r}, resume=True)") from None
     return _judged(finished(folder, plots), strict)
+
+
+def load_kernels(console: Console, quiet: bool) -> None:
+    """Load the kernels that an earlier process compiled; else compile them, and say so."""
+    from neurochip.core import compiled
+
+    n, begun, bar = 0, time.process_time(), Progress(console, quiet)
+
+    def told(name: str) -> None:
+        nonlocal n
+        if name == compiled.WAITING:
+            bar.note(f"waiting for {name}")
+            return
+        if n == 0:
+            bar.note("compiling the kernels, once on this machine; later runs load them")
+            bar.start("kernels", 1, 0)
+        n += 1
+        bar.count(n, max(n, len(compiled.made)), name)
+
+    with bar, compiled.watched(told):
+        from neurochip.core import engine  # noqa: F401  the import compiles
+    if n:
+        bar.note(f"compiled {n} functions in {time.process_time() - begun:.0f} s of processor time")
 
 
 def _judged(done: Run, strict: bool) -> Run:

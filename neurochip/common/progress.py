@@ -45,6 +45,11 @@ class Progress:
         facts = f"  accuracy {100 * accuracy:.2f} %" if accuracy is not None else ""
         self.bars.update(self.task, completed=done, facts=facts + (f"  {speed:,.0f} {self.unit}/s" if speed and self.unit else ""))
 
+    def count(self, done: int, total: int, what: str) -> None:
+        """Move the bar to `done` of `total`, of which more may be found on the way, and say what is at hand."""
+        if self.task is not None:
+            self.bars.update(self.task, completed=done, total=total, facts=f"  {what}")
+
     def note(self, text: str) -> None:
         """Show a line that stays."""
         if not self.quiet:

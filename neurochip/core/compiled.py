@@ -1,8 +1,12 @@
-"""`kernel` and `outlined`: how functions of the core are compiled. They are called by compiled code only, never from Python."""
+"""How functions of the core are compiled: `kernel` and `outlined`, which only compiled code calls, and `entry`, which Python does."""
 
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from numba import njit, types
+from numba import config, njit, types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
@@ -43,11 +47,39 @@ class _Part(JITCodeLibrary):
         return 0
 
 
+watchers: list[Callable[[str], None]] = []
+"""Told the name of every function that is about to be compiled, and `WAITING`."""
+WAITING = "another process, which compiles them"
+made: list[str] = []
+"""Names of the functions of this process that can be compiled: about as many as are when an engine is compiled."""
+
+
+@contextmanager
+def watched(told: Callable[[str], None]) -> Iterator[None]:
+    """Have `told` told what is compiled meanwhile."""
+    watchers.append(told)
+    try:
+        yield
+    finally:
+        watchers.remove(told)
+
+
+def tell(name: str) -> None:
+    """Tell all watchers."""
+    for told in watchers:
+        told(name)
+
+
 class _PartCompiler(Compiler):
     """Numba's compiler, into a `_Part`."""
 
     def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals) -> None:  # type: ignore[no-untyped-def]
         super().__init__(typingctx, targetctx, library or _Part(targetctx.codegen(), "part"), args, return_type, flags, locals)
+
+    def compile_extra(self, func: Any) -> Any:
+        """Compile a function."""
+        tell(func.__name__)
+        return super().compile_extra(func)
 
 
 def _compiled(function: Any, **options: Any) -> Any:
@@ -56,6 +88,7 @@ def _compiled(function: Any, **options: Any) -> Any:
     # instruction (nothing in the core divides by zero).
     wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     dispatcher = njit(function, error_model="numpy", pipeline_class=_PartCompiler, **wrappers, **options)
+    made.append(function.__name__)
     if dispatcher is not function:  # else the JIT is switched off
         template_of = dispatcher.get_call_template
         dispatcher.get_call_template = lambda args, kws: template_of(
@@ -72,3 +105,34 @@ def kernel(function: Any) -> Any:
 def outlined(function: Any) -> Any:
     """Compile a function that stands by itself, if LLVM does not think better of it."""
     return _compiled(function)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the folder of compiled code among processes: of two on a cold cache one compiles, and the other then loads that.
+
+    What holds it ends with the process. A file system that knows no locks lets all pass.
+    """
+    handle = os.open(config.CACHE_DIR, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                tell(WAITING)
+                fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def entry(signature: Any, **options: Any) -> Callable[[Any], Any]:
+    """Make the decorator that compiles a function called from Python for one signature, now and once, or loads what was compiled."""
+
+    def compiled(function: Any) -> Any:
+        if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+            return function
+        with alone():
+            return njit(signature, cache=True, nogil=True, error_model="numpy", **options)(function)
+
+    return compiled

@@ -3,10 +3,10 @@
 import os
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from neurochip.core.borrow import borrow
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import entry, kernel
 from neurochip.core.handles import Handle, opener, selector, tabler, writer
 from neurochip.core.state import BIT_WORD, BITS_APART, PENDING, ChipState, CoreState
 from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_QUEUES, N_STILL, P
@@ -115,7 +115,7 @@ else:
     core_view = cut_core
 
 
-@njit(types.void(_I8, types.int64[:, ::1]), cache=True)
+@entry(types.void(_I8, types.int64[:, ::1]))
 def lay_out(table, cores):
     """Write the tables of all cores, int64 (2 * cores, WORDS): of each that for even ticks, then that for odd ones."""
     chip = open_chip(table)

@@ -5,13 +5,14 @@ router * 8 + output, with CORE for the link from the core into its router, DISTA
 a core that was busy longer than the network.
 """
 
+import functools
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import entry, kernel, outlined
 from neurochip.core.noc.mesh import output_to, run_tick
 from neurochip.core.noc.state import CORE, DISTANCE, NOC, PORTS, WORK, X_BITS, NocParam, NocTick, Port
 
@@ -125,10 +126,24 @@ def add_tick(totals, noc, n, injected, ejected):
     totals.sums[NocTotal.NETWORK_CYCLES] += noc.tick[NocTick.CYCLES]
 
 
-@njit(ROUTE_TICK, cache=True, nogil=True, error_model="numpy")
-def route_tick(noc, totals, n, ready, source, dest, following, injected, ejected, busy, overhead, budget):
+@outlined
+def carry_tick(noc, totals, n, ready, source, dest, following, injected, ejected, busy, overhead, budget):
     """Carry a tick's packets (see `run_tick`), add them to the totals, and time the tick (see `judge_tick`)."""
     run_tick(noc, n, ready, source, dest, following, injected, ejected)
     sum_up(noc, n, ready, source, dest, ejected)
     add_tick(totals, noc, n, injected, ejected)
     judge_tick(totals, noc, busy, overhead, budget)
+
+
+def _carry(noc, totals, n, ready, source, dest, following, injected, ejected, busy, overhead, budget):
+    carry_tick(noc, totals, n, ready, source, dest, following, injected, ejected, busy, overhead, budget)
+
+
+@functools.cache
+def _compiled():
+    return entry(ROUTE_TICK)(_carry)
+
+
+def route_tick(*arguments):
+    """Run `carry_tick` on these arguments; compiled when it is first needed."""
+    _compiled()(*arguments)

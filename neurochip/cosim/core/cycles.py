@@ -9,10 +9,10 @@ import os
 from enum import IntEnum
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from neurochip.core.borrow import borrow
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import entry, kernel
 from neurochip.core.cores import core_view, open_chip, tables_of
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.exits import is_settled
@@ -206,7 +206,7 @@ def write_cycles(chip, run, hook, pixels, labels, votes, weight_bits, room, posi
     return Status.DONE, n_ticks
 
 
-@njit(EMIT, cache=True, nogil=True)
+@entry(EMIT)
 def _emit(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
     return write_cycles(
         open_chip(chip), run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover
