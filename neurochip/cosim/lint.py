@@ -126,7 +126,7 @@ def yosys_says(target: Target, files: list[str]) -> str:
             said = run_yosys("\n".join(script), Path(folder))
         except NeurochipError as error:
             return str(error)
-    return "\n".join(line for line in said.splitlines() if "arning" in line and "with list of registers" not in line)
+    return "\n".join(line for line in said.splitlines() if "arning:" in line and "with list of registers" not in line)
 
 
 def slang_says(target: Target, files: list[str]) -> str:

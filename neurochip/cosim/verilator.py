@@ -75,9 +75,11 @@ def build_cache() -> Path:
 
 def sources(rtl: Path = RTL) -> list[Path]:
     """Return the modules, without the package, which is made for each chip; of a designer's folder also those that we have not."""
+    of_neurons = sorted((rtl / "neuron").glob("nc_*.sv"))
     if rtl == RTL:
-        return sorted(rtl.glob("nc_*.sv"))
-    return sorted(path for path in rtl.glob("*.*v") if path.suffix in (".sv", ".v") and path.stem != PACKAGE and path.stem[:3] != "tb_")
+        return [*sorted(rtl.glob("nc_*.sv")), *of_neurons]
+    own = (path for path in rtl.glob("*.*v") if path.suffix in (".sv", ".v") and path.stem != PACKAGE and path.stem[:3] != "tb_")
+    return [*sorted(own), *of_neurons]
 
 
 def build(package: str, rtl: Path = RTL, vcd: bool = False, lenient: bool = False) -> Path:

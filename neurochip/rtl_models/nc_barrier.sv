@@ -1,6 +1,6 @@
 // The barrier: starts every tick of a sample in all cores at once, waits until the last is idle and its packets have arrived, and lets
 // generators step and queues swap in the two cycles before the next tick. A sample ends after its last tick, or as soon as the output core
-// is settled. Counterpart: run_samples() in core/engine.py, is_settled() in core/exits.py, share_cycles() in core/timing.py.
+// is settled. Counterpart: run_samples() in core/engine.py, judge() in core/keeping.py, is_settled() in core/exits.py, share_cycles() in core/timing.py.
 `default_nettype none
 module nc_barrier (
     input wire clk,
@@ -21,6 +21,9 @@ module nc_barrier (
     output wire learning,
     output wire teaching,
     output wire reading,
+    input wire is_right,  // the answer so far is the label
+    output wire in_reach,  // the output core has input from every layer
+    output wire signed [1:0] reward,  // as it is broadcast in this tick
     output reg [30:0] exit_margin,  // 0: no early exit
     output wire idle
 );
@@ -45,14 +48,34 @@ module nc_barrier (
     assign sample_ready = state == WAIT || (is_over && is_last_tick);
     assign step = begins || (is_over && !is_last_tick);
     assign swap = state == SWAP;
-    assign learning = teach && tick >= learn_from;
-    assign teaching = teach && tick + 32'd1 >= neurochip_pkg::N_CORES;
+    assign learning = (teach || neurochip_pkg::TEACHERLESS) && tick >= learn_from;
+    assign in_reach = tick + 32'd1 >= neurochip_pkg::N_CORES;
+    assign teaching = teach && in_reach;
     assign reading = tick >= read_from;
     assign idle = state == WAIT;
-    assign config_value = config_address == neurochip_pkg::BARRIER_TICKS ? ticks :
+    wire [31:0] reward_value;
+    generate
+        if (neurochip_pkg::REWARDS) begin : rewarded
+            reg [31:0] judged, paid;  // the tick after which the answer is judged, that of the reward
+            reg signed [1:0] judgement;
+            always_ff @(posedge clk) begin
+                if (begins) judgement <= '0;
+                else if (is_over && tick == judged) judgement <= is_right ? 2'sd1 : -2'sd1;
+                if (config_write && config_address == neurochip_pkg::BARRIER_JUDGED) judged <= config_data;
+                if (config_write && config_address == neurochip_pkg::BARRIER_REWARDED) paid <= config_data;
+            end
+            assign reward = tick == paid ? judgement : 2'sd0;
+            assign reward_value = config_address == neurochip_pkg::BARRIER_JUDGED ? judged : paid;
+        end else begin : unrewarded
+            assign reward = 2'sd0;
+            assign reward_value = {31'b0, teach};
+            wire unused_right = is_right;
+        end
+    endgenerate
+    assign config_value = config_address == neurochip_pkg::BARRIER_TEACH ? {31'b0, teach} : config_address == neurochip_pkg::BARRIER_TICKS ? ticks :
         config_address == neurochip_pkg::BARRIER_LEARN_FROM ? learn_from : config_address == neurochip_pkg::BARRIER_READ_FROM ? read_from :
         config_address == neurochip_pkg::BARRIER_EXIT_MARGIN ? {1'b0, exit_margin} :
-        config_address == neurochip_pkg::BARRIER_EXIT_MIN_TICKS ? exit_min_ticks : {31'b0, teach};
+        config_address == neurochip_pkg::BARRIER_EXIT_MIN_TICKS ? exit_min_ticks : reward_value;
 
     always_ff @(posedge clk) begin
         if (rst) state <= WAIT;
@@ -79,6 +102,7 @@ module nc_barrier (
                 neurochip_pkg::BARRIER_READ_FROM: read_from <= config_data;
                 neurochip_pkg::BARRIER_EXIT_MARGIN: exit_margin <= config_data[30:0];
                 neurochip_pkg::BARRIER_EXIT_MIN_TICKS: exit_min_ticks <= config_data;
+                neurochip_pkg::BARRIER_JUDGED, neurochip_pkg::BARRIER_REWARDED: ;
                 default: teach <= config_data[0];
             endcase
     end

@@ -27,6 +27,7 @@ module nc_config #(
     input wire [31:0] bias,  // its sign extended
     input wire [31:0] votes,
     input wire [31:0] counter,  // a cycle later than the others: it has a register of its own
+    input wire [31:0] rule_value,  // registers of a generic rule, and states
     input wire [19:0] slice,
     input wire [WORD_BITS-1:0] row  // of the memory, a cycle later too
 );
@@ -81,6 +82,7 @@ module nc_config #(
                 neurochip_pkg::REGION_AXON_RNG: value <= 32'(axon_state);
                 neurochip_pkg::REGION_LEARN_RNG: value <= 32'(learn_state);
                 neurochip_pkg::REGION_BIASES: value <= bias;
+                neurochip_pkg::REGION_RULE, neurochip_pkg::REGION_AXON_STATES, neurochip_pkg::REGION_NEURON_STATES: value <= rule_value;
                 default: value <= votes;
             endcase
         end

@@ -13,6 +13,8 @@ module nc_control #(
     parameter bit IS_LAST = 0,
     parameter bit IS_SERIAL = 0,  // the encoder of a first core
     parameter bit DELTA = 0,  // rows of axons that deviate from what is likelier, upon a base sum
+    parameter bit AT_FIRE = IS_LAST,  // what is learned from can be there once somas have fired, else when errors were received
+    parameter bit ALONE = 0,  // rows are visited for one learner after another
     parameter int SOMA_GROUPS = N_NEURONS,
     parameter int INPUT_GROUPS = N_AXONS,
     parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS,
@@ -22,14 +24,12 @@ module nc_control #(
     input wire rst,
     input wire start,
     input wire new_sample,
-    input wire learning,
     input wire stall,  // the packet of this cycle is not taken
     input wire intensity_valid,
     input wire [N_AXONS-1:0] active,
     input wire [N_AXONS-1:0] likely,
     // own errors
     input wire own_any,
-    input wire own_after,  // own errors of this tick, the one in hand included
     input wire walk_any,
     input wire walk_more,
     input wire [15:0] walk_neuron,
@@ -42,6 +42,11 @@ module nc_control #(
     input wire sums_any_after,
     input wire sums_any_more,
     // learning
+    input wire has_events,  // there is something to decide on
+    input wire again,  // another pass follows, of what is broadcast
+    input wire hears,  // the pass that follows begins with a reward
+    input wire [N_AXONS-1:0] rows,  // that are visited
+    output wire begins_again,
     input wire learns,
     output wire [3:0] state,
     output wire leaves_fire,
@@ -59,8 +64,8 @@ module nc_control #(
     output reg minus,
     output reg is_first_error,
     output reg [15:0] access,
-    output reg [N_NEURONS-1:0] learners,
-    output reg [N_NEURONS-1:0] learners_minus,
+    output wire [N_NEURONS-1:0] learners,
+    output wire [N_NEURONS-1:0] learners_minus,
     output wire [15:0] learn_word,
     // memory
     output wire row_read,
@@ -83,44 +88,35 @@ module nc_control #(
         RECEIVE_ERRORS = neurochip_pkg::RECEIVE_ERRORS,
         DECIDE = neurochip_pkg::DECIDE,
         LEARN_READ = neurochip_pkg::LEARN_READ,
-        LEARN_WRITE = neurochip_pkg::LEARN_WRITE
+        LEARN_WRITE = neurochip_pkg::LEARN_WRITE,
+        HEAR = neurochip_pkg::HEAR
     } state_t;
     state_t now, next;
     assign state = now;
 
     // ---- walks: spiking axons, words that hold a learner
     reg [N_AXONS-1:0] axons_left;
+    localparam int WORD_FIELDS = FIELDS / WORDS;
+    localparam int FIELD_BITS = FIELDS > 1 ? $clog2(FIELDS) : 1;
+    localparam int ROW_WORDS = (N_NEURONS + WORD_FIELDS - 1) / WORD_FIELDS;
+    wire [ROW_ACCESSES*WORDS-1:0] touched;  // words
+    wire word_any, any_learner, more_learners;
+    wire advance = ALONE && now == LEARN_WRITE && !word_any && axons_left == '0 && more_learners;
+    nc_learners #(
+        .N_NEURONS(N_NEURONS), .FIELDS(FIELDS), .WORDS(WORDS), .ALONE(ALONE)
+    ) who_learns (
+        .clk, .clear(now == START || begins_again), .decide(now == DECIDE), .learns, .neuron(walk_neuron), .decided_minus(walk_minus),
+        .read(now == LEARN_READ), .write(now == LEARN_WRITE), .advance, .any(any_learner), .more(more_learners), .touched, .word_any,
+        .learn_word, .learners, .minus(learners_minus)
+    );
     wire begins_base = DELTA && now == START && new_sample && likely != '0;
     wire ends_base = DELTA && now == INTEGRATE && is_base && axons_left == '0;
     wire [N_AXONS-1:0] axons = begins_base ? likely : now == START || ends_base ? (DELTA ? active ^ likely : active) :
-        now == DECIDE ? active : axons_left;
+        now == DECIDE || advance ? rows : axons_left;
     wire [N_AXONS-1:0] axons_rest;
     wire axon_any;
     wire [15:0] axon_next;
     nc_find_first #(.N(N_AXONS)) next_axon (.bits(axons), .any(axon_any), .index(axon_next), .rest(axons_rest));
-
-    localparam int WORD_FIELDS = FIELDS / WORDS;
-    localparam int FIELD_BITS = FIELDS > 1 ? $clog2(FIELDS) : 1, NEURON_BITS = N_NEURONS > 1 ? $clog2(N_NEURONS) : 1;
-    localparam int ROW_WORDS = (N_NEURONS + WORD_FIELDS - 1) / WORD_FIELDS;
-    reg [ROW_ACCESSES*WORDS-1:0] touched;  // words
-    reg [ROW_ACCESSES-1:0] words_left;
-    reg is_row_begun;
-    wire [ROW_ACCESSES-1:0] touched_accesses, words_rest;
-    wire word_any;
-    genvar a;
-    generate
-        for (a = 0; a < ROW_ACCESSES; a = a + 1) begin : touched_access
-            assign touched_accesses[a] = |touched[a*WORDS+:WORDS];
-        end
-    endgenerate
-    nc_find_first #(
-        .N(ROW_ACCESSES)
-    ) next_word (
-        .bits(is_row_begun ? words_left : touched_accesses),
-        .any(word_any),
-        .index(learn_word),
-        .rest(words_rest)
-    );
 
     // ---- what comes next
     wire last_word = 32'(word) == ROW_ACCESSES - 1;
@@ -128,14 +124,14 @@ module nc_control #(
     wire last_soma = 32'(soma) == SOMA_GROUPS - 1;
     wire last_input = 32'(axon) == INPUT_GROUPS - 1;
     wire goes_back = !IS_FIRST && own_any;
-    wire any_learner = |touched | learns;
 
-    reg take_axon, take_error, go_back;
+    reg take_axon, take_error, go_back, is_over;  // the last: of a pass, with nothing left to visit
     always_comb begin
         next = now;
         take_axon = 1'b0;
         take_error = 1'b0;
         go_back = 1'b0;
+        is_over = 1'b0;
         case (now)
             IDLE:
             if (start) begin
@@ -171,30 +167,40 @@ module nc_control #(
             FIRE:
             if (!stall && last_soma) begin
                 if (inbox_any) next = RECEIVE_ERRORS;
-                else if (learning && IS_LAST && own_after) next = DECIDE;
+                else if (has_events && AT_FIRE && hears) next = HEAR;
+                else if (has_events && AT_FIRE) next = DECIDE;
                 else next = IDLE;
             end
             RECEIVE_ERRORS:
             if (!inbox_more) begin
-                if (learning && own_after) next = DECIDE;
+                if (has_events && hears) next = HEAR;
+                else if (has_events) next = DECIDE;
                 else next = IDLE;
             end
+            HEAR: next = DECIDE;
             DECIDE:
             if (!walk_more) begin
                 take_axon = any_learner && axon_any;
+                is_over = !(any_learner && axon_any);
                 if (any_learner && axon_any) next = LEARN_READ;
+                else if (again && hears) next = HEAR;
+                else if (again) next = DECIDE;
                 else next = IDLE;
             end
             LEARN_READ: next = LEARN_WRITE;
             LEARN_WRITE: begin
                 take_axon = !word_any && axon_any;
+                is_over = !word_any && !axon_any;
                 if (word_any || axon_any) next = LEARN_READ;
+                else if (again && hears) next = HEAR;
+                else if (again) next = DECIDE;
                 else next = IDLE;
             end
             default: next = IDLE;
         endcase
     end
 
+    assign begins_again = is_over && again;
     reg decide_begun;
     assign walk_restart = now == DECIDE ? ~decide_begun : now != BACK_INTEGRATE;
     assign walk_take = go_back | take_error | now == DECIDE;
@@ -223,9 +229,6 @@ module nc_control #(
     assign column_access = access_ahead;
 
     // ---- registers
-    wire [NEURON_BITS-1:0] decided_neuron = walk_neuron[NEURON_BITS-1:0];
-    wire [N_NEURONS-1:0] decided = N_NEURONS'(learns) << decided_neuron;
-    wire [NEURON_BITS-1:0] decided_word = NEURON_BITS'(32'(decided_neuron) / WORD_FIELDS);
     wire enters_fire = next == FIRE && now != FIRE;
     assign soma_moves = enters_fire || (now == FIRE && !stall);
     assign soma_ahead = enters_fire ? '0 : soma + 16'd1;
@@ -263,25 +266,13 @@ module nc_control #(
         end else if (now == BACK_INTEGRATE) access <= access + 16'd1;
 
         decide_begun <= now == DECIDE;
-        if (now == START) begin
-            touched <= '0;
-            learners <= '0;
-            is_row_begun <= 1'b0;
-        end else if (now == DECIDE) begin
-            if (learns) touched <= touched | (ROW_ACCESSES * WORDS)'(1) << decided_word;
-            learners <= learners | decided;
-            learners_minus <= walk_minus ? learners_minus | decided : learners_minus & ~decided;
-        end else if (now == LEARN_READ) begin
-            words_left <= words_rest;
-            is_row_begun <= 1'b1;
-        end else if (now == LEARN_WRITE && !word_any) is_row_begun <= 1'b0;
     end
 
 `ifndef SYNTHESIS
     // what must never happen
     always @(posedge clk)
         if (!rst) begin
-            assert (now <= ENCODE) else $error("a core is in no state");
+            assert (now <= HEAR) else $error("a core is in no state");
             assert (!(start && now != IDLE)) else $error("a tick starts while the core is busy");
             assert (now == LOAD ? IS_FIRST : now != ENCODE || IS_SERIAL) else $error("intensities in a core that takes none");
             assert (!encoder_moves || 32'(encoder_ahead) < INPUT_GROUPS) else $error("a group of axons beyond the input");

@@ -32,6 +32,9 @@ module nc_engine #(
 );
     wire step, swap, new_sample, learning, teaching, reading;
     wire [30:0] exit_margin;
+    wire in_reach;
+    wire signed [1:0] reward;
+    wire [N_CORES-1:0] right;  // the output core's counts
     wire [N_CORES-1:0] settled;  // the output core's counts
     wire [15:0] label;
     wire [N_CORES-1:0] busy, takes_intensity;
@@ -48,6 +51,9 @@ module nc_engine #(
         .sample_label(sample_label),
         .any_busy(|busy),
         .settled(settled[N_CORES-1]),
+        .is_right(right[N_CORES-1]),
+        .in_reach(in_reach),
+        .reward(reward),
         .step(step),
         .swap(swap),
         .new_sample(new_sample),
@@ -80,7 +86,7 @@ module nc_engine #(
         for (c = 0; c < N_CORES; c = c + 1) begin : core
             localparam int AXONS = neurochip_pkg::N_AXONS[c*32+:32];
             localparam int NEURONS = neurochip_pkg::N_NEURONS[c*32+:32];
-            localparam int WEIGHT_BITS = neurochip_pkg::WEIGHT_BITS[c*32+:32];
+            localparam int WEIGHT_BITS = neurochip_pkg::WEIGHT_BITS[c*32+:32], FIELD_BITS = neurochip_pkg::FIELD_BITS[c*32+:32];
             localparam int WORD_BITS = neurochip_pkg::WORD_BITS;
             localparam int WORDS = neurochip_pkg::WORDS[c*32+:32];
             localparam int LINE_BITS = WORDS * WORD_BITS;
@@ -114,9 +120,11 @@ module nc_engine #(
             end
 
             nc_core #(
+                .CORE(c),
                 .N_AXONS(AXONS),
                 .N_NEURONS(NEURONS),
                 .WEIGHT_BITS(WEIGHT_BITS),
+                .FIELD_BITS(FIELD_BITS),
                 .FRAC_BITS(neurochip_pkg::FRAC_BITS[c*32+:32]),
                 .ACC_BITS(neurochip_pkg::ACC_BITS[c*32+:32]),
                 .ACC_NARROW(neurochip_pkg::ACC_NARROW[c]),
@@ -140,8 +148,11 @@ module nc_engine #(
                 .teaching(teaching),
                 .reading(reading),
                 .label(label),
+                .in_reach(in_reach),
+                .reward(reward),
                 .exit_margin(exit_margin),
                 .settled(settled[c]),
+                .is_right(right[c]),
                 .busy(busy[c]),
                 .config_read(config_read && configures),
                 .config_write(config_write && configures),
@@ -179,7 +190,7 @@ module nc_engine #(
             nc_memory #(
                 .N_AXONS(AXONS),
                 .N_NEURONS(NEURONS),
-                .WEIGHT_BITS(WEIGHT_BITS),
+                .WEIGHT_BITS(FIELD_BITS),
                 .WORD_BITS(WORD_BITS),
                 .WORDS(WORDS),
                 .BANKS(neurochip_pkg::BANKS[c*32+:32]),
@@ -262,7 +273,7 @@ module nc_engine #(
         end
     end
     assign config_rdata = core_read_then == neurochip_pkg::BARRIER_CORE ? barrier_read_then : core_value[32'(core_read_then)*32+:32];
-    wire unused = &{1'b0, takes_intensity, settled, error_ready[N_CORES], spike_unit};
+    wire unused = &{1'b0, takes_intensity, settled, right, error_ready[N_CORES], spike_unit};
 
 `ifndef SYNTHESIS
     // what must never happen

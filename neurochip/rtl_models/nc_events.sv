@@ -12,6 +12,7 @@ module nc_events #(
     parameter int INPUT_LANES = 1,
     parameter bit AXONS_IN_MEMORY = 0,  // the states of their generators, which then step as they are used
     parameter bit BY_SIGNS = 0,
+    parameter bit HAS_MEMORY = 0,  // of neurons
     parameter bit COUNTERS = 1
 ) (
     input wire clk,
@@ -30,6 +31,7 @@ module nc_events #(
     input wire spike_out_valid,
     input wire [SOMA_LANES-1:0] spikes,
     input wire reads_out,
+    input wire potential_clamps,
     // errors
     input wire error_step,
     input wire [15:0] back_additions,
@@ -39,9 +41,10 @@ module nc_events #(
     input wire gate_open,
     input wire cancels,
     // learning
-    input wire learns,
-    input wire is_certain,
-    input wire bias_lost,
+    input wire learn_step,
+    input wire [15:0] bias_steps,
+    input wire [15:0] biases_lost,
+    input wire [15:0] learn_states,
     input wire [15:0] weight_steps,
     input wire [15:0] weights_lost,
     output wire [neurochip_pkg::N_EVENTS*16-1:0] increments,
@@ -53,7 +56,7 @@ module nc_events #(
     localparam bit PER_UNIT = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT;
     localparam int NEURON_STATES = PER_UNIT ? N_NEURONS : 1;
     localparam int AXON_STATES = PER_UNIT ? N_AXONS : 1;
-    localparam int STARTED = NEURON_STATES + (IS_FIRST && !AXONS_IN_MEMORY ? AXON_STATES : 0);  // generators that step at the barrier
+    localparam int STARTED = (HAS_MEMORY ? 0 : NEURON_STATES) + (IS_FIRST && !AXONS_IN_MEMORY ? AXON_STATES : 0);  // generators that step at the barrier
 
     function automatic [15:0] units(input [15:0] group, input integer lanes, input integer n);  // of a group
         units = (32'(group) + 1) * lanes > n ? 16'(n % lanes) : 16'(lanes);
@@ -76,13 +79,14 @@ module nc_events #(
     wire decides = state == neurochip_pkg::DECIDE;
     wire learn_reads = state == neurochip_pkg::LEARN_READ;
     wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
+    wire hears = state == neurochip_pkg::HEAR;
 
     wire steps_signs = BY_SIGNS && backs;  // in the first one generators of somas step, too
     wire [15:0] accumulated = integrates ? acc_additions : backs ? back_additions : '0;
-    wire [15:0] saturated = integrates ? acc_saturations : backs ? back_saturations : '0;
-    wire [15:0] lost = learn_writes ? weights_lost : decides ? 16'(learns && bias_lost) : '0;
+    wire [15:0] saturated = integrates ? acc_saturations : backs ? back_saturations : 16'(HAS_MEMORY && fires && potential_clamps);
+    wire [15:0] lost = learn_writes ? weights_lost : decides ? biases_lost : '0;
     wire [15:0] drawn = starts ? 16'(STARTED) : encodes && AXONS_IN_MEMORY ? inputs : error_step ? 16'(AXON_STATES) + 16'(steps_signs) :
-        (decides && !is_certain) || steps_signs ? 16'd1 : '0;
+        learn_step || steps_signs ? 16'd1 : '0;
     wire takes_spike = integrates && is_first_word;
     wire sends_spike = spike_out_valid && !stall;
     wire sends_error = error_out_valid && !stall;
@@ -113,11 +117,11 @@ module nc_events #(
     assign increments[neurochip_pkg::RNG_DRAW*16+:16] = drawn;
     assign increments[neurochip_pkg::SPIKE_IN*16+:16] = 16'(takes_spike);
     assign increments[neurochip_pkg::SPIKE_OUT*16+:16] = sends_spike ? sent(spikes) : '0;
-    assign increments[neurochip_pkg::ERROR_IN*16+:16] = 16'(receives);
+    assign increments[neurochip_pkg::ERROR_IN*16+:16] = 16'(receives || hears);
     assign increments[neurochip_pkg::ERROR_OUT*16+:16] = 16'(sends_error);
     assign increments[neurochip_pkg::HOP*16+:16] = 16'(sends_packet);
     assign increments[neurochip_pkg::WEIGHT_UPDATE*16+:16] = learn_writes ? weight_steps : '0;
-    assign increments[neurochip_pkg::BIAS_UPDATE*16+:16] = decides ? 16'(learns && !bias_lost) : '0;
+    assign increments[neurochip_pkg::BIAS_UPDATE*16+:16] = decides ? bias_steps : '0;
     assign increments[neurochip_pkg::LEARN_DECISION*16+:16] = 16'(decides);
     assign increments[neurochip_pkg::BARRIER*16+:16] = 16'(starts);
     assign increments[neurochip_pkg::BANK_ACCESS*16+:16] = 16'(accesses);
@@ -129,25 +133,26 @@ module nc_events #(
     assign increments[neurochip_pkg::ERROR_SATURATED*16+:16] = 16'(evaluates_error && error_saturates);
     assign increments[neurochip_pkg::ERROR_CANCELLED*16+:16] = receives && gate_open && cancels ? 16'd2 : '0;
     assign increments[neurochip_pkg::SIGN_CYCLE*16+:16] = 16'(steps_signs);
-    // what shared kernels, neurons with a memory and parts of layers count: this core has none of them
+    // what shared kernels count: this core has none
     assign increments[neurochip_pkg::ADDRESS*16+:16] = '0;
-    assign increments[neurochip_pkg::STATE_READ*16+:16] = '0;
-    assign increments[neurochip_pkg::STATE_WRITE*16+:16] = '0;
+    assign increments[neurochip_pkg::STATE_READ*16+:16] = 16'(HAS_MEMORY && evaluates_soma);
+    assign increments[neurochip_pkg::STATE_WRITE*16+:16] = 16'(HAS_MEMORY && evaluates_soma);
 
     generate
         if (COUNTERS) begin : counting
             nc_counters counters (
                 .clk(clk),
                 .rst(rst),
-                .phase(backs | error_fires | receives ? 2'd1 : decides | learn_reads | learn_writes ? 2'd2 : 2'd0),
+                .phase(backs | error_fires | receives ? 2'd1 : decides | learn_reads | learn_writes | hears ? 2'd2 : 2'd0),
                 .increments(increments),
+                .learn_states(learn_states),
                 .read(read),
                 .address(address),
                 .data(counter)
             );
         end else begin : no_counters
             assign counter = '0;
-            wire unused = &{1'b0, clk, rst, read, address};
+            wire unused = &{1'b0, clk, rst, read, address, learn_states};
         end
     endgenerate
 endmodule

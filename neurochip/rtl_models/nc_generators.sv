@@ -8,6 +8,7 @@ module nc_generators #(
     parameter int N_NEURONS = 8,
     parameter bit IS_FIRST = 0,
     parameter int SOMA_LANES = 1,
+    parameter bit SOMAS_DRAW = 1,  // neurons with a memory do not
     parameter int INPUT_LANES = 1,
     parameter bit IN_MEMORY = IS_FIRST && neurochip_pkg::SERIAL_ENCODER && neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT,  // states of the axons
     parameter int BITS = neurochip_pkg::RNG_BITS,
@@ -48,22 +49,31 @@ module nc_generators #(
     localparam int NEURON_STATES = SHARING == neurochip_pkg::PER_UNIT ? N_NEURONS : 1;
     wire [NEURON_STATES*BITS-1:0] neuron_states;
 
-    nc_rng_bank #(
-        .KIND(KIND),
-        .STEPS(STEPS),
-        .SHARING(SHARING),
-        .UNITS(N_NEURONS),
-        .LANES(SOMA_LANES)
-    ) neuron_bank (
-        .clk(clk),
-        .step(step),
-        .shift(config_access && region == neurochip_pkg::REGION_NEURON_RNG),
-        .scan_in(config_write ? config_wdata[BITS-1:0] : neuron_scan),
-        .scan_out(neuron_scan),
-        .group(soma_ahead),
-        .words(words_ahead),
-        .states(neuron_states)
-    );
+    generate
+        if (SOMAS_DRAW) begin : neuron_bank
+            nc_rng_bank #(
+                .KIND(KIND),
+                .STEPS(STEPS),
+                .SHARING(SHARING),
+                .UNITS(N_NEURONS),
+                .LANES(SOMA_LANES)
+            ) bank (
+                .clk(clk),
+                .step(step),
+                .shift(config_access && region == neurochip_pkg::REGION_NEURON_RNG),
+                .scan_in(config_write ? config_wdata[BITS-1:0] : neuron_scan),
+                .scan_out(neuron_scan),
+                .group(soma_ahead),
+                .words(words_ahead),
+                .states(neuron_states)
+            );
+        end else begin : no_draws
+            assign neuron_scan = '0;
+            assign words_ahead = '0;
+            assign neuron_states = '0;
+            wire unused_somas = &{1'b0, soma_ahead};
+        end
+    endgenerate
     always_ff @(posedge clk) if (soma_moves) neuron_words <= words_ahead;
 
     wire moves_axons = config_access && region == neurochip_pkg::REGION_AXON_RNG;

@@ -11,6 +11,7 @@ module nc_integrate #(
     parameter bit ACC_NARROW = 0,
     parameter int SOMA_LANES = 1,
     parameter bit DELTA = 0,
+    parameter bit ALL_BIASES = 0,  // an event can change them all
     parameter int ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS
 ) (
     input wire clk,
@@ -33,7 +34,10 @@ module nc_integrate #(
     input wire bias_write,
     input wire [15:0] bias_neuron,
     input wire signed [WEIGHT_BITS-1:0] bias_new,
-    output wire signed [WEIGHT_BITS-1:0] bias_old
+    output wire signed [WEIGHT_BITS-1:0] bias_old,
+    input wire biases_write,  // ALL_BIASES
+    input wire [N_NEURONS*WEIGHT_BITS-1:0] biases_new,
+    output wire [N_NEURONS*WEIGHT_BITS-1:0] biases_old
 );
     localparam int WORD_BITS = ROW_ACCESSES > 1 ? $clog2(ROW_ACCESSES) : 1;
     localparam int FIELD_BITS = FIELDS > 1 ? $clog2(FIELDS) : 1;
@@ -61,6 +65,7 @@ module nc_integrate #(
     wire [FIELDS*ACC_BITS-1:0] begun = starts[32'(word[WORD_BITS-1:0])*FIELDS*ACC_BITS+:FIELDS*ACC_BITS];
     wire [ROW_ACCESSES*FIELDS*ACC_BITS-1:0] bases;
     wire [ROW_ACCESSES-1:0] has_base;
+    wire [ROW_ACCESSES*FIELDS*WEIGHT_BITS-1:0] padded_old;
     genvar e, f;
     generate
         if (DELTA) begin : deltas
@@ -91,6 +96,7 @@ module nc_integrate #(
         end
         for (e = 0; e < ROW_ACCESSES; e = e + 1) begin : entry_start
             wire [FIELDS*WEIGHT_BITS-1:0] biases = bias[e];  // once: tools read a whole entry for every field that is picked out of it
+            assign padded_old[e*FIELDS*WEIGHT_BITS+:FIELDS*WEIGHT_BITS] = ALL_BIASES ? biases : '0;
             for (f = 0; f < FIELDS; f = f + 1) begin : field_start
                 wire signed [WEIGHT_BITS-1:0] from_bias = biases[f*WEIGHT_BITS+:WEIGHT_BITS];
                 assign starts[(e*FIELDS+f)*ACC_BITS+:ACC_BITS] =
@@ -162,6 +168,10 @@ module nc_integrate #(
         end
     endgenerate
 
+    integer b;
+    wire [ROW_ACCESSES*FIELDS*WEIGHT_BITS-1:0] padded_new = (ROW_ACCESSES * FIELDS * WEIGHT_BITS)'(biases_new);
+    assign biases_old = padded_old[N_NEURONS*WEIGHT_BITS-1:0];
+    wire unused_biases = &{1'b0, biases_write, padded_new, padded_old};
     wire [FIELDS*WEIGHT_BITS-1:0] bias_entry = bias[bias_place[WORD_BITS-1:0]];
     assign bias_old = bias_entry[32'(bias_rest[FIELD_BITS-1:0])*WEIGHT_BITS+:WEIGHT_BITS];
 
@@ -176,6 +186,7 @@ module nc_integrate #(
         else if (add && !is_base) is_added <= is_added | ROW_ACCESSES'(1) << word[WORD_BITS-1:0];
         if (add && !is_base) acc[word[WORD_BITS-1:0]] <= totals;
         if (bias_write) bias[bias_place[WORD_BITS-1:0]] <= replaced(bias_entry, bias_rest[FIELD_BITS-1:0], bias_new);
+        else if (ALL_BIASES && biases_write) for (b = 0; b < ROW_ACCESSES; b = b + 1) bias[b] <= padded_new[b*FIELDS*WEIGHT_BITS+:FIELDS*WEIGHT_BITS];
     end
 
     wire unused = &{1'b0, word, neuron_word, neuron_field, bias_place, bias_rest, bias_neuron};

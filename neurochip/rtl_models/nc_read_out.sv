@@ -15,7 +15,9 @@ module nc_read_out #(
     input wire [30:0] margin,
     output wire settled,  // two cycles after the last register was added to: one is ahead of the others by the margin, of at least 1
     input wire [15:0] read_neuron,
-    output wire [31:0] votes
+    output wire [31:0] votes,
+    input wire [15:0] label,
+    output wire is_right  // the largest register, the first on a tie, is that of the label
 );
     localparam int INDEX_BITS = N_NEURONS > 1 ? $clog2(N_NEURONS) : 1;
     reg [31:0] sum[0:N_NEURONS-1];
@@ -61,6 +63,31 @@ module nc_read_out #(
     end
     wire signed [32:0] lead = 33'(best) - 33'(second);
     assign settled = N_NEURONS == 1 ? is_added[0] : lead >= $signed({2'b00, margin});
+
+    // wins meet at the comparator in any order: whose the largest is, the lowest of equals, is found anew where it is asked for
+    genvar n;
+    generate
+        if (neurochip_pkg::REWARDS) begin : judged
+            wire [32*N_NEURONS-1:0] largest;
+            wire [16*N_NEURONS-1:0] answer;
+            for (n = 0; n < N_NEURONS; n = n + 1) begin : candidate
+                wire signed [31:0] own = is_added[n] ? sum[n] : '0;
+                if (n == 0) begin : first
+                    assign largest[31:0] = own;
+                    assign answer[15:0] = '0;
+                end else begin : others
+                    wire signed [31:0] rival = largest[(n-1)*32+:32];
+                    assign largest[n*32+:32] = own > rival ? own : rival;
+                    assign answer[n*16+:16] = own > rival ? 16'(n) : answer[(n-1)*16+:16];
+                end
+            end
+            assign is_right = answer[16*N_NEURONS-1-:16] == label;
+            wire unused_largest = &{1'b0, largest};
+        end else begin : unjudged
+            assign is_right = 1'b0;
+            wire unused_label = &{1'b0, label};
+        end
+    endgenerate
 
     wire unused = &{1'b0, neuron, read_neuron};
 endmodule

@@ -14,6 +14,7 @@ module nc_trace #(
     parameter int N_NEURONS = 8,
     parameter int SOMA_LANES = 1,
     parameter int INPUT_LANES = 1,
+    parameter int KEPT_BITS = 0,  // of potentials that outlive a tick
     parameter int BITS = neurochip_pkg::RNG_BITS
 ) (
     input wire [3:0] state,
@@ -40,7 +41,10 @@ module nc_trace #(
     input wire [INPUT_LANES*BITS-1:0] axon_words,
     input wire [SOMA_LANES*BITS-1:0] neuron_words,
     input wire [BITS-1:0] learn_draw,
-    input wire is_certain,
+    input wire learn_step,
+    input wire [63:0] rule_states,  // what the rule keeps, or tells, folded
+    input wire [(KEPT_BITS>0?KEPT_BITS : 1)-1:0] kept,
+    input wire [31:0] resting,
     input wire [INPUT_LANES*8-1:0] intensities,
     input wire [SOMA_LANES*ACC_BITS-1:0] potentials,
     input wire signed [BACK_BITS-1:0] sum,
@@ -111,7 +115,7 @@ module nc_trace #(
         .folded(soma_words)
     );
     // of several somas side by side: their spikes lie where the memory's word does, their gate bits where else the address of a spike lies
-    wire [63:0] side_by_side = SOMA_LANES > 1 && fires ? 64'(spikes) : '0;
+    wire [63:0] side_by_side = SOMA_LANES > 1 && fires ? 64'(spikes) : KEPT_BITS > 0 && fires ? {resting, potentials_folded} : '0;
     wire [63:0] gates = 64'(gate_bits);
     wire [15:0] spike_number = SOMA_LANES > 1 && fires ? gates[15:0] ^ gates[31:16] ^ gates[47:32] ^ gates[63:48] :
         spike_out_valid ? spike_out_unit : '0;
@@ -120,11 +124,11 @@ module nc_trace #(
         decides ? walk_neuron : backs ? neuron : fires ? soma : '0;
     wire [15:0] number = integrates | learn_writes ? word : backs ? access : learn_reads ? learn_word :
         spike_number;
-    wire [31:0] random_word = loads | error_fires ? input_words : fires ? soma_words :
-        decides && !is_certain ? 32'(learn_draw) : '0;
+    wire [31:0] random_word = loads | error_fires ? input_words : fires && KEPT_BITS == 0 ? soma_words :
+        learn_step ? 32'(learn_draw) : '0;
     wire signed [WEIGHT_BITS-1:0] bias_after = learns ? bias_stepped : bias;
     wire [31:0] value = integrates | backs | learn_reads ? 32'(increments[neurochip_pkg::WORD_READ*16+:16]) :
-        learn_writes ? 32'(increments[neurochip_pkg::WORD_WRITE*16+:16]) : loads ? inputs_folded : error_fires ? 32'(sum) : fires ? potentials_folded : decides ? 32'(bias_after) : '0;
+        learn_writes ? 32'(increments[neurochip_pkg::WORD_WRITE*16+:16]) : loads ? inputs_folded : error_fires ? 32'(sum) : fires ? (KEPT_BITS > 0 ? 32'($signed(kept)) : potentials_folded) : decides ? 32'(bias_after) : '0;
     wire [19:0] address = row_read | row_write ? row_address :
         column_read ? 20'(32'(column_neuron) * ((N_AXONS + WIDTH - 1) / WIDTH) + 32'(column_access)) : '0;
     wire sign = error_out_valid ? error_minus : receives ? inbox_minus : integrates ? takes_away : decides && walk_minus;
@@ -175,10 +179,10 @@ module nc_trace #(
         |increments[neurochip_pkg::INPUT_LOAD*16+:16]
     };
     wire [255:0] fields = {
-        events, drawn, clamped_or_lost, added_or_stepped, value, random_word, data_read ^ {data_written[62:0], data_written[63]} ^ side_by_side,
+        events, drawn, clamped_or_lost, added_or_stepped, value, random_word, data_read ^ {data_written[62:0], data_written[63]} ^ side_by_side ^ rule_states,
         number, unit, flag, sign, error_out_valid, spike_out_valid, address, 1'b0, column_read, row_write, row_read, state
     };
     assign trace = state == neurochip_pkg::IDLE ? '0 : fields;
-    wire unused = &{1'b0, increments};
+    wire unused = &{1'b0, increments, kept, resting, soma_words, learn_draw};
 endmodule
 `default_nettype wire

@@ -46,7 +46,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
         layer = mapping.layers[place.layer]
         queue_room, room = place.axons + 2 * LANES, own_room(rule, place, max(2, int(links.inbox_room[c])))
         x, y = place.at or (0, 0)
-        values = _sizes(chip, layer, place) | _neuron(layer, place) | state_params(rule) | {
+        values = _sizes(chip, layer, place) | neuron_params(layer, place) | state_params(rule) | {
             P.ERROR_GAIN: experiment.rule.error_gain if layer.model.error_gain is None else layer.model.error_gain,
             P.LEARNS: layer.model.can_learn,
             P.BETA: round(experiment.rule.beta * (1 << BETA_FRAC_BITS)),
@@ -111,7 +111,8 @@ def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
     }
 
 
-def _neuron(layer: Layer, place: Placement) -> dict[P, int]:
+def neuron_params(layer: Layer, place: Placement) -> dict[P, int]:
+    """Return the parameters of a layer's neurons: model, threshold, leak, reset, rest, width."""
     neuron = layer.model.neuron
     return {
         P.MODEL: Model[neuron.model.upper()],

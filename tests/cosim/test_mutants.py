@@ -31,8 +31,9 @@ def test_every_text_is_found_once_and_every_module_has_a_mutant():
 
 def test_every_mutant_names_known_chips():
     from neurochip.cosim.core.cases import CASES
+    from neurochip.cosim.core.rule_cases import RULE_CASES
 
-    assert {name for mutant in load_mutants() for name in mutant.cases} <= {case.name for case in CASES}
+    assert {name for mutant in load_mutants() for name in mutant.cases} <= {case.name for case in (*CASES, *RULE_CASES)}
 
 
 ENTRY = '[[mutant]]\nname = "m"\nfile = "nc_x.sv"\nold = "a <= b"\nnew = "a <= c"\nbreaks = "x"\n'

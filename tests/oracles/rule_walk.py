@@ -44,6 +44,8 @@ class Walk:
             if told["told"]:
                 decided.append((neuron, told))
         words = len({neuron // int(self.synapses.param[P.FIELDS_PER_WORD]) for neuron, _ in decided}) * len(self.rows)
+        if self.rule.reads("synapse", "draw"):  # one generator: an access for each synapse
+            words = len(decided) * len(self.rows)
         self.count(Event.WORD_READ, words)
         self.count(Event.WORD_WRITE, words)
         self.count(Event.BANK_ACCESS, 2 * words)

@@ -4,7 +4,7 @@
 """
 
 from neurochip.core.language.described import ROLES, Description
-from neurochip.core.language.placed import assigned, is_drawn, registers, result
+from neurochip.core.language.placed import accesses, assigned, is_drawn, registers, result
 
 HEAD = """def hook(synapses, rule_param, rows, traces, neurons, signs):
     _param, _counts, _call, _n, _unchanged, _n_rows = synapses.param, synapses.counts, synapses.call, 0, 0, rows.shape[0]
@@ -24,7 +24,7 @@ def keeping_text(description: Description) -> str:
     if description.reads("synapse", "draw"):
         lines.append("    count_draws(_counts, _n_rows * _n)")
     lines += [
-        "    count_touched(_param, _counts, _n_rows, synapses.learners, _n)", "    count_updates(_counts, _n_rows * _n, _unchanged)",
+        f"    {accesses(description, 'synapses.learners')}", "    count_updates(_counts, _n_rows * _n, _unchanged)",
         *_biases(description),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"

@@ -7,7 +7,7 @@ from neurochip.core.language import walk
 from neurochip.core.language.described import Description
 from neurochip.core.language.expressions import Function, is_plain_step
 from neurochip.core.language.keeping import keeping_text
-from neurochip.core.language.placed import assigned, is_drawn, registers, result
+from neurochip.core.language.placed import accesses, assigned, is_drawn, registers, result
 from neurochip.core.language.ranges import Range
 
 HEAD = """def hook(synapses, rule_param, rows, traces, neurons, signs):
@@ -44,7 +44,7 @@ def hook_text(description: Description) -> str:
     if description.reads("synapse", "draw"):
         lines.append("    count_draws(_counts, _n_rows * _n)")
     lines += [
-        "    count_touched(_param, _counts, _n_rows, _events, _n)", "    count_updates(_counts, _n_rows * _n, _unchanged)",
+        f"    {accesses(description, '_events')}", "    count_updates(_counts, _n_rows * _n, _unchanged)",
         *_biases(description, decide, always),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"

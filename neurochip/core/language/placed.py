@@ -48,3 +48,9 @@ def is_drawn(description: Description) -> list[str]:
         return ["    _is_drawn = True"]
     function = description.functions["draws"]
     return [*assigned("draws", function, "    "), f"    _is_drawn = {result('draws', function)}"]
+
+
+def accesses(description: Description, events: str) -> str:
+    """Write the count of accesses to the rows' words: one for all learners of a word; if synapses draw, one for each of them."""
+    rows, n = ("_n_rows * _n", "1") if description.reads("synapse", "draw") else ("_n_rows", "_n")
+    return f"count_touched(_param, _counts, {rows}, {events}, {n})"

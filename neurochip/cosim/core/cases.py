@@ -20,6 +20,8 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import P, Run
 from neurochip.cosim import verilator
 from neurochip.cosim.core import faulty, lockstep, package
+from neurochip.cosim.core.rule_package import hardware_of, is_generic
+from neurochip.cosim.core.rule_programs import draw_rule, rule_run
 from neurochip.cosim.core.wiring import Wiring
 from neurochip.energy.table import load_table
 from neurochip.experiment.chip import load_chip
@@ -45,6 +47,10 @@ class Case(NamedTuple):
     core: tuple[tuple[str, int | str | bool], ...] = ()
     network: tuple[tuple[str, str], ...] = ()  # how errors go back
     faults: tuple[tuple[str, float | str], ...] = ()  # keys of [faults]
+    rule: str = "spike_backprop"  # by name, or a file
+    levels: tuple[float, float] | None = None  # of all weights
+    is_rewarded: bool = False  # the rule hears a reward
+    neuron: tuple[tuple[str, int | str | float], ...] = ()  # of hidden layers
 
 
 CASES = (
@@ -130,14 +136,18 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
         "cycles_per_event": _cycles(dict(case.core)),
         "rng": dict(zip(("kind", "sharing", "steps_per_draw"), case.rng, strict=True)),
     }
-    layers = [{"neurons": n, "weight_bits": bits, "frac_bits": frac} for n, bits, frac in case.layers]
+    reward = {"reward": {"tick": 3, "delay": 2}} if case.is_rewarded else {}
+    layers = [
+        {"neurons": n, "weight_bits": bits, "frac_bits": frac, **({"levels": list(case.levels)} if case.levels else {})}
+        for n, bits, frac in case.layers
+    ]
     experiment = Experiment.model_validate({
         "name": case.name,
         "data": {"name": "npz", "path": "made from a seed"},
         "chip": {"preset": case.preset},
-        "network": {"layers": layers, **dict(case.network)},
-        "rule": {"name": "spike_backprop"},
-        "run": {"epochs": 1, "ticks": 8, "warmup_ticks": 0, "readout": readout},
+        "network": {"layers": layers, **dict(case.network), **({"neuron": dict(case.neuron)} if case.neuron else {})},
+        "rule": {"name": case.rule},
+        "run": {"epochs": 1, "ticks": 8, "warmup_ticks": 0, "readout": readout, **reward},
         "energy": {"table": "loihi_sanafe"},
         **({"faults": dict(case.faults)} if case.faults else {}),
     })  # fmt: skip
@@ -188,14 +198,21 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
     state.param[:, P.ERROR_GAIN] = draw.choice([0, 1, 2, MOST_GAIN])
     state.param[:, P.BETA] = draw.choice([1, 16, 16, 64 if setup.chip.core.beta == "power_of_two" else 40, MOST_BETA])
     one = 1 << bits
-    state.rule_param[:, 0] = draw.choice([one, one, one - 1, one // 2, one // 8, 1, 0])
+    by_rule = is_generic(setup.experiment.learning_rule)
+    if by_rule:
+        draw_rule(draw, setup, state)
+    else:
+        state.rule_param[:, 0] = draw.choice([one, one, one - 1, one // 2, one // 8, 1, 0])
     teach = bool(draw.random() < 0.9)
     learn_from = int(draw.integers(0, ticks)) if draw.random() < 0.5 else 0
-    run = run_vector(ticks, learn_from, int(draw.integers(0, ticks)), teach, depth - 1)
+    if by_rule:
+        run = rule_run(draw, setup, ticks, learn_from, teach, depth - 1)
+    else:
+        run = run_vector(ticks, learn_from, int(draw.integers(0, ticks)), teach, depth - 1)
     pixels = _pixels(draw, samples, case.inputs)
     labels = draw.integers(0, case.layers[-1][0], samples).astype(np.int32)
     stalls = int(draw.choice([0, 0, 20, 128]))
-    if draw.random() < 0.25:  # a probability that is one of the words to come: the compare at equality
+    if draw.random() < 0.25 and not by_rule:  # a probability that is one of the words to come: the compare at equality
         for c in range(depth):
             learn = state.rng_learn[c : c + 1].copy()
             state.rule_param[c, 0] = [rng.draw(learn, state.rng_param) for _ in range(3)][int(draw.integers(3))]
@@ -249,7 +266,7 @@ def run_programs(case: Case, library: Path, seeds: Iterable[int], samples: int =
     for number, seed in enumerate(seeds):
         made = program(case, seed, samples)
         if step is None or number % PROGRAMS_PER_SESSION == 0:
-            wiring = Wiring(made.state, mapping.cores, setup.chip)
+            wiring = Wiring(made.state, mapping.cores, setup.chip, hardware_of(setup, mapping))
             step = lockstep.Lockstep(made.state, wiring, library, made.run, setup.experiment.learning_rule)
         else:
             step.restart(made.state, made.run, made.reset_after, made.pixels[0])

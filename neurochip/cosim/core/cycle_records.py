@@ -62,6 +62,9 @@ class Cover(IntEnum):
     MINUS_ROW = 27
     BOTH_STREAMS = 28  # of split streams: a tick in which there were positive and negative sums, two errors that cancelled at their neuron
     CANCELLED = 29
+    STATE_HIGH = 30  # a potential with a memory clamped at its upper rail, at its lower; a neuron at rest
+    STATE_LOW = 31
+    AT_REST = 32
 
 
 @kernel

@@ -18,12 +18,13 @@ from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.exits import is_settled
 from neurochip.core.feedback import back_integrate_apart, stream_sums, streams_of
 from neurochip.core.hooks import HOOK
+from neurochip.core.leaky import fire_with_memory
 from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.still import UNKNOWN
 from neurochip.core.timing import finish_tick, share_cycles
-from neurochip.core.vectors import N_COUNTS, Feedback, P, Queue, Run, Still
+from neurochip.core.vectors import N_COUNTS, Feedback, Model, P, Queue, Run, Still
 from neurochip.cosim.core.cycle_records import (
     Cover,
     emit_decide,
@@ -32,7 +33,7 @@ from neurochip.cosim.core.cycle_records import (
 )
 from neurochip.cosim.core.memory_records import emit_back, emit_deltas, emit_integrate, emit_learn
 from neurochip.cosim.core.record import P_LEARN
-from neurochip.cosim.core.unit_records import emit_fire, emit_start, emit_winner, encode_all
+from neurochip.cosim.core.unit_records import emit_fire, emit_fire_with_memory, emit_start, emit_winner, encode_all
 
 
 class Status(IntEnum):
@@ -77,6 +78,7 @@ def begin(chip, cover):
     """Begin a sample: empty all queues, load the input. Nothing is known of how large weights are: narrow sums are added one by one."""
     chip.queue[:] = 0
     chip.still[:, Still.USED], chip.still[:, Still.REACH] = 0, UNKNOWN
+    chip.membrane[:], chip.resting[:], chip.axon_trace[:] = 0, 0, 0
     chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
     cover[Cover.SAMPLES] += 1
 
@@ -95,11 +97,17 @@ def emit_answer(chip, core, run, tick, label, votes, records, at, cover):
 
 
 @kernel
-def emit_spikes(chip, core, parity, records, at, cover):
-    """Run phases 4 and 5 of a hidden core, and write their cycles. Return where the next record goes."""
-    fire(core)
+def emit_spikes(chip, core, parity, before, rest, records, at, cover):
+    """Run phases 4 and 5 of a hidden core, and write their cycles. Return where the next record goes. before, rest: scratch."""
+    if core.param[P.MODEL] == Model.STOCHASTIC:
+        fire(core)
+        at = emit_fire(core, records, at)
+    else:
+        for j in range(core.param[P.N_NEURONS]):
+            before[j], rest[j] = core.membrane[j], core.resting[j]
+        fire_with_memory(core)
+        at = emit_fire_with_memory(core, before, rest, records, at, cover)
     deliver_spikes(chip, core, parity)
-    at = emit_fire(core, records, at)
     at = emit_receive(core, parity, records, at, cover)
     receive_errors(core, parity)
     return at
@@ -145,6 +153,29 @@ def emit_changes(core, bits, rule_param, direction, touched, records, at, cover)
 
 
 @kernel
+def emit_phases(chip, core, run, c, tick, pixels, label, votes, bits, sums, minus, records, at, cover):
+    """Run all phases of core c before it learns, and write their cycles. Return where the next record goes, or -1: Status.SUMS."""
+    n_cores, parity = chip.param.shape[0], tick & 1
+    take_spikes(core, parity)
+    words = encode_all(core, tick, pixels) if c == 0 else core.words
+    at = emit_start(core, c, tick, pixels, words, records, at, cover)
+    at = emit_sums(core, bits, tick, pixels, sums, records, at, cover)
+    integrate(core)
+    if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW] or core.param[P.DELTA]):
+        return -1
+    if c > 0 and core.queue[Queue.OWN_ERRORS] > 0 and core.param[P.SENDS_ERRORS]:
+        at = emit_back(core, bits, sums, minus, records, at, cover)
+        sum_errors_back(core)
+        is_narrow, n_axons = core.param[P.BACK_NARROW], core.param[P.N_AXONS]
+        if sums_differ(core, sums, core.back, n_axons, is_narrow) or sums_differ(core, minus, core.back_minus, n_axons, is_narrow):
+            return -1
+        at = emit_errors(chip, core, parity, records, at, cover)
+    if c == n_cores - 1:
+        return emit_answer(chip, core, run, tick, label, votes, records, at, cover)
+    return emit_spikes(chip, core, parity, sums, minus, records, at, cover)
+
+
+@kernel
 def write_cycles(chip, run, hook, pixels, labels, votes, weight_bits, room, position, records, start, length, label, cover):
     """Run the chip and write every cycle, tick after tick, until samples, records or ticks are full.
 
@@ -169,24 +200,9 @@ def write_cycles(chip, run, hook, pixels, labels, votes, weight_bits, room, posi
         parity = tick & 1
         for c in range(n_cores - 1, -1, -1):
             core, bits, start[n_ticks, c] = core_view(chip, c, parity), weight_bits[c], at
-            take_spikes(core, parity)
-            words = encode_all(core, tick, pixels[s]) if c == 0 else core.words
-            at = emit_start(core, c, tick, pixels[s], words, records, at, cover)
-            at = emit_sums(core, bits, tick, pixels[s], sums, records, at, cover)
-            integrate(core)
-            if sums_differ(core, sums, core.acc, core.param[P.N_NEURONS], core.param[P.ACC_NARROW] or core.param[P.DELTA]):
+            at = emit_phases(chip, core, run, c, tick, pixels[s], labels[s], votes[s], bits, sums, minus, records, at, cover)
+            if at < 0:
                 return Status.SUMS, n_ticks
-            if c > 0 and core.queue[Queue.OWN_ERRORS] > 0:
-                at = emit_back(core, bits, sums, minus, records, at, cover)
-                sum_errors_back(core)
-                is_narrow, n_axons = core.param[P.BACK_NARROW], core.param[P.N_AXONS]
-                if sums_differ(core, sums, core.back, n_axons, is_narrow) or sums_differ(core, minus, core.back_minus, n_axons, is_narrow):
-                    return Status.SUMS, n_ticks
-                at = emit_errors(chip, core, parity, records, at, cover)
-            if c == n_cores - 1:
-                at = emit_answer(chip, core, run, tick, labels[s], votes[s], records, at, cover)
-            else:
-                at = emit_spikes(chip, core, parity, records, at, cover)
             if run[Run.TEACH] and tick >= run[Run.LEARN_FROM]:
                 rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
                 at = emit_changes(core, bits, rule_param, direction, touched, records, at, cover)

@@ -19,7 +19,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import Run
 from neurochip.cosim.core.bridge import Job, Rtl, make_job
 from neurochip.cosim.core.cycles import Cover
-from neurochip.cosim.core.expected import Chunk, Contradiction, expected_cycles
+from neurochip.cosim.core.expected import Chunk, Contradiction, expected_cycles, writers_of
 from neurochip.cosim.core.record import differences, line, show
 from neurochip.cosim.core.wiring import Wiring, load, read_back
 from neurochip.simulator.memories import aligned, memory_of
@@ -104,7 +104,8 @@ class Lockstep:
         if violation := self.rtl.violation():
             outcome.divergence = Divergence(f"while the chip was loaded: {violation}")
             return outcome
-        chunks = expected_cycles(self.state, self.vector, self.rule, pixels, labels, self.wiring.weight_bits, votes, cover)
+        writers = writers_of(self.state, self.wiring)
+        chunks = expected_cycles(self.state, self.vector, self.rule, pixels, labels, self.wiring.weight_bits, votes, cover, writers)
         try:
             self._compare_cycles(chunks, pixels, outcome, stall_seed, stalls_of_256, on_ticks)
         except Contradiction as fault:
@@ -204,7 +205,19 @@ def ends_met(leads: np.ndarray, shown: np.ndarray, run: np.ndarray) -> dict[str,
 
 def states_differ(one: ChipState, other: ChipState) -> list[str]:
     """Name the arrays in which two chips that ran the same samples differ: memories, generators, counters, cycles."""
-    names = ("bias", "rng_axon", "rng_learn", "rng_neuron", "counts", "cycles")
+    names = (
+        "bias",
+        "rng_axon",
+        "rng_learn",
+        "rng_neuron",
+        "counts",
+        "cycles",
+        "axon_trace",
+        "axon_state",
+        "neuron_state",
+        "tag",
+        "membrane",
+    )
     wrong = [name for name in names if not np.array_equal(getattr(one, name), getattr(other, name))]
     return wrong + [
         f"weights of core {c}" for c in range(len(one.param)) if not np.array_equal(memory_of(one, c)[0], memory_of(other, c)[0])

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.cosim.verilator import RTL
+from neurochip.cosim.verilator import RTL, sources
 
 PROGRAMS = 25  # per chip; those of the test suite, which so would see the same
 LIMIT_S = 600
@@ -81,21 +81,23 @@ def _changed(mutant: Mutant, rtl: Path) -> str:
 
 def apply(mutant: Mutant, folder: Path, rtl: Path = RTL) -> None:
     """Copy the modules to `folder`, with the fault."""
-    for path in [*rtl.glob("*.sv"), *rtl.glob("*.svh")]:
-        shutil.copy(path, folder)
+    for path in [*sources(rtl), *rtl.glob("*.svh")]:
+        (folder / path.relative_to(rtl)).parent.mkdir(exist_ok=True)
+        shutil.copy(path, folder / path.relative_to(rtl))
     (folder / mutant.file).write_text(_changed(mutant, rtl), encoding="utf-8")
 
 
 def judge(mutant: Mutant, programs: int = PROGRAMS, all_cases: bool = True) -> Verdict:
     """Build and run the mutant until a cycle or a register differs. In this process: a simulation that dies takes it along."""
-    from neurochip.cosim.core import cases
+    from neurochip.cosim.core import cases, rule_cases
 
     begun = time.monotonic()
-    known = {case.name: case for case in cases.CASES}
+    known = {case.name: case for case in (*cases.CASES, *rule_cases.RULE_CASES)}
     for name in mutant.cases:
         if name not in known:
             raise NeurochipError(f"{LIST}: mutant '{mutant.name}': unknown case '{name}'{did_you_mean(name, known)}")
-    order = [*mutant.cases, *(name for name in known if all_cases and name not in mutant.cases)]
+    others = [case.name for case in cases.CASES if all_cases and case.name not in mutant.cases]
+    order = [*mutant.cases, *others]
     with tempfile.TemporaryDirectory() as work:
         apply(mutant, Path(work))
         for name in order:

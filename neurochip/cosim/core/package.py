@@ -14,6 +14,8 @@ from neurochip.core.rng import Kind, RngParam, Sharing
 from neurochip.core.vectors import BETA_FRAC_BITS, Feedback, P
 from neurochip.cosim.core import register_map
 from neurochip.cosim.core.record import State
+from neurochip.cosim.core.rule_package import hardware_of, is_generic, levels_of, neurons_of, rule_lines, told_bits
+from neurochip.cosim.rule.core_modules import RuleHardware
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Experiment, Setup, load_setup
 from neurochip.mapping.feedback import feedback_of
@@ -113,7 +115,7 @@ def refuse_if_not_rtl(setup: Setup, mapping: Mapping) -> None:
 
 
 def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
-    """The RTL is a chain of cores, wired one to the next, each with a whole dense layer of stochastic neurons."""
+    """The RTL is a chain of cores, wired one to the next, each with a whole dense layer."""
     if chip.mesh is not None:
         raise NotInRtl(
             f"chip {chip.name}: [mesh]: the RTL wires each core to the next and has no routers; leave [mesh] out, or compare the mesh "
@@ -130,18 +132,16 @@ def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: source = '{model.source}': the RTL's cores take spikes from the core before them; leave source out")
         if model.learn_epochs is not None and model.learn_epochs[0] > 1:
             raise NotInRtl(f"{where}: learn_epochs = {model.learn_epochs}: the RTL's cores learn from the first sample on; leave it out")
-        if model.levels:
-            raise NotInRtl(f"{where}: levels = {model.levels}: memories of one bit a weight are not in the RTL; leave it out")
         if model.skip:
             raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
         if model.neuron.model == "accumulate":
             raise NotInRtl(f"{where}: neuron.model = 'accumulate': outputs that add up are not in the RTL; use 'stochastic'")
         if model.neuron.inhibit:
             raise NotInRtl(f"{where}: neuron.inhibit: inhibition within a location is not in the RTL; leave it out")
-        if model.neuron.model != "stochastic":
+        if model.neuron.model != "stochastic" and chip.core.soma_lanes > 1:
             raise NotInRtl(
-                f"{where}: neuron.model = '{model.neuron.model}': neurons with a memory are not in the RTL yet; use 'stochastic', or "
-                f"compare the neuron itself with its RTL: python -m neurochip.cosim.leaky.lockstep"
+                f"{where}: neuron.model = '{model.neuron.model}' and [core] soma_lanes = {chip.core.soma_lanes}: in the RTL neurons with a "
+                f"memory are evaluated one by one; use --set chip.core.soma_lanes=1"
             )
         if n_cores > 1:
             raise NotInRtl(
@@ -161,7 +161,7 @@ def package_text(setup: Setup, mapping: Mapping, made_from: str) -> str:
     is_random = feedback_of(experiment) == Feedback.RANDOM
     table = gumbel_table(chip.core.gumbel_address_bits, placements[-1].frac_bits)
     gumbel_bits = max(int(table.max()).bit_length(), int(-table.min()).bit_length()) + 1
-    sharing, rng = Sharing[chip.rng.sharing.upper()], chip.rng_param()
+    sharing, rng, hardware = Sharing[chip.rng.sharing.upper()], chip.rng_param(), hardware_of(setup, mapping)
     lines = [
         f"// Generated from {made_from}; not to be edited.",
         "`default_nettype none",
@@ -175,7 +175,7 @@ def package_text(setup: Setup, mapping: Mapping, made_from: str) -> str:
         *(f"    localparam int {event.name} = {event.value};" for event in Event),
         f"    localparam int N_EVENTS = {N_EVENTS};",
         f"    localparam int N_PHASES = {N_PHASES};",
-        f"    localparam [{N_PHASES * N_EVENTS - 1}:0] COUNTED = {N_PHASES * N_EVENTS}'h{_counted(experiment):x};",
+        f"    localparam [{N_PHASES * N_EVENTS - 1}:0] COUNTED = {N_PHASES * N_EVENTS}'h{_counted(experiment, mapping):x};",
         "    // generators",
         *(f"    localparam int {kind.name} = {kind.value};" for kind in Kind),
         *(f"    localparam int {kind.name} = {kind.value};" for kind in Sharing),
@@ -192,13 +192,14 @@ def package_text(setup: Setup, mapping: Mapping, made_from: str) -> str:
         "    // errors on their way back",
         *(f"    localparam int {terms.upper()} = {number};" for number, terms in enumerate(TERMS)),
         f"    localparam bit SPLIT_ERRORS = {int(experiment.network.error_streams == 'split')};",
+        *rule_lines(experiment.learning_rule, hardware),
         *_units(chip),
         f"    localparam int NETWORK_CYCLES = {chip.cycles_per_tick.network};",
         f"    localparam int BARRIER_CYCLES = {chip.cycles_per_tick.barrier};",
         "    // what a chip may do without",
         *(f"    localparam bit {key.upper()} = {int(getattr(chip.core, key))};" for key in ("counters", "trace", "clock_gate")),
         "    // the cores, 32 bits each, the first core in the lowest",
-        *_cores(setup, mapping),
+        *_cores(setup, mapping, hardware),
         "    // noise of the winner-take-all, the first entry in the lowest bits",
         f"    localparam int BETA_FRAC_BITS = {BETA_FRAC_BITS};",
         f"    localparam int GUMBEL_ADDRESS_BITS = {chip.core.gumbel_address_bits};",
@@ -210,10 +211,10 @@ def package_text(setup: Setup, mapping: Mapping, made_from: str) -> str:
         "/* verilator lint_on UNUSEDPARAM */",
         "`default_nettype wire",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + (hardware.text() if hardware else "")
 
 
-def _cores(setup: Setup, mapping: Mapping) -> list[str]:
+def _cores(setup: Setup, mapping: Mapping, hardware: RuleHardware | None) -> list[str]:
     """What differs from core to core."""
     chip, placements = setup.chip, mapping.cores
     errors = [feedback_params(chip, setup.experiment, mapping, c) for c in range(len(placements))]
@@ -222,7 +223,8 @@ def _cores(setup: Setup, mapping: Mapping) -> list[str]:
         for of, place in zip(errors, placements, strict=True)
     ]
     seeds = [sign_seed(chip, setup.experiment, mapping, c) if of[P.FEEDBACK] == Feedback.RANDOM else 0 for c, of in enumerate(errors)]
-    column_bits = [max(chip.core.word_bits, n * place.weight_bits) for n, place in zip(widths, placements, strict=True)]
+    neurons, levels = neurons_of(mapping), levels_of(mapping)
+    column_bits = [max(chip.core.word_bits, n * place.field_bits) for n, place in zip(widths, placements, strict=True)]
     return [
         f"    localparam int N_CORES = {len(placements)};",
         _per_core("N_AXONS", [p.axons for p in placements]),
@@ -237,6 +239,11 @@ def _cores(setup: Setup, mapping: Mapping) -> list[str]:
         _per_core("BACK_BITS", [p.back_bits for p in placements]),
         _per_core("SIGN_SEED", seeds),
         _per_core("FEEDBACK_SHIFT", [of[P.FEEDBACK_SHIFT] for of in errors]),
+        _per_core("FIELD_BITS", [p.field_bits for p in placements]),
+        _per_core("LOW_LEVEL", [low for low, _ in levels]),
+        _per_core("HIGH_LEVEL", [high for _, high in levels]),
+        _per_core("TOLD_BITS", told_bits(hardware, len(placements))),
+        *(_per_core(name, [of[name] for of in neurons]) for name in neurons[0]),
         _flags("ACC_NARROW", [p.acc_is_narrow for p in placements]),
         _flags("BACK_NARROW", [p.back_is_narrow for p in placements]),
     ]
@@ -259,15 +266,20 @@ def spike_bits(chip: Chip) -> int:
     return ADDRESS_BITS + (chip.core.soma_lanes if chip.core.soma_lanes > 1 else 0)
 
 
-def _counted(experiment: Experiment) -> int:
+def _counted(experiment: Experiment, mapping: Mapping) -> int:
     also = [Event.ERROR_CANCELLED] if experiment.network.error_streams == "split" else []
     also += [Event.SIGN_CYCLE] if feedback_of(experiment) == Feedback.RANDOM else []
     happening = [(phase, event) for phase, events in COUNTED.items() for event in events] + [(Phase.ERROR, event) for event in also]
+    has_memory = any(of["MEMORY_BITS"] for of in neurons_of(mapping))
+    states = [Phase.FORWARD] * has_memory + [Phase.LEARN] * is_generic(experiment.learning_rule)
+    happening += [(phase, event) for phase in states for event in (Event.STATE_READ, Event.STATE_WRITE)]
+    rule = experiment.learning_rule.text
+    happening += [(Phase.LEARN, Event.ERROR_IN)] if rule is not None and rule.reads("decide", "reward") else []
     return sum(1 << (phase * N_EVENTS + event) for phase, event in happening)
 
 
 def _per_core(name: str, values: Sequence[int]) -> str:
-    listed = ", ".join(f"32'd{value}" for value in reversed(values))
+    listed = ", ".join(f"32'd{value}" if value >= 0 else f"32'h{value & 0xFFFFFFFF:x}" for value in reversed(values))
     return f"    localparam [{32 * len(values) - 1}:0] {name} = {{{listed}}};"
 
 

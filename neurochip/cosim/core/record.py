@@ -20,6 +20,7 @@ class State(IntEnum):
     LEARN_READ = 9
     LEARN_WRITE = 10
     ENCODE = 11
+    HEAR = 12
 
 
 class Field(NamedTuple):

@@ -22,6 +22,9 @@ class Region(IntEnum):
     COUNTERS = 5
     VOTES = 6
     MEMORY = 8
+    RULE = 9
+    AXON_STATES = 10
+    NEURON_STATES = 11
 
 
 class Register(IntEnum):
@@ -46,6 +49,8 @@ class Barrier(IntEnum):
     TEACH = 3
     EXIT_MARGIN = 4
     EXIT_MIN_TICKS = 5
+    JUDGED = 6
+    REWARDED = 7
 
 
 class Bus(IntEnum):
@@ -91,6 +96,9 @@ REGIONS = {
     ),
     Region.VOTES: ("32", "read", "read-out register of neuron i, in the last core"),
     Region.MEMORY: ("32", "read, write", "slice i % SLICES of memory word i / SLICES"),
+    Region.RULE: ("32", "read, write", "slice i of the registers of a rule that is made from its text: bit 0 at work, the others in order"),
+    Region.AXON_STATES: ("32", "read, write", "slice i % SLICES of what such a rule keeps of axon i / SLICES"),
+    Region.NEURON_STATES: ("32", "read, write", "slice i % SLICES of what it keeps of neuron i / SLICES"),
 }
 BARRIER_SETTINGS = {
     Barrier.TICKS: ("32", "ticks of a sample"),
@@ -102,6 +110,8 @@ BARRIER_SETTINGS = {
         "a sample ends when the largest read-out register leads the second largest by so much; 0: it never ends early",
     ),
     Barrier.EXIT_MIN_TICKS: ("32", "and not before so many ticks"),
+    Barrier.JUDGED: ("32", "tick after which the answer is judged, of a rule that hears a reward"),
+    Barrier.REWARDED: ("32", "tick in which the reward is broadcast"),
 }
 BUS_FIELDS = {  # name, highest and lowest bit, access, what
     Bus.IDENTITY: (("identity", 31, 0, "r", f"0x{IDENTITY:08x}"),),

@@ -9,11 +9,10 @@ import numpy as np
 from neurochip import datasets
 from neurochip.common.errors import NeurochipError
 from neurochip.common.toml import validate
-from neurochip.core.language.described import Description
 from neurochip.core.state import ChipState
 from neurochip.cosim.core.faulty import package_of
 from neurochip.cosim.core.package import NotInRtl, package_text
-from neurochip.cosim.core.record import P_LEARN
+from neurochip.cosim.core.rule_package import MOST_SWEEP_TICKS, hardware_of, is_generic
 from neurochip.cosim.core.wiring import Wiring
 from neurochip.experiment.setup import Experiment, Setup
 from neurochip.mapping.place import Placement
@@ -22,9 +21,6 @@ from neurochip.simulator.fault_list import FaultList
 from neurochip.simulator.samples import load_samples
 from neurochip.simulator.simulator import Simulator
 
-KEPT = ("states of axons", "states of neurons", "tags of synapses")
-LEARNING_UNITS = ("spike_backprop",)
-"""What Rule.rtl can name: the learning unit of nc_core, which decides by the parameter p_learn."""
 MOST_GENERATORS = 4096
 """Generators of a chip that a verilated build is made for; more take minutes of g++ and gigabytes."""
 
@@ -77,33 +73,24 @@ def cosim_job(setup: Setup, samples: int, ticks: int | None, say: Callable[[str]
     run = simulator.run_vector(
         experiment.run.ticks, experiment.warmup_ticks, experiment.read_from_tick, simulator.rule.learns, simulator.exit_at()
     )
-    wiring = Wiring(simulator.state, simulator.placements, chip)
+    wiring = Wiring(simulator.state, simulator.placements, chip, hardware_of(setup, simulator.mapping))
     images, labels = np.ascontiguousarray(pixels[chosen]), np.ascontiguousarray(data.y_train[chosen].astype(np.int32))
     source = data.source + (f" (substitute: {data.note})" if data.is_substitute else "")
     return CosimJob(setup, simulator.placements, simulator.state, wiring, run, images, labels, text, source, simulator.faults)
 
 
 def _check_rule(setup: Setup) -> None:
-    """Refuse rules that the RTL core has no walk or no learning unit for. Raises NotInRtl."""
-    rule, where = setup.experiment.learning_rule, f"{setup.where}: rule.name = '{setup.experiment.rule_name}'"
-    if rule.keeps_states and rule.text is not None:
-        raise NotInRtl(
-            f"{where}: the RTL core has no {_asked_of_a_core(rule.text)}; `neurochip check` proves its functions, lock-step knows rules "
-            f"without states that learn from errors"
-        )
-    if rule.learns and (rule.rtl not in LEARNING_UNITS or rule.p_learn != P_LEARN):
-        raise NotInRtl(
-            f"{where}: the RTL has no learning unit for it; use 'frozen' or a rule that tells its p_learn, parameter {P_LEARN}, and as rtl "
-            f"one of: {', '.join(LEARNING_UNITS)}"
-        )
-
-
-def _asked_of_a_core(rule: Description) -> str:
-    """Say in a phrase what a rule that keeps states asks of a core, beside learning from errors."""
-    asked = [f"{what} ({', '.join(states)})" for what, states in zip(KEPT, rule.states.values(), strict=True) if states]
-    asked += [] if rule.learns_from == "errors" else [f"events of '{rule.learns_from}'"]
-    asked += ["reward"] if rule.reads("decide", "reward") else []
-    return ", ".join([*asked, *(["sweeps"] if rule.has_sweeps else [])]) or "decisions that draw and tell several numbers"
+    """Refuse rules that the RTL core cannot be made for. Raises NotInRtl."""
+    experiment, rule = setup.experiment, setup.experiment.learning_rule
+    where = f"{setup.where}: rule.name = '{experiment.rule_name}'"
+    if not is_generic(rule):
+        return
+    if rule.text is None:
+        raise NotInRtl(f"{where}: it is a kernel and no text in the language of rules, so there is no RTL of it; write its functions")
+    if setup.chip.core.first_integrate == "delta":
+        raise NotInRtl(f"{where} and [core] first_integrate = 'delta': base sums follow the steps of spike_backprop alone; use 'spikes'")
+    if rule.sweeps is not None and (ticks := rule.sweeps(experiment.rule_settings)) > MOST_SWEEP_TICKS:
+        raise NotInRtl(f"{where}: sweeps every {ticks} ticks: the RTL counts to {MOST_SWEEP_TICKS:,}; let them come oftener")
 
 
 def _shortened(setup: Setup, ticks: int) -> Setup:

@@ -19,9 +19,13 @@ _SIZES = {
     Region.COUNTERS: "N_COUNTERS",
     Region.VOTES: "N_NEURONS",
     Region.MEMORY: "N_SLICES",
+    Region.RULE: "N_RULE_SLICES",
+    Region.AXON_STATES: "N_AXON_SLICES",
+    Region.NEURON_STATES: "N_NEURON_SLICES",
 }
 """Words of a region; what is written in capitals is a parameter of the map."""
-_DEFAULTS = {"N_AXONS": 784, "N_NEURONS": 200, "N_COUNTERS": 2 * N_PHASES * N_EVENTS, "N_SLICES": 784 * 200 // 2}
+_DEFAULTS = {"N_AXONS": 784, "N_NEURONS": 200, "N_COUNTERS": 2 * N_PHASES * N_EVENTS, "N_SLICES": 784 * 200 // 2,
+             "N_RULE_SLICES": 1, "N_AXON_SLICES": 784, "N_NEURON_SLICES": 200}  # fmt: skip
 _PARAMETERS = ", ".join(f"longint unsigned {name} = {value}" for name, value in _DEFAULTS.items())
 
 

@@ -6,9 +6,10 @@ What many units have in one cycle is folded into the fields that one would have.
 from neurochip.core.compiled import kernel
 from neurochip.core.encoder import LIKELY_FROM, PIXEL_BITS, count_deviations, count_input
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.leaky import moved
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import draws_per_step, fresh_words
-from neurochip.core.vectors import P, Queue
+from neurochip.core.vectors import Model, P, Queue
 from neurochip.cosim.core.cycle_records import MASK32, Cover, Head, Tail, put, words_of
 from neurochip.cosim.core.record import State
 
@@ -59,7 +60,8 @@ def emit_start(core, c, tick, pixels, words, records, at, cover):
             state, word, value = State.ENCODE if tick else State.LOAD, fold_units(words, first, n), fold_units(pixels, first, n)
             at = put(records, at, state, group, 0, 0, word, value)
             records[at - 1, 3] = (0 if tick else 1 << Tail.INPUT_LOAD) | (n << Tail.RNG_DRAW if steps_apart else 0)
-    drawn = draws_per_step(core, core.param[P.N_NEURONS]) + (draws_per_step(core, n_axons) if c == 0 and not steps_apart else 0)
+    drawn = draws_per_step(core, core.param[P.N_NEURONS]) if core.param[P.MODEL] == Model.STOCHASTIC else 0
+    drawn += draws_per_step(core, n_axons) if c == 0 and not steps_apart else 0
     at = put(records, at, State.START, 0, 0, 0, 0, 0)
     records[at - 1, 3] = 1 << Tail.BARRIER | drawn << Tail.RNG_DRAW
     n = core.queue[Queue.SPIKES]
@@ -85,6 +87,27 @@ def emit_fire(core, records, at):
         at = put(records, at, State.FIRE, first // lanes, number, spikes if lanes > 1 else 0, word, value)
         records[at - 1, 0] |= is_odd << Head.FLAG | (1 << Head.SPIKE_LEAVES if spikes else 0)
         records[at - 1, 3] = 1 << Tail.NEURON_UPDATE | (1 << Tail.SPIKE_OUT if spikes else 0)
+    return at
+
+
+@kernel
+def emit_fire_with_memory(core, before, rest, records, at, cover):
+    """Emit a cycle per neuron with a memory; after `fire_with_memory`, `before` and `rest` are potentials and ticks of rest before it."""
+    param, k = core.param, 0
+    for j in range(param[P.N_NEURONS]):
+        spikes = k < core.queue[Queue.SENT] and core.sent[k] == j
+        k += spikes
+        clamped = 0
+        if rest[j] == 0:
+            kept, is_clamped = moved(int(before[j]), int(core.acc[j]), param, param[P.STATE_MIN], param[P.STATE_MAX])
+            clamped += is_clamped
+            cover[Cover.STATE_HIGH] += is_clamped and kept > 0
+            cover[Cover.STATE_LOW] += is_clamped and kept < 0
+        cover[Cover.AT_REST] += rest[j] > 0
+        data = int(core.acc[j]) & MASK32 | int(core.resting[j]) << 32
+        at = put(records, at, State.FIRE, j, j if spikes else 0, data, 0, core.membrane[j])
+        records[at - 1, 0] |= int(core.gate[j]) << Head.FLAG | (1 << Head.SPIKE_LEAVES if spikes else 0)
+        records[at - 1, 3] = 1 << Tail.NEURON_UPDATE | (1 << Tail.SPIKE_OUT if spikes else 0) | clamped << Tail.CLAMPED_OR_LOST
     return at
 
 

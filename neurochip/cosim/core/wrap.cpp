@@ -16,6 +16,7 @@ constexpr uint64_t SPIKE_LEAVES = 1ull << 28, ERROR_LEAVES = 1ull << 29;
 // events that a core standing still does not count: neuron_update, error_update, spike_out, error_out, error_saturated, readout
 constexpr uint64_t HELD_BACK = ((1ull << 4) | (1ull << 5) | (1ull << 7) | (1ull << 9) | (1ull << 13) | (1ull << 14)) << 48;
 constexpr uint64_t RNG_DRAW = 0xffffull << 32;  // of split streams generators step with the last soma of the first one, when its packet is taken
+constexpr uint64_t CLAMPED = 0xffffull << 16;  // a potential with a memory is clamped as its packet is taken
 constexpr uint64_t LOAD = 1;
 constexpr int UNIT_OF_SPIKE = 48;  // in FIRE: the lowest bit of the address that leaves
 
@@ -218,7 +219,7 @@ int nc_run(Chip* chip, Job* job) {
                     job->stalled_errors += held_error;
                     job->full_links += (leaves[0] && in_link[0][c] == 2) + (leaves[1] && in_link[1][c] == 2);
                     job->late_intensities += late;
-                    if (held_spike || held_error) expected[3] &= ~(HELD_BACK | RNG_DRAW);
+                    if (held_spike || held_error) expected[3] &= ~(HELD_BACK | RNG_DRAW | CLAMPED);
                     if (late) {
                         expected[0] = LOAD;
                         expected[1] = expected[2] = expected[3] = 0;

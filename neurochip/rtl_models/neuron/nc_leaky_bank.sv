@@ -31,6 +31,11 @@ module nc_leaky_bank #(
     output wire spike,  // these three only in a cycle with `update`
     output wire gate,
     output wire clamped,
+    // the same whether or not there is `update`, and the state that it would leave
+    output wire would_spike,
+    output wire would_open,
+    output wire signed [STATE_BITS-1:0] v_then,
+    output wire [REST_BITS-1:0] resting_then,
     // to be observed: the write port of the memory, a cycle after the update
     output reg written,
     output reg [NEURON_BITS-1:0] written_neuron,
@@ -69,9 +74,7 @@ module nc_leaky_bank #(
         .write_data({written_resting, written_v})
     );
 
-    wire signed [STATE_BITS-1:0] v_then;
-    wire [REST_BITS-1:0] resting_then;
-    wire fires, opens, clamps;
+    wire clamps;
     nc_leaky #(
         .STATE_BITS(STATE_BITS),
         .ACC_BITS(ACC_BITS),
@@ -88,12 +91,12 @@ module nc_leaky_bank #(
         .resting(state[STATE_BITS+:REST_BITS]),
         .v_then(v_then),
         .resting_then(resting_then),
-        .spike(fires),
-        .gate(opens),
+        .spike(would_spike),
+        .gate(would_open),
         .clamped(clamps)
     );
-    assign spike = update & fires;
-    assign gate = update & opens;
+    assign spike = update & would_spike;
+    assign gate = update & would_open;
     assign clamped = update & clamps;
 
     always_ff @(posedge clk) begin
