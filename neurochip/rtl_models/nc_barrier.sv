@@ -72,7 +72,7 @@ module nc_barrier (
             wire unused_right = is_right;
         end
     endgenerate
-    assign config_value = config_address == neurochip_pkg::BARRIER_TEACH ? {31'b0, teach} : config_address == neurochip_pkg::BARRIER_TICKS ? ticks :
+    assign config_value = neurochip_pkg::REWARDS && config_address == neurochip_pkg::BARRIER_TEACH ? {31'b0, teach} : config_address == neurochip_pkg::BARRIER_TICKS ? ticks :
         config_address == neurochip_pkg::BARRIER_LEARN_FROM ? learn_from : config_address == neurochip_pkg::BARRIER_READ_FROM ? read_from :
         config_address == neurochip_pkg::BARRIER_EXIT_MARGIN ? {1'b0, exit_margin} :
         config_address == neurochip_pkg::BARRIER_EXIT_MIN_TICKS ? exit_min_ticks : reward_value;
@@ -102,8 +102,7 @@ module nc_barrier (
                 neurochip_pkg::BARRIER_READ_FROM: read_from <= config_data;
                 neurochip_pkg::BARRIER_EXIT_MARGIN: exit_margin <= config_data[30:0];
                 neurochip_pkg::BARRIER_EXIT_MIN_TICKS: exit_min_ticks <= config_data;
-                neurochip_pkg::BARRIER_JUDGED, neurochip_pkg::BARRIER_REWARDED: ;
-                default: teach <= config_data[0];
+                default: if (!neurochip_pkg::REWARDS || config_address == neurochip_pkg::BARRIER_TEACH) teach <= config_data[0];
             endcase
     end
 

@@ -82,8 +82,7 @@ module nc_config #(
                 neurochip_pkg::REGION_AXON_RNG: value <= 32'(axon_state);
                 neurochip_pkg::REGION_LEARN_RNG: value <= 32'(learn_state);
                 neurochip_pkg::REGION_BIASES: value <= bias;
-                neurochip_pkg::REGION_RULE, neurochip_pkg::REGION_AXON_STATES, neurochip_pkg::REGION_NEURON_STATES: value <= rule_value;
-                default: value <= votes;
+                default: value <= neurochip_pkg::GENERIC && region > neurochip_pkg::REGION_MEMORY ? rule_value : votes;
             endcase
         end
         if (was_read)

@@ -177,7 +177,8 @@ module nc_control #(
                 else if (has_events) next = DECIDE;
                 else next = IDLE;
             end
-            HEAR: next = DECIDE;
+            HEAR: if (neurochip_pkg::REWARDS) next = DECIDE;
+            else next = IDLE;
             DECIDE:
             if (!walk_more) begin
                 take_axon = any_learner && axon_any;

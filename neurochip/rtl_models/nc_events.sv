@@ -79,7 +79,7 @@ module nc_events #(
     wire decides = state == neurochip_pkg::DECIDE;
     wire learn_reads = state == neurochip_pkg::LEARN_READ;
     wire learn_writes = state == neurochip_pkg::LEARN_WRITE;
-    wire hears = state == neurochip_pkg::HEAR;
+    wire hears = neurochip_pkg::REWARDS && state == neurochip_pkg::HEAR;
 
     wire steps_signs = BY_SIGNS && backs;  // in the first one generators of somas step, too
     wire [15:0] accumulated = integrates ? acc_additions : backs ? back_additions : '0;

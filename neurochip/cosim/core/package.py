@@ -62,7 +62,7 @@ class NotInRtl(NeurochipError):
 def refuse_if_not_rtl(setup: Setup, mapping: Mapping) -> None:
     """Raise NeurochipError, naming the key, if the RTL is not this chip or cannot hold this network."""
     chip, feedback = setup.chip, feedback_of(setup.experiment)
-    _refuse_if_not_a_chain(chip, mapping)
+    _refuse_if_not_a_chain(setup, mapping)
     if feedback == Feedback.DIRECT:
         raise NotInRtl(
             f"{setup.where}: [network] feedback = 'direct': the RTL's hidden cores hear neither the class nor the winner yet; use "
@@ -114,8 +114,9 @@ def refuse_if_not_rtl(setup: Setup, mapping: Mapping) -> None:
             raise NeurochipError(f"layer '{layer.name}': frac_bits = {layer.frac_bits}: the RTL compares at least 1 bit; raise frac_bits")
 
 
-def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
+def _refuse_if_not_a_chain(setup: Setup, mapping: Mapping) -> None:
     """The RTL is a chain of cores, wired one to the next, each with a whole dense layer."""
+    chip = setup.chip
     if chip.mesh is not None:
         raise NotInRtl(
             f"chip {chip.name}: [mesh]: the RTL wires each core to the next and has no routers; leave [mesh] out, or compare the mesh "
@@ -132,6 +133,11 @@ def _refuse_if_not_a_chain(chip: Chip, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: source = '{model.source}': the RTL's cores take spikes from the core before them; leave source out")
         if model.learn_epochs is not None and model.learn_epochs[0] > 1:
             raise NotInRtl(f"{where}: learn_epochs = {model.learn_epochs}: the RTL's cores learn from the first sample on; leave it out")
+        if model.levels and not is_generic(setup.experiment.learning_rule):
+            raise NotInRtl(
+                f"{where}: levels = {model.levels}: memories of one bit a weight are in the RTL where a rule made from its text learns them; "
+                "leave it out"
+            )
         if model.skip:
             raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
         if model.neuron.model == "accumulate":
