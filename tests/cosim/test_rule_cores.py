@@ -80,9 +80,9 @@ def test_random_chips_are_none_that_is_refused():
     [
         ("stdp", "nc_learning.sv", "{starts && at_work}", "{1'b0}"),
         ("r_stdp", "nc_learn_events.sv", "assign again = works && is_broadcast && !pass;", "assign again = 1'b0;"),
-        ("hebbian_if", "nc_learners.sv", "else if (advance) hand <= following;", "else if (advance) hand <= hand;"),
+        ("hebbian_if", "nc_learners.sv", "if (has_hand) waiting <=", "waiting <="),
         ("sdsp", "nc_learning.sv", "!wins ? y_calm : in_hand", "1'b1 ? y_calm : in_hand"),
-        ("stdp_lif", "nc_somas.sv", ".first(is_first),", ".first(1'b0),"),
+        ("stdp_lif", "nc_somas.sv", ".first(is_first),", ".first(!is_first),"),
     ],
 )
 def test_a_fault_is_seen(case, file, old, new, tmp_path):

@@ -19,14 +19,8 @@ from neurochip.simulator.fault_list import FaultList
 
 WRAPPERS = verilator.RTL / "faults"
 PLACES = {
-    "nc_engine.sv": (
-        ("            nc_memory #(\n", "            nc_faulty_memory #(\n                .CORE(c),\n"),
-        ("            nc_core #(\n", "            nc_core #(\n                .CORE(c),\n"),
-    ),
-    "nc_core.sv": (
-        ("module nc_core #(\n", "module nc_core #(\n    parameter int CORE = 0,\n"),
-        ("    nc_generators #(\n", "    nc_faulty_generators #(\n        .CORE(CORE),\n"),
-    ),
+    "nc_engine.sv": (("            nc_memory #(\n", "            nc_faulty_memory #(\n                .CORE(c),\n"),),
+    "nc_core.sv": (("    nc_generators #(\n", "    nc_faulty_generators #(\n        .CORE(CORE),\n"),),
 }  # fmt: skip
 """By file, what stands where a wrapper goes, and what then stands there."""
 MOST_LISTED = 4096

@@ -87,6 +87,8 @@ def _check_rule(setup: Setup) -> None:
         return
     if rule.text is None:
         raise NotInRtl(f"{where}: it is a kernel and no text in the language of rules, so there is no RTL of it; write its functions")
+    if experiment.faults is not None:
+        raise NotInRtl(f"{where} and [faults]: lock-step knows broken chips that learn by spike_backprop, or not at all; leave one out")
     if setup.chip.core.first_integrate == "delta":
         raise NotInRtl(f"{where} and [core] first_integrate = 'delta': base sums follow the steps of spike_backprop alone; use 'spikes'")
     if rule.sweeps is not None and (ticks := rule.sweeps(experiment.rule_settings)) > MOST_SWEEP_TICKS:

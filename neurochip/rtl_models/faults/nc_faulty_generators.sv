@@ -8,6 +8,7 @@ module nc_faulty_generators #(
     parameter int N_NEURONS = 8,
     parameter bit IS_FIRST = 0,
     parameter int SOMA_LANES = 1,
+    parameter bit SOMAS_DRAW = 1,
     parameter int INPUT_LANES = 1,
     parameter bit IN_MEMORY = IS_FIRST && neurochip_pkg::SERIAL_ENCODER && neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT,
     parameter int BITS = neurochip_pkg::RNG_BITS,
@@ -89,6 +90,7 @@ module nc_faulty_generators #(
         .N_NEURONS(N_NEURONS),
         .IS_FIRST(IS_FIRST),
         .SOMA_LANES(SOMA_LANES),
+        .SOMAS_DRAW(SOMAS_DRAW),
         .INPUT_LANES(INPUT_LANES)
     ) sound (
         .clk(clk),
