@@ -1,4 +1,4 @@
-"""Rules of about 40 lines from outside the package, that keep states: run, record, rule. Lock-step has them in tests/cosim/test_rule_cores.py."""
+"""Rules of about 40 lines from outside the package, that keep states: run, record, rule. Lock-step: tests/cosim/test_rule_cores.py."""
 
 import shutil
 from pathlib import Path

@@ -135,8 +135,8 @@ def _refuse_if_not_a_chain(setup: Setup, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: learn_epochs = {model.learn_epochs}: the RTL's cores learn from the first sample on; leave it out")
         if model.levels and not is_generic(setup.experiment.learning_rule):
             raise NotInRtl(
-                f"{where}: levels = {model.levels}: memories of one bit a weight are in the RTL where a rule made from its text learns them; "
-                "leave it out"
+                f"{where}: levels = {model.levels}: memories of one bit a weight are in the RTL where a rule made from its text "
+                "learns them; leave it out"
             )
         if model.skip:
             raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
