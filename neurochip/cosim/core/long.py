@@ -14,6 +14,7 @@ from neurochip.cosim.core import cases
 from neurochip.cosim.core.lockstep import Lockstep, Outcome
 from neurochip.cosim.core.package import NotInRtl
 from neurochip.cosim.core.random_cases import random_case
+from neurochip.cosim.core.rule_cases import RULE_CASES, random_rule_case
 from neurochip.cosim.core.session import Options, print_coverage, run_verilator
 from neurochip.cosim.core.setup import cosim_job
 from neurochip.cosim.core.wiring import Wiring
@@ -67,11 +68,14 @@ def report(console: Console, name: str, outcome: Outcome, started: float) -> Non
 @click.option("--chips", type=click.IntRange(0), default=40, show_default=True, help="Chips drawn at random, beside the cases.")
 @click.option("--samples", type=click.IntRange(0), default=2, show_default=True, help="Samples of each shipped experiment.")
 @click.option("--faults", is_flag=True, help="Programs on broken chips alone, whose faults wrappers put into the RTL.")
+@click.option("--rules", is_flag=True, help="Programs on chips whose rules are made from their texts, or with other neurons, alone.")
 @click.option("--periods/--no-periods", default=True, help="Also run whole generator periods.")
-def main(cycles: int, chips: int, samples: int, faults: bool, periods: bool) -> None:
+def main(cycles: int, chips: int, samples: int, faults: bool, rules: bool, periods: bool) -> None:
     """Compare the RTL with the simulator at length."""
     console, total = Console(), Outcome()
-    chosen = [*cases.BROKEN] if faults else [*cases.CASES, *map(random_case, range(chips))]
+    chosen = [*cases.CASES, *map(random_case, range(chips))]
+    if faults or rules:
+        chosen = [*(cases.BROKEN if faults else ()), *([*RULE_CASES, *map(random_rule_case, range(chips))] if rules else ())]
     wanted = -(-cycles // len(chosen))
     jobs = [(f"programs of {case.name}", lambda case=case: programs_of(case, wanted)) for case in chosen]
     if periods:
