@@ -285,8 +285,6 @@ REFUSED = {
                r"layer 'hidden': neuron\.model = 'lif' and \[core\] soma_lanes = 8: in the RTL neurons with a memory are "),
     "silenced neurons": (("--set", "network.layers=[{neurons=6,neuron={model='if',inhibit=true}},{neurons=3}]"),
                          r"layer 'hidden': neuron\.inhibit: inhibition within a location is not in the RTL"),
-    "levels of a frozen layer": (("--set", "network.layers=[{neurons=6,levels=[-1.0,1.0]},{neurons=3}]", "--set", "rule.name=frozen"),
-                                 r"layer 'hidden': levels = \(-1\.0, 1\.0\): memories of one bit a weight are in the RTL where a "),
 }  # fmt: skip
 
 

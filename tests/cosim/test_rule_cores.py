@@ -11,6 +11,7 @@ from support.tiny import neurochip, write_experiment
 from neurochip.core import rules
 from neurochip.cosim.core import cases, lockstep
 from neurochip.cosim.core.cases import Case
+from neurochip.cosim.core.package import NotInRtl, refuse_if_not_rtl
 from neurochip.cosim.core.rule_cases import LIF, REST, RULE_CASES, random_rule_case
 from neurochip.cosim.core.rule_package import is_generic
 from neurochip.cosim.verilator import RTL, sources
@@ -115,3 +116,11 @@ def test_what_cosim_refuses_it_names(setting, message, tmp_path):
     told = neurochip("cosim", experiment, "--set", setting)
     assert told.exit_code == 2 and len(told.stderr.strip().splitlines()) == 1
     assert message is None or message in told.stderr
+
+
+def test_levels_that_no_rule_learns_are_refused():
+    setup, mapping = cases.case_setup(Case("levels", 5, ((4, 8, 6), (3, 8, 6)), rule="frozen", levels=(-0.5, 0.5)))
+    with pytest.raises(
+        NotInRtl, match=r"levels = .*: memories of one bit a weight are in the RTL where a rule made from its text learns them"
+    ):
+        refuse_if_not_rtl(setup, mapping)
