@@ -82,6 +82,8 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "inbox_neurons": np.zeros((2, stride), np.int32), "inbox_signs": np.zeros((2, stride), np.int32),
         "still": np.zeros(len(Still), np.int64), "pending": np.zeros(PENDING * stride, np.int16),
         "lit_bits": np.zeros(PENDING * (n_axons // LANES + 7), np.uint16),
+        "cell_stuck": np.zeros((0, stride), np.int16), "neuron_stuck": np.zeros((0, stride), np.uint32),
+        "axon_stuck": np.zeros((0, n_axons), np.uint32), "dead": np.zeros(0, np.uint8),
     }  # fmt: skip
     lists = {"axons": np.int32, "values": np.uint8, "words": np.uint32, "turns": np.uint32, "fired": np.uint8, "likely": np.uint8}
     lists |= {"flags": np.uint8, "masks": np.uint32, "more": np.int32, "less": np.int32}
