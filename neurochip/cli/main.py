@@ -1,6 +1,7 @@
 """The command line. Bodies are under ten lines: what they call, most of it in commands.py and listing.py, is imported on use."""
 
 import errno
+import resource
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -13,12 +14,19 @@ from neurochip.cli.studies import rerun, serve, sweep
 from neurochip.common.errors import NeurochipError
 from neurochip.common.stop import terminable
 
+NO_MEMORY = "not enough memory; use fewer or smaller layers, or fewer samples (data.train_samples, data.test_samples)"
+WANTS = ("can't start new thread", "failed to map segment", "cannot allocate memory", "error return without exception set")
+"""What libraries say that found no memory and raise something else."""
+LEAST_BYTES = 640 << 20
+"""Address space without which nothing here can run: measured, with some room."""
+
 
 class OneLineErrors(click.Group):
     """Every mistake a user can make ends as one line on stderr and exit code 2; an interrupt as one line and 130."""
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run the command line and exit."""
+        _refuse_little_memory()
         try:
             sys.exit(super().main(*args, **{**kwargs, "standalone_mode": False}) or 0)
         except click.UsageError as error:
@@ -38,11 +46,34 @@ class OneLineErrors(click.Group):
         except KeyboardInterrupt as interrupt:
             _fail(str(interrupt) or "interrupted", 130)  # as a shell gives it for SIGINT
         except MemoryError:
-            _fail("not enough memory; use fewer or smaller layers, or fewer samples (data.train_samples, data.test_samples)")
+            _fail(NO_MEMORY)
+        except (RuntimeError, SystemError, ImportError) as error:
+            if not _is_for_want_of_memory(error):
+                raise
+            _fail(NO_MEMORY)
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # a reader that went away, as `| head` does: click ends quietly
             _fail(f"{error.filename or 'input or output'}: {error.strerror or error}; free space or choose a place that can be written")
+
+
+def _is_for_want_of_memory(error: BaseException) -> bool:
+    """Tell whether a MemoryError, or what libraries make of one, is behind an error."""
+    reason: BaseException | None = error
+    while reason is not None:
+        if isinstance(reason, MemoryError) or any(text in str(reason).lower() for text in WANTS):
+            return True
+        reason = reason.__cause__ or reason.__context__
+    return False
+
+
+def _refuse_little_memory() -> None:
+    """End under a limit (`ulimit -v`) in which the libraries below NumPy and Numba do not load: they spin, or blame something else."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_BYTES:
+        _fail(
+            f"this process may have {limit >> 20} MiB of memory (ulimit -v), its libraries alone need {LEAST_BYTES >> 20}; raise the limit"
+        )
 
 
 def _fail(text: str, code: int = 2) -> NoReturn:

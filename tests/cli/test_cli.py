@@ -306,6 +306,16 @@ def test_a_full_disk(limit, made, tmp_path):
     assert_same_h5(tmp_path / "out", made[1])
 
 
+@pytest.mark.parametrize("limit", [200_000, 600_000])
+def test_a_limit_of_memory_below_its_libraries_is_one_line(limit, made, tmp_path):
+    """Under which they would spin, hear no SIGTERM, or blame a file."""
+    command = f"ulimit -v {limit}; exec {sys.executable} -m neurochip run {made[0]} --out {tmp_path / 'run'}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    assert done.returncode == 2 and done.stderr.count("\n") == 1 and "its libraries alone need 640; raise the limit" in done.stderr, (
+        done.stderr
+    )
+
+
 @pytest.mark.parametrize("command", ["report", "compare"])
 @pytest.mark.parametrize("name", ["summary.json", "run.h5"])
 @pytest.mark.parametrize("keep", [0, 100, 0.5, None])
@@ -450,3 +460,15 @@ def test_a_failed_page_can_be_made_later(made, tmp_path, monkeypatch):
         "chip.toml",
         "energy_table.toml",
     }
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("can't start new thread"), SystemError("error return without exception set")]
+)
+def test_little_memory_is_one_line_whatever_a_library_makes_of_it(error, made, monkeypatch):
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("neurochip.cli.commands.report", fails)
+    result = neurochip("report", made[1])
+    assert result.exit_code == 2 and result.stderr.startswith("neurochip: not enough memory; ") and result.stderr.count("\n") == 1
