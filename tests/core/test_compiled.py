@@ -4,17 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from support import chip_cases
 
+import neurochip
 from neurochip.core.cores import CORE_STATE, tables_of
 from neurochip.core.handles import Handle
 from neurochip.core.vectors import P
 
 pytestmark = pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"), reason="nothing is compiled")
 
+ROOT = Path(neurochip.__file__).parents[1]
 PART = """
 import json, os, sys, time
 import neurochip
@@ -41,7 +44,7 @@ print(json.dumps([made(7), [name for name in names if name != WAITING]]))
 
 def test_two_processes_on_a_cold_cache_compile_once_and_a_constant_compiles_nothing_again(tmp_path):
     (tmp_path / "part.py").write_text(PART)
-    environment = {**os.environ, "NEUROCHIP_CACHE": str(tmp_path / "cache"), "NUMBA_CACHE_DIR": ""}
+    environment = {**os.environ, "NEUROCHIP_CACHE": str(tmp_path / "cache"), "NUMBA_CACHE_DIR": "", "PYTHONPATH": str(ROOT)}
     ready = [str(tmp_path / name) for name in "ab"]
     both = [
         subprocess.Popen([sys.executable, tmp_path / "part.py", *names], env=environment, stdout=subprocess.PIPE, text=True)
