@@ -6,22 +6,23 @@ import os
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from neurochip.core.compiled import kernel
+from neurochip.core.compiled import entry, kernel
 from neurochip.core.cores import core_view, open_chip, tables_of
-from neurochip.core.engine import learn
 from neurochip.core.exits import is_settled
 from neurochip.core.hooks import HOOK
 from neurochip.core.keeping import judge
+from neurochip.core.on_demand import KEEP, forget, keep, on_demand
 from neurochip.core.state import ChipState
+from neurochip.core.tick import learn
 from neurochip.core.timing import finish_tick, share_cycles
-from neurochip.core.vectors import N_COUNTS, Run
+from neurochip.core.vectors import N_COUNTS, Run, Walk
 from neurochip.cosim.core.cycles import begin, emit_phases
 
 _I8, _PIXELS = types.int64, types.Array(types.uint8, 1, "C", readonly=True)
 BEFORE = _I8(_I8[::1], _I8[::1], _I8, _I8, _PIXELS, _I8, types.int32[::1], _I8, _I8[:, ::1], _I8, _I8[::1])
-LEARN = _I8(_I8[::1], _I8[::1], types.FunctionType(HOOK), _I8, _I8, _I8)
+LEARN = _I8(_I8[::1], _I8[::1], types.FunctionType(HOOK), types.FunctionType(KEEP), _I8, _I8, _I8)
 END = _I8(_I8[::1], _I8[::1], _I8, _I8, types.int32[::1], _I8[::1])
 
 
@@ -36,10 +37,10 @@ def write_before(chip, run, c, tick, pixels, label, votes, bits, records, at, co
 
 
 @kernel
-def learn_alone(chip, run, hook, c, tick, label):
+def learn_alone(chip, run, hook, keep, c, tick, label):
     """Let core c learn, as the engine does, and end its tick. Return its busy cycles."""
     core, busy, settled = core_view(chip, c, tick & 1), np.zeros(c + 1, np.int64), np.zeros(c + 1, np.int64)
-    learn(chip, core, c, run, tick, label, hook)
+    learn(chip, core, c, run, tick, label, hook, keep)
     finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
     return busy[c]
 
@@ -53,17 +54,17 @@ def end_all(chip, run, tick, label, votes, busy):
     return int(tick + 1 == run[Run.TICKS] or is_settled(run, tick, votes))
 
 
-@njit(BEFORE, cache=True, nogil=True)
+@entry(BEFORE)
 def _before(chip, run, c, tick, pixels, label, votes, bits, records, at, cover):
     return write_before(open_chip(chip), run, c, tick, pixels, label, votes, bits, records, at, cover)
 
 
-@njit(LEARN, cache=True, nogil=True)
-def _learn(chip, run, hook, c, tick, label):
-    return learn_alone(open_chip(chip), run, hook, c, tick, label)
+@entry(LEARN)
+def _learn(chip, run, hook, keep, c, tick, label):
+    return learn_alone(open_chip(chip), run, hook, keep, c, tick, label)
 
 
-@njit(END, cache=True, nogil=True)
+@entry(END)
 def _end(chip, run, tick, label, votes, busy):
     return end_all(open_chip(chip), run, tick, label, votes, busy)
 
@@ -83,9 +84,10 @@ class Ticks:
         """Call `write_before`."""
         return int(self.before(self._chip, *more))
 
-    def learn_here(self, *more: Any) -> int:
+    def learn_here(self, run: np.ndarray, hook: Any, *more: Any) -> int:
         """Call `learn_alone`."""
-        return int(self.learn(self._chip, *more))
+        kept = on_demand(keep if run[Run.WALK] != Walk.NONE else forget)
+        return int(self.learn(self._chip, run, hook, kept, *more))
 
     def end_tick(self, *more: Any) -> bool:
         """Call `end_all`."""
