@@ -1,6 +1,6 @@
 // What a core learns by: the unit of spike_backprop, which steps by own errors, or what the text of another rule is made into, with the states
 // that it keeps. It says on which events there is to decide, which rows they visit, and what becomes of weights and biases. A section of
-// nc_core. Counterpart: learn() in core/engine.py.
+// nc_core. Counterpart: learn() in core/tick.py.
 `default_nettype none
 (* section *)
 module nc_learn #(
