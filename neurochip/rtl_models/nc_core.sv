@@ -238,7 +238,7 @@ module nc_core #(
     nc_learn #(
         .CORE(CORE), .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WEIGHT_BITS(WEIGHT_BITS), .FIELD_BITS(FIELD_BITS), .FIELDS(FIELDS),
         .SOMA_LANES(SOMA_LANES), .KEPT_BITS(KEPT_BITS), .IS_LAST(IS_LAST)
-    ) learn (
+    ) rule (
         .clk, .rst, .swap, .new_sample, .learning, .in_reach, .state, .reward, .label, .active, .evaluate(fires && !stall), .leaves_fire, .soma,
         .spikes(soma_spikes), .kept, .winner(spike_out_unit[15:0]), .own_after, .error_more, .error_neuron, .error_minus(own_minus), .takes_errors,
         .has_events, .again, .hears, .begins_again, .rows, .walk_more, .walk_neuron, .walk_minus, .p_learn, .draw(learn_draw), .learn_step, .learns,
