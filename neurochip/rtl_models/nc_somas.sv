@@ -100,6 +100,7 @@ module nc_somas #(
                 .is_right(is_right)
             );
             wire unused = &{1'b0, rst, start, is_first, potentials, neuron_words, words_ahead};
+            wire unused_memory = &{1'b0, LEAKS, LEAK_SHIFT, LEAK_FACTOR, THRESHOLD, TAKEN, REFRACTORY};
         end else begin : hidden_somas
             if (MEMORY_BITS > 0) begin : with_memory
                 wire is_spike, is_open, is_written;
@@ -142,7 +143,7 @@ module nc_somas #(
                 assign kept = potentials;
                 assign resting = '0;
                 assign clamps = 1'b0;
-                wire unused_start = &{1'b0, rst, start, is_first};
+                wire unused_start = &{1'b0, rst, start, is_first, LEAKS, LEAK_SHIFT, LEAK_FACTOR, THRESHOLD, TAKEN, REFRACTORY};
             end
             for (g = 0; g < (MEMORY_BITS > 0 ? 0 : LANES); g = g + 1) begin : lane
                 nc_fire #(

@@ -65,8 +65,9 @@ def mean_of(traces: list[int], of_256: int) -> int:
 def learn(change, core: chip_oracle.Core, rows: list[int], traces: list[int], fired: list[int]) -> None:
     """`change(core, value, trace, traces)` -> new value, unit by unit, row by row; then the conscience. Counts as the engine should."""
     *_, step, lowest = core.layer["rule_param"]
-    for _ in rows:
-        core.count_touched(fired)
+    for _ in rows:  # one generator: where synapses draw, a location's learners come one after another
+        for together in [fired] if change is soft_bounds else [[channel] for channel in fired]:
+            core.count_touched(together)
     for channel in fired:
         for row, trace in zip(rows, traces, strict=True):
             value = core.layer["weight"][row][channel]

@@ -99,8 +99,10 @@ class Keeper:
             told = dict(zip(self.rule.told, given, strict=True))
             if told["told"]:
                 decided.append((channel, told))
-        for _ in rows:
-            core.count_touched([channel for channel, _ in decided])
+        learners = [channel for channel, _ in decided]
+        for _ in rows:  # one generator: where synapses draw, a location's learners come one after another
+            for together in [[one] for one in learners] if self.rule.reads("synapse", "draw") else [learners]:
+                core.count_touched(together)
         for channel, told in decided:
             for row, axon in rows:
                 self.step(row, channel, told, self.of_axons[axon])

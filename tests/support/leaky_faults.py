@@ -26,7 +26,7 @@ MUTANTS = {
     "pauses move on": ("nc_leaky_bank.sv", ("start | (update & ~is_last)", "start | ~is_last")),
     "written to the neuron in hand": ("nc_leaky_bank.sv", (".write_address(written_neuron)", ".write_address(neuron)")),
     "the ticks of rest are not kept": ("nc_leaky_bank.sv", ("{written_resting, written_v}", "{REST_BITS'(0), written_v}")),
-    "spikes without an update": ("nc_leaky_bank.sv", ("spike = update & fires", "spike = fires")),
+    "spikes without an update": ("nc_leaky_bank.sv", ("spike = update & would_spike", "spike = would_spike")),
     "one place for all": ("nc_state_memory.sv", ("array[write_address] <=", "array[0] <=")),
     "leaks without being told": ("nc_leaky.sv", ("!leaks ? v : ", "")),
 }  # fmt: skip

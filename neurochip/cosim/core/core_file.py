@@ -39,7 +39,7 @@ targets:
 def text() -> str:
     """Return the text of neurochip.core."""
     headers = [f"      - {path.name}: {{is_include_file: true}}" for path in sorted(RTL.glob("*.svh"))]
-    files = "\n".join([*headers, *(f"      - {path.name}" for path in sources())])
+    files = "\n".join([*headers, *(f"      - {path.relative_to(RTL)}" for path in sources())])
     return _TEXT.format(version=__version__, files=files)
 
 
