@@ -223,6 +223,7 @@ def _run(command: list[str], tool: str, root: str | None) -> str:
         lines = [line for line in (done.stderr + done.stdout).splitlines() if "rror" in line or "%" in line] or [
             f"exit code {done.returncode}"
         ]
-        errors = [line for line in lines if line.startswith("%Error")]  # before which there may be warnings that did not matter
+        # before an error there may be warnings that did not matter; "exiting" says that one of them did
+        errors = [line for line in lines if line.startswith("%Error") and "Exiting due to" not in line]
         raise NeurochipError(f"{tool} refuses the RTL: {(errors or lines)[0].strip()}")
     return done.stderr + done.stdout
