@@ -39,11 +39,11 @@ PROVOKED = {
     "an error is received and none has arrived": Provoked("nc_own_errors", ("receive = 1",)),
     "an own error is taken and there is none": Provoked("nc_own_errors", ("walk_take = 1, walk_restart = 1",)),
     "two errors of a tick for one neuron": Provoked("nc_own_errors", ("in_valid = 1, in_neuron = 5", "in_minus = 1")),
-    "a core is in no state": Provoked("nc_control", ("now = 12",)),
+    "a core is in no state": Provoked("nc_control", ("now = 13",)),
     "a tick starts while the core is busy": Provoked("nc_control", ("start = 1", "start = 1")),
     "intensities in a core that takes none": Provoked("nc_control", ("now = 11",)),
     "a group of axons beyond the input": Provoked("nc_control", ("encoder_moves = 1, encoder_ahead = 16",)),
-    "a word is learned in which nobody learns": Provoked("nc_control", ("now = 9, touched = 0, is_row_begun = 0",)),
+    "a word is learned in which nobody learns": Provoked("nc_control", ("now = 9, word_any = 0",)),
     "a word is read and written through one port": Provoked("nc_control", ("row_read = 1, row_write = 1, row_address = 0",)),
     "a word beyond the memory": Provoked("nc_control", ("row_read = 1, row_address = 32",)),
     "an access to no word": Provoked("nc_control", ("row_read = 1, row_address = 0, row_enable = 0",)),
@@ -73,12 +73,13 @@ PROVOKED = {
     "a neuron is updated outside a tick": Provoked("nc_leaky_bank", ("update = 1",)),
     "a state is read while it is written": Provoked("nc_leaky_bank", ("start = 1, written = 1, written_neuron = 0",)),
 }  # fmt: skip
-INPUT = re.compile(r"^ *input wire (?:signed )?(?:\[[^\]]+\] )?(\w+)", re.MULTILINE)
+INPUT = re.compile(r"^ *input wire (?:signed )?(?:\[[^\]]+\] )?([\w, ]+)", re.MULTILINE)  # one name or several
 
 
 def bench(provoked: Provoked) -> str:
     """Three quiet cycles after a reset, then the steps."""
-    inputs = INPUT.findall(MODULES[provoked.module].read_text(encoding="utf-8"))
+    lists = INPUT.findall(MODULES[provoked.module].read_text(encoding="utf-8"))
+    inputs = [name.strip() for names in lists for name in names.split(",") if name.strip()]
     quiet = " ".join(f"force dut.{name} = {int(name == 'rst')};" for name in inputs)
     steps = "\n".join(
         " ".join(f"force dut.{part.strip()};" for part in step.split(",")) + " #5 force dut.clk = 1; #5 force dut.clk = 0;"
@@ -139,7 +140,8 @@ def test_they_are_in_the_verilated_chip(tmp_path):
     command += [str(tmp_path / "neurochip_pkg.sv"), *map(str, verilator.sources())]
     subprocess.run(command, env=verilator.environment(tool.program, tool.root), check=True, capture_output=True)
     made = "".join(path.read_text() for path in (tmp_path / "cpp").glob("*.cpp"))
-    missing = {text for path in verilator.sources() for text in assertions(path) if text not in made}
+    # this chip has no neurons with a memory: those of their folder are in test_leaky's builds
+    missing = {text for path in verilator.sources() if path.parent == verilator.RTL for text in assertions(path) if text not in made}
     assert missing == set()
 
 
