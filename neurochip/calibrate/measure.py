@@ -86,7 +86,7 @@ def elaborate_cores(sources: Sequence[Path], package: Path, n_cores: int, folder
 def ports_of(elaborated: Path) -> dict[str, int]:
     """Return the ports of an elaborated core but its clock, each with its bits."""
     core = split_modules(elaborated.read_text(encoding="utf-8"))["nc_core"]
-    ports = re.findall(r"^ +wire (?:width (\d+) )?.*?(?:input|output) \d+ \\(\w+)$", core, flags=re.MULTILINE)
+    ports = re.findall(r"^ +wire (?:width (\d+) )?.*?(?:input|output) \d+ (?:signed )?\\(\w+)$", core, flags=re.MULTILINE)
     return {name: int(bits or 1) for bits, name in ports if name != "clk"}
 
 
