@@ -10,7 +10,7 @@ import click
 
 from neurochip import __version__
 from neurochip.cli.options import CHECKS, EVALUATION, QUIET, RUN, SETTING, with_options
-from neurochip.cli.studies import rerun, serve, sweep
+from neurochip.cli.studies import rerun, serve, sweep, trace, why
 from neurochip.common.errors import NeurochipError
 from neurochip.common.stop import terminable
 
@@ -104,9 +104,7 @@ def run(**options: Any) -> None:
 @QUIET
 def train(file: str, out: str | None, settings: tuple[str, ...], seed: int | None, resume: bool, quiet: bool) -> None:
     """Train the net of experiment FILE off the chip ([train]; needs PyTorch). `neurochip run FILE` then puts it on the chip."""
-    from neurochip.cli import commands
-
-    commands.train(file, out, settings, seed, resume, quiet)
+    import_module("neurochip.cli.commands").train(file, out, settings, seed, resume, quiet)
 
 
 @main.command()
@@ -125,9 +123,7 @@ def evaluate(**options: Any) -> None:
 @click.option("--accelergy", metavar="DIR", help="Also write an Accelergy ERT and action counts, from which an outside tool can sum up.")
 def report(folder: str, accelergy: str | None) -> None:
     """Print the report of run directory RUN and make its plots and page anew."""
-    from neurochip.cli import commands
-
-    commands.report(folder, accelergy)
+    import_module("neurochip.cli.commands").report(folder, accelergy)
 
 
 @main.command()
@@ -152,9 +148,7 @@ def compare(**options: Any) -> None:
 @click.option("--out", metavar="PNG", help="Also draw the placement: cores on their mesh, and how full they are (.png, .svg or .pdf).")
 def show_map(file: str, settings: tuple[str, ...], out: str | None) -> None:
     """Show on which cores the layers of experiment FILE go, and how full these are, without running it."""
-    from neurochip.cli import commands
-
-    commands.show_map(file, settings, out)
+    import_module("neurochip.cli.commands").show_map(file, settings, out)
 
 
 @main.group()
@@ -279,34 +273,7 @@ def fpga(**options: Any) -> None:
 @SETTING
 def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> None:
     """Write the net of experiment FILE with the weights of TRAINED (a trained.h5, or its folder) as a NIR graph, for other frameworks."""
-    from neurochip.cli import commands
-
-    commands.export_nir(file, trained, out, settings)
-
-
-@main.command()
-@click.argument("folder", metavar="RUN")
-@click.option("--perfetto", metavar="FILE", help="Timeline (Chrome trace events, JSON): cores and phases, packets as flows.")
-@click.option("--vcd", metavar="FILE", help="Waveforms: phase, queues and spikes of every core, and of each unit of small layers.")
-@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
-def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None) -> None:
-    """Write the samples recorded in run directory RUN ([record] samples) as a timeline or as waveforms."""
-    from neurochip.cli import commands
-
-    commands.trace(folder, perfetto, vcd, sample)
-
-
-@main.command()
-@click.argument("folder", metavar="RUN")
-@click.option("--layer", required=True, metavar="NAME", help="The layer.")
-@click.option("--weight", required=True, metavar="I,J", help="Row (unit of the layer's sources, or tap) and neuron or feature map.")
-@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
-@click.option("--all", "is_all", is_flag=True, help="In all of the training, which is done again: long; needs the data, not [record].")
-def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) -> None:
-    """List the spikes, error spikes and draws that changed one weight in the samples recorded in run directory RUN."""
-    from neurochip.cli import commands
-
-    commands.why(folder, layer, weight, sample, is_all)
+    import_module("neurochip.cli.commands").export_nir(file, trained, out, settings)
 
 
 @main.command()
@@ -350,6 +317,8 @@ def info() -> None:
 main.add_command(sweep)
 main.add_command(rerun)
 main.add_command(serve)
+main.add_command(trace)
+main.add_command(why)
 
 if __name__ == "__main__":
     main(prog_name="neurochip")

@@ -1,4 +1,4 @@
-"""The commands of studies, of runs that are tried on other chips, and of looking at either."""
+"""The commands of studies, of runs that are tried on other chips, and of looking into either."""
 
 from importlib import import_module
 from typing import Any
@@ -41,3 +41,28 @@ def serve(folder: str, host: str, port: int) -> None:
     from neurochip.cli import serving
 
     serving.serve(folder, host, port)
+
+
+@click.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--perfetto", metavar="FILE", help="Timeline (Chrome trace events, JSON): cores and phases, packets as flows.")
+@click.option("--vcd", metavar="FILE", help="Waveforms: phase, queues and spikes of every core, and of each unit of small layers.")
+@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
+def trace(folder: str, perfetto: str | None, vcd: str | None, sample: int | None) -> None:
+    """Write the samples recorded in run directory RUN ([record] samples) as a timeline or as waveforms."""
+    from neurochip.cli import commands
+
+    commands.trace(folder, perfetto, vcd, sample)
+
+
+@click.command()
+@click.argument("folder", metavar="RUN")
+@click.option("--layer", required=True, metavar="NAME", help="The layer.")
+@click.option("--weight", required=True, metavar="I,J", help="Row (unit of the layer's sources, or tap) and neuron or feature map.")
+@click.option("--sample", type=click.IntRange(0), help="Only this recorded sample, by its number in record.samples.")
+@click.option("--all", "is_all", is_flag=True, help="In all of the training, which is done again: long; needs the data, not [record].")
+def why(folder: str, layer: str, weight: str, sample: int | None, is_all: bool) -> None:
+    """List the spikes, error spikes and draws that changed one weight in the samples recorded in run directory RUN."""
+    from neurochip.cli import commands
+
+    commands.why(folder, layer, weight, sample, is_all)

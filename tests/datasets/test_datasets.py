@@ -86,7 +86,7 @@ def check_error(error, *parts):
 
 
 EMNIST = [f"emnist_{split}" for split in ("balanced", "byclass", "bymerge", "digits", "letters", "mnist")]
-NAMES = ["cifar10", "cues", *EMNIST, "events", "fashion_mnist", "idx", "mnist", "nmnist", "npz", "svhn"]
+NAMES = ["cifar10", "cues", *EMNIST, "event_arrays", "events", "fashion_mnist", "idx", "mnist", "nmnist", "npz", "svhn"]
 
 
 def test_every_file_of_the_package_is_a_set():

@@ -151,7 +151,7 @@ def test_why_finds_the_rule_again_or_says_what_is_missing(tmp_path):
 def test_the_rtl_refuses_it_by_name(tmp_path):
     experiment = write_own(tmp_path / "here")
     told = refused("cosim", experiment)
-    assert "rule.name = 'my_rule.py': the RTL has no learning unit for it; use 'frozen' or a rule that tells its p_learn" in told
+    assert "rule.name = 'my_rule.py': it is a kernel and no text in the language of rules, so there is no RTL of it" in told
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def _changed(mutant: Mutant, rtl: Path) -> str:
 
 def apply(mutant: Mutant, folder: Path, rtl: Path = RTL) -> None:
     """Copy the modules to `folder`, with the fault."""
-    for path in [*sources(rtl), *rtl.glob("*.svh")]:
+    for path in dict.fromkeys([*sources(rtl), *rtl.glob("*.sv"), *rtl.glob("*.svh")]):
         (folder / path.relative_to(rtl)).parent.mkdir(exist_ok=True)
         shutil.copy(path, folder / path.relative_to(rtl))
     (folder / mutant.file).write_text(_changed(mutant, rtl), encoding="utf-8")

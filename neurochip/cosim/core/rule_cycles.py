@@ -81,14 +81,14 @@ class Ticks:
             self._chip, self.before, self.learn, self.end = self._tables[0], _before, _learn, _end
 
     def emit_before(self, *more: Any) -> int:
-        """Call `write_before`."""
+        """Run a core's tick up to its learning: `write_before`."""
         return int(self.before(self._chip, *more))
 
     def learn_here(self, run: np.ndarray, hook: Any, *more: Any) -> int:
-        """Call `learn_alone`."""
+        """Let a core learn and end its tick: `learn_alone`."""
         kept = on_demand(keep if run[Run.WALK] != Walk.NONE else forget)
         return int(self.learn(self._chip, run, hook, kept, *more))
 
     def end_tick(self, *more: Any) -> bool:
-        """Call `end_all`."""
+        """End the tick of all cores: `end_all`."""
         return bool(self.end(self._chip, *more))
