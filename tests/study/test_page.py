@@ -116,7 +116,7 @@ def test_a_sweep_of_the_docs_can_be_run(page, command):
     """All of its points can, as far as settings go."""
     options = main.commands["sweep"].make_context("neurochip", shlex.split(command)[2:]).params
     asked = {key: options[key] for key in ("seeds", "method", "trials", "generation", "budget", "keep")}
-    plan = make_plan(options["file"], options["settings"], options["seed"], vary=list(options["vary"]), **asked)
+    plan = make_plan(options["file"], options["settings"], options["seed"], vary=list(options["vary"]) or None, **asked)
     proposed = propose(plan, [], 0)
     assert len(proposed) > 1
     for trial in proposed:
