@@ -94,7 +94,8 @@ def build(package: str, rtl: Path = RTL, vcd: bool = False, lenient: bool = Fals
     if not library.exists():
         with tempfile.TemporaryDirectory(dir=folder) as work:
             made, told = _make(verilator, gxx, package, rtl, vcd, lenient, Path(work), folder)
-            _lint_file(library).write_text(told.replace(f"{rtl}{os.sep}", ""), encoding="utf-8")
+            if lenient:
+                _lint_file(library).write_text(told.replace(f"{rtl}{os.sep}", ""), encoding="utf-8")
             os.replace(made, library)
     return library
 
@@ -104,6 +105,12 @@ def lint_of(library: Path) -> list[str]:
     file = _lint_file(library)
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [line.removeprefix("%Warning-") for line in lines if line.startswith("%Warning-")]
+
+
+def forget(library: Path) -> None:
+    """Remove a build of no use to anybody else, with what was told of it."""
+    library.unlink(missing_ok=True)
+    _lint_file(library).unlink(missing_ok=True)
 
 
 def _lint_file(library: Path) -> Path:

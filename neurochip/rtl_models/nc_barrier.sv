@@ -57,10 +57,9 @@ module nc_barrier (
     generate
         if (neurochip_pkg::REWARDS) begin : rewarded
             reg [31:0] judged, paid;  // the tick after which the answer is judged, that of the reward
-            reg signed [1:0] judgement;
+            reg signed [1:0] judgement;  // of this sample when it is paid, which is later than judged
             always_ff @(posedge clk) begin
-                if (begins) judgement <= '0;
-                else if (is_over && tick == judged) judgement <= is_right ? 2'sd1 : -2'sd1;
+                if (is_over && tick == judged) judgement <= is_right ? 2'sd1 : -2'sd1;
                 if (config_write && config_address == neurochip_pkg::BARRIER_JUDGED) judged <= config_data;
                 if (config_write && config_address == neurochip_pkg::BARRIER_REWARDED) paid <= config_data;
             end

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.cosim.verilator import RTL, sources
+from neurochip.cosim.verilator import RTL, forget, sources
 
 PROGRAMS = 25  # per chip; those of the test suite, which so would see the same
 LIMIT_S = 600
@@ -108,7 +108,7 @@ def judge(mutant: Mutant, programs: int = PROGRAMS, all_cases: bool = True) -> V
                         where = f"cycle {outcome.divergence.cycle}" if outcome.divergence.cycle >= 0 else "read back"
                         return Verdict(mutant.name, True, f"{name}, program {seed}, {where}", time.monotonic() - begun)
             finally:
-                library.unlink(missing_ok=True)  # of no use to anybody else
+                forget(library)
     return Verdict(mutant.name, False, f"SURVIVES {programs} programs on each of {len(order)} chips", time.monotonic() - begun)
 
 
