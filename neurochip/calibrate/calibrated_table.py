@@ -71,7 +71,7 @@ class CalibratedTable(Fitted):
         temperature = f", {self.library.temperature_c:g} C" if self.library.temperature_c is not None else ""
         source = (
             f"NETLIST: the project's own RTL (nc_core) synthesised with {self.library.file} ({self.library.vdd_v:g} V{temperature}), "
-            f"simulated gate by gate with delays on traces of chip {self.chip.name}; memory: {len(self.macros)} macros, named below"
+            f"simulated gate by gate with delays on traces of chip {self.chip.name}; memory: {len(self.macros)} macros to choose from"
         )
         errors = {name: pair[0] for name, pair in self.errors().items()}
         errors |= {f"{name}, with clock": pair[1] for name, pair in self.errors().items()}

@@ -83,21 +83,24 @@ def export_nir(file: str, trained: str, out: str, settings: tuple[str, ...]) -> 
     show(new_console(), f"wrote {write(exp, trained, out)}: {n} {text}")
 
 
-def _show_report(done: "Run", console: Console, has_page: bool = True) -> None:
+def _show_report(done: "Run", console: Console, has_page: bool = True, is_full: bool = False) -> None:
     from neurochip.report.printed import print_report
     from neurochip.runfile.names import REPORT
 
-    print_report(done.stored, console)
-    page = done.folder / REPORT
-    show(console, f"page: {page}" if has_page else f"no page or plots were asked for; they are made by: neurochip report {done.folder}")
+    print_report(done.stored, console, is_full)
+    if not is_full:
+        more = "all figures and tables" if has_page else "all figures and tables, the plots and the page"
+        show(console, f"{more}: neurochip report {shlex.quote(str(done.folder))}")
+    if has_page:
+        show(console, f"page: {done.folder / REPORT}")
 
 
 def report(folder: str, accelergy: str | None) -> None:
-    """Print the report of a run again; with `accelergy`, export its prices and counts too."""
+    """Print the report of a run again, with all figures; with `accelergy`, export its prices and counts too."""
     from neurochip.api.runs import finished
 
     console, done = new_console(), finished(Path(folder), plots=True)
-    _show_report(done, console)
+    _show_report(done, console, is_full=True)
     if accelergy:
         for path in done.write_accelergy(accelergy):
             show(console, f"wrote {path}")

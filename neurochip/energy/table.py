@@ -134,6 +134,11 @@ class EnergyTable(BaseModel):
         macro = self._macro(word_bits, bank_words)
         return word_bits // macro.bits if macro else 1
 
+    def macro_name(self, word_bits: int, bank_words: int) -> str:
+        """Return the size of the macros that make a bank and where their figures are from; empty in a table without macros."""
+        macro = self._macro(word_bits, bank_words)
+        return f"{macro.size}, {macro.from_}" if macro else ""
+
     def bank_area_um2(self, word_bits: int, bank_words: int) -> float | None:
         """Return the area of the macros that make a bank, if the table has it."""
         macro = self._macro(word_bits, bank_words)

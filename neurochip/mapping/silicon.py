@@ -22,6 +22,7 @@ class CoreSilicon(NamedTuple):
     logic_um2: float | None
     logic_um2_range: tuple[float, float] | None
     macros: int
+    macro: str  # what one is
     memory_um2: float | None
     clock_mhz: float | None
     logic_uw: float  # leakage
@@ -86,6 +87,7 @@ def _core(chip: Chip, table: EnergyTable, mapping: Mapping, c: int, as_built: bo
         logic_um2=logic.value if logic else None,
         logic_um2_range=logic.bounds if logic else None,
         macros=banks * table.macros_of_bank(chip.core.word_bits, chip.core.bank_words),
+        macro=table.macro_name(chip.core.word_bits, chip.core.bank_words),
         memory_um2=None if bank_um2 is None else banks * bank_um2,
         clock_mhz=table.clock_mhz(core),
         logic_uw=priced.leakage_uw(0, core.neurons),

@@ -123,6 +123,26 @@ def layer_grids(summary: Summary, which: str) -> list[Grid]:
     return [Grid(title, "layer", names, columns) for title, columns in groups.items()]
 
 
+def brief_grid(summary: Summary) -> Grid:
+    """Return the grid of the first screen: of each layer the spikes, energies and latency of a sample, learning and in inference."""
+    layers, scale = summary.layers, scale_of([total.energy_nj_per_sample for total in map(summary.totals.of, shown_sets(summary))])
+    last = list(shown_sets(summary))[-1:]
+
+    def column(heading: str, which: str, value: Callable[[Costs], float], text: Callable[[float], str]) -> Column:
+        values = [value(layer.of(which)) for layer in layers]
+        return Column(heading, [text(each) for each in values], text(sum(values)))
+
+    columns = [Column("neurons", [count(layer.neurons) for layer in layers], count(sum(layer.neurons for layer in layers)))]
+    for which in last:
+        each = "inference" if which == "test" else "sample"
+        columns.append(column(f"spikes out\n[1/{each}]", which, lambda costs: per(costs.spikes_out, costs.samples), decimals(0)))
+        columns.append(column(f"SOPs\n[1/{each}]", which, lambda costs: per(costs.sops, costs.samples), decimals(0)))
+    for which, name in shown_sets(summary).items():
+        energy = column(f"{name.lower()}\n[{scale.unit}]", which, lambda costs: sum(costs.energy_pj.values()) / 1000, scale.text)
+        columns += [energy, column(f"{name.lower()}\n[us]", which, lambda costs: costs.latency_us, decimals(1))]
+    return Grid("What a sample costs in the mean, layer by layer", "layer", [layer.name for layer in layers], columns)
+
+
 def _energy_columns(column: Callable[..., Column], total: Total) -> dict[str, list[Column]]:
     """Energy by component and by phase, in one unit, as `column` makes them of a value of a layer's costs."""
     scale = scale_of([total.energy_nj_per_sample])

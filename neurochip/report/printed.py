@@ -11,7 +11,7 @@ from rich.text import Text
 from neurochip.common.screen import WIDTH
 from neurochip.report.answers import answers
 from neurochip.report.compare import Comparison
-from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, layer_grids, set_title, shown_sets
+from neurochip.report.grids import NOTE, SETS, SUBSTITUTE, Column, Grid, brief_grid, layer_grids, set_title, shown_sets
 from neurochip.report.headline import headline
 from neurochip.report.inference import inference_grids
 from neurochip.report.network import core_grids, network_grids
@@ -30,8 +30,11 @@ def layer_tables(summary: Summary, width: int = WIDTH) -> list[Table]:
     return [table for which in SETS for table in _set_tables(summary, which, width)]
 
 
-def print_report(run: StoredRun, console: Console) -> None:
-    """Print headline, warnings and per-layer tables; where the console is no terminal it is taken to be at least 100 characters wide."""
+def print_report(run: StoredRun, console: Console, is_full: bool = True) -> None:
+    """Print answers, warnings and what a sample costs in each layer; is_full: all figures and tables after the warnings instead.
+
+    Where the console is no terminal it is taken to be at least 100 characters wide.
+    """
     width = console.width if console.is_terminal else max(console.width, WIDTH)
     before, console.width = console.size, width
     try:
@@ -40,21 +43,26 @@ def print_report(run: StoredRun, console: Console) -> None:
             console.print(_substitute_panel(run.summary.dataset, width))
         if run.summary.warnings:
             console.print(warnings_panel(run.summary.warnings, width))
-        console.print(facts_panel("all figures", headline(run.summary), width))
-        for which in shown_sets(run.summary):
-            console.print(Text(f"\n=== {set_title(run.summary, which)} ===\n", style="bold"))
-            for table in _set_tables(run.summary, which, width):
-                console.print(table, "")
-            inference = inference_grids(run.summary) if which == "test" else []
-            for grid in [*inference, *core_grids(run.summary, which, MOST_CORES), *network_grids(run.summary, which)]:
-                for part in _split(grid, width):
-                    console.print(_table(part, f"{SETS[which]}: {part.title}"), "")
-        for grid in (*size_grids(run.summary), *power_grids(run.summary), *use_grids(run.summary)):
-            for part in _split(grid, width):
-                console.print(_table(part, part.title), "")
-        console.print(Text(NOTE), width=min(width, WIDTH))
+        if is_full:
+            _print_all(run.summary, console, width)
+        else:
+            print_grids(console, [brief_grid(run.summary)])
     finally:
         console.size = before
+
+
+def _print_all(summary: Summary, console: Console, width: int) -> None:
+    console.print(facts_panel("all figures", headline(summary), width))
+    for which in shown_sets(summary):
+        console.print(Text(f"\n=== {set_title(summary, which)} ===\n", style="bold"))
+        for table in _set_tables(summary, which, width):
+            console.print(table, "")
+        inference = inference_grids(summary) if which == "test" else []
+        for grid in [*inference, *core_grids(summary, which, MOST_CORES), *network_grids(summary, which)]:
+            for part in _split(grid, width):
+                console.print(_table(part, f"{SETS[which]}: {part.title}"), "")
+    print_grids(console, [*size_grids(summary), *power_grids(summary), *use_grids(summary)])
+    console.print(Text(NOTE), width=min(width, WIDTH))
 
 
 def _answered(run: StoredRun) -> list[tuple[str, str]]:

@@ -28,6 +28,8 @@ def silicon_facts(summary: Summary) -> list[tuple[str, str]]:
     clocks = [f"{name} {_clock(core)}" for size, name in _both(sizes) if (core := size.slowest)]
     if clocks:
         facts.append(("largest clock", "; ".join(clocks)))
+    if macros := sorted({core.macro for core in sizes.used.cores if core.macro}):
+        facts.append(("memory macros", "; ".join(f"{count(int(sizes.used.total('macros') or 0))} of {name}" for name in macros)))
     facts.append(("leakage", "; ".join(f"{name} {_leakage(size)}" for size, name in _both(sizes))))
     facts.append(("energy as built", _energy(sizes.built)))
     if sizes.not_priced:

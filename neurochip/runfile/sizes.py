@@ -26,6 +26,7 @@ class CoreSize(Form):
     logic_um2: Number | None = Field(description="area of its logic; `null` if the table has no areas")
     logic_um2_range: Range | None = Field(description="lowest and highest, by the table and by how far the core is from those measured")
     macros: Count = Field(description="memory macros")
+    macro: str = Field(default="", description="words x bits of a macro and where its figures are from; empty in a table without macros")
     memory_um2: Number | None = Field(description="area of its macros; `null` if the table has none")
     clock_mhz: Number | None = Field(description="its largest clock; `null` if the table has no paths")
     logic_uw: Number = Field(description="leakage of its logic")

@@ -262,7 +262,7 @@ def test_a_complete_run_is_not_overwritten_but_shown(made):
     before = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "report.html"}
     refused(neurochip("run", experiment, "--out", folder), rf"{re.escape(str(folder))}: exists already; .*")
     result = neurochip("run", experiment, "--out", folder, "--resume")
-    assert result.exit_code == 0 and "already complete" in result.stdout and "accuracy, test" in result.stdout and result.stderr == ""
+    assert result.exit_code == 0 and "already complete" in result.stdout and "Does it learn?" in result.stdout and result.stderr == ""
     other = neurochip("run", experiment, "--out", folder, "--resume", "--seed", 5)
     refused(
         other, rf"{re.escape(str(folder))}: holds a complete run of another experiment, rule, seed, chip or energy table; choose another .*"

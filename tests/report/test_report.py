@@ -253,6 +253,18 @@ def test_a_pipe_gets_more_than_80_columns_and_the_console_is_left_as_it_was(runs
     assert console.width == 80
 
 
+def test_the_first_screen_is_short_and_has_what_each_layer_costs(runs):
+    run, console = runs["two"], Console(file=io.StringIO(), width=100)
+    print_report(run, console, is_full=False)
+    text = console.file.getvalue()
+    assert "all figures" not in text and len(text.splitlines()) < len(screen(run).splitlines()) / 3
+    scale = scale_of([total.energy_nj_per_sample for total in map(run.summary.totals.of, ("train", "test"))])
+    for layer in run.summary.layers:
+        (row,) = (line for line in text.splitlines() if line.split()[:1] == [layer.name])
+        energies = [scale.text(sum(layer.of(which).energy_pj.values()) / 1000) for which in ("train", "test")]
+        assert all(energy in row.split() for energy in energies)
+
+
 @pytest.mark.parametrize("width", [60, 100, 160])
 def test_comparison_points_out_what_differs(runs, width):
     text = screen(compare_table(compare_runs(runs.values()), width), width=width)

@@ -15,6 +15,7 @@ from neurochip.runfile.sizes import ChipSize, CoreSize, CoreUse, Sizes, Use
 def core_size(name, **figures):
     """A core in silicon."""
     plain = {"roles": ["first"], "axons": 784, "neurons": 200, "logic_um2": 2e6, "logic_um2_range": (1e6, 4e6), "macros": 50,
+             "macro": "256 x 64, m.lib",
              "memory_um2": 7e6, "clock_mhz": 30.0, "logic_uw": 20.0, "memory_uw": 5.0, "waiting_uw": 100.0,
              "kind": "simulated"}  # fmt: skip
     return CoreSize(name=name, **(plain | figures))
@@ -40,6 +41,7 @@ def run(tmp_path_factory):
 
 def test_headline_says_both_sizes(run):
     facts = dict(silicon_facts(run.summary))
+    assert facts["memory macros"].endswith(" of 256 x 64, m.lib")
     assert facts["area"].startswith("2 of 8 cores: as built 18.0 mm2 (logic 4.00, 512 memory macros 14.0); at the size in use 18.0 mm2")
     assert facts["largest clock"] == (
         "as built 24.2 MHz, set by output (last core); at the size in use 25.0 MHz, set by output (last core, extrapolated, before layout)"
