@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 
 from neurochip.api.experiments import load_experiment, settings_of
@@ -24,7 +25,7 @@ def rerun(
     """Evaluate the trained net of a run directory again, with other settings, and leave a run directory of its own.
 
     folder: a complete run. overrides: as of `load_experiment`; weights of other bit widths are rounded, and what that loses is a warning.
-    out: the directory, new or empty; default: the run's with `-rerun` behind its name. threads, progress, plots: as of `run`.
+    out: the directory, new or empty; default: the run's with `-rerun`, `-rerun-2` and so on behind its name. threads, progress, plots: as of `run`.
     Raises NeurochipError for a mistake, as where the settings ask for another network.
     """
     return run(rerun_setup(folder, overrides), rerun_folder(folder, out), threads, progress, plots=plots)
@@ -44,6 +45,9 @@ def rerun_setup(folder: str | os.PathLike[str], overrides: Mapping[str, object] 
 
 
 def rerun_folder(folder: str | os.PathLike[str], out: str | os.PathLike[str] | None = None) -> Path:
-    """Return the directory of a rerun: the one that is asked for, or beside the run's."""
-    place = Path(folder).absolute()
-    return Path(out) if out else place.with_name(f"{place.name}-rerun")
+    """Return the directory of a rerun: the one that is asked for, or the first beside the run's that there is not yet."""
+    if out:
+        return Path(out)
+    place = Path(folder) if Path(folder).name not in ("", "..") else Path(folder).resolve()
+    names = chain(("-rerun",), (f"-rerun-{i}" for i in count(2)))
+    return next(free for name in names if not os.path.lexists(free := place.with_name(f"{place.name}{name}")))

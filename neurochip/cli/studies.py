@@ -23,7 +23,7 @@ def sweep(**options: Any) -> None:
 
 @click.command()
 @click.argument("folder", metavar="RUN")
-@click.option("--out", metavar="DIR", help="Run directory; default: the run's with -rerun behind its name.")
+@click.option("--out", metavar="DIR", help="Run directory; default: the run's with -rerun, -rerun-2, ... behind its name.")
 @SETTING
 @click.option("--threads", type=click.IntRange(1, 256), help="Threads of evaluation; results do not depend on it. Default: all processors.")
 @QUIET

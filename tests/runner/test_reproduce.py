@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from support.tiny import contents, neurochip, summary_of, write_experiment
 
+from neurochip.api.reruns import rerun_folder
 from neurochip.common.toml import shipped
 from neurochip.experiment.setup import load_setup
 from neurochip.runfile.reproduce import write_reproduction
@@ -112,3 +113,17 @@ def test_rounding_is_to_nearest_even_and_counts_what_it_does():
 def test_the_summary_and_the_files_are_of_one_experiment(trained):
     digest = json.loads((trained / "summary.json").read_text())["experiment_sha256"]
     assert load_setup(str(trained / "experiment.toml")).sha256() == digest
+
+
+@pytest.mark.parametrize("asked", ["first", "./first", "."])
+def test_a_rerun_goes_beside_its_run_and_never_over_another(tmp_path, monkeypatch, asked):
+    (tmp_path / "first").mkdir()
+    monkeypatch.chdir(tmp_path / "first" if asked == "." else tmp_path)
+    names = []
+    for _ in range(3):
+        folder = rerun_folder(asked)
+        folder.mkdir()
+        names.append(folder)
+    assert [folder.name for folder in names] == ["first-rerun", "first-rerun-2", "first-rerun-3"]
+    assert all((tmp_path / folder.name).is_dir() and folder.is_absolute() == (asked == ".") for folder in names)
+    assert rerun_folder(asked, "there").name == "there"
