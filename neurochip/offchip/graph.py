@@ -22,9 +22,11 @@ class Graph(torch.nn.Module):
     A dense layer's weight is (neurons, rows of the source) with columns in the row order of docs/network.md, for a conv layer
     before it (y * width + x) * channels + c: not the order of torch's own flatten.
     With `signed`, the layers were built for twice the planes (positive, then negative intensities); the graph takes signed planes.
+    With `is_scaled`, what an identity skip brings is multiplied by a factor per channel, `identity(i, k)`, 1 at first: what a norm leaves
+    of it. It is part of the state, and not trained.
     """
 
-    def __init__(self, layers: list[Layer], signed: bool = False) -> None:
+    def __init__(self, layers: list[Layer], signed: bool = False, is_scaled: bool = False) -> None:
         super().__init__()
         self.layers = layers
         self.signed = signed
@@ -34,6 +36,8 @@ class Graph(torch.nn.Module):
             for k, source in enumerate(layer.sources):
                 if shape := self._weight_shape(layer, k, source):
                     self.weights[_key(layer.index, k)] = torch.nn.Parameter(torch.zeros(shape).contiguous(memory_format=_format(shape)))
+                elif is_scaled and is_identity(layer, k):
+                    self.register_buffer(f"identity_{_key(layer.index, k)}", torch.ones(layer.shape.channels))
 
     def _weight_shape(self, layer: Layer, k: int, source: Source) -> tuple[int, ...] | None:
         if layer.model.kind == "pool" or is_identity(layer, k):
@@ -56,6 +60,10 @@ class Graph(torch.nn.Module):
     def weight(self, i: int, k: int = 0) -> torch.Tensor | None:
         """Return the weight of layer i from its k-th source; None of a pool and of an identity."""
         return self.weights.get(_key(i, k))
+
+    def identity(self, i: int, k: int) -> torch.Tensor | None:
+        """Return the factors (channels,) of layer i's identity skip from its k-th source; None if it brings spikes as they are."""
+        return dict(self.named_buffers()).get(f"identity_{_key(i, k)}")
 
     def initialise(self, seed: int, gain: float) -> None:
         """Draw weights from N(0, gain / fan-in), each source by its own fan-in; a layer's depend on the seed and its name alone."""
@@ -87,7 +95,8 @@ class Graph(torch.nn.Module):
             return F.avg_pool2d(x, layer.model.pool) if layer.model.pool > 1 else x
         weight = self.weight(layer.index, k)
         if weight is None:
-            return x[:, :, :: source.stride, :: source.stride]
+            kept, factor = x[:, :, :: source.stride, :: source.stride], self.identity(layer.index, k)
+            return kept if factor is None else kept * factor[:, None, None]
         if layer.is_conv:
             return F.conv2d(x, weight, stride=source.stride, padding=source.padding)
         return F.linear(flat(x, source), weight)[:, :, None, None]
@@ -101,7 +110,9 @@ class Graph(torch.nn.Module):
         for k, source in enumerate(layer.sources):
             weight, is_wanted = self.weight(i, k), source.layer in wanted
             if weight is None:
-                to_source = _unweighted_backward(layer, source, grad) if is_wanted else None
+                factor = self.identity(i, k)
+                seen = grad if factor is None else grad * factor[:, None, None]
+                to_source = _unweighted_backward(layer, source, seen) if is_wanted else None
                 add_to(wanted, source.layer, to_source)
                 continue
             x = outputs[source.layer]
@@ -184,14 +195,9 @@ def _unweighted_backward(layer: Layer, source: Source, grad: torch.Tensor) -> to
     return spread
 
 
-def check_trainable(layers: list[Layer], where: str, is_normed: bool = False) -> None:
-    """Refuse what has no float twin off the chip, or with `is_normed` none that folds. Raises NeurochipError, which names the layer."""
+def check_trainable(layers: list[Layer], where: str) -> None:
+    """Refuse what has no float twin off the chip. Raises NeurochipError, which names the layer."""
     for layer in layers:
-        if is_normed and layer.model.skip_identity:
-            raise NeurochipError(
-                f"{where}: layer '{layer.name}': skip_identity = true: [train.spike_bp] norm = 'rms' folds a factor per channel into "
-                "weights, and an identity has none; leave skip_identity out (its skips are then trained), or use norm = 'none'"
-            )
         neuron, table = layer.model.neuron, f"{where}: layer '{layer.name}'"
         is_last = layer.index == len(layers) - 1
         if is_last and neuron.model != "accumulate":

@@ -43,7 +43,8 @@ def current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
     The result is channels_last, in its own memory.
     """
     layer, parameter = graph.layers[i], next(graph.parameters())
-    if parameter.device.type != "cpu" or parameter.dtype != torch.float32:
+    has_factors = any(graph.identity(i, k) is not None for k in range(len(layer.sources)))
+    if parameter.device.type != "cpu" or parameter.dtype != torch.float32 or has_factors:
         found = graph.current(i, {s.layer: spikes[s.layer].to(parameter.dtype) for s in layer.sources})
         return found.clone(memory_format=torch.channels_last)
     n, (height, width, channels) = len(spikes[layer.sources[0].layer]), layer.shape

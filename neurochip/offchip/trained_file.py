@@ -26,7 +26,8 @@ def rows_of(graph: Graph, layer: Layer) -> np.ndarray | None:
     parts = []
     for k, source in enumerate(layer.sources):
         if is_identity(layer, k):
-            parts.append(np.eye(source.shape.channels, dtype=np.float32))
+            factor = graph.identity(layer.index, k)
+            parts.append(np.eye(source.shape.channels, dtype=np.float32) if factor is None else np.diag(factor.cpu().float().numpy()))
             continue
         weight = graph.weight(layer.index, k)
         assert weight is not None
@@ -41,10 +42,17 @@ def rows_of(graph: Graph, layer: Layer) -> np.ndarray | None:
 def put_rows(graph: Graph, layer: Layer, rows: np.ndarray) -> None:
     """Set a layer's weights from rows (rows, channels) of the right shape: the inverse of `rows_of`."""
     for k, source in enumerate(layer.sources):
-        weight = graph.weight(layer.index, k)
+        weight, factor = graph.weight(layer.index, k), graph.identity(layer.index, k)
+        part, channels = rows[source.row_at : source.row_at + source.rows], graph.channels_of(source)
+        if factor is not None:
+            factor.copy_(torch.from_numpy(np.diagonal(part).copy()))
+        elif is_identity(layer, k) and not np.array_equal(part, np.eye(channels)):
+            raise NeurochipError(
+                f"layer '{layer.name}': its identity skip has other weights than 1, as [train.spike_bp] norm = 'rms' makes them; set "
+                "that in the experiment, or leave skip_identity out"
+            )
         if weight is None:
             continue
-        part, channels = rows[source.row_at : source.row_at + source.rows], graph.channels_of(source)
         if layer.is_conv:
             array = part.reshape(source.kernel, source.kernel, source.shape.channels, -1)[:, :, :channels].transpose(3, 2, 0, 1)
         else:

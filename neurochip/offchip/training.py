@@ -69,8 +69,8 @@ def net_of(setup: Setup, samples: Samples, device: str, thresholds: dict[str, fl
     """Build the net of an experiment, its weights 0. Raises NeurochipError for what cannot be trained."""
     layers = build_network(setup, samples.data.image_shape, samples.data.n_classes)
     model = setup.experiment.train.spike_bp if setup.experiment.train else None
-    check_trainable(layers, setup.where, model is not None and model.norm == "rms")
-    graph = Graph(layers, setup.experiment.data.signed).to(device)
+    check_trainable(layers, setup.where)
+    graph = Graph(layers, setup.experiment.data.signed, model is not None and model.norm == "rms").to(device)
     return SpikingNet(graph, thresholds, model.leak_correction if model else True, model)
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+import nir
 import numpy as np
 import pytest
 import torch
@@ -12,17 +13,19 @@ from neurochip.common.errors import NeurochipError
 from neurochip.experiment.training import SpikeBpModel
 from neurochip.mapping.network import INPUT
 from neurochip.offchip import norm_steps, sparse
-from neurochip.offchip.graph import Graph, check_trainable, seeded
+from neurochip.offchip.graph import Graph, seeded
 from neurochip.offchip.losses import loss_of
 from neurochip.offchip.neurons import Neuron, blame_all, by_tick, fire_all
 from neurochip.offchip.nir.file import write_nir
 from neurochip.offchip.spike_bp.health import Health, gradient_warning
 from neurochip.offchip.spike_bp.normed import NormedNet
 from neurochip.offchip.spike_bp.sweep import SpikingNet
+from neurochip.offchip.trained_file import read_trained, write_trained
 
 LAST = torch.channels_last
 HALF = "{ model = 'lif', leak_factor = 230, reset = 'subtract', fires_at = 0.5 }"
-SKIPS = NETS["residual"].replace(", skip_identity = true", "")
+IDENTITY = NETS["residual"]
+SKIPS = IDENTITY.replace(", skip_identity = true", "")
 TICKS = 5
 
 
@@ -36,7 +39,7 @@ def model_of(**options):
 
 
 def normed(folder, layers, dtype=torch.float32, **options):
-    graph = Graph(net_of(folder, layers, neuron=HALF))
+    graph = Graph(net_of(folder, layers, neuron=HALF), is_scaled=True)
     graph.initialise(1, 2.0)
     net = SpikingNet(graph.to(dtype), model=model_of(**options))
     return net, NormedNet(net, net.model)
@@ -90,7 +93,11 @@ def by_autograd(learner, inputs, labels):
             continue
         current = 0.0
         for k, source in enumerate(layer.sources):
-            weight, x = learner.weights[f"{i}_{k}"], outputs[source.layer]
+            x = outputs[source.layer]
+            if k and layer.model.skip_identity:
+                current = current + x[:, :, :: source.stride, :: source.stride]
+                continue
+            weight = learner.weights[f"{i}_{k}"]
             if source.layer != INPUT and i != net.last:
                 weight = weight - weight.flatten(1).mean(1).view(-1, *[1] * (weight.ndim - 1))
             if layer.is_conv:
@@ -115,7 +122,7 @@ def _leaked(u, leak):
     return u + (u * leak - u).detach()
 
 
-@pytest.mark.parametrize("layers", [NETS["dense"], NETS["conv"], SKIPS], ids=["dense", "conv", "skips"])
+@pytest.mark.parametrize("layers", [NETS["dense"], NETS["conv"], SKIPS, IDENTITY], ids=["dense", "conv", "skips", "identity"])
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 def test_gradients_are_those_of_autograd(layers, smoothing, tmp_path):
     """In float64 by torch's steps to 1e-9; in float32 by the kernels to 1e-3, where the same units fire."""
@@ -162,9 +169,10 @@ def test_bfloat16_is_near_and_its_steps_round_as_torch_does(tmp_path):
     assert sweep.spikes[0].dtype == torch.bfloat16 and all(p.grad.dtype == torch.float32 for p in learner.parameters())
 
 
-def test_settled_weights_are_the_normed_net(tmp_path):
+@pytest.mark.parametrize("layers", [SKIPS, IDENTITY], ids=["skips", "identity"])
+def test_settled_weights_are_the_normed_net(layers, tmp_path):
     """After one batch the running root mean square is the batch's: the folded net then makes the same spikes, but for ties in rounding."""
-    net, learner = normed(tmp_path, SKIPS)
+    net, learner = normed(tmp_path, layers)
     sweep = learner.forward(inputs_of(8), TICKS)
     learner.settle()
     folded = net.forward(inputs_of(8), TICKS)
@@ -172,6 +180,12 @@ def test_settled_weights_are_the_normed_net(tmp_path):
         assert (folded.spikes[i] == sweep.spikes[i]).float().mean() > 0.999 and sweep.spikes[i].any()
     mean = net.graph.weight(1).mean((1, 2, 3))
     assert mean.abs().max() < 1e-6 and net.graph.weight(0).mean((1, 2, 3)).abs().max() > 1e-3
+    kept = net.graph.identity(3, 1)
+    assert (kept is None) == (layers == SKIPS) and (kept is None or (kept.min() > 0.1 and kept.std() > 0.01))
+    write_trained(tmp_path / "trained.h5", net.graph, net.thresholds, "spike_bp", "net", 1, {})
+    again = Graph(net.graph.layers, is_scaled=True)
+    read_trained(tmp_path / "trained.h5", again)
+    assert all(torch.equal(value, net.graph.state_dict()[name]) for name, value in again.state_dict().items())
 
 
 @pytest.mark.parametrize(("fires_at", "rounded"), [(1.0, math.floor), (0.5, lambda x: math.floor(x + 0.5))])
@@ -241,8 +255,20 @@ def test_half_a_threshold_is_not_written_as_nir(tmp_path):
         write_nir(tmp_path / "net.nir", net.graph, net.thresholds)
 
 
-def test_identity_skips_have_no_norm(tmp_path):
-    layers = net_of(tmp_path, NETS["residual"], neuron="{ model = 'lif', leak_factor = 230 }")
-    check_trainable(layers, "here")
-    with pytest.raises(NeurochipError, match=r"here: layer 'c': skip_identity = true: \[train.spike_bp\] norm = 'rms' folds"):
-        check_trainable(layers, "here", is_normed=True)
+def test_a_folded_identity_is_written_as_nir(tmp_path):
+    """As a convolution of one tap, which may have a stride."""
+    graph = Graph(net_of(tmp_path, IDENTITY), is_scaled=True)
+    graph.identity(3, 1).copy_(torch.tensor([0.5, 1.0, 1.5, 2.0]))
+    write_nir(tmp_path / "net.nir", graph, {layer.name: 1.0 for layer in graph.layers[:-1]})
+    node = nir.read(tmp_path / "net.nir").nodes["c_from_r"]
+    assert np.array_equal(node.weight[:, :, 0, 0], np.diag([0.5, 1.0, 1.5, 2.0])) and np.all(np.asarray(node.stride) == 2)
+
+
+def test_a_normed_identity_is_no_plain_one(tmp_path):
+    """Folded weights go to an experiment with the norm alone, where they are factors by channel."""
+    net, learner = normed(tmp_path, IDENTITY)
+    learner.forward(inputs_of(), TICKS)
+    learner.settle()
+    write_trained(tmp_path / "trained.h5", net.graph, net.thresholds, "spike_bp", "net", 1, {})
+    with pytest.raises(NeurochipError, match=r"layer 'c': its identity skip has other weights than 1, as \[train.spike_bp\] norm"):
+        read_trained(tmp_path / "trained.h5", Graph(net.graph.layers))

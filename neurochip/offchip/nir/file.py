@@ -144,7 +144,7 @@ def _nodes_of(graph: Graph, layer: Layer, thresholds: dict[str, float], edges: l
         if layer.model.kind == "pool":
             square = np.array([layer.model.pool] * 2)
             nodes[name] = nir.AvgPool2d(kernel_size=square, stride=square, padding=np.array([0, 0]))
-        elif is_identity(layer, k):
+        elif is_identity(layer, k) and graph.identity(layer.index, k) is None:
             if source.stride > 1:
                 raise NeurochipError(f"layer '{layer.name}': NIR has no node for an identity skip with a stride; give the skip weights")
             edges.append((before, layer.name))
@@ -182,7 +182,8 @@ def _neurons_of(layer: Layer, shape: tuple[int, ...], threshold: float | None) -
 def _weights_of(graph: Graph, layer: Layer, k: int) -> Any:
     import nir
 
-    source, weight = layer.sources[k], graph.weight(layer.index, k)
+    source, weight, factor = layer.sources[k], graph.weight(layer.index, k), graph.identity(layer.index, k)
+    weight = factor.diag()[:, :, None, None] if weight is None and factor is not None else weight
     assert weight is not None
     array = weight.detach().cpu().float().numpy()
     key = str(layer.index)

@@ -1,7 +1,8 @@
 """A spiking net whose currents are normed while it trains: [train.spike_bp] norm = "rms". It folds into plain weights without biases.
 
 Of each layer that fires, but pools: weights are centred (each neuron's have mean 0, from each source; not those of the input), and each
-channel's current is divided by its root mean square, over images, places and ticks, and multiplied by a gain that is learned. A threshold
+channel's current, what skips bring included, is divided by its root mean square, over images, places and ticks, and multiplied by a gain
+that is learned. An identity skip brings its spikes as they are; folded it has a factor per channel, on the chip a diagonal. A threshold
 is so 1 / gain of these, whatever the layers below do. With W the centred weights, c = W s, r = rms(c), the neuron receives g c / r, and
 
     dE/dg = sum(d c) / r,    dE/dc = g / r (d - c sum(d c) / (n r^2)),    d = dE/d(g c / r), n numbers in a channel.
@@ -55,14 +56,21 @@ class NormedNet(torch.nn.Module):
 
     @torch.no_grad()
     def settle(self) -> None:
-        """Fold norm and gains into the net's own weights."""
+        """Fold norm and gains into the net's own weights, and into the factors of its identity skips."""
         for name, weight in self.weights.items():
             i, folded = int(name.split("_")[0]), self.centred(name, weight)
             if i != self.net.last:
-                mean_square = self.get_buffer(f"mean_square_{i}").clamp(min=0.0)
-                factor = self.gains[str(i)] / (mean_square + TINY).sqrt()
-                folded = folded * factor.view(-1, *[1] * (weight.ndim - 1))
+                folded = folded * self._folds(i).view(-1, *[1] * (weight.ndim - 1))
             self.net.graph.weights[name].copy_(folded)
+        for layer in self.net.graph.layers:
+            for k in range(len(layer.sources)):
+                if (identity := self.net.graph.identity(layer.index, k)) is not None:
+                    identity.copy_(self._folds(layer.index))
+
+    def _folds(self, i: int) -> torch.Tensor:
+        """Factor per channel that norm and gain of layer i leave in its weights."""
+        mean_square = self.get_buffer(f"mean_square_{i}").clamp(min=0.0)
+        return self.gains[str(i)] / (mean_square + TINY).sqrt()
 
     def masks(self, dropout: float, images: int, generator: torch.Generator) -> Outputs:
         """Draw no masks: dropout is refused beside the norm."""
