@@ -25,7 +25,8 @@ def rerun(
     """Evaluate the trained net of a run directory again, with other settings, and leave a run directory of its own.
 
     folder: a complete run. overrides: as of `load_experiment`; weights of other bit widths are rounded, and what that loses is a warning.
-    out: the directory, new or empty; default: the run's with `-rerun`, `-rerun-2` and so on behind its name. threads, progress, plots: as of `run`.
+    out: the directory, new or empty; default: the run's with `-rerun`, `-rerun-2` and so on behind its name.
+    threads, progress, plots: as of `run`.
     Raises NeurochipError for a mistake, as where the settings ask for another network.
     """
     return run(rerun_setup(folder, overrides), rerun_folder(folder, out), threads, progress, plots=plots)
