@@ -9,7 +9,7 @@ export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format fuzz cosim-long lint rtl-lint bench mutants figures docs release-check clean
+.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format fuzz cosim-long lint rtl-lint bench mutants figures gpu-figures docs release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,10 @@ figures: $(VENV)/installed ## run every row of the table of results
 	for name in mnist_local_bp mnist_local_bp_8bit mnist_deep_local_bp fashion_mnist_local_bp; do \
 	  $(BIN)/neurochip run $$name --out runs/$$name --resume || exit 1; done
 	$(BIN)/neurochip compare runs/mnist_local_bp runs/mnist_local_bp_8bit runs/mnist_deep_local_bp runs/fashion_mnist_local_bp
+
+# VGG9 and ResNet11 at 6 ticks and ANNs of their shapes in 12 minutes of wall time on one large GPU; `make gpu-figures MORE="--ticks 4"`
+gpu-figures: $(VENV)/installed ## train the deep nets in full on a GPU, in 12 minutes
+	$(BIN)/python -m neurochip.offchip.gpu_figures $(MORE)
 
 # the site into build/site, every link checked; the variable silences an announcement of the theme that has nothing to do with this project
 docs: $(VENV)/installed ## build the documentation into build/site

@@ -103,10 +103,23 @@ class ConversionModel(DescentModel):
     learn_rate: float = Field(default=0.05, gt=0.0)
     momentum: Share = 0.9
     dropout: Share = 0.2
+    batch_norm: bool = Field(
+        default=False, description="of the ANN that is trained here, before every ReLU; folded into weights and biases when it is converted"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="of the ANN's products in its training; bfloat16 is quick where the processor multiplies it"
+    )
     balance_ticks: int = Field(default=100, gt=0, description="ticks of each run that looks for a layer's largest current")
     balance_images: int = Field(default=512, gt=0, description="training images of that run")
     percentile: float = Field(default=100.0, gt=0.0, le=100.0, description="of the currents; 100 is their maximum, as published")
     threshold_scale: float = Field(default=1.0, gt=0.0, description="factor on the balanced thresholds")
+
+    @model_validator(mode="after")
+    def _trains_what_it_norms(self) -> Self:
+        for key in ("batch_norm", "precision"):
+            if self.ann is not None and key in self.model_fields_set and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key}: is of an ANN that is trained here, ann = '{self.ann}' is read from a file; leave one of them out")
+        return self
 
 
 class TrainModel(BaseModel):

@@ -140,9 +140,9 @@ def is_identity(layer: Layer, k: int) -> bool:
     return k > 0 and layer.model.skip_identity
 
 
-def seeded(seed: int, *names: str | int) -> torch.Generator:
-    """Return a generator on the CPU for that stream of a seed; any stream can be had again alone."""
-    return torch.Generator().manual_seed(host_random.stream(seed, *names) >> 1)
+def seeded(seed: int, *names: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+    """Return a generator, on the CPU if not told otherwise, for that stream of a seed; any stream can be had again alone."""
+    return torch.Generator(device).manual_seed(host_random.stream(seed, *names) >> 1)
 
 
 def flat(x: torch.Tensor, source: Source) -> torch.Tensor:

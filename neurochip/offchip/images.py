@@ -50,10 +50,13 @@ def _difference(pixels: torch.Tensor) -> torch.Tensor:
 
 
 def encoded(pixels: torch.Tensor, ticks: int, signed: bool, seed: int, *names: str | int) -> torch.Tensor:
-    """Draw spike trains int8 (ticks, n, planes, height, width): in every tick a spike with probability intensity / 256."""
+    """Draw spike trains int8 (ticks, n, planes, height, width): in every tick a spike with probability intensity / 256.
+
+    On the device that the images are on, by its own generator: the same seed draws other spikes on a GPU.
+    """
     value = _difference(pixels) if signed else pixels.to(torch.int16)
-    generator = seeded(seed, "offchip", "encoder", *names)
-    draws = torch.randint(0, RATE_ONE, (ticks, *value.shape), generator=generator, dtype=torch.uint8).to(value.device)
+    generator = seeded(seed, "offchip", "encoder", *names, device=value.device)
+    draws = torch.randint(0, RATE_ONE, (ticks, *value.shape), generator=generator, dtype=torch.uint8, device=value.device)
     fired = draws < value.abs().to(torch.uint8)
     return fired.to(torch.int8) * value.sign().to(torch.int8) if signed else fired.to(torch.int8)
 
@@ -65,7 +68,9 @@ def augmented(batch: torch.Tensor, how: str, generator: torch.Generator) -> torc
         is_mirrored = torch.randint(0, 2, (n,), generator=generator).bool()[:, None, None, None]
         return torch.where(is_mirrored.to(batch.device), batch.flip(-1), batch)
     padded = torch.nn.functional.pad(batch, [PADDING] * 4)
-    places = torch.randint(0, 2 * PADDING + 1, (n, 2), generator=generator).tolist()
-    mirrored = torch.randint(0, 2, (n,), generator=generator).tolist()
-    cut = [image[:, y : y + height, x : x + width] for image, (y, x) in zip(padded, places, strict=True)]
-    return torch.stack([image.flip(-1) if is_mirrored else image for image, is_mirrored in zip(cut, mirrored, strict=True)])
+    places = torch.randint(0, 2 * PADDING + 1, (n, 2), generator=generator)
+    is_mirrored = torch.randint(0, 2, (n,), generator=generator)[:, None].bool()
+    across = torch.arange(width)
+    rows, columns = places[:, :1] + torch.arange(height), places[:, 1:] + torch.where(is_mirrored, across.flip(0), across)
+    at = [index.to(batch.device) for index in (torch.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :])]
+    return padded.permute(0, 2, 3, 1)[at[0], at[1], at[2]].permute(0, 3, 1, 2).contiguous()

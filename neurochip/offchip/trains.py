@@ -83,7 +83,7 @@ def parts_of(setup: Setup, samples: Samples, device: str) -> Parts:
             raise NeurochipError(
                 f"{setup.where}: [run] {key} = {recorded}: recordings are cut to so many ticks, [train] ticks = {train.ticks} needs more"
             )
-        images = images_of(pixels, labels, data.image_shape)
+        images = images_of(pixels, labels, data.image_shape, device if events is None else "cpu")
         made.append(Trains(images, events, setup.experiment.data.signed, seed, device))
     numbers = torch.arange(made[0].n)
     inside, outside = split(Images(numbers, numbers), train.validation_fraction, seed)

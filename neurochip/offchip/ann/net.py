@@ -1,6 +1,8 @@
-"""The ANN of an experiment's topology: ReLU after hidden conv and dense layers, average pooling, no batch norm, biases only from a file.
+"""The ANN of an experiment's topology: ReLU after hidden conv and dense layers, average pooling; biases from a file, or from batch norm.
 
-It sees what the spiking net sees: the probability of a spike per tick, with the sign of a signed input, 0 .. 255 / 256.
+It sees what the spiking net sees: the probability of a spike per tick, with the sign of a signed input, 0 .. 255 / 256. Batch norm stands
+before the ReLU while it trains: y = g (c - mean) / sqrt(var + eps) + beta of a channel's current c, mean and var of the batch; `fold`
+puts it, with the running mean and var, into weights w g / sqrt(var + eps) and the bias beta - mean g / sqrt(var + eps).
 """
 
 from collections.abc import Callable
@@ -14,21 +16,41 @@ F = torch.nn.functional
 Drop = Callable[[int, torch.Tensor], torch.Tensor]
 
 
-def activations(graph: Graph, images: torch.Tensor, drop: Drop | None = None) -> Outputs:
+def norms_of(graph: Graph) -> torch.nn.ModuleDict:
+    """Make a batch norm for each hidden layer with weights, by number of the layer, in training mode."""
+    hidden = [layer for layer in graph.layers[:-1] if layer.model.kind != "pool"]
+    return torch.nn.ModuleDict({str(layer.index): torch.nn.BatchNorm2d(layer.shape.channels) for layer in hidden})
+
+
+@torch.no_grad()
+def fold(graph: Graph, norms: torch.nn.ModuleDict) -> None:
+    """Put the batch norms into the graph's weights and biases. The graph alone then is what it was with them in evaluation mode."""
+    for i, norm in norms.items():
+        assert isinstance(norm, torch.nn.BatchNorm2d) and norm.running_mean is not None and norm.running_var is not None
+        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+        for k in range(len(graph.layers[int(i)].sources)):
+            if (weight := graph.weight(int(i), k)) is not None:
+                weight.mul_(factor.view(-1, *[1] * (weight.ndim - 1)))
+        graph.biases[i] = torch.nn.Parameter((norm.bias - norm.running_mean * factor).clone())
+
+
+def activations(graph: Graph, images: torch.Tensor, drop: Drop | None = None, norms: torch.nn.ModuleDict | None = None) -> Outputs:
     """Compute the outputs of all layers for images (n, planes, height, width), by number of the layer; the last are class scores."""
     outputs, last = {INPUT: images}, len(graph.layers) - 1
     for layer in graph.layers:
         current = graph.current(layer.index, outputs)
         is_hidden = layer.index < last and layer.model.kind != "pool"
+        if is_hidden and norms is not None:
+            current = norms[str(layer.index)](current)
         outputs[layer.index] = F.relu(current) if is_hidden else current
         if is_hidden and drop is not None:
             outputs[layer.index] = drop(layer.index, outputs[layer.index])
     return outputs
 
 
-def scores(graph: Graph, images: torch.Tensor, drop: Drop | None = None) -> torch.Tensor:
+def scores(graph: Graph, images: torch.Tensor, drop: Drop | None = None, norms: torch.nn.ModuleDict | None = None) -> torch.Tensor:
     """Compute class scores (n, classes) of images (n, planes, height, width)."""
-    return activations(graph, images, drop)[len(graph.layers) - 1].flatten(1)
+    return activations(graph, images, drop, norms)[len(graph.layers) - 1].flatten(1)
 
 
 def dropout(share: float, seed: int, update: int) -> Drop | None:

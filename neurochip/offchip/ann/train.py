@@ -11,7 +11,7 @@ from neurochip.common.files import write_atomically
 from neurochip.common.progress import Progress
 from neurochip.experiment.training import ConversionModel
 from neurochip.offchip import descent, torch
-from neurochip.offchip.ann.net import dropout, scores
+from neurochip.offchip.ann.net import dropout, fold, norms_of, scores
 from neurochip.offchip.graph import Graph, seeded
 from neurochip.offchip.images import Images, augmented, intensities
 
@@ -44,7 +44,11 @@ class AnnTrainer:
         self.best: dict[str, torch.Tensor] = {}
         self.update = 0
         graph.initialise(seed, INIT_GAIN)
-        self.optimizer = descent.make_optimizer(graph, model)
+        device = next(graph.parameters()).device
+        self.norms = norms_of(graph).to(device) if model.batch_norm else None
+        self.trained = torch.nn.ModuleList([graph] if self.norms is None else [graph, self.norms])
+        self.optimizer = descent.make_optimizer(self.trained, model)
+        self.narrow = torch.autocast(device.type, torch.bfloat16, enabled=model.precision == "bfloat16")
 
     def train(self, train: Images, held_out: Images | None, progress: Progress) -> AnnHistory:
         """Train all epochs, from the checkpoint on if there is one. The weights of the best validation accuracy are kept, else the last.
@@ -55,11 +59,11 @@ class AnnTrainer:
         for epoch in range(len(self.history.losses), self.model.epochs):
             begun = time.monotonic()
             loss, accuracy = self._epoch(epoch, train, progress)
-            held = accuracy_of(self.graph, held_out) if held_out is not None else None
+            held = self._validated(held_out) if held_out is not None else None
             before = max((a for a in self.history.validation_accuracy if a is not None), default=-1.0)
             is_best = held is None or held > before
             if is_best:
-                self.best = descent.snapshot(self.graph)
+                self.best = self._state()
             self.history = AnnHistory(
                 [*self.history.losses, loss], [*self.history.train_accuracy, accuracy], [*self.history.validation_accuracy, held],
                 epoch + 1 if is_best else self.history.chosen_epoch, self.history.wall_s + time.monotonic() - begun,
@@ -68,8 +72,29 @@ class AnnTrainer:
             text = f", validation {100 * held:.2f} %" if held is not None else ""
             progress.note(f"ANN epoch {epoch + 1}/{self.model.epochs}: loss {loss:.4f}, training {100 * accuracy:.2f} %{text}")
         if self.best:
-            self.graph.load_state_dict(self.best)
+            self._load(self.best)
+        if self.norms is not None:
+            fold(self.graph, self.norms)
         return self.history
+
+    def _validated(self, images: Images) -> float:
+        """The share right with the running norms."""
+        if self.norms is None:
+            return accuracy_of(self.graph, images)
+        self.norms.eval()
+        found = accuracy_of(self.graph, images, norms=self.norms)
+        self.norms.train()
+        return found
+
+    def _state(self) -> dict[str, torch.Tensor]:
+        """A copy of weights and norms, by name."""
+        norms = {} if self.norms is None else {f"norms.{name}": x.detach().clone() for name, x in self.norms.state_dict().items()}
+        return descent.snapshot(self.graph) | norms
+
+    def _load(self, state: dict[str, torch.Tensor]) -> None:
+        if self.norms is not None:
+            self.norms.load_state_dict({name[6:]: x for name, x in state.items() if name.startswith("norms.")})
+        self.graph.load_state_dict({name: x for name, x in state.items() if not name.startswith("norms.")})
 
     def _epoch(self, epoch: int, images: Images, progress: Progress) -> tuple[float, float]:
         """Mean loss and share right of an epoch."""
@@ -84,7 +109,9 @@ class AnnTrainer:
             if self.model.augment != "none":
                 batch = augmented(batch, self.model.augment, seeded(self.seed, "offchip", "ann", "augment", self.update))
             labels = images.labels[chosen]
-            found = scores(self.graph, batch, dropout(self.model.dropout, self.seed, self.update))
+            with self.narrow:
+                batch = batch.contiguous(memory_format=torch.channels_last) if self.model.precision == "bfloat16" else batch
+                found = scores(self.graph, batch, dropout(self.model.dropout, self.seed, self.update), self.norms).float()
             loss = torch.nn.functional.cross_entropy(found, labels)
             self.optimizer.zero_grad()
             loss.backward()
@@ -102,7 +129,7 @@ class AnnTrainer:
 
     def _save(self) -> None:
         content = {
-            "identity": self.identity, "record": list(self.history), "graph": self.graph.state_dict(), "best": self.best,
+            "identity": self.identity, "record": list(self.history), "graph": self._state(), "best": self.best,
             "optimizer": self.optimizer.state_dict(), "update": self.update,
         }  # fmt: skip
         write_atomically(self.path, lambda part: torch.save(content, part))
@@ -113,19 +140,21 @@ class AnnTrainer:
         with descent.reading(self.path, "delete it to train the ANN anew"):
             content = descent.load(self.path)
             descent.check_identity(content, self.identity, self.path)
-            self.graph.load_state_dict(content["graph"])
+            self._load(content["graph"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.best, self.update = content["best"], content["update"]
             self.history = AnnHistory(*content["record"])
         progress.note(f"resuming the ANN after {len(self.history.losses)} of {self.model.epochs} epochs")
 
 
-def accuracy_of(graph: Graph, images: Images, tick: Callable[[int], None] = lambda done: None) -> float:
+def accuracy_of(
+    graph: Graph, images: Images, tick: Callable[[int], None] = lambda done: None, norms: torch.nn.ModuleDict | None = None
+) -> float:
     """Return the share of images that the ANN answers right."""
     right = 0
     with torch.no_grad():
         for at in range(0, len(images.labels), EVALUATED):
             batch = intensities(images.pixels[at : at + EVALUATED], graph.signed)
-            right += int((scores(graph, batch).argmax(1) == images.labels[at : at + EVALUATED]).sum())
+            right += int((scores(graph, batch, norms=norms).argmax(1) == images.labels[at : at + EVALUATED]).sum())
             tick(at + len(batch))
     return right / max(1, len(images.labels))

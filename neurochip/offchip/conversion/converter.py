@@ -65,6 +65,11 @@ class Converter:
         data = samples.data
         self.layers = build_network(setup, data.image_shape, data.n_classes)
         check_convertible(self.layers, setup.where, is_tuned=train.spike_bp is not None)
+        if self.model.batch_norm and (skip := next((layer for layer in self.layers if layer.model.skip_identity), None)):
+            raise NeurochipError(
+                f"{setup.where}: layer '{skip.name}': skip_identity = true: [train.conversion] batch_norm folds a factor per channel into "
+                "weights, and an identity has none; leave skip_identity out, or batch_norm"
+            )
         self.signed = setup.experiment.data.signed
         images = images_of(data.x_train, data.y_train, data.image_shape, device)
         self.training, self.held_out = split(images, train.validation_fraction, self.seed)
