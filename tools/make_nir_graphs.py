@@ -6,6 +6,7 @@ Versions that the files were made with: snntorch 1.0.0, norse 1.1.0, sinabs 3.1.
 
 import gzip
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -72,11 +73,23 @@ def snntorch_graphs() -> None:
                 first.append(net[1](net[0](x)))
                 second.append(net[3](net[2](first[-1]))[0])
         keep(name, graph, inputs, torch.stack(first), torch.stack(second))
-    synaptic = nn.Sequential(
-        nn.Linear(12, 4), snn.Synaptic(torch.full((4,), 0.75), torch.full((4,), 0.9375), torch.ones(4), init_hidden=True, output=True)
-    )
-    weigh(synaptic)
-    keep("snntorch_cubalif", export_to_nir(synaptic, torch.zeros(12)), spikes_of((12,)))
+
+    def synaptic(n: int, **more: bool) -> nn.Module:  # reset at once: with reset_delay the drive of the tick after a spike is lost
+        leaks, of = (torch.full((n,), 0.75), torch.full((n,), 0.9375)), {"reset_mechanism": "zero", "reset_delay": False}
+        return snn.Synaptic(*leaks, torch.full((n,), 4.0), init_hidden=True, **of, **more)
+
+    net = nn.Sequential(nn.Linear(12, 10), synaptic(10), nn.Linear(10, 4, bias=False), synaptic(4, output=True))
+    weigh(net)
+    inputs = spikes_of((12,))
+    graph = export_to_nir(net, torch.zeros(12))
+    net[1].reset_mem()
+    net[3].reset_mem()
+    first, second = [], []
+    with torch.no_grad():
+        for x in inputs:
+            first.append(net[1](net[0](x)))
+            second.append(net[3](net[2](first[-1]))[0])
+    keep("snntorch_cubalif", graph, inputs, torch.stack(first), torch.stack(second))
     recurrent = nn.Sequential(nn.Linear(12, 4), snn.RLeaky(0.9375, all_to_all=True, linear_features=4, init_hidden=True, output=True))
     weigh(recurrent)
     keep("snntorch_recurrent", export_to_nir(recurrent, torch.zeros(12)), spikes_of((12,)))
@@ -101,6 +114,26 @@ def norse_graphs() -> None:
             first.append(one)
             second.append(two)
     keep("norse_lifbox", norse.to_nir(net, torch.zeros(1, 12)), inputs, torch.stack(first), torch.stack(second))
+
+    def synaptic(n: int) -> nn.Module:
+        full = {"tau_syn_inv": 250.0, "tau_mem_inv": 125.0, "v_th": 0.6, "v_leak": 0.0, "v_reset": 0.0}
+        return norse.LIFCell(norse.LIFParameters(**{key: torch.full((n,), value) for key, value in full.items()}))
+
+    net = norse.SequentialState(nn.Linear(12, 10, bias=False), synaptic(10), nn.Linear(10, 4, bias=False), synaptic(4))
+    weigh(net)
+    states, first, second = (None, None), [], []
+    with torch.no_grad():
+        for x in inputs:
+            one, state1 = net[1](net[0](x), states[0])
+            two, state2 = net[3](net[2](one), states[1])
+            states = (state1, state2)
+            first.append(one)
+            second.append(two)
+    graph = norse.to_nir(net, torch.zeros(1, 12))
+    for node in graph.nodes.values():
+        if isinstance(node, nir.CubaLIF):
+            node.w_in = np.asarray(node.tau_syn) / 1e-6  # its exporter leaves w_in at 1, its step adds the input as it is
+    keep("norse_lif", graph, inputs, torch.stack(first), torch.stack(second))
 
 
 def sinabs_graphs() -> None:
@@ -158,7 +191,35 @@ def spikingjelly_graphs() -> None:
         keep(name, graph, inputs, torch.stack(first), torch.stack(second))
 
 
+def spikingjelly_cubalif() -> None:
+    """Its exporter has no CUBALIFNode; its importer makes one of the graph, which is written here."""
+    from spikingjelly.activation_based.nir_exchange import import_from_nir
+
+    dt, layers = 1e-4, nn.Sequential(nn.Linear(12, 10, bias=False), nn.Linear(10, 4, bias=False))
+    weigh(layers)
+
+    def neurons(n: int) -> nir.CubaLIF:
+        full = {"tau_syn": 2 * dt, "tau_mem": 8 * dt, "w_in": 2.0, "r": 8.0, "v_leak": 0.0, "v_threshold": 2.0078125, "v_reset": 0.0}
+        return nir.CubaLIF(**{key: np.full(n, value) for key, value in full.items()})
+
+    nodes = {
+        "input": nir.Input({"input": np.array([12])}), "0": nir.Linear(layers[0].weight.detach().numpy()), "1": neurons(10),
+        "2": nir.Linear(layers[1].weight.detach().numpy()), "3": neurons(4), "output": nir.Output({"output": np.array([4])}),
+    }  # fmt: skip
+    graph, inputs, found = nir.NIRGraph(nodes, [*pairwise(nodes)]), spikes_of((12,)), []
+    one = {name: nodes[name] for name in ("input", "0", "1")} | {"output": nir.Output({"output": np.array([10])})}
+    for part in (nir.NIRGraph(one, [*pairwise(one)]), graph):
+        net = import_from_nir(part, dt)
+        with torch.no_grad():
+            state, outs = None, []
+            for x in inputs:
+                out, state = net(x, state)
+                outs.append(out)
+        found.append(torch.stack(outs))
+    keep("spikingjelly_cubalif", graph, inputs, *found)
+
+
 if __name__ == "__main__":
     OUT.mkdir(exist_ok=True)
-    for make in (snntorch_graphs, norse_graphs, sinabs_graphs, spikingjelly_graphs):
+    for make in (snntorch_graphs, norse_graphs, sinabs_graphs, spikingjelly_graphs, spikingjelly_cubalif):
         make()

@@ -12,13 +12,14 @@ from neurochip.offchip.nir.file import INTEGRATORS, KNOWN, NEURONS, POOLS, RELAY
 from neurochip.offchip.nir.neurons import Integration
 from neurochip.offchip.nir.spiking import COUNTS, SpikingReader
 from neurochip.offchip.nir.stages import Refused, Signal, Stage, Term
-from neurochip.offchip.nir.start import leak_line, neuron_of, unknown
+from neurochip.offchip.nir.start import leak_lines, neuron_of, unknown
 
 SUBTRACTING = (
     "NIR: neurons fall to v_reset after a spike. A file does not tell a framework's subtraction (the default of snnTorch and sinabs): "
     "--reset subtract writes such layers"
 )
-STATE_BITS, SUM_BITS = 24, 32  # of potentials; those that only add up do so for all ticks
+STATE_BITS, SUM_BITS = 24, 32  # of potentials and currents; potentials that only add up do so for all ticks
+GUARD_BITS = 6  # of a current, whose rounding adds up in the potential
 
 
 class Verdict(NamedTuple):
@@ -147,7 +148,7 @@ def _how(reader: SpikingReader, node: Node) -> str:
         found = reader.membranes[node.name]
         table = ", ".join(f"{key} = {value!r}" for key, value in neuron_of(found, reader.resets.get(node.name, "zero")).items())
         fires = "" if found.span is None else f"; fires above {float(found.span.flat[0]):g}"
-        return f"neuron = {{ {table} }}{fires}" + (f"; {line}" if (line := leak_line(found)) else "")
+        return "; ".join([f"neuron = {{ {table} }}{fires}", *leak_lines(found)])
     return "gains go into the weights before it" if node.type == "Scale" else "nothing to do"
 
 
@@ -165,7 +166,10 @@ def _layers(reader: SpikingReader, stages: list[Stage]) -> list[dict]:
             if all(term.weight is None for term in stage.terms[1:]):
                 layer["skip_identity"] = True
         neuron = neuron_of(reader.membranes[stage.name], reader.resets.get(stage.name, "zero"))
-        layers.append(layer | {"neuron": neuron | {"state_bits": STATE_BITS if neuron["model"] != "accumulate" else SUM_BITS}})
+        widths = {"state_bits": STATE_BITS if neuron["model"] != "accumulate" else SUM_BITS}
+        if neuron["model"] == "cuba_lif":
+            widths |= {"current_bits": STATE_BITS, "guard_bits": GUARD_BITS}
+        layers.append(layer | {"neuron": neuron | widths})
     return layers
 
 

@@ -100,6 +100,7 @@ def cut_core(chip, c, parity):
         borrow(chip.neuron_stuck, 2 * param[P.STUCK_NEURON_WORDS] * j, (2 * param[P.STUCK_NEURON_WORDS], slots)),
         borrow(chip.axon_stuck, 2 * param[P.STUCK_AXON_WORDS] * i, (2 * param[P.STUCK_AXON_WORDS], n_axons)),
         borrow(chip.dead, param[P.DEAD] * j, (param[P.DEAD] * slots,)),
+        borrow(chip.current, param[P.CURRENTS] * j, (param[P.CURRENTS] * slots,)),
     )  # fmt: skip
 
 

@@ -53,6 +53,7 @@ def begin_sample(chip, run, pixels, has_events, has_traces, n_lit):
         if chip.param[c, P.MODEL] != Model.STOCHASTIC:
             core = core_view(chip, c, 0)
             core.membrane[:] = 0
+            core.current[:] = 0
             core.resting[:] = 0
         if has_traces:
             core_view(chip, c, 0).axon_trace[:] = 0

@@ -18,35 +18,53 @@ NARROW_STATE, NARROW_SUM = 1 << 22, 1 << 29  # below them every step below fits 
 
 @kernel
 def fire_with_memory(core):
-    """Leak, add, compare, reset. The gate follows the drive of this tick: 0 < acc < threshold, where the rate grows with it."""
-    param, counts = core.param, core.counts
-    if param[P.REFRACTORY] == 0 and param[P.STATE_MAX] < NARROW_STATE and param[P.ACC_MAX] < NARROW_SUM:
-        clamped = update_narrow(param, core.acc, core.membrane, core.fired, core.gate)
+    """Leak, add, compare, reset. The gate follows the drive of this tick: 0 < drive < threshold, where the rate grows with it.
+
+    The drive is the sum of what arrived, or the synaptic current that it becomes part of.
+    """
+    param, counts, drive, words, clamped = core.param, core.counts, core.acc, 1, 0
+    if param[P.CURRENTS]:
+        drive, words, clamped = core.current, 2, filter_currents(param, core.acc, core.current)
+    largest = param[P.CURRENT_MAX] if param[P.CURRENTS] else param[P.ACC_MAX]
+    if param[P.REFRACTORY] == 0 and param[P.STATE_MAX] < NARROW_STATE and largest < NARROW_SUM:
+        clamped += update_narrow(param, drive, core.membrane, core.fired, core.gate)
         if param[P.INHIBITS]:
             inhibit(param, core.membrane, core.fired, core.slot_unit, core.sent)
     elif param[P.INHIBITS]:
-        clamped = update_with_inhibition(param, core.acc, core.membrane, core.resting, core.fired, core.gate)
+        clamped += update_with_inhibition(param, drive, core.membrane, core.resting, core.fired, core.gate)
     else:
-        clamped = update_any(param, core.acc, core.membrane, core.resting, core.fired, core.gate)
-    counts[FORWARD + Event.STATE_READ] += param[P.N_NEURONS]
-    counts[FORWARD + Event.STATE_WRITE] += param[P.N_NEURONS]
+        clamped += update_any(param, drive, core.membrane, core.resting, core.fired, core.gate)
+    counts[FORWARD + Event.STATE_READ] += words * param[P.N_NEURONS]
+    counts[FORWARD + Event.STATE_WRITE] += words * param[P.N_NEURONS]
     counts[FORWARD + Event.ACC_SATURATED] += clamped
     list_spikes(core)
 
 
 @kernel
-def leaked(v, param):
-    """Return a potential after its leak; a factor of one, 1 << LEAK_FACTOR_BITS, is none."""
-    shift = param[P.LEAK_SHIFT]
-    return v - (v >> shift) if shift > 0 else (v * param[P.LEAK_FACTOR]) >> LEAK_FACTOR_BITS
+def leaked(v, shift, factor):
+    """Return a potential or current after its leak; a shift of 0 has the factor do it, of which 1 << LEAK_FACTOR_BITS is no leak."""
+    return v - (v >> shift) if shift > 0 else (v * factor) >> LEAK_FACTOR_BITS
 
 
 @kernel
 def moved(v, drive, param, low, high):
     """Return a potential after its leak and its drive, clamped to low .. high, and whether it had to be."""
-    total = leaked(v, param) + drive
+    total = leaked(v, param[P.LEAK_SHIFT], param[P.LEAK_FACTOR]) + drive
     kept = min(max(total, low), high)
     return kept, kept != total
+
+
+@outlined
+def filter_currents(param, acc, current):
+    """Let synaptic currents leak and take up the sums of this tick, those of resting neurons too. Return the number of clamps."""
+    shift, factor, low, high = param[P.CURRENT_SHIFT], param[P.CURRENT_FACTOR], param[P.CURRENT_MIN], param[P.CURRENT_MAX]
+    one, clamped = 1 << param[P.GUARD_BITS], 0
+    for j in range(acc.shape[0]):
+        total = leaked(int(current[j]), shift, factor) + int(acc[j]) * one
+        kept = min(max(total, low), high)
+        clamped += kept != total
+        current[j] = kept
+    return clamped
 
 
 @outlined

@@ -84,6 +84,7 @@ class CoreState(NamedTuple):
     neuron_stuck: np.ndarray  # uint32 (2, slots) likewise of the words of the somas' generators,
     axon_stuck: np.ndarray  # uint32 (2, n_axons) and of those of the axons
     dead: np.ndarray  # uint8 (slots,) neurons that are silent
+    current: np.ndarray  # int32 (slots,) of synapses; empty unless CURRENTS
 
 
 class Synapses(NamedTuple):
@@ -190,6 +191,7 @@ class ChipState(NamedTuple):
     neuron_stuck: np.ndarray
     axon_stuck: np.ndarray
     dead: np.ndarray
+    current: np.ndarray  # for all cores or empty
     upset: np.ndarray  # int64 (cores, Upset) of flips and losses, or empty
     upset_odds: np.ndarray  # int64 (2, GAP_BITS) of flips, of losses, or empty
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`

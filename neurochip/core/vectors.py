@@ -107,6 +107,13 @@ class P(IntEnum):
     LEARN_SET = 90  # and at 1
     DEAD = 91  # 1: neurons are silent
     UPSETS = 92  # FLIPS and LOSSES
+    # neurons with a synaptic current
+    CURRENTS = 93  # 1: they have one; 0: none of the following is looked at
+    GUARD_BITS = 94  # fraction bits of current and potential beyond those of the sums
+    CURRENT_SHIFT = 95  # its leak, as that of the potential: 0: none
+    CURRENT_FACTOR = 96  # of 256
+    CURRENT_MIN = 97
+    CURRENT_MAX = 98
 
 
 BETA_FRAC_BITS = 4
@@ -177,6 +184,7 @@ class Model(IntEnum):
     IF = 1
     LIF = 2
     ACCUMULATE = 3  # an output that adds up and never fires
+    CUBA_LIF = 4  # LIF behind a synaptic current
 
 
 class Layout(IntEnum):

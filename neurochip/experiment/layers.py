@@ -16,46 +16,80 @@ def given_keys(model: BaseModel) -> list[str]:
     ]
 
 
+def _kept(shift: int | None, factor: int | None) -> float:
+    """What a leak leaves per tick."""
+    if factor is not None:
+        return factor / 256
+    return 1.0 - 2.0**-shift if shift is not None else 1.0
+
+
 class NeuronModel(BaseModel):
     """[network.layers.neuron]: how a layer's neurons fire; docs/network.md."""
 
     model_config = STRICT
 
-    model: Literal["stochastic", "lif", "if", "accumulate"] = Field(default="stochastic", description="accumulate: output, never fires")
-    threshold: float = Field(default=1.0, gt=0.0, le=4096.0, description="lif, if: potential at which a neuron spikes")
-    leak_shift: int | None = Field(
-        default=None, ge=1, le=15, description="lif, accumulate: per tick the potential loses its 2**-leak_shift"
+    model: Literal["stochastic", "lif", "if", "cuba_lif", "accumulate"] = Field(
+        default="stochastic", description="cuba_lif: lif behind a synaptic current; accumulate: output, never fires"
     )
-    leak_factor: int | None = Field(default=None, ge=0, le=256, description="lif, accumulate: or is multiplied by this / 256")
-    reset: Literal["zero", "subtract"] = Field(default="zero", description="lif, if: after a spike to zero, or less the threshold")
+    threshold: float = Field(default=1.0, gt=0.0, le=4096.0, description="lif, if, cuba_lif: potential at which a neuron spikes")
+    leak_shift: int | None = Field(
+        default=None, ge=1, le=15, description="lif, cuba_lif, accumulate: per tick the potential loses its 2**-leak_shift"
+    )
+    leak_factor: int | None = Field(default=None, ge=0, le=256, description="lif, cuba_lif, accumulate: or is multiplied by this / 256")
+    reset: Literal["zero", "subtract"] = Field(
+        default="zero", description="lif, if, cuba_lif: after a spike to zero, or less the threshold"
+    )
     fires_at: float = Field(
         default=1.0,
         gt=0.0,
         le=1.0,
-        description="lif, if with reset = 'subtract': share of the threshold at which it spikes; the whole is taken",
+        description="lif, if, cuba_lif with reset = 'subtract': share of the threshold at which it spikes; the whole is taken",
     )
-    refractory_ticks: int = Field(default=0, ge=0, le=255, description="lif, if: ticks after a spike in which a neuron rests")
-    inhibit: bool = Field(default=False, description="lif, if: of the units of a location only the one with the largest potential fires")
-    state_bits: int = Field(default=16, ge=4, le=32, description="lif, if, accumulate: width of the potential, sign included")
+    refractory_ticks: int = Field(default=0, ge=0, le=255, description="lif, if, cuba_lif: ticks after a spike in which a neuron rests")
+    inhibit: bool = Field(
+        default=False, description="lif, if, cuba_lif: of the units of a location only the one with the largest potential fires"
+    )
+    state_bits: int = Field(default=16, ge=4, le=32, description="lif, if, cuba_lif, accumulate: width of the potential, sign included")
+    current_leak_shift: int | None = Field(
+        default=None, ge=1, le=15, description="cuba_lif: per tick the synaptic current loses its 2**-current_leak_shift"
+    )
+    current_leak_factor: int | None = Field(default=None, ge=0, le=256, description="cuba_lif: or is multiplied by this / 256")
+    current_bits: int = Field(default=16, ge=4, le=32, description="cuba_lif: width of the synaptic current, sign included")
+    guard_bits: int = Field(
+        default=0, ge=0, le=12, description="cuba_lif: fraction bits of current and potential beyond those of the weights"
+    )
 
     @property
     def leak(self) -> float:
         """Factor on the potential per tick, 0 .. 1: leak_factor / 256, or 1 - 2**-leak_shift; 1 without a leak."""
-        if self.leak_factor is not None:
-            return self.leak_factor / 256
-        return 1.0 - 2.0**-self.leak_shift if self.leak_shift is not None else 1.0
+        return _kept(self.leak_shift, self.leak_factor)
+
+    @property
+    def current_leak(self) -> float:
+        """Factor on the synaptic current per tick, likewise; 0 of a neuron that has none, whose drive is gone after its tick."""
+        return _kept(self.current_leak_shift, self.current_leak_factor) if self.has_current else 0.0
+
+    @property
+    def has_current(self) -> bool:
+        """True of a neuron with a synaptic current: two words of state."""
+        return self.model == "cuba_lif"
+
+    @property
+    def has_threshold(self) -> bool:
+        """True of a neuron with a memory that fires."""
+        return self.model in ("lif", "if", "cuba_lif")
 
     @model_validator(mode="after")
     def _leaks_once(self) -> Self:
         leaks = [key for key in ("leak_shift", "leak_factor") if getattr(self, key) is not None]
-        if self.model == "lif" and len(leaks) != 1:
-            raise ValueError("model = 'lif' needs one of leak_shift and leak_factor")
+        if self.model in ("lif", "cuba_lif") and len(leaks) != 1:
+            raise ValueError(f"model = '{self.model}' needs one of leak_shift and leak_factor")
         if self.model == "accumulate":
             if len(leaks) > 1:
                 raise ValueError("model = 'accumulate' takes one of leak_shift and leak_factor, or none; leave one out")
             if foreign := [key for key in given_keys(self) if key not in ("model", "leak_shift", "leak_factor", "state_bits")]:
                 raise ValueError(f"{foreign[0]}: a neuron of model = 'accumulate' never fires and has no such key; leave it out")
-        elif self.model != "lif" and leaks:
+        elif self.model not in ("lif", "cuba_lif") and leaks:
             raise ValueError(f"{leaks[0]}: a neuron of model = '{self.model}' does not leak; leave it out")
         if self.fires_at != 1.0 and self.reset == "zero":
             raise ValueError(
@@ -65,6 +99,18 @@ class NeuronModel(BaseModel):
             raise ValueError(f"fires_at = {self.fires_at:g}: with inhibit = true a spike empties the location; leave one of them out")
         if self.model == "stochastic" and (given := given_keys(self)):
             raise ValueError(f"{given[0]}: a neuron of model = 'stochastic' has no memory and no such key; choose 'lif' or 'if'")
+        return self
+
+    @model_validator(mode="after")
+    def _currents_leak_once(self) -> Self:
+        given = given_keys(self)
+        leaks = [key for key in ("current_leak_shift", "current_leak_factor") if key in given]
+        if self.has_current and len(leaks) != 1:
+            raise ValueError("model = 'cuba_lif' needs one of current_leak_shift and current_leak_factor")
+        if not self.has_current and (foreign := [key for key in (*leaks, "current_bits", "guard_bits") if key in given]):
+            raise ValueError(
+                f"{foreign[0]}: a neuron of model = '{self.model}' has no synaptic current; leave it out, or choose 'cuba_lif'"
+            )
         return self
 
 
@@ -127,7 +173,7 @@ class LayerModel(BaseModel):
         if self.learn_epochs and self.learn_epochs[0] > self.learn_epochs[1]:
             raise ValueError(f"learn_epochs = {self.learn_epochs}: the first epoch comes after the last; exchange them")
         if self.kind == "pool":
-            if self.neuron.model not in ("lif", "if"):
+            if not self.neuron.has_threshold:
                 raise ValueError(
                     f"neuron.model = '{self.neuron.model}': a layer of kind = 'pool' has neurons with a memory; choose 'if' or 'lif'"
                 )

@@ -52,17 +52,17 @@ def check_widths(chip: Chip, where: str, layer: Layer, tag_bits: int = 0) -> Non
 
 def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
     neuron = layer.model.neuron
-    threshold, highest = threshold_lsb(layer, frac_bits), (1 << (neuron.state_bits - 1)) - 1
+    threshold, highest, unit = threshold_lsb(layer, frac_bits), (1 << (neuron.state_bits - 1)) - 1, frac_bits + neuron.guard_bits
     if neuron.model in ("stochastic", "accumulate"):
         return
     if level_lsb(layer, frac_bits) < 1 <= threshold:
         raise NeurochipError(
-            f"{where}: neuron.fires_at = {neuron.fires_at:g} of threshold = {neuron.threshold:g} is 0 in units of 2**-{frac_bits}, and a "
+            f"{where}: neuron.fires_at = {neuron.fires_at:g} of threshold = {neuron.threshold:g} is 0 in units of 2**-{unit}, and a "
             "neuron would spike at rest; change fires_at, threshold or frac_bits"
         )
     if not 0 < threshold <= highest:
         raise NeurochipError(
-            f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{frac_bits}, a potential of state_bits = "
+            f"{where}: neuron.threshold = {neuron.threshold:g} is {threshold} in units of 2**-{unit}, a potential of state_bits = "
             f"{neuron.state_bits} reaches 1 to {highest}; change threshold, state_bits or frac_bits"
         )
 

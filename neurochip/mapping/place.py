@@ -211,7 +211,7 @@ def _places(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Par
 def _placement(
     setup: Setup, layer: Layer, name: str, part: Part, groups: tuple[AxonGroup, ...], targets: tuple[int, ...], at: tuple[int, int] | None
 ) -> Placement:  # fmt: skip
-    core, neuron = setup.chip.core, layer.model.neuron
+    core = setup.chip.core
     weight_bits, field_bits = weight_bits_of(setup.chip, layer), field_bits_of(setup.chip, layer, setup.experiment.learning_rule.tag_bits)
     frac_bits = frac_bits_of(setup.chip, layer)
     axons = sum(len(group.units) for group in groups)
@@ -231,7 +231,6 @@ def _placement(
     acc_bits, back_bits = core.acc_bits or acc_full, core.back_bits or back_full
     if core.first_integrate == "delta" and groups[0].core == INPUT:
         check_delta(setup.chip, f"{setup.where}: layer '{name}'", layer, acc_bits < acc_full)
-    has_memory = neuron.model != "stochastic"
     return Placement(
         name=name,
         axons=axons,
@@ -253,12 +252,20 @@ def _placement(
         candidates=layer.drawn**2,
         groups=groups,
         targets=targets,
-        state_bits=neuron.state_bits + neuron.refractory_ticks.bit_length() if has_memory else 0,
+        state_bits=state_bits_of(layer),
         at=at,
         field_bits=field_bits,
         words_per_access=words_per_access,
         banks=setup.chip.banks(layer.rows, row_words, field_bits),
     )
+
+
+def state_bits_of(layer: Layer) -> int:
+    """Return the width of all that a layer's neuron remembers: potential, synaptic current, ticks to rest."""
+    neuron = layer.model.neuron
+    if neuron.model == "stochastic":
+        return 0
+    return neuron.state_bits + (neuron.current_bits if neuron.has_current else 0) + neuron.refractory_ticks.bit_length()
 
 
 def _largest_sums(layer: Layer, part: Part, axons: int) -> tuple[int, int]:

@@ -35,7 +35,10 @@ def not_priced(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[str]:
     """Return what area, leakage, largest clock and energies do not move with, in words; each once."""
     found = []
     for c, place in enumerate(mapping.cores):
-        core = core_of(chip, mapping, c, as_built=False)
+        core, layer = core_of(chip, mapping, c, as_built=False), mapping.layers[place.layer]
+        if (neuron := layer.model.neuron).has_current:
+            widths = f"{neuron.current_bits} bits of current, {neuron.state_bits} of potential"
+            found.append(f"state_read and state_write of {layer.name} do not move with the width of its words, {widths}")
         if standing := table.standing_for(core):
             if standing.blind:
                 found.append(f"area, leakage and clock do not move with {', '.join(standing.blind)}")
@@ -50,7 +53,6 @@ def not_priced(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[str]:
         if table.fitted and (others := differing(core.knobs, table.fitted.knobs)):
             which = "energies of events and of the clock" + ("" if blocks else ", area, leakage and largest clock")
             found.append(f"{which} do not move with {others}")
-        layer = mapping.layers[place.layer]
         if beyond and layer.model.neuron.model != "stochastic" and place.state_bits:
             found.append(f"the somas of {layer.name}: neurons of model {layer.model.neuron.model}, whose circuits are not in a netlist")
     if chip.core.counters or chip.core.trace:

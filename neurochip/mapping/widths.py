@@ -33,10 +33,11 @@ def pool_weight_lsb(layer: Layer, frac_bits: int) -> int:
 
 
 def threshold_lsb(layer: Layer, frac_bits: int) -> int:
-    """Return a layer's threshold in units of 2**-frac_bits, rounded half up."""
-    return math.floor(layer.model.neuron.threshold * (1 << frac_bits) + 0.5)
+    """Return a layer's threshold in LSB of its potentials, rounded half up: units of 2**-frac_bits, finer by the guard bits."""
+    return math.floor(layer.model.neuron.threshold * (1 << frac_bits + layer.model.neuron.guard_bits) + 0.5)
 
 
 def level_lsb(layer: Layer, frac_bits: int) -> int:
-    """Return the potential from which a layer's neurons spike, in units of 2**-frac_bits: `fires_at` of the threshold, rounded half up."""
-    return math.floor(layer.model.neuron.fires_at * layer.model.neuron.threshold * (1 << frac_bits) + 0.5)
+    """Return the potential from which a layer's neurons spike, likewise in LSB: `fires_at` of the threshold, rounded half up."""
+    neuron = layer.model.neuron
+    return math.floor(neuron.fires_at * neuron.threshold * (1 << frac_bits + neuron.guard_bits) + 0.5)

@@ -40,9 +40,10 @@ def check(mapping: Mapping) -> None:
     """Raise NeurochipError for neurons of whose rate the twin has no formula."""
     for layer in mapping.layers:
         neuron = layer.model.neuron
-        reason = f"model = '{neuron.model}'" if neuron.model in ("lif", "accumulate") else f"refractory_ticks = {neuron.refractory_ticks}"
+        has_none = neuron.model in ("lif", "cuba_lif", "accumulate")
+        reason = f"model = '{neuron.model}'" if has_none else f"refractory_ticks = {neuron.refractory_ticks}"
         reason = "inhibit = true" if neuron.inhibit else reason
-        if neuron.model in ("lif", "accumulate") or neuron.refractory_ticks or neuron.inhibit:
+        if has_none or neuron.refractory_ticks or neuron.inhibit:
             raise NeurochipError(
                 f"[reference] enabled: the float twin has no formula for the rate of layer '{layer.name}', neuron.{reason}; "
                 f"set reference.enabled = false"

@@ -87,7 +87,7 @@ def _threshold(about: str, layer: Layer, threshold: Any) -> int | None:
     if threshold is None:
         return None
     neuron, what = layer.model.neuron, f"{about}: layers/{layer.index} threshold_lsb"
-    if neuron.model not in ("if", "lif"):
+    if not neuron.has_threshold:
         raise NeurochipError(
             f"{what} = {threshold}: neuron.model = '{neuron.model}' of layer '{layer.name}' has no threshold; give a run of its neurons"
         )

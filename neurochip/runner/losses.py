@@ -36,7 +36,8 @@ def run_losses(summary: Summary, mapping: Mapping) -> list[str]:
     found = []
     for layer, of_net in zip(summary.layers, mapping.layers, strict=True):
         if summary.training is None and layer.test.saturations > MOST_SATURATED * max(1, layer.test.sops):
-            found.append(f"layer {layer.name}: {layer.test.saturations:,} saturated sums in the test; widen core.acc_bits or state_bits")
+            wider = "core.acc_bits, state_bits or current_bits" if of_net.model.neuron.has_current else "core.acc_bits or state_bits"
+            found.append(f"layer {layer.name}: {layer.test.saturations:,} saturated sums in the test; widen {wider}")
         if layer.train.samples and of_net.model.can_learn and of_net.n_weights and layer.train.weight_updates == 0:
             found.append(_nothing_learned(layer))
         clipped = layer.train.errors_clipped

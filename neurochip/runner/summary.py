@@ -229,11 +229,14 @@ def _warnings(summary: Summary) -> list[str]:
             found.append(f"layer {layer.name}: never spiked in training")
         clamped = train.saturations - train.errors_clipped
         if clamped > MOST_SATURATED * max(1, train.sops):
-            found.append(f"layer {layer.name}: {clamped:,} saturated sums in training; widen core.acc_bits, back_bits or state_bits")
+            found.append(
+                f"layer {layer.name}: {clamped:,} saturated sums in training; widen core.acc_bits, back_bits or the neurons' state_bits and "
+                "current_bits"
+            )
         if summary.training and layer.test.saturations:
             found.append(
                 f"layer {layer.name}: {layer.test.saturations:,} sums or potentials saturated in the test; the float net's do "
-                f"not: raise neuron.state_bits"
+                f"not: raise neuron.state_bits, and current_bits of 'cuba_lif'"
             )
     found += _other_training(summary)
     clock, silicon = summary.chip.clock_mhz, summary.silicon

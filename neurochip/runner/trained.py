@@ -92,7 +92,7 @@ def _flaw(layer: Layer, found: TrainedLayer) -> str:
         return f"{have} (rows x channels), this network and data want {want}; train this experiment, or make them alike"
     if found.bias is not None and found.bias.shape != (layer.shape.channels,):
         return f"biases of shape {found.bias.shape}, one of each of {layer.shape.channels} channels is wanted; make them alike"
-    fires = layer.model.neuron.model in ("lif", "if")
+    fires = layer.model.neuron.has_threshold
     if fires and not (found.threshold is not None and 0 < found.threshold < math.inf):
         return f"threshold = {found.threshold}: neurons of model = '{layer.model.neuron.model}' fire above a positive one; train it again"
     if not fires and layer.model.neuron.model != "accumulate":
@@ -124,7 +124,8 @@ def _quantise(layer: Layer, widths: Widths, trained: TrainedLayer) -> Quantised:
     scale = choose_scale(values, highest)
     if trained.threshold is not None:  # a whole number of LSB, so that rounding it changes no rate
         level = trained.threshold * layer.model.neuron.fires_at
-        scale = max(1, math.floor(scale * level + 0.5)) / level
+        fine = 1 << layer.model.neuron.guard_bits
+        scale = max(1, math.floor(scale * level * fine + 0.5)) / (level * fine)
     lsb = to_lsb(values, scale, highest)
     error, size = (math.sqrt(float((array**2).mean())) for array in (lsb / scale - values, values))
     weight = lsb[: trained.weight.size].astype(np.int16).reshape(trained.weight.shape)
@@ -142,7 +143,7 @@ def _quantise_pool(layer: Layer, widths: Widths, trained: TrainedLayer) -> Quant
 
 
 def threshold_lsb(layer: Layer, threshold: float | None, scale: float) -> int | None:
-    """Return from which potential in LSB a unit of the chip fires; one of the float net fires above `fires_at` of `threshold`.
+    """Return from which potential in its LSB a unit of the chip fires; one of the float net fires above `fires_at` of `threshold`.
 
     One more than the largest whole number that is not above it. Where the threshold is subtracted, rates hang on its size and hardly on
     which of two neighbouring potentials fires: there it is rounded. Not so in a pool, whose potentials are few and often the threshold
@@ -150,7 +151,7 @@ def threshold_lsb(layer: Layer, threshold: float | None, scale: float) -> int | 
     """
     if threshold is None:
         return None
-    exact = scale * threshold * layer.model.neuron.fires_at
+    exact = scale * threshold * layer.model.neuron.fires_at * (1 << layer.model.neuron.guard_bits)
     if layer.model.neuron.reset == "subtract" and not layer.is_pool:
         return max(1, math.floor(exact + 0.5))
     return math.floor(exact + 1e-9 * exact) + 1  # a whole number may have come out a little below itself
@@ -193,9 +194,14 @@ def _exact_scale(values: np.ndarray, largest: float, highest: int) -> float:
 
 
 def _check_potential(layer: Layer, found: Quantised, where: str) -> None:
-    """A unit must be able to reach its threshold, and to take one more weight there."""
-    bits = layer.model.neuron.state_bits
-    largest = 0 if found.weight is None else int(np.abs(found.weight).max(initial=0))
+    """A unit must be able to reach its threshold, and to take one more weight there; and its current must hold that weight."""
+    neuron = layer.model.neuron
+    bits, largest = neuron.state_bits, 0 if found.weight is None else int(np.abs(found.weight).max(initial=0)) << neuron.guard_bits
+    if neuron.has_current and largest > (1 << (neuron.current_bits - 1)) - 1:
+        raise NeurochipError(
+            f"{where}: [network.layers[{layer.index}]] layer '{layer.name}': neuron.current_bits = {neuron.current_bits}: the largest "
+            f"weight needs {largest.bit_length() + 1} bits, {neuron.guard_bits} of them guard_bits; raise current_bits, or lower guard_bits"
+        )
     level = found.threshold_lsb or 0
     reach = max(level, taken_lsb(layer, level) if level else 0) + largest
     if reach > (1 << (bits - 1)) - 1:
@@ -212,7 +218,8 @@ def loss_lines(layers: list[Quantised], mapping: Mapping) -> list[str]:
     for i, layer in enumerate(layers):
         if layer.weight is not None:
             bits = mapping.widths_of(i).weight_bits
-            threshold = "" if layer.threshold_lsb is None else f", threshold {layer.threshold_lsb} LSB"
+            unit = f" / {1 << guard}" if (guard := mapping.layers[i].model.neuron.guard_bits) else ""
+            threshold = "" if layer.threshold_lsb is None else f", threshold {layer.threshold_lsb}{unit} LSB"
             lines.append(
                 f"layer {layer.name}: weights in {bits} bits, 1 = {layer.scale:,.1f} LSB{threshold}; {100 * layer.clipped:.2f} % clipped, "
                 f"rounding {layer.rms_lsb:.2f} LSB rms, {100 * layer.rms_relative:.2f} % of the weights' rms"

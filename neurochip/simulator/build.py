@@ -124,6 +124,12 @@ def neuron_params(layer: Layer, place: Placement) -> dict[P, int]:
         P.REFRACTORY: neuron.refractory_ticks,
         P.STATE_MIN: -(1 << (neuron.state_bits - 1)),
         P.STATE_MAX: (1 << (neuron.state_bits - 1)) - 1,
+        P.CURRENTS: neuron.has_current,
+        P.GUARD_BITS: neuron.guard_bits,
+        P.CURRENT_SHIFT: neuron.current_leak_shift or 0,
+        P.CURRENT_FACTOR: (1 << LEAK_FACTOR_BITS) if neuron.current_leak_factor is None else neuron.current_leak_factor,
+        P.CURRENT_MIN: -(1 << (neuron.current_bits - 1)),
+        P.CURRENT_MAX: (1 << (neuron.current_bits - 1)) - 1,
     }
 
 
@@ -197,6 +203,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
             "own_neurons": own, "own_signs": own, "own_places": own, "own_channels": own,
             "learners": own, "steps": own,
             "inbox_neurons": 2 * inboxes, "inbox_signs": 2 * inboxes, "error_sum": slots, "membrane": slots, "drawn": locations,
+            "current": slots if param[:, P.CURRENTS].any() else 0,
             "axon_trace": axons, "row_trace": max(place.most_rows for place in cores),
             "row_list": lists, "row_count": max(place.locations for place in cores), "lit_axons": queues,
             "lit_more": queues, "lit_less": queues, "base": bases,

@@ -120,6 +120,8 @@ class Observer:
                 add(rows, at + "potentials", self._of_units(tick, cores, tick.chip.acc, self.names, P.NEURON_AT, self.slots))
                 if self.mapping.layers[i].model.neuron.model != "stochastic":
                     add(rows, at + "membrane", self._of_units(tick, cores, tick.chip.membrane, self.names, P.NEURON_AT, self.slots))
+                if self.mapping.layers[i].model.neuron.has_current:
+                    add(rows, at + "current", self._of_units(tick, cores, tick.chip.current, self.names, P.NEURON_AT, self.slots))
             if "weights" in self.what:
                 for c in cores:
                     self._changes(rows, at, tick, c)

@@ -17,6 +17,7 @@ CUBA = {
     "w_in": FULL,
     **{key: LIF[key] for key in ("r", "v_leak", "v_threshold", "v_reset")},
 }
+SLOW, SEVERAL, LI = CUBA | {"tau_syn": FULL * 2e-4}, np.array([1e-3, 2e-3, 1e-3, 1e-3]), ("tau_syn", "tau_mem", "r", "v_leak", "w_in")
 
 
 def write(folder, *nodes, edges=()):
@@ -45,7 +46,9 @@ REAL = {
     "spikingjelly_if": ((), {}),
     "spikingjelly_lif": ((), {}),
     "spikingjelly_conv_bias": ((), {}),
-    "snntorch_cubalif": ((), {"1": "tau_syn = 0.0004 s: the current of a synapse outlasts a tick of 0.0001 s"}),
+    "snntorch_cubalif": ((), {}),
+    "norse_lif": (("--dt", "1e-6"), {}),
+    "spikingjelly_cubalif": ((), {}),
     "snntorch_recurrent": ((), {"1.lif": "it is in a loop", "1.w_rec": "it is in a loop"}),
 }
 
@@ -56,7 +59,7 @@ def test_graphs_of_frameworks_are_judged_node_by_node(name, tmp_path):
     code, nodes, facts = judged(unpacked(tmp_path, name)[0], *options)
     assert {key: node["why"][: len(refused.get(key, ""))] for key, node in nodes.items() if not node["runs"]} == refused
     assert code == bool(refused) and bool(facts["layers"]) != bool(refused)
-    spiking = [node["how"] for node in nodes.values() if node["type"] in ("IF", "LIF") and node["runs"]]
+    spiking = [node["how"] for node in nodes.values() if node["type"] in ("IF", "LIF", "CubaLIF") and node["runs"]]
     assert all("neuron = { model = " in how and "fires above" in how for how in spiking) and (refused or spiking)
 
 
@@ -68,10 +71,24 @@ CASES = {
     "low threshold": (nir.LIF(**{**LIF, "v_threshold": FULL * 0}), False, "v_threshold is not above v_reset"),
     "high reset": (nir.LIF(**{**LIF, "v_reset": FULL * 2}), False, "v_threshold is not above v_reset"),
     "r": (nir.LIF(**{**LIF, "r": FULL * -1}), False, "r = -1 is not above 0"),
-    "tau": (nir.LIF(**{**LIF, "tau": np.array([1e-3, 2e-3, 1e-3, 1e-3])}), False, "tau: its units keep 0.9000 to 0.9500"),
+    "tau": (nir.LIF(**{**LIF, "tau": SEVERAL}), False, "tau: its units keep 0.9000 to 0.9500"),
     "short tau": (nir.LIF(**{**LIF, "tau": FULL * 1e-5}), False, "tau = 1e-05 s is below a tick of dt = 0.0001 s"),
-    "synapse": (nir.CubaLIF(**CUBA), True, "leak_factor = 243"),
-    "slow synapse": (nir.CubaLIF(**{**CUBA, "tau_syn": FULL * 2e-4}), False, "tau_syn = 0.0002 s: the current of a synapse outlasts"),
+    "synapse": (nir.CubaLIF(**CUBA), True, "model = 'lif', leak_factor = 243"),
+    "slow synapse": (
+        nir.CubaLIF(**SLOW),
+        True,
+        "model = 'cuba_lif', leak_factor = 243, current_leak_factor = 128, reset = 'zero' }; fires",
+    ),
+    "synapse between": (
+        nir.CubaLIF(**{**CUBA, "tau_syn": FULL * 3e-4}),
+        True,
+        "current leak 0.666667 a tick as current_leak_factor = 171 (0.667969): remembers for 2.48 ticks instead of 2.47",
+    ),
+    "synapse that keeps": (nir.CubaLIF(**{**SLOW, "tau_syn": FULL * 1e-4 * 512}), True, "leak_factor = 243, current_leak_shift = 9"),
+    "short synapse": (nir.CubaLIF(**{**CUBA, "tau_syn": FULL * 5e-5}), False, "tau_syn = 5e-05 s is below a tick of dt = 0.0001 s"),
+    "synapses": (nir.CubaLIF(**{**CUBA, "tau_syn": SEVERAL}), False, "tau_syn: its units keep 0.9000 to 0.9500"),
+    "rest of synapses": (nir.CubaLIF(**{**SLOW, "v_leak": FULL * 0.5}), False, "v_leak is not v_reset: the chip's CubaLIF takes only"),
+    "integrating synapse": (nir.CubaLI(**{key: SLOW[key] for key in LI}), False, "tau_syn = 0.0002 s: the current of a synapse outlasts"),
     "w_in": (nir.CubaLIF(**{**CUBA, "w_in": FULL * 0}), False, "w_in = 0 is not above 0"),
     "threshold": (nir.Threshold(threshold=FULL), True, "leak_factor = 0"),
     "delay": (nir.Delay(delay=FULL), False, "no layer can be a node of type Delay"),

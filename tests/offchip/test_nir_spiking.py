@@ -24,6 +24,9 @@ EXACT = {
     "spikingjelly_if": (None, "euler", 8),
     "spikingjelly_lif": (None, "euler", 14),
     "spikingjelly_conv_bias": (None, "euler", 14),
+    "snntorch_cubalif": (None, "euler", 8),
+    "norse_lif": (1e-6, "euler", 14),
+    "spikingjelly_cubalif": (None, "euler", 8),
 }
 
 
@@ -80,17 +83,20 @@ def told_dt(file):
         ("snntorch_lif_095", None, 14, 243 / 256),
         ("random_lif", 1e-3, 8, None),
         ("random_if", 1e-3, 8, None),
+        ("random_cubalif", 1e-3, 8, None),
+        ("random_cubalif", 1e-3, 14, None),
     ],
 )
 def test_what_quantising_does_is_bounded_as_stated(name, dt, bits, leak, tmp_path):
     """Neurons of the chip, given the spikes that the chip's own layer before sends, against the float equations with its leak.
 
     A potential is off by the rounding of the weights that arrived and by less than an LSB a tick of what the leak cuts away, so a spike
-    may differ where the float potential is as near to the threshold, and nowhere else.
+    may differ where the float potential is as near to the threshold, and nowhere else. A current adds both up as its leak says, and its
+    LSB and the potential's are finer by the guard bits.
     """
     if name.startswith("random"):
         file, inputs = tmp_path / f"{name}.nir", random_inputs(40, 3, 12)
-        random_graph(file, "LIF" if "lif" in name else "IF", dt)
+        random_graph(file, {"random_cubalif": "CubaLIF", "random_lif": "LIF", "random_if": "IF"}[name], dt)
     else:
         file, known = unpacked(tmp_path, name)
         inputs = known["inputs"]
@@ -101,23 +107,33 @@ def test_what_quantising_does_is_bounded_as_stated(name, dt, bits, leak, tmp_pat
     arriving, differing = inputs, 0
     for i, layer in enumerate(start.training.layers[:2]):
         mine = found[i][i : len(inputs) + i]
-        used = simulator.mapping.layers[i].model.neuron.leak
-        (float_spikes, before), n_in = run_layer(file, i, arriving, dt or told_dt(file), used, forced=mine), arriving.shape[2]
-        bound = (0.5 * n_in + 1) / layer.scale * (1 / (1 - used) if used < 1 else len(inputs)) + 1 / layer.scale
-        threshold = layer.threshold_lsb / layer.scale
+        neuron, n_in = simulator.mapping.layers[i].model.neuron, arriving.shape[2]
+        used, fade, fine = neuron.leak, neuron.current_leak, 2**neuron.guard_bits
+        float_spikes, before = run_layer(file, i, arriving, dt or told_dt(file), used, mine, fade)
+        drive = (0.5 * n_in + 1 / fine) / (1 - fade) if neuron.has_current else 0.5 * n_in
+        bound = ((drive + 1 / fine) * (1 / (1 - used) if used < 1 else len(inputs)) + 1) / layer.scale
+        threshold = layer.threshold_lsb / (layer.scale * fine)
         differ = float_spikes != mine
         assert (np.abs(before - threshold)[differ] <= bound).all()
-        assert differ.mean() < 0.02
+        assert differ.mean() < 0.02, differ.mean()
         differing += int(differ.sum())
         assert 0.05 < mine.mean() < 0.9
         arriving = mine
 
 
 LEAKY = 'network.neuron={model = "lif", leak_factor = 250, reset = "subtract", state_bits = 24}'
+CUBA = (
+    'network.neuron={model = "cuba_lif", leak_shift = 5, current_leak_factor = 205, guard_bits = 6, state_bits = 28, current_bits = 28, '
+    'reset = "subtract"}'
+)
 SLOW = 'network.output_neuron={model = "accumulate", leak_shift = 6, state_bits = 24}'
 
 
-@pytest.mark.parametrize(("layers", "changes"), [(DENSE, ()), (LENET, (LEAKY,)), (LENET, (SLOW,))], ids=["if", "lif", "leaky output"])
+@pytest.mark.parametrize(
+    ("layers", "changes"),
+    [(DENSE, ()), (LENET, (LEAKY,)), (LENET, (CUBA,)), (LENET, (SLOW,))],
+    ids=["if", "lif", "cuba_lif", "leaky output"],
+)
 def test_what_is_written_is_read_as_the_same_net(layers, changes, tmp_path):
     """Weights, biases, thresholds, resets and leaks of trained.h5, by way of a NIR graph: the same integers on the chip."""
     setup = trained_setup(tmp_path, layers, settings=changes)

@@ -113,7 +113,8 @@ class Core(oracle.Core):
         model = {"model": "stochastic", "reset": "zero", "refractory_ticks": 0, "state_bits": 16, **self.layer.get("neuron", {})}
         self.model, self.router = model, part.get("at")
         self.accumulates = model["model"] == "accumulate"
-        threshold = Fraction(model.get("threshold", 1.0)) * 2 ** self.layer["frac_bits"]
+        self.has_current, self.guard = model["model"] == "cuba_lif", model.get("guard_bits", 0)
+        threshold = Fraction(model.get("threshold", 1.0)) * 2 ** (self.layer["frac_bits"] + self.guard)
         self.threshold = floor(threshold * Fraction(model.get("fires_at", 1.0)) + Fraction(1, 2))  # from which it spikes
         self.taken = floor(threshold + Fraction(1, 2))
         self.keeps_traces = bool(chip.get("on_spikes")) and self.layer.get("learns", True) and not (self.is_pool or self.accumulates)
@@ -153,6 +154,7 @@ class Core(oracle.Core):
         """A sample starts with empty queues and neurons at rest."""
         super().new_sample()
         self.potential_of, self.rests = [0] * self.n_neurons, [0] * self.n_neurons  # v and q of neurons with a memory
+        self.current_of = [0] * self.n_neurons  # c of those with a synaptic current
         self.own_places = []  # of own_errors: (local location, candidate)
         self.trace_of = [0] * self.n_axons
         if self.keeper:
@@ -291,16 +293,20 @@ class Core(oracle.Core):
 
     def charge(self, j):
         """Leak and add: the memory of neuron j takes up the sum of this tick."""
-        v, drive = self.potential_of[j], self.potential[j]
-        if self.model.get("leak_shift") is not None:
-            v = v - v // 2 ** self.model["leak_shift"]
-        elif self.model.get("leak_factor") is not None:
-            v = v * self.model["leak_factor"] // 256
-        self.potential_of[j] = clamp(v + drive, self.model["state_bits"])
-        self.count(Phase.FORWARD, Event.ACC_SATURATED, self.potential_of[j] != v + drive)
+        self.potential_of[j] = self.take_up(self.potential_of[j], "leak", self.drive[j], self.model["state_bits"])
+
+    def take_up(self, kept, leak, term, bits):
+        """What is kept, after a leak of that name, and a term more."""
+        if self.model.get(f"{leak}_shift") is not None:
+            kept = kept - kept // 2 ** self.model[f"{leak}_shift"]
+        elif self.model.get(f"{leak}_factor") is not None:
+            kept = kept * self.model[f"{leak}_factor"] // 256
+        self.count(Phase.FORWARD, Event.ACC_SATURATED, clamp(kept + term, bits) != kept + term)
+        return clamp(kept + term, bits)
 
     def add_up(self, is_last_tick):
         """One tick of an output that never fires. At the end of a sample it tells the largest potential, the lowest class on a tie."""
+        self.drive = self.potential
         for j in range(self.n_neurons):
             self.charge(j)
         self.tells = is_last_tick(self.potential_of)
@@ -310,6 +316,15 @@ class Core(oracle.Core):
 
     def fire_with_memory(self):
         """One tick of neurons with a memory; return those that spike."""
+        self.drive = self.potential
+        if self.has_current:  # a word of its own; those of neurons at rest go on
+            for j, arrived in enumerate(self.potential):
+                self.current_of[j] = self.take_up(
+                    self.current_of[j], "current_leak", arrived * 2**self.guard, self.model.get("current_bits", 16)
+                )
+            self.drive = self.current_of
+            self.count(Phase.FORWARD, Event.STATE_READ, self.n_neurons)
+            self.count(Phase.FORWARD, Event.STATE_WRITE, self.n_neurons)
         self.count(Phase.FORWARD, Event.STATE_READ, self.n_neurons)
         self.count(Phase.FORWARD, Event.STATE_WRITE, self.n_neurons)
         self.gate_is_open, ripe, n = [False] * self.n_neurons, [], len(self.channels)
@@ -318,7 +333,7 @@ class Core(oracle.Core):
                 self.rests[j] -= 1
                 continue
             self.charge(j)
-            self.gate_is_open[j] = 0 < self.potential[j] < self.threshold
+            self.gate_is_open[j] = 0 < self.drive[j] < self.threshold
             if self.potential_of[j] >= self.threshold:
                 ripe.append(j)
         if self.model.get("inhibit"):

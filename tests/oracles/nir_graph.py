@@ -44,8 +44,19 @@ def step_of(node, dt: float, integration: str) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(node, nir.IF):
         r = np.ravel(node.r)
         return np.ones(1), r * dt
+    if isinstance(node, nir.CubaLIF):
+        lost = PLAIN[integration](dt / np.ravel(node.tau_mem))
+        return 1 - lost, np.ravel(node.r) * lost
     lost = PLAIN[integration](dt / np.ravel(node.tau))
     return 1 - lost, np.ravel(node.r) * lost
+
+
+def synapse_of(node, dt: float, integration: str) -> tuple[np.ndarray, np.ndarray]:
+    """(leak, gain) of a step of the current; of a node without synapses the current is what arrives."""
+    if not isinstance(node, nir.CubaLIF):
+        return np.zeros(1), np.ones(1)
+    lost = PLAIN[integration](dt / np.ravel(node.tau_syn))
+    return 1 - lost, np.ravel(node.w_in) * lost
 
 
 def run_graph(file: Path, inputs: np.ndarray, dt: float | None, integration: str = "euler") -> list[tuple[np.ndarray, np.ndarray]]:
@@ -53,6 +64,7 @@ def run_graph(file: Path, inputs: np.ndarray, dt: float | None, integration: str
     nodes = nodes_of(file)
     firing = [k for k, node in enumerate(nodes) if hasattr(node, "v_threshold")]
     v: dict[int, np.ndarray] = {}
+    currents: dict[int, np.ndarray] = {}
     out: dict[int, list] = {k: [] for k in firing}
     shape = (1, 6, 6) if inputs.shape[2] == 36 else (inputs.shape[2],)
     for x in inputs.astype(np.float64):
@@ -62,7 +74,9 @@ def run_graph(file: Path, inputs: np.ndarray, dt: float | None, integration: str
                 here, form = current_of(node, here, form)
                 continue
             leak, gain = step_of(node, 1.0 if dt is None else dt, integration)
-            before = leak * v.get(k, np.zeros_like(here)) + gain * here
+            fade, w_in = synapse_of(node, 1.0 if dt is None else dt, integration)
+            currents[k] = fade * currents.get(k, np.zeros_like(here)) + w_in * here
+            before = leak * v.get(k, np.zeros_like(here)) + gain * currents[k]
             spikes = before > np.ravel(node.v_threshold)
             v[k] = np.where(spikes, 0.0, before)
             out[k].append((spikes, before))
@@ -70,14 +84,17 @@ def run_graph(file: Path, inputs: np.ndarray, dt: float | None, integration: str
     return [(np.array([s for s, _ in out[k]]), np.array([b for _, b in out[k]])) for k in firing]
 
 
-def run_layer(file: Path, i: int, inputs: np.ndarray, dt: float, leak: float, forced: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Spikes and potentials before the reset of the i-th spiking node alone, with another leak, reset where `forced` has spikes."""
+def run_layer(
+    file: Path, i: int, inputs: np.ndarray, dt: float, leak: float, forced: np.ndarray, fade: float = 0.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes and potentials before the reset of the i-th spiking node alone, with other leaks, reset where `forced` has spikes."""
     nodes = nodes_of(file)
     at = [k for k, node in enumerate(nodes) if hasattr(node, "v_threshold")][i]
-    _, gain = step_of(nodes[at], dt, "euler")
-    v, spikes, potentials = np.zeros(forced.shape[1:]), [], []
+    (_, gain), (_, w_in) = step_of(nodes[at], dt, "euler"), synapse_of(nodes[at], dt, "euler")
+    v, current, spikes, potentials = np.zeros(forced.shape[1:]), np.zeros(forced.shape[1:]), [], []
     for x, fired in zip(inputs.astype(np.float64), forced, strict=True):
-        before = leak * v + gain * current_of(nodes[at - 1], x, (x.shape[1],))[0]
+        current = fade * current + w_in * current_of(nodes[at - 1], x, (x.shape[1],))[0]
+        before = leak * v + gain * current
         spikes.append(before > np.ravel(nodes[at].v_threshold))
         potentials.append(before)
         v = np.where(fired, 0.0, before)
@@ -85,13 +102,16 @@ def run_layer(file: Path, i: int, inputs: np.ndarray, dt: float, leak: float, fo
 
 
 def random_graph(file: Path, kind: str, dt: float, seed: int = 1) -> None:
-    """A chain 12 - 10 - 4 of LIF or IF neurons with r, v_threshold of their own and weights off any grid."""
+    """A chain 12 - 10 - 4 of LIF, IF or CubaLIF neurons with r, v_threshold of their own and weights off any grid."""
     rng = np.random.default_rng(seed)
 
     def neurons(n: int):
         r, threshold = rng.uniform(0.5, 2.0, n), rng.uniform(0.8, 1.2, n)
         if kind == "IF":
             return nir.IF(r=r / dt, v_threshold=threshold, v_reset=np.zeros(n))
+        if kind == "CubaLIF":
+            taus = {"tau_mem": np.full(n, 20 * dt), "tau_syn": np.full(n, 5.3 * dt), "w_in": rng.uniform(0.5, 2.0, n)}
+            return nir.CubaLIF(r=20 * r, v_leak=np.zeros(n), v_threshold=threshold, v_reset=np.zeros(n), **taus)
         return nir.LIF(tau=np.full(n, 20 * dt), r=20 * r, v_leak=np.zeros(n), v_threshold=threshold, v_reset=np.zeros(n))
 
     nodes = {

@@ -16,7 +16,7 @@ from oracles import chip as chip_oracle
 from oracles import core as oracle
 from support.chip_check import build, check, chip_of, spikes_of_layers, twin_of
 from support.chip_corners import CORNERS, RESIDUAL, RICH, RIVALS
-from support.chip_nets import HIDDEN, SHARINGS, TIMED, Net, conv, cut, dense, on_a_mesh, random_net, whole
+from support.chip_nets import CUBA, HIDDEN, SHARINGS, TIMED, Net, conv, cut, dense, on_a_mesh, random_net, whole
 from support.digests import in_a_new_process
 
 from neurochip.common.errors import NeurochipError
@@ -362,7 +362,8 @@ def test_compiled_and_interpreted_agree():
 def main() -> None:
     """What the test above asks of a new process."""
     with tempfile.TemporaryDirectory() as folder:
-        for net in (replace(RICH, acc_bits=8, ticks=6), *(random_net(random.Random(number)) for number in range(SEEDS, SEEDS + 8))):
+        currents = Net(layers=(conv(2, 3, neuron={**CUBA, "guard_bits": 6, "current_bits": 12}), dense(4, neuron=CUBA), dense(3)), ticks=8)
+        for net in (currents, replace(RICH, acc_bits=8, ticks=6), *(random_net(random.Random(number)) for number in range(SEEDS, SEEDS + 8))):
             check(net, Path(folder))
     print("interpreted" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "compiled")
     print("as the oracle")

@@ -324,6 +324,7 @@ def pool(size: int, **more) -> dict:
 BY_TRACE = {"probability": 1.0, "peak": 100, "factor": 180, "threshold": 30}
 HIDDEN = {"initial_bias": 0.5, "initial_gain": 2.0}
 LIF = {"model": "lif", "leak_shift": 2, "threshold": 0.7, "refractory_ticks": 2, "reset": "subtract", "state_bits": 10}
+CUBA = {"model": "cuba_lif", "leak_shift": 4, "current_leak_factor": 192, "threshold": 0.7, "current_bits": 20, "state_bits": 20}
 
 
 def on_a_mesh(net: Net, dice: random.Random) -> Net:

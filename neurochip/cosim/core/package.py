@@ -142,6 +142,8 @@ def _refuse_if_not_a_chain(setup: Setup, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: skip = {model.skip}: the RTL's cores take spikes from the core before them alone; leave skip out")
         if model.neuron.model == "accumulate":
             raise NotInRtl(f"{where}: neuron.model = 'accumulate': outputs that add up are not in the RTL; use 'stochastic'")
+        if model.neuron.has_current:
+            raise NotInRtl(f"{where}: neuron.model = 'cuba_lif': synaptic currents are not in the RTL; use 'lif'")
         if model.neuron.inhibit:
             raise NotInRtl(f"{where}: neuron.inhibit: inhibition within a location is not in the RTL; leave it out")
         if model.neuron.model != "stochastic" and chip.core.soma_lanes > 1:

@@ -164,7 +164,8 @@ def _neurons_of(layer: Layer, shape: tuple[int, ...], threshold: float | None) -
     """Neurons whose input weighs 1 in a step: of a layer that fires, or of an output that adds up."""
     import nir
 
-    leak, fires_at = layer.model.neuron.leak, layer.model.neuron.fires_at
+    neuron = layer.model.neuron
+    leak, fires_at = neuron.leak, neuron.fires_at
     if fires_at != 1.0:
         raise NeurochipError(
             f"layer '{layer.name}': neuron.fires_at = {fires_at:g}: NIR's neurons fire at the threshold that a spike takes; only nets "
@@ -176,6 +177,11 @@ def _neurons_of(layer: Layer, shape: tuple[int, ...], threshold: float | None) -
     if threshold is None:
         return nir.LI(**full) if leak != 1.0 else nir.I(**full)
     full |= {"v_threshold": np.full(shape, threshold), "v_reset": np.zeros(shape)}
+    if neuron.has_current:
+        if 1.0 in (leak, neuron.current_leak):
+            raise NeurochipError(f"layer '{layer.name}': neuron: a leak of 256 / 256 is none, and NIR's CubaLIF leaks; use 255 at most")
+        faded = 1.0 - neuron.current_leak
+        return nir.CubaLIF(tau_mem=full.pop("tau"), tau_syn=np.full(shape, STEP / faded), w_in=np.full(shape, 1.0 / faded), **full)
     return nir.LIF(**full) if leak != 1.0 else nir.IF(**full)
 
 

@@ -7,7 +7,8 @@
 
 A neuron fires where v > v_threshold and falls to v_reset. Over a tick of dt, v' = leak v + gain I + (1 - leak) v_leak: of Euler's step
 leak is 1 - dt / tau and gain r dt / tau, of the exact one exp(-dt / tau) and r (1 - leak). Counted from v_reset on, as the chip does, a
-potential begins at 0 and is set to 0. The chip has no memory for the current of a synapse: of CubaLIF, tau_syn must be dt.
+potential begins at 0 and is set to 0. Of CubaLIF either equation makes its step with the other's value held: first I' = current_leak I + S,
+then v' = leak v + gain I', gain being that of both; where tau_syn is dt, Euler's step leaves no current behind, and the neuron is an LIF.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from neurochip.offchip.nir.file import NEURONS, Node
 
 Integration = Literal["euler", "exact"]
 LIKE_ONE = 1e-6  # a gain so close to 1 is 1, in the float32 of exporters
+GONE = 1e-4  # what is left of a current where tau_syn is dt in float32
 FULL = 256  # of leak_factor
 
 
@@ -29,13 +31,28 @@ class Membrane(NamedTuple):
     gain: np.ndarray
     drift: np.ndarray
     span: np.ndarray | None  # a unit fires above it; None of one that only adds up
+    current_leak: np.ndarray = np.zeros(1)  # of the synapses; 0: their current is gone after a tick
+
+    @property
+    def has_current(self) -> bool:
+        """True if a current outlasts its tick."""
+        return bool(self.current_leak.any())
 
     def leak_on_chip(self) -> tuple[dict[str, int], float, float]:
         """Return the keys of `neuron` with the nearest leak (none: no leak), what it is, and its largest difference from a unit's."""
-        wanted = np.unique(self.leak)
-        keys = leak_keys(float(np.median(wanted)))
-        used = leak_of(keys)
-        return keys, used, float(np.abs(wanted - used).max())
+        return _on_chip(self.leak)
+
+    def current_leak_on_chip(self) -> tuple[dict[str, int], float, float]:
+        """Return the same of the current, whose keys begin with current_."""
+        keys, used, error = _on_chip(self.current_leak)
+        return {f"current_{key}": value for key, value in keys.items()}, used, error
+
+
+def _on_chip(leaks: np.ndarray) -> tuple[dict[str, int], float, float]:
+    wanted = np.unique(leaks)
+    keys = leak_keys(float(np.median(wanted)))
+    used = leak_of(keys)
+    return keys, used, float(np.abs(wanted - used).max())
 
 
 def leak_keys(leak: float) -> dict[str, int]:
@@ -74,16 +91,31 @@ def membrane_of(node: Node, dt: float | None, integration: Integration, refuse: 
         gain = r if dt is None else dt * r
         return Membrane(np.ones(1), _near_one(gain), np.zeros(1), span)
     assert dt is not None
-    key = "tau_mem" if node.type.startswith("Cuba") else "tau"
-    tau = of(key, None)
-    if node.type.startswith("Cuba"):
-        r = r * _of_synapse(of("tau_syn", None), of("w_in", 1.0), dt, refuse)
-    if (tau <= 0).any() or (integration == "euler" and (tau < dt * (1 - LIKE_ONE)).any()):
+
+    def lost_of(key: str) -> np.ndarray:
+        tau = of(key, None)
+        if (tau <= 0).any() or (integration == "euler" and (tau < dt * (1 - LIKE_ONE)).any()):
+            raise refuse(
+                f"{key} = {float(tau.min()):g} s is below a tick of dt = {dt:g} s; give a smaller network.dt, or network.integration = "
+                "'exact'"
+            )
+        return np.minimum(dt / tau, 1.0) if integration == "euler" else -np.expm1(-dt / tau)
+
+    if not node.type.startswith("Cuba"):
+        lost = lost_of("tau")
+        return Membrane(1.0 - lost, _near_one(r * lost), lost * (of("v_leak", 0.0) - reset), span)
+    lost, faded, w_in = lost_of("tau_mem"), lost_of("tau_syn"), of("w_in", 1.0)
+    if (w_in <= 0).any():
+        raise refuse(f"w_in = {float(w_in.min()):g} is not above 0; give positive ones")
+    kept, drift = np.where(1.0 - faded < GONE, 0.0, 1.0 - faded), lost * (of("v_leak", 0.0) - reset)
+    if kept.any() and span is None:
         raise refuse(
-            f"{key} = {float(tau.min()):g} s is below a tick of dt = {dt:g} s; give a smaller network.dt, or network.integration = 'exact'"
+            f"tau_syn = {float(of('tau_syn', None).max()):g} s: the current of a synapse outlasts a tick of {dt:g} s, and neurons of the "
+            "chip that only add up have no memory for it; end in a CubaLIF or LI, or have tau_syn = dt"
         )
-    lost = np.minimum(dt / tau, 1.0) if integration == "euler" else -np.expm1(-dt / tau)
-    return Membrane(1.0 - lost, _near_one(r * lost), lost * (of("v_leak", 0.0) - reset), span)
+    if kept.any() and drift.any():
+        raise refuse("v_leak is not v_reset: the chip's CubaLIF takes only its current, and has none that is constant; make them alike")
+    return Membrane(1.0 - lost, _near_one(r * lost * w_in * faded), drift, span, kept)
 
 
 def _span(threshold: np.ndarray, reset: np.ndarray, refuse: Callable[[str], Exception]) -> np.ndarray:
@@ -91,19 +123,6 @@ def _span(threshold: np.ndarray, reset: np.ndarray, refuse: Callable[[str], Exce
     if (span <= 0).any():
         raise refuse(f"v_threshold is not above v_reset: {float(span.min()):g} between them; give a higher one")
     return span
-
-
-def _of_synapse(tau: np.ndarray, w_in: np.ndarray, dt: float, refuse: Callable[[str], Exception]) -> np.ndarray:
-    """The factor of a synapse whose current is gone after a tick: its spikes' w_in."""
-    if (np.abs(tau - dt) > 1e-4 * dt).any():
-        worst = float(tau[np.argmax(np.abs(tau - dt))])
-        raise refuse(
-            f"tau_syn = {worst:g} s: the current of a synapse outlasts a tick of {dt:g} s, and the chip's neurons have no memory for it; "
-            "train with LIF, or with tau_syn = dt"
-        )
-    if (w_in <= 0).any():
-        raise refuse(f"w_in = {float(w_in.min()):g} is not above 0; give positive ones")
-    return w_in
 
 
 def _near_one(gain: np.ndarray) -> np.ndarray:

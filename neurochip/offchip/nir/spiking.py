@@ -36,10 +36,10 @@ class SpikingReader(Reader):
         for stage in self.found[:-1]:
             if self.membranes[stage.name].span is None:
                 raise self._refusal(self.nodes[stage.name], "it only adds up, and others take what it has; a chip sends spikes alone")
-        if self.found and (last := self.membranes[self.found[-1].name]).span is not None:
+        if self.found and self.membranes[self.found[-1].name].span is not None:
             n = self._units(self.found[-1])
             self.found.append(Stage(COUNTS, (Term(COUNTS, len(self.found) - 1, np.eye(n, dtype=np.float32), None),), None, 0, INPUT))
-            self.membranes[COUNTS] = last._replace(leak=np.ones(1), gain=np.ones(1), drift=np.zeros(1), span=None)
+            self.membranes[COUNTS] = Membrane(np.ones(1), np.ones(1), np.zeros(1), None)
         return self.found
 
     def _units(self, stage: Stage) -> int:
@@ -114,13 +114,14 @@ class SpikingReader(Reader):
     def _of_neurons(self, node: Node, signal: Signal) -> Signal:
         """The currents of neurons, in units of their potential; in units of the threshold where units have several."""
         found = membrane_of(node, self.dt, self.integration, lambda reason: self._refusal(node, reason))
-        keys, used, _ = found.leak_on_chip()
-        if any(leak_differs(leak, used) for leak in np.unique(found.leak)):
-            low, high = (float(value) for value in (found.leak.min(), found.leak.max()))
-            raise self._refusal(
-                node,
-                f"tau: its units keep {low:.4f} to {high:.4f} a tick, a layer has one leak ({keys} is the nearest); make them alike",
-            )
+        current = "tau_syn", found.current_leak, found.current_leak_on_chip()
+        for key, leaks, (keys, used, _) in (("tau", found.leak, found.leak_on_chip()), current):
+            if any(leak_differs(leak, used) for leak in np.unique(leaks)):
+                low, high = float(leaks.min()), float(leaks.max())
+                raise self._refusal(
+                    node,
+                    f"{key}: its units keep {low:.4f} to {high:.4f} a tick, a layer has one leak ({keys} is the nearest); make them alike",
+                )
         if np.any(reset := np.asarray(node.values.get("v_reset", 0.0), np.float64)):
             self.say(f"NIR: node '{node.name}' ({node.type}): potentials count from v_reset = {np.unique(reset)[0]:g}, and begin there")
         unit = found.span if found.span is not None and len(np.unique(np.float32(found.span))) > 1 else np.ones(1)
@@ -138,7 +139,7 @@ class SpikingReader(Reader):
         found = membrane_of(node, self.dt, self.integration, lambda reason: self._refusal(node, reason))
         assert found.span is not None
         span = np.unique(np.float32(found.span / (found.gain * signal.factor * signal.side**2)))
-        if len(span) != 1 or found.drift.any() or len(np.unique(found.leak)) != 1:
+        if len(span) != 1 or found.drift.any() or any(len(np.unique(leaks)) != 1 for leaks in (found.leak, found.current_leak)):
             raise self._refusal(
                 node, "r, v_threshold or tau differ between the neurons of a pool, or v_leak is no v_reset; make them alike"
             )

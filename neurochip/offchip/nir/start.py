@@ -12,7 +12,7 @@ from neurochip.offchip.ann.net import put_ann
 from neurochip.offchip.graph import Graph
 from neurochip.offchip.nir.file import KNOWN, RELAYS, Content, read_content
 from neurochip.offchip.nir.fit import match
-from neurochip.offchip.nir.neurons import Membrane, leak_of
+from neurochip.offchip.nir.neurons import FULL, Membrane
 from neurochip.offchip.nir.spiking import SpikingReader
 from neurochip.offchip.nir.stages import Refused
 from neurochip.offchip.trained_file import rows_of
@@ -47,7 +47,7 @@ def read_net(path: Path, setup: Setup, layers: list[Layer], where: str, say: Cal
         bias = None if of_graph is None or of_graph.bias is None else np.asarray(of_graph.bias, np.float32)
         threshold = None if membrane.span is None else float(membrane.span.flat[0])
         found[layer.name] = TrainedLayer(rows_of(graph, layer), bias, threshold)
-        if line := leak_line(membrane):
+        for line in leak_lines(membrane):
             say(f"layer {layer.name}: {line}")
         if bias is not None and layer.index:
             say(f"layer {layer.name}: its bias is there from the first tick on, spikes of the input come {layer.index} ticks later")
@@ -73,27 +73,34 @@ def neuron_of(membrane: Membrane, reset: str = "zero") -> dict[str, str | int]:
     keys = membrane.leak_on_chip()[0]
     if membrane.span is None:
         return {"model": "accumulate", **keys}
+    if membrane.has_current:
+        return {"model": "cuba_lif", **(keys or {"leak_factor": FULL}), **membrane.current_leak_on_chip()[0], "reset": reset}
     return {"model": "lif" if keys else "if", **keys, "reset": reset}
 
 
-def leak_line(membrane: Membrane) -> str:
-    """Tell what the chip's leak loses; "" if nothing."""
-    keys, used, error = membrane.leak_on_chip()
-    if error < 1e-6:
-        return ""
-    name, value = next(iter(keys.items()))
-    wanted = float(membrane.leak.flat[int(np.argmax(np.abs(membrane.leak - used)))])
-    spans = [-1.0 / np.log(leak) if 0 < leak < 1 else np.inf if leak == 1 else 0.0 for leak in (wanted, used)]
-    return f"leak {wanted:.6f} a tick as {name} = {value} ({used:.6f}): remembers for {spans[1]:.2f} ticks instead of {spans[0]:.2f}"
+def leak_lines(membrane: Membrane) -> list[str]:
+    """Tell what the chip's leaks lose, of the potential and of a current; nothing of one that loses nothing."""
+    leaks = [(membrane.leak, membrane.leak_on_chip())]
+    if membrane.has_current:
+        leaks.append((membrane.current_leak, membrane.current_leak_on_chip()))
+    lines = []
+    for wanted, (keys, used, error) in leaks:
+        if error >= 1e-6:
+            name, value = next(iter(keys.items()))
+            worst = float(wanted.flat[int(np.argmax(np.abs(wanted - used)))])
+            spans = [-1.0 / np.log(leak) if 0 < leak < 1 else np.inf if leak == 1 else 0.0 for leak in (worst, used)]
+            what = f"{name.removesuffix('_factor').removesuffix('_shift').replace('_', ' ')} {worst:.6f} a tick as {name} = {value}"
+            lines.append(f"{what} ({used:.6f}): remembers for {spans[1]:.2f} ticks instead of {spans[0]:.2f}")
+    return lines
 
 
 def _compare(layer: Layer, node: str, membrane: Membrane, resets: dict[str, str], where: str, say: Callable[[str], None]) -> None:
     """Refuse neurons of the experiment that do otherwise than the node's."""
     mine, told = layer.model.neuron, resets.get(node, "zero")
     wanted = neuron_of(membrane, told)
-    leak = leak_of({key: int(value) for key, value in wanted.items() if key in ("leak_factor", "leak_shift")})
-    fires = membrane.span is not None
-    is_alike = (mine.model in ("if", "lif")) == fires and (fires or mine.model == "accumulate") and mine.leak == leak
+    leak, fires = membrane.leak_on_chip()[1], membrane.span is not None
+    is_alike = (mine.has_threshold if fires else mine.model == "accumulate") and mine.has_current == membrane.has_current
+    is_alike &= mine.leak == leak and (not mine.has_current or mine.current_leak == membrane.current_leak_on_chip()[1])
     if not is_alike or mine.refractory_ticks or mine.inhibit or mine.fires_at != 1.0:
         text = ", ".join(f"{key} = {value!r}" for key, value in wanted.items())
         raise NeurochipError(
