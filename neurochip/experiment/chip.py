@@ -15,6 +15,7 @@ from neurochip.core.rng import Sharing
 from neurochip.experiment.generator import Generator, brought, generators, of_table
 
 MOST_CYCLES = 65536
+MOST_CORES, MOST_WORDS = 1 << 24, 1 << 32
 MOST_LANES = 64  # a trace record has a bit for each
 TIMED = [event.name.lower() for event in Event if event not in OBSERVED]
 
@@ -26,9 +27,9 @@ class CoreModel(BaseModel):
 
     n_axons: int = Field(gt=0, le=32767, description="input lines")
     n_neurons: int = Field(gt=0, le=32767, description="composite neurons")
-    memory_words: int = Field(gt=0, description="words of the synapse memory")
+    memory_words: int = Field(gt=0, le=MOST_WORDS, description="words of the synapse memory")
     word_bits: int = Field(ge=8, le=4096, description="bits read or written in one access")
-    bank_words: int = Field(gt=0, description="words of one SRAM macro: what an access costs depends on it")
+    bank_words: int = Field(gt=0, le=MOST_WORDS, description="words of one SRAM macro: what an access costs depends on it")
     port: Literal["transposable", "plain", "skewed"] = Field(
         description="a column is read on a port of its own, in an access per row, or from banks side by side, each row turned by a bank"
     )
@@ -125,7 +126,7 @@ class Chip(BaseModel):
     name: str
     summary: str
     clock_mhz: float = Field(gt=0)
-    n_cores: int = Field(gt=0)
+    n_cores: int = Field(gt=0, le=MOST_CORES)
     tick_us: float | None = Field(default=None, gt=0, description="what a tick may last, with a mesh; default: as long as it needs")
     mesh: MeshModel | None = Field(default=None, description="without one a packet takes cycles_per_tick.network to wherever it goes")
     core: CoreModel

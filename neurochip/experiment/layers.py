@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, Strict, model_validator
 
 from neurochip.common.toml import STRICT
 
+MOST_UNITS = 1 << 20  # of a layer, or feature maps
 Place = Annotated[tuple[int, int], Strict(False)]  # TOML has no tuples
 
 
@@ -120,8 +121,8 @@ class LayerModel(BaseModel):
     model_config = STRICT
 
     kind: Literal["dense", "conv", "pool"] = "dense"
-    neurons: int | None = Field(default=None, gt=0, description="dense: how many")
-    filters: int | None = Field(default=None, gt=0, description="conv: feature maps")
+    neurons: int | None = Field(default=None, gt=0, le=MOST_UNITS, description="dense: how many")
+    filters: int | None = Field(default=None, gt=0, le=MOST_UNITS, description="conv: feature maps")
     kernel: int | None = Field(default=None, gt=0, le=64, description="conv: taps in a row and in a column")
     stride: int = Field(default=1, gt=0, le=64, description="conv: step between neighbouring positions")
     padding: int = Field(default=0, ge=0, le=64, description="conv: empty rows and columns around the input")

@@ -63,6 +63,7 @@ def unlike(written: Any, loaded: Any, at: str = "") -> str:
             return f"{at}: {len(written)} or {len(loaded)}"
         found = [text for i, pair in enumerate(zip(written, loaded, strict=True)) if (text := unlike(*pair, f"{at}[{i}]"))]
         return next(iter(found), "")
+    written = float(written) if isinstance(written, int) and isinstance(loaded, float) and not isinstance(written, bool) else written
     is_same = written == loaded and isinstance(written, bool) == isinstance(loaded, bool)
     return "" if is_same else f"{at}: {written!r} was loaded as {loaded!r}"
 

@@ -34,9 +34,10 @@ def taus_of(node: Node) -> list[np.ndarray]:
 def step_of(node: Node) -> np.ndarray:
     """Return the step at which the input weighs 1: dt r (IF), dt r / tau (LIF) or dt^2 r w_in / (tau_mem tau_syn) (CubaLIF) is 1."""
     taus = taus_of(node)
-    if not taus:
-        return 1.0 / rise_of(node)
-    return np.asarray((np.prod(np.broadcast_arrays(*taus), axis=0) / rise_of(node)) ** (1.0 / len(taus)))
+    with np.errstate(over="ignore"):  # inf is no step that anybody infers
+        if not taus:
+            return np.asarray(1.0 / rise_of(node))
+        return np.asarray((np.prod(np.broadcast_arrays(*taus), axis=0) / rise_of(node)) ** (1.0 / len(taus)))
 
 
 class Refused(NeurochipError):
