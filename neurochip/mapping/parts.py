@@ -82,8 +82,11 @@ def cut_layer(layer: Layer, chip: Chip, field_bits: int, model: PartModel, most:
         if exceeded := _exceeded(layer, chip, field_bits, cut):
             raise NeurochipError(f"{table} {_refusal(layer, chip, field_bits, exceeded, most, is_output, cut.parts)}")
         return _parts(layer, cut, per_word)
-    tried, exceeded = 1, None
-    for cut in _cuts(layer, 1 if is_output else most):
+    tried, exceeded, most_parts = 1, None, 1 if is_output else most
+    least = min(_fewest(layer, chip, field_bits), most_parts)
+    while next(_cuts(layer, most_parts, least), None) is None:  # not every number of parts is a grid of them
+        least -= 1
+    for cut in _cuts(layer, most_parts, least):
         tried, exceeded = cut.parts, _exceeded(layer, chip, field_bits, cut)
         if exceeded is None:
             return _parts(layer, cut, per_word)
@@ -116,7 +119,8 @@ def _refusal(layer: Layer, chip: Chip, field_bits: int, exceeded: Limit, most: i
     if is_output:
         way_out = f"use a chip with {exceeded.key} = {exceeded.wanted}"
         return f"{needs}; the output layer is not cut, as its winner is found within one core: {way_out}"
-    cut = next(cut for n in itertools.count(1) for cut in _cuts(layer, n, n) if not _exceeded(layer, chip, field_bits, cut))
+    fewest = _fewest(layer, chip, field_bits)
+    cut = next(cut for n in itertools.count(fewest) for cut in _cuts(layer, n, n) if not _exceeded(layer, chip, field_bits, cut))
     how = f"cores = {cut.channels}" + (f", rows = {cut.rows}, columns = {cut.columns}" if layer.has_grid else "")
     if cut.parts <= most:
         return f"{needs}; it fits in {cut.parts} parts: {how}"
@@ -139,6 +143,13 @@ def _cuts(layer: Layer, most: int, least: int = 1) -> Iterator[Cut]:
                 for rows in range(min(parts // n, height), 0, -1):
                     if parts // n % rows == 0 and parts // n // rows <= width:
                         yield Cut(n, rows, parts // n // rows)
+
+
+def _fewest(layer: Layer, chip: Chip, field_bits: int) -> int:
+    """Parts below which no cut can fit: all neurons, and all words of a tile, are somewhere."""
+    neurons, words = layer.shape.units, layer.rows * math.ceil(layer.shape.channels / (chip.core.word_bits // field_bits))
+    wanted = max(math.ceil(neurons / chip.core.n_neurons), math.ceil(words / chip.core.memory_words))
+    return min(max(1, wanted), neurons)
 
 
 def _limits(layer: Layer, chip: Chip, field_bits: int, cut: Cut) -> list[Limit]:

@@ -230,8 +230,8 @@ def _warnings(summary: Summary) -> list[str]:
         clamped = train.saturations - train.errors_clipped
         if clamped > MOST_SATURATED * max(1, train.sops):
             found.append(
-                f"layer {layer.name}: {clamped:,} saturated sums in training; widen core.acc_bits, back_bits or the neurons' state_bits and "
-                "current_bits"
+                f"layer {layer.name}: {clamped:,} saturated sums in training; widen core.acc_bits, back_bits, or the "
+                "neurons' state_bits and current_bits"
             )
         if summary.training and layer.test.saturations:
             found.append(

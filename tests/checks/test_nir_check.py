@@ -9,6 +9,10 @@ import pytest
 from support.nir_graphs import unpacked
 from support.tiny import neurochip
 
+from neurochip.checks.nir import judge
+from neurochip.common.errors import NeurochipError
+from neurochip.experiment.layers import NeuronModel
+
 FULL = np.ones(4)
 LIF = {"tau": FULL * 2e-3, "r": FULL * 20, "v_leak": FULL * 0, "v_threshold": FULL, "v_reset": FULL * 0}
 CUBA = {
@@ -105,6 +109,32 @@ def test_a_node_runs_or_is_refused_by_its_parameter(case, tmp_path):
     assert all(node["runs"] for node in nodes.values())
 
 
+KINDS = {
+    nir.IF: {key: LIF[key] for key in ("r", "v_threshold", "v_reset")},
+    nir.LIF: LIF,
+    nir.CubaLIF: SLOW,
+}
+
+
+@pytest.mark.parametrize("dt", [None, 1e-4])
+@pytest.mark.parametrize("value", [5e-324, 1e-300, 1e-38, 1e-7, 0.0, 1e7, 1e38])
+@pytest.mark.parametrize("kind", KINDS, ids=["if", "lif", "cubalif"])
+def test_numbers_at_the_ends_of_their_range_run_or_are_refused(kind, value, dt, tmp_path):
+    """1 / r, gains and leaks of them may be beyond any number: no warning of NumPy, and never a step of no length or without end."""
+    for key in KINDS[kind]:
+        file = write(tmp_path, kind(**{**KINDS[kind], key: FULL * value}))
+        try:
+            found = judge(file, dt)
+        except NeurochipError as error:
+            assert "\n" not in str(error), key
+            continue
+        node = next(one for one in found.verdicts if one.node == "n0")
+        assert found.dt is None or 0 < found.dt <= 0.01, key
+        assert node.how and "nan" not in node.how, (key, node)
+        for layer in found.layers:
+            NeuronModel.model_validate(layer["neuron"])
+
+
 def test_time_constants_without_a_tick_ask_for_it(tmp_path):
     """r = 1 is no 1 / dt, and at dt = tau nothing would be remembered: not inferred."""
     file = write(tmp_path, nir.LIF(**{**LIF, "r": FULL}))
@@ -112,6 +142,15 @@ def test_time_constants_without_a_tick_ask_for_it(tmp_path):
     assert nodes["n0"]["why"].endswith("nothing says how long a tick is; set network.dt") and facts["dt"] is None
     code, _, facts = judged(file, "--dt", "1e-4")
     assert code == 0 and facts["dt"] == 1e-4
+
+
+def test_a_tick_is_told_by_synapse_and_membrane_alike(tmp_path):
+    """r tau_mem and w_in tau_syn each tell a step; their product alone would make one up."""
+    both = {"r": FULL * 20, "w_in": FULL * 2}
+    _, nodes, facts = judged(write(tmp_path, nir.CubaLIF(**{**SLOW, **both})))
+    assert facts["dt"] == pytest.approx(1e-4) and nodes["n0"]["runs"]
+    _, nodes, facts = judged(write(tmp_path, nir.CubaLIF(**SLOW)))
+    assert facts["dt"] is None and "nothing says how long a tick is; set network.dt" in nodes["n0"]["why"]
 
 
 def test_after_a_node_that_is_refused_the_others_are_judged(tmp_path):

@@ -283,7 +283,8 @@ REFUSED = {
                r"\[network\.layers\[2\]\] layer 'output': skip = \['hidden'\]: the RTL's cores take spikes from the core before them"),
     "a leak": (("--set", "network.layers=[{neurons=6,neuron={model='lif',leak_shift=3}},{neurons=3}]"),
                r"layer 'hidden': neuron\.model = 'lif' and \[core\] soma_lanes = 8: in the RTL neurons with a memory are "),
-    "a synaptic current": (("--set", "network.layers=[{neurons=6,neuron={model='cuba_lif',leak_shift=3,current_leak_shift=2}},{neurons=3}]"),
+    "a synaptic current": (("--set", "network.layers=[{neurons=6,neuron={model='cuba_lif',leak_shift=3,current_leak_shift=2}}"
+                                     ",{neurons=3}]"),
                            r"layer 'hidden': neuron\.model = 'cuba_lif': synaptic currents are not in the RTL; use 'lif'"),
     "silenced neurons": (("--set", "network.layers=[{neurons=6,neuron={model='if',inhibit=true}},{neurons=3}]"),
                          r"layer 'hidden': neuron\.inhibit: inhibition within a location is not in the RTL"),

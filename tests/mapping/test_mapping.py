@@ -1,12 +1,16 @@
 """Layers on cores: sizes by hand for the main net, cuts and places, and every limit refused with its number and a way out."""
 
+import random
 import re
 
 import pytest
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.vector import LANES
+from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import load_setup
+from neurochip.mapping import parts
+from neurochip.mapping.network import build_network
 from neurochip.mapping.place import place
 
 
@@ -93,6 +97,54 @@ def test_a_tile_takes_only_the_inputs_in_its_fields():
     first, second = (mapping.cores[c] for c in mapping.cores_of(0))
     assert first.groups[0].units.tolist() == list(range(16 * 28)) and second.groups[0].units.tolist() == list(range(12 * 28, 28 * 28))
     assert first.memory_words == second.memory_words == 25 * 2
+
+
+BEYOND = (
+    "network.layers=[{{neurons={}}},{{neurons=10}}]",
+    "network.layers=[{{kind='conv',filters={},kernel=3}},{{neurons=10}}]",
+    "network.layers=[{{kind='conv',filters=4,kernel=3,pool=2}},{{neurons={}}},{{neurons=10}}]",
+    "mapping.hidden.cores={}",
+    "mapping.hidden.rows={}",
+    "chip.n_cores={}",
+    "chip.core.n_neurons={}",
+    "chip.core.memory_words={}",
+    "chip.core.bank_words={}",
+)
+
+
+@pytest.mark.parametrize("setting", BEYOND)
+@pytest.mark.parametrize("size", [1 << 17, 2**31, 2**63 - 1])
+def test_a_size_beyond_any_chip_is_mapped_or_refused_at_once(setting, size, monkeypatch):
+    """Not by trying one part after another: few cuts are looked at."""
+    tried, limits = [], parts._limits
+    monkeypatch.setattr(parts, "_limits", lambda *of: tried.append(of) or limits(*of))
+    try:
+        placed(setting.format(size), inputs=(28, 28))
+    except NeurochipError as error:
+        assert "\n" not in str(error)
+        assert str(size) in str(error) or "parts" in str(error)
+    assert len(tried) < 200
+
+
+def test_the_search_for_a_cut_begins_where_one_can_fit():
+    """Against a search from one part on, over layers and cores of many sizes."""
+    dice, found = random.Random(3), 0
+    for _ in range(150):
+        conv = f"{{kind='conv', filters={dice.randint(1, 24)}, kernel={dice.choice((1, 3, 5))}, pool={dice.choice((1, 2))}}}"
+        layer = conv if dice.random() < 0.6 else f"{{neurons={dice.randint(1, 400)}}}"
+        sizes = (f"chip.core.n_neurons={dice.randint(20, 2000)}", f"chip.core.memory_words={dice.choice((40, 500, 20000))}")
+        setup = load_setup("mnist_local_bp", (f"network.layers=[{layer}, {{neurons=10}}]", *sizes, "chip.core.n_axons=2000"))
+        first, most = build_network(setup, (14, 14), 10)[0], dice.choice((1, 7, 60, 400))
+        cuts = (cut for n in range(1, most + 1) for cut in parts._cuts(first, n, n))
+        wanted = next((cut for cut in cuts if parts._exceeded(first, setup.chip, 16, cut) is None), None)
+        try:
+            got = parts.cut_layer(first, setup.chip, 16, PartModel(), most, False, "here")
+        except NeurochipError:
+            assert wanted is None
+            continue
+        assert wanted is not None and got == parts._parts(first, wanted, setup.chip.core.word_bits // 16)
+        found += len(got) > 1
+    assert found > 10
 
 
 # ---- places

@@ -363,7 +363,11 @@ def main() -> None:
     """What the test above asks of a new process."""
     with tempfile.TemporaryDirectory() as folder:
         currents = Net(layers=(conv(2, 3, neuron={**CUBA, "guard_bits": 6, "current_bits": 12}), dense(4, neuron=CUBA), dense(3)), ticks=8)
-        for net in (currents, replace(RICH, acc_bits=8, ticks=6), *(random_net(random.Random(number)) for number in range(SEEDS, SEEDS + 8))):
+        for net in (
+            currents,
+            replace(RICH, acc_bits=8, ticks=6),
+            *(random_net(random.Random(number)) for number in range(SEEDS, SEEDS + 8)),
+        ):
             check(net, Path(folder))
     print("interpreted" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "compiled")
     print("as the oracle")

@@ -163,9 +163,9 @@ class SpikingReader(Reader):
             return None
         spiking = [node for node in timed if node.type in NEURONS]
         if all((rise_of(node) > 0).all() and all((tau > 0).all() for tau in taus_of(node)) for node in spiking):
-            steps = np.concatenate([np.ravel(step_of(node)) for node in spiking] or [np.zeros(1)])
+            steps = np.concatenate([np.ravel(step) for node in spiking for step in steps_of(node)] or [np.zeros(1)])
             shortest = min([float(np.min(tau)) for node in spiking for tau in taus_of(node)[:1]] or [np.inf])
-            if 0 < steps.max() <= LONGEST_STEP and np.ptp(steps) <= 1e-3 * steps.max() and steps.mean() < 0.999 * shortest:
+            if steps.min() > 0 and steps.max() <= LONGEST_STEP and np.ptp(steps) <= 1e-3 * steps.max() and steps.mean() < 0.999 * shortest:
                 self.say(f"NIR: dt = {steps.mean():.4g} s, inferred: the input of every neuron then weighs 1, as exporters write r")
                 return float(steps.mean())
         for node in timed:
@@ -178,6 +178,14 @@ class SpikingReader(Reader):
 
     def _refuse_unknown_step(self) -> None:
         """Refused before, node by node."""
+
+
+def steps_of(node: Node) -> list[np.ndarray]:
+    """Return the steps at which an input weighs 1: of a CubaLIF one by r and one by w_in, since exporters write both so."""
+    if node.type != "CubaLIF":
+        return [step_of(node)]
+    with np.errstate(over="ignore"):
+        return [tau / np.asarray(node.values.get(key, 1.0), np.float64) for tau, key in zip(taus_of(node), ("r", "w_in"), strict=True)]
 
 
 def leak_differs(leak: float, used: float) -> bool:

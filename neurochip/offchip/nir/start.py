@@ -74,7 +74,8 @@ def neuron_of(membrane: Membrane, reset: str = "zero") -> dict[str, str | int]:
     if membrane.span is None:
         return {"model": "accumulate", **keys}
     if membrane.has_current:
-        return {"model": "cuba_lif", **(keys or {"leak_factor": FULL}), **membrane.current_leak_on_chip()[0], "reset": reset}
+        current = membrane.current_leak_on_chip()[0] or {"current_leak_factor": FULL}
+        return {"model": "cuba_lif", **(keys or {"leak_factor": FULL}), **current, "reset": reset}
     return {"model": "lif" if keys else "if", **keys, "reset": reset}
 
 
