@@ -16,6 +16,14 @@ def _lowest_bit(typing_context, word):
     return types.int64(types.int64), codegen
 
 
+@intrinsic
+def _ones(typing_context, word):
+    def codegen(context, builder, signature, args):
+        return builder.call(builder.module.declare_intrinsic("llvm.ctpop", [ir.IntType(64)]), args)
+
+    return types.int64(types.int64), codegen
+
+
 def _of_32_bits(name):
     """An instruction on words of 32 bits, which Numba would widen to 64."""
 
@@ -30,7 +38,7 @@ def _of_32_bits(name):
 
 
 if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
-    lowest_bit = _lowest_bit
+    lowest_bit, ones = _lowest_bit, _ones
     left32, right32, and32, or32, xor32 = (_of_32_bits(name) for name in ("shl", "lshr", "and_", "or_", "xor"))
 else:
 
@@ -53,6 +61,10 @@ else:
     def xor32(a, b):
         """Bits in one word alone."""
         return np.uint32(int(a) ^ int(b))
+
+    def ones(word):
+        """Number of bits that are set."""
+        return int(word).bit_count()
 
     def lowest_bit(word):
         """Number of the lowest bit that is set; there is one."""

@@ -9,7 +9,7 @@ from neurochip.core.borrow import borrow
 from neurochip.core.compiled import entry, kernel
 from neurochip.core.handles import Handle, opener, selector, tabler, writer
 from neurochip.core.state import BIT_WORD, BITS_APART, PENDING, ChipState, CoreState
-from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_QUEUES, N_STILL, P
+from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_PIECE, N_QUEUES, N_STILL, N_STRETCH, P
 
 _U1, _U4, _I4, _I8 = types.uint8[::1], types.uint32[::1], types.int32[::1], types.int64[::1]
 _CHIP_TYPES = {
@@ -18,16 +18,19 @@ _CHIP_TYPES = {
     "feedback": types.int16[::1],
     "rng_neuron": _U4, "rng_axon": _U4, "rng_pool": _U4, "rng_learn": _U4, "words": _U4, "lit_words": _U4,
     "lit_turns": _U4, "lit_masks": _U4,
-    "still": types.int64[:, ::1], "pending": types.int16[::1], "lit_bits": types.uint16[::1], "lit_likely": _U1, "lit_flags": _U1,
+    "still": types.int64[:, ::1], "pending": types.int16[::1], "lit_bits": types.uint16[::1], "arrived_bits": types.uint16[::1],
+    "arrived": _U1, "lit_likely": _U1, "lit_flags": _U1,
     "gate": _U1, "fired": _U1, "resting": _U1, "lit_values": _U1, "lit_fired": _U1,
     "route": types.int64[:, ::1], "trace": types.int32[:, ::1], "traced": _I8, "spent": types.int64[:, ::1],
     "call": types.int64[:, ::1], "axon_state": _I8, "neuron_state": _I8, "tag": _I8, "told": _I8,
     "visited": types.int32[:, ::1], "asked": types.int32[:, ::1],
     "cell_stuck": types.int16[::1], "neuron_stuck": _U4, "axon_stuck": _U4, "dead": _U1,
+    "kept_weight": types.int16[::1], "moved_weight": _I8, "moved_bias": _I8,
     "upset": types.int64[:, ::1], "upset_odds": types.int64[:, ::1],
 }  # fmt: skip  # all others are int32
 _PLANES = (
-    "weight", "feedback", "inbox_neurons", "inbox_signs", "fan", "field", "row_list", "cell_stuck", "neuron_stuck", "axon_stuck",
+    "weight", "feedback", "inbox_neurons", "inbox_signs", "fan", "field", "row_list", "stretch", "piece", "table",
+    "cell_stuck", "neuron_stuck", "axon_stuck",
 )  # fmt: skip  # arrays of a core that have two dimensions
 CHIP_STATE = types.NamedTuple([_CHIP_TYPES.get(name, _I4) for name in ChipState._fields], ChipState)
 CORE_STATE = types.NamedTuple(
@@ -87,6 +90,12 @@ def cut_core(chip, c, parity):
         borrow(chip.field_reads, param[P.PLACE_AT], (places,)),
         borrow(chip.row_list, 0, (locations, param[P.MOST_ROWS] + 1)),
         borrow(chip.row_count, 0, (chip.row_count.shape[0],)),
+        borrow(chip.arrived, 0, (chip.arrived.shape[0],)),
+        borrow(chip.arrived_bits, 0, (chip.arrived_bits.shape[0],)),
+        borrow(chip.stretch_first, param[P.PLACE_AT] + c, (places + 1,)),
+        borrow(chip.stretch, param[P.STRETCH_AT], (int(chip.stretch_first[param[P.PLACE_AT] + c + places]), N_STRETCH)),
+        borrow(chip.piece, param[P.PIECE_AT], (param[P.PIECES], N_PIECE)),
+        borrow(chip.table, param[P.TABLE_AT], (param[P.PIECES] << param[P.TABLE_BITS], stride)),
         borrow(chip.axon_trace, i, (n_axons,)),
         borrow(chip.row_trace, 0, (chip.row_trace.shape[0],)),
         borrow(chip.still, c * N_STILL, (N_STILL,)), borrow(chip.base, param[P.STILL_AT], (stride * param[P.IS_FIRST],)),

@@ -23,12 +23,14 @@ from neurochip.core.noc.totals import NocTotal
 from neurochip.core.on_demand import CARRY, KEEP, carry, forget, keep, on_demand, stay
 from neurochip.core.packets import TRAFFIC
 from neurochip.core.still import begin_still, look_at_narrow
+from neurochip.core.stretches import make_tables, spoil_table
 from neurochip.core.tick import run_core
 from neurochip.core.timing import cycles_of, share_cycles
 from neurochip.core.tracing import record_tick
-from neurochip.core.vectors import N_COUNTS, Model, P, Run, Still, Walk
+from neurochip.core.vectors import N_COUNTS, N_STILL, Model, P, Run, Still, Walk
 
 _I8 = types.int64[::1]
+FEW = 256  # values that are compared at a time
 RUN_SAMPLES = types.void(
     _I8,
     _I8,
@@ -78,6 +80,20 @@ def time_tick(chip, traffic, busy, carry):
     return traffic.totals.sums[NocTotal.CYCLES] - before - slowest
 
 
+@outlined
+def put_back(values, kept, moved):
+    """Add to `moved` what a sample has added to the kept values, and put those back. Most of them did not change."""
+    n = values.shape[0]
+    for first in range(0, n, FEW):
+        few, found = min(FEW, n - first), False
+        these, those, sums = borrow(values, first, (few,)), borrow(kept, first, (few,)), borrow(moved, first, (few,))
+        for k in range(few):
+            found |= these[k] != those[k]
+        for k in range(few if found else 0):
+            sums[k] += int(these[k]) - int(those[k])
+            these[k] = those[k]
+
+
 @kernel
 def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, event_axons, labels, votes):
     """Run samples one after another; add to counters, cycles and votes, and (if the rule learns) change the weights.
@@ -97,6 +113,7 @@ def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, eve
     for c in range(n_cores):
         settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
     look_at_narrow(chip.param, chip.still, chip.weight, run)
+    make_tables(chip, run)
     for s in range(pixels.shape[0]):
         tick, reached, of_sample, label = 0, 0, borrow(votes, s * n_classes, (n_classes,)), labels[s]
         if chip.leads.shape[0] > 0:
@@ -136,6 +153,11 @@ def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, eve
             end_blocked(chip, c)
         keep_sample(chip, run, s, tick, reached)
         end_sample(chip, run, jump, tick, has_events)
+        if chip.kept_weight.shape[0] > 0:
+            put_back(chip.weight, chip.kept_weight, chip.moved_weight)
+            put_back(chip.bias, chip.kept_bias, chip.moved_bias)
+            for c in range(n_cores):
+                spoil_table(borrow(chip.still, c * N_STILL, (N_STILL,)))
     scratch[:] = 0  # borrowed views do not keep it until here
 
 

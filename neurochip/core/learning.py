@@ -11,7 +11,8 @@ from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.faults import hold_cells
 from neurochip.core.state import Synapses
-from neurochip.core.vectors import Layout, P, Queue
+from neurochip.core.stretches import list_stretches
+from neurochip.core.vectors import Layout, P, Queue, Still
 
 LEARN = Phase.LEARN * N_EVENTS
 TRACE_FACTOR_BITS = 8
@@ -74,6 +75,8 @@ def learn_by_location(core, rule_param, hook, n):
         while end < n and core.own_neurons[end] // stride == at:
             core.own_channels[end] = core.own_neurons[end] - at * stride
             end += 1
+        if core.still[Still.TABLED] != 0:
+            list_stretches(core, at, borrow(core.stretch, 0, (core.stretch.size,)))
         rows, channels = borrow(core.row_list, at * room, (int(core.row_count[at]),)), borrow(core.own_channels, first, (end - first,))
         hook(
             synapses(core, first, end - first),

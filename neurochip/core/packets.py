@@ -17,6 +17,7 @@ from neurochip.core.vectors import N_WAYS, P, Queue, Route
 
 FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
+INVERSE_BITS = 32  # with which a number is divided by multiplying
 
 
 class Traffic(NamedTuple):
@@ -70,8 +71,11 @@ def groups_of(core):
     lanes, packets, last = core.param[P.SOMA_LANES], 0, -1
     if lanes == 1:
         return core.queue[Queue.SENT]
+    inverse, shift = (1 << INVERSE_BITS) // lanes + 1, INVERSE_BITS
+    if core.param[P.N_NEURONS] > (1 << INVERSE_BITS) // lanes:  # the product with the inverse would not be exact
+        inverse, shift = 0, 0
     for k in range(core.queue[Queue.SENT]):
-        group = int(core.sent[k]) // lanes
+        group = (int(core.sent[k]) * inverse) >> shift if shift else int(core.sent[k]) // lanes
         packets += group != last
         last = group
     return packets

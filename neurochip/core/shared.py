@@ -13,8 +13,8 @@ from neurochip.core.feedback import add_term
 from neurochip.core.memory import add_rows_saturating
 from neurochip.core.rng import RngParam
 from neurochip.core.soma import count_columns, draws_per_step, fresh_words
-from neurochip.core.vector import add_rows
-from neurochip.core.vectors import P, Queue
+from neurochip.core.stretches import add_stretches, flag_spikes, is_wide, list_stretches, sum_by_table, sum_rows
+from neurochip.core.vectors import P, Queue, Still
 
 FORWARD = Phase.FORWARD * N_EVENTS
 ERROR = Phase.ERROR * N_EVENTS
@@ -44,35 +44,47 @@ def list_rows(core):
         axon = np.uint64(core.axons[k])
         first, end = np.uint64(core.fan_first[axon]), np.uint64(core.fan_first[axon + np.uint64(1)])
         looked += int(end - first)
-        for entry in range(first * width, end * width, width):
+        entry = first * width
+        for _ in range(end - first):  # a range of steps that vary would divide
             at = np.uint64(fan[entry])
             row, n = fan[entry + np.uint64(1) + np.uint64(drawn[at])], np.uint64(count[at])
             rows[at * room + n] = row
             count[at] = n + np.uint64(row >= 0)
+            entry += width
     return looked
 
 
 @kernel
 def integrate_shared(core):
     """Run phase 1: the sums of every location = bias + its listed rows."""
-    param, counts, stride = core.param, core.counts, core.param[P.STRIDE]
-    looked, added, clamped = list_rows(core), 0, 0
-    for at in range(param[P.LOCATIONS]):
-        n = int(core.row_count[at])
-        sums, rows = borrow(core.acc, at * stride, (stride,)), borrow(core.row_list, at * core.row_list.shape[1], (n,))
-        for j in range(stride):
-            sums[j] = core.bias[j]
-        if param[P.ACC_NARROW]:
-            clamped += add_rows_saturating(borrow(sums, 0, (param[P.CHANNELS],)), core.weight, rows, n, param[P.ACC_MIN], param[P.ACC_MAX])
-        else:
-            add_rows(sums, core.weight, rows, n)
-        added += n
+    param, counts, clamped = core.param, core.counts, 0
+    has_stretches = param[P.STRETCH_STEP] > 0
+    looked = flag_spikes(core) if has_stretches else list_rows(core)
+    if core.still[Still.TABLED] != 0:
+        added = sum_by_table(core)
+    else:
+        added, clamped = sum_by_rows(core, has_stretches)
     counts[FORWARD + Event.SPIKE_IN] += core.queue[Queue.SPIKES]
     counts[FORWARD + Event.ADDRESS] += looked
     counts[FORWARD + Event.WORD_READ] += added * param[P.ROW_WORDS]
     counts[FORWARD + Event.BANK_ACCESS] += added * param[P.ROW_ACCESSES]
     counts[FORWARD + Event.ACCUMULATE] += added * param[P.CHANNELS]
     counts[FORWARD + Event.ACC_SATURATED] += clamped
+
+
+@kernel
+def sum_by_rows(core, has_stretches):
+    """Set the sums of every location from its rows, listed before or now. Return how many there were, and how many sums clamped."""
+    param, stride, none, added, clamped = core.param, core.param[P.STRIDE], 0, 0, 0
+    stretch, wide = borrow(core.stretch, 0, (core.stretch.size,)), is_wide(core)
+    for at in range(param[P.LOCATIONS]):
+        n = list_stretches(core, at, stretch) if has_stretches else int(core.row_count[at])
+        sums, rows = borrow(core.acc, at * stride, (stride,)), borrow(core.row_list, at * core.row_list.shape[1], (n,))
+        sum_rows(core.bias, sums, core.weight, rows, n if wide else none)
+        if not wide:
+            clamped += add_rows_saturating(borrow(sums, 0, (param[P.CHANNELS],)), core.weight, rows, n, param[P.ACC_MIN], param[P.ACC_MAX])
+        added += n
+    return added, clamped
 
 
 @outlined
@@ -105,6 +117,8 @@ def back_integrate_shared(core):
         first, end = int(core.field_first[place]), int(core.field_first[place + 1])
         if param[P.BACK_NARROW] or param[P.SPLIT]:
             clamped += add_field_saturating(core, first, end, channel, sign)
+        elif param[P.STRETCH_STEP] > 0:
+            add_stretches(core, place, channel, sign)
         else:
             add_field(core, first, end, channel, sign)
         added += end - first

@@ -64,6 +64,12 @@ class CoreState(NamedTuple):
     field_reads: np.ndarray  # int32 (LOCATIONS * CANDIDATES,) accesses that read a column's rows of a place
     row_list: np.ndarray  # int32 scratch (LOCATIONS, MOST_ROWS + 1) rows added at each location in this tick
     row_count: np.ndarray  # int32 scratch (LOCATIONS,)
+    arrived: np.ndarray  # uint8 scratch, flags of axons that spiked in this tick; this and the next where there are stretches
+    arrived_bits: np.ndarray  # uint16 scratch, the same as bits
+    stretch_first: np.ndarray  # int32 (LOCATIONS * CANDIDATES + 1,) first stretch of a place, as of `field`
+    stretch: np.ndarray  # int32 (stretches, Stretch)
+    piece: np.ndarray  # int32 (PIECES, Piece)
+    table: np.ndarray  # int32 (PIECES << TABLE_BITS, STRIDE) sums of the rows of a piece whose bits are set
     axon_trace: np.ndarray  # int32 (n_axons,) of a rule that learns from spikes
     row_trace: np.ndarray  # int32 scratch (MOST_ROWS,) traces of the axons of a location's rows
     still: np.ndarray  # int64 (Still,) of a first core; this and the next are how the simulator adds up, nothing that a chip has
@@ -157,6 +163,12 @@ class ChipState(NamedTuple):
     field_reads: np.ndarray
     row_list: np.ndarray
     row_count: np.ndarray
+    arrived: np.ndarray
+    arrived_bits: np.ndarray
+    stretch_first: np.ndarray  # one entry more per core than places
+    stretch: np.ndarray  # flat
+    piece: np.ndarray  # flat
+    table: np.ndarray  # flat
     axon_trace: np.ndarray
     row_trace: np.ndarray
     call: np.ndarray  # int64 (cores, Call); this and the next, as in Synapses, of a rule that keeps states, else empty
@@ -194,6 +206,10 @@ class ChipState(NamedTuple):
     current: np.ndarray  # for all cores or empty
     upset: np.ndarray  # int64 (cores, Upset) of flips and losses, or empty
     upset_odds: np.ndarray  # int64 (2, GAP_BITS) of flips, of losses, or empty
+    kept_weight: np.ndarray  # int16, as `weight`: what every sample starts from, if not empty; then
+    kept_bias: np.ndarray
+    moved_weight: np.ndarray  # int64 what all samples so far have added to it
+    moved_bias: np.ndarray  # int64
     units: np.ndarray  # int32 0, 1, 2, ...: names of units for `compress`
     trace: np.ndarray  # int32 (n, Trace) what happened, if n > 0
     traced: np.ndarray  # int64 (1,) rows of it that are filled

@@ -23,6 +23,7 @@ from neurochip.core.packets import (
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.still import FEW_WEIGHTS, integrate_still, look_at_weights
+from neurochip.core.stretches import spoil_table
 from neurochip.core.timing import finish_tick, worked
 from neurochip.core.tracing import keep_spikes, keep_tally
 from neurochip.core.vectors import Feedback, Layout, Model, P, Queue, Run, Still, Walk
@@ -122,6 +123,7 @@ def learn(chip, core, c, run, tick, label, hook, keep):
         if core.param[P.LEARNS]:
             taught = label if c == chip.param.shape[0] - 1 and tick >= run[Run.TEACH_FROM] else -1
             keep(chip, core, c, rule_param, run, tick, taught, hook)
+            spoil_table(core.still)
         return
     from_spikes = run[Run.FROM_SPIKES] != 0
     learning = (run[Run.TEACH] or from_spikes) and tick >= run[Run.LEARN_FROM]
@@ -129,10 +131,13 @@ def learn(chip, core, c, run, tick, label, hook, keep):
         trace_spikes(core.param, core.counts, core.queue, core.axons, core.axon_trace)
         if learning:
             learn_from_spikes(core, chip.units, rule_param, hook)
+            spoil_table(core.still)
     elif learning and core.still[Still.USED] != 0:
         learn_blocked(core, rule_param, hook)
     elif learning:
         learn_from_errors(core, rule_param, hook)
+        if core.queue[Queue.OWN_ERRORS] > 0:
+            spoil_table(core.still)
         if core.param[P.ACC_NARROW] and core.weight.size <= FEW_WEIGHTS and core.queue[Queue.OWN_ERRORS] > 0:
             look_at_weights(core.still, core.weight)
 

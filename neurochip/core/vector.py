@@ -22,22 +22,22 @@ BLOCKS = (14, 13, 8, 4, 2, 1) if get_host_cpu_features().get("avx512f") else (4,
 _I1, _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
 
-def _const(value):
+def constant(value):
     return ir.Constant(_I64, value)
 
 
-def _data(context, builder, array_type, array):
+def data_of(context, builder, array_type, array):
     return make_array(array_type)(context, builder, array).data
 
 
-def _vector_at(builder, data, index, element):
+def vector_at(builder, data, index, element):
     """Pointer to LANES elements of `data` from `index` on."""
     return builder.bitcast(builder.gep(data, [index]), ir.VectorType(element, LANES).as_pointer())
 
 
-def _add_rows_block(builder, n_vectors, column, arrays, n, stride):
+def add_rows_block(builder, n_vectors, column, arrays, n, stride):
     """Emit: while column + width <= stride, add the rows' columns [column, column + width) and move on. Return the final column."""
-    acc, weight, axons = arrays
+    start, acc, weight, axons = arrays  # the sums begin as `start`
     sums_type, width = ir.VectorType(_I32, LANES), n_vectors * LANES
     blocks = [builder.append_basic_block(name) for name in ("columns", "first_row", "row", "store", "end")]
     columns, first_row, row, store, end = blocks
@@ -47,24 +47,27 @@ def _add_rows_block(builder, n_vectors, column, arrays, n, stride):
     builder.position_at_end(columns)
     at = builder.phi(_I64)
     at.add_incoming(column, before)
-    following = builder.add(at, _const(width))
+    following = builder.add(at, constant(width))
     builder.cbranch(builder.icmp_signed("<=", following, stride), first_row, end)
 
     builder.position_at_end(first_row)
-    sums_at = [_vector_at(builder, acc, builder.add(at, _const(v * LANES)), _I32) for v in range(n_vectors)]
-    initial = [builder.load(pointer, align=4) for pointer in sums_at]
-    builder.cbranch(builder.icmp_signed(">", n, _const(0)), row, store)
+    sums_at = [vector_at(builder, acc, builder.add(at, constant(v * LANES)), _I32) for v in range(n_vectors)]
+    starts = [vector_at(builder, start, builder.add(at, constant(v * LANES)), _I32) for v in range(n_vectors)]
+    initial = [builder.load(pointer, align=4) for pointer in starts]
+    builder.cbranch(builder.icmp_signed(">", n, constant(0)), row, store)
 
     builder.position_at_end(row)
     k = builder.phi(_I64)
     sums = [builder.phi(sums_type) for _ in range(n_vectors)]
     axon = builder.zext(builder.load(builder.gep(axons, [k])), _I64)
     base = builder.add(builder.mul(axon, stride), at)
-    fields = [_vector_at(builder, weight, builder.add(base, _const(v * LANES)), _I16) for v in range(n_vectors)]
-    added = [builder.add(total, builder.sext(builder.load(field, align=2), sums_type)) for total, field in zip(sums, fields, strict=True)]
-    k_next = builder.add(k, _const(1))
+    fields = [vector_at(builder, weight, builder.add(base, constant(v * LANES)), weight.type.pointee) for v in range(n_vectors)]
+    terms = [builder.load(field, align=2) for field in fields]
+    wide = terms if weight.type.pointee == _I32 else [builder.sext(term, sums_type) for term in terms]
+    added = [builder.add(total, term) for total, term in zip(sums, wide, strict=True)]
+    k_next = builder.add(k, constant(1))
     builder.cbranch(builder.icmp_signed("<", k_next, n), row, store)
-    for phi, start, again in zip([k, *sums], [_const(0), *initial], [k_next, *added], strict=True):
+    for phi, start, again in zip([k, *sums], [constant(0), *initial], [k_next, *added], strict=True):
         phi.add_incoming(start, first_row)
         phi.add_incoming(again, row)
 
@@ -84,11 +87,11 @@ def _add_rows_block(builder, n_vectors, column, arrays, n, stride):
 @intrinsic
 def _add_rows(typing_context, acc, weight, axons, n):
     def codegen(context, builder, signature, args):
-        arrays = [_data(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True)]
+        arrays = [data_of(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True)]
         stride = unpack_tuple(builder, make_array(signature.args[1])(context, builder, args[1]).shape)[1]
-        column = _const(0)
+        column = constant(0)
         for n_vectors in BLOCKS:
-            column = _add_rows_block(builder, n_vectors, column, arrays, args[3], stride)
+            column = add_rows_block(builder, n_vectors, column, [arrays[0], *arrays], args[3], stride)
         return context.get_dummy_value()
 
     return types.void(acc, weight, axons, types.intp), codegen
@@ -116,7 +119,7 @@ def _sum_16_block(builder, n_vectors, column, stride, table, rows, first, end, k
     builder.position_at_end(columns)
     at = builder.phi(_I64)
     at.add_incoming(column, before)
-    following = builder.add(at, _const(width))
+    following = builder.add(at, constant(width))
     builder.cbranch(builder.icmp_signed("<=", following, stride), row, done)
 
     builder.position_at_end(row)
@@ -127,9 +130,9 @@ def _sum_16_block(builder, n_vectors, column, stride, table, rows, first, end, k
     base = builder.add(builder.mul(number, stride), at)
     added = []
     for (offset, _), kind, total in zip(parts, kinds, sums, strict=True):
-        pointer = builder.bitcast(builder.gep(table, [builder.add(base, _const(offset))]), kind.as_pointer())
+        pointer = builder.bitcast(builder.gep(table, [builder.add(base, constant(offset))]), kind.as_pointer())
         added.append(builder.add(total, builder.load(pointer, align=2)))
-    k_next = builder.add(k, _const(1))
+    k_next = builder.add(k, constant(1))
     builder.cbranch(builder.icmp_signed("<", k_next, end), row, store)
     for phi, start, again in zip([k, *sums], [first, *(ir.Constant(kind, None) for kind in kinds)], [k_next, *added], strict=True):
         phi.add_incoming(start, columns)
@@ -137,7 +140,7 @@ def _sum_16_block(builder, n_vectors, column, stride, table, rows, first, end, k
 
     builder.position_at_end(store)
     for (offset, lanes), total in zip(parts, added, strict=True):
-        keep(builder.add(at, _const(offset)), lanes, total)
+        keep(builder.add(at, constant(offset)), lanes, total)
     at.add_incoming(following, store)
     builder.branch(columns)
 
@@ -151,16 +154,16 @@ def _group(name):
     @intrinsic
     def group(typing_context, acc, weight, axons, first, end):
         def codegen(context, builder, signature, args):
-            acc, weight, axons = (_data(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
+            acc, weight, axons = (data_of(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
             stride = unpack_tuple(builder, make_array(signature.args[1])(context, builder, args[1]).shape)[1]
 
             def keep(index, lanes, total):
                 for k, half in enumerate(_halves(builder, total, lanes)):
-                    pointer = _vector_at(builder, acc, builder.add(index, _const(k * LANES)), _I32)
+                    pointer = vector_at(builder, acc, builder.add(index, constant(k * LANES)), _I32)
                     wide = builder.sext(half, ir.VectorType(_I32, LANES))
                     builder.store(getattr(builder, name)(builder.load(pointer, align=4), wide), pointer, align=4)
 
-            column = _const(0)
+            column = constant(0)
             for n_vectors in BLOCKS:
                 column = _sum_16_block(builder, n_vectors, column, stride, weight, axons, args[3], args[4], keep)
             return context.get_dummy_value()
@@ -173,16 +176,16 @@ def _group(name):
 @intrinsic
 def _add_steps(typing_context, row, steps, slots, n):
     def codegen(context, builder, signature, args):
-        row, steps, slots = (_data(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
+        row, steps, slots = (data_of(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
         stride = unpack_tuple(builder, make_array(signature.args[1])(context, builder, args[1]).shape)[1]
 
         def keep(index, lanes, total):
             pointer = builder.bitcast(builder.gep(row, [index]), total.type.as_pointer())
             builder.store(builder.add(builder.load(pointer, align=2), total), pointer, align=2)
 
-        column = _const(0)
+        column = constant(0)
         for n_vectors in BLOCKS:
-            column = _sum_16_block(builder, n_vectors, column, stride, steps, slots, _const(0), args[3], keep)
+            column = _sum_16_block(builder, n_vectors, column, stride, steps, slots, constant(0), args[3], keep)
         return context.get_dummy_value()
 
     return types.void(row, steps, slots, types.intp), codegen
@@ -191,26 +194,26 @@ def _add_steps(typing_context, row, steps, slots, n):
 @intrinsic
 def _flag_bits(typing_context, flags, n, bits):
     def codegen(context, builder, signature, args):
-        flags, bits = _data(context, builder, signature.args[0], args[0]), _data(context, builder, signature.args[2], args[2])
+        flags, bits = data_of(context, builder, signature.args[0], args[0]), data_of(context, builder, signature.args[2], args[2])
         loop, end = builder.append_basic_block("flags"), builder.append_basic_block("flags_end")
         before = builder.block
-        builder.cbranch(builder.icmp_signed(">", args[1], _const(0)), loop, end)
+        builder.cbranch(builder.icmp_signed(">", args[1], constant(0)), loop, end)
         builder.position_at_end(loop)
         i, word = builder.phi(_I64), builder.phi(_I64)
         zero = ir.Constant(ir.VectorType(_I8, LANES), None)
-        mask = builder.icmp_unsigned("!=", builder.load(_vector_at(builder, flags, i, _I8), align=1), zero)
+        mask = builder.icmp_unsigned("!=", builder.load(vector_at(builder, flags, i, _I8), align=1), zero)
         builder.store(builder.bitcast(mask, _I16), builder.gep(bits, [word]))
-        i_next, word_next = builder.add(i, _const(LANES)), builder.add(word, _const(1))
+        i_next, word_next = builder.add(i, constant(LANES)), builder.add(word, constant(1))
         builder.cbranch(builder.icmp_signed("<", i_next, args[1]), loop, end)
         for phi, again in ((i, i_next), (word, word_next)):
-            phi.add_incoming(_const(0), before)
+            phi.add_incoming(constant(0), before)
             phi.add_incoming(again, loop)
         builder.position_at_end(end)
         words = builder.phi(_I64)
-        words.add_incoming(_const(0), before)
+        words.add_incoming(constant(0), before)
         words.add_incoming(word_next, loop)
         for k in range(WORD_PADDING):
-            builder.store(ir.Constant(_I16, 0), builder.gep(bits, [builder.add(words, _const(k))]))
+            builder.store(ir.Constant(_I16, 0), builder.gep(bits, [builder.add(words, constant(k))]))
         return context.get_dummy_value()
 
     return types.void(flags, types.intp, bits), codegen
@@ -219,22 +222,22 @@ def _flag_bits(typing_context, flags, n, bits):
 @intrinsic
 def _common_bits(typing_context, one, other, words):
     def codegen(context, builder, signature, args):
-        one, other = (builder.bitcast(_data(context, builder, signature.args[k], args[k]), _I64.as_pointer()) for k in (0, 1))
+        one, other = (builder.bitcast(data_of(context, builder, signature.args[k], args[k]), _I64.as_pointer()) for k in (0, 1))
         popcount = builder.module.declare_intrinsic("llvm.ctpop", [_I64])
         loop, end = builder.append_basic_block("words"), builder.append_basic_block("words_end")
         before = builder.block
-        builder.cbranch(builder.icmp_signed(">", args[2], _const(0)), loop, end)
+        builder.cbranch(builder.icmp_signed(">", args[2], constant(0)), loop, end)
         builder.position_at_end(loop)
         i, count = builder.phi(_I64), builder.phi(_I64)
         both = builder.and_(*(builder.load(builder.gep(array, [i]), align=2) for array in (one, other)))
-        i_next, count_next = builder.add(i, _const(1)), builder.add(count, builder.call(popcount, [both]))
+        i_next, count_next = builder.add(i, constant(1)), builder.add(count, builder.call(popcount, [both]))
         builder.cbranch(builder.icmp_signed("<", i_next, args[2]), loop, end)
         for phi, again in ((i, i_next), (count, count_next)):
-            phi.add_incoming(_const(0), before)
+            phi.add_incoming(constant(0), before)
             phi.add_incoming(again, loop)
         builder.position_at_end(end)
         total = builder.phi(_I64)
-        total.add_incoming(_const(0), before)
+        total.add_incoming(constant(0), before)
         total.add_incoming(count_next, loop)
         return total
 
@@ -244,7 +247,7 @@ def _common_bits(typing_context, one, other, words):
 @intrinsic
 def _compress(typing_context, values, flags, n, out):
     def codegen(context, builder, signature, args):
-        values, flags, out = (_data(context, builder, signature.args[i], args[i]) for i in (0, 1, 3))
+        values, flags, out = (data_of(context, builder, signature.args[i], args[i]) for i in (0, 1, 3))
         lanes_type, mask_type = ir.VectorType(_I32, LANES), ir.VectorType(_I1, LANES)
         store = builder.module.declare_intrinsic(
             f"llvm.masked.compressstore.v{LANES}i32",
@@ -254,21 +257,21 @@ def _compress(typing_context, values, flags, n, out):
         popcount = builder.module.declare_intrinsic("llvm.ctpop", [ir.IntType(LANES)])
         loop, end = builder.append_basic_block("lanes"), builder.append_basic_block("end")
         before = builder.block
-        builder.cbranch(builder.icmp_signed(">", args[2], _const(0)), loop, end)
+        builder.cbranch(builder.icmp_signed(">", args[2], constant(0)), loop, end)
         builder.position_at_end(loop)
         i, count = builder.phi(_I64), builder.phi(_I64)
         zero = ir.Constant(ir.VectorType(_I8, LANES), None)
-        mask = builder.icmp_unsigned("!=", builder.load(_vector_at(builder, flags, i, _I8), align=1), zero)
-        builder.call(store, [builder.load(_vector_at(builder, values, i, _I32), align=4), builder.gep(out, [count]), mask])
+        mask = builder.icmp_unsigned("!=", builder.load(vector_at(builder, flags, i, _I8), align=1), zero)
+        builder.call(store, [builder.load(vector_at(builder, values, i, _I32), align=4), builder.gep(out, [count]), mask])
         bits = builder.call(popcount, [builder.bitcast(mask, ir.IntType(LANES))])
-        i_next, count_next = builder.add(i, _const(LANES)), builder.add(count, builder.zext(bits, _I64))
+        i_next, count_next = builder.add(i, constant(LANES)), builder.add(count, builder.zext(bits, _I64))
         builder.cbranch(builder.icmp_signed("<", i_next, args[2]), loop, end)
         for phi, again in ((i, i_next), (count, count_next)):
-            phi.add_incoming(_const(0), before)
+            phi.add_incoming(constant(0), before)
             phi.add_incoming(again, loop)
         builder.position_at_end(end)
         total = builder.phi(_I64)
-        total.add_incoming(_const(0), before)
+        total.add_incoming(constant(0), before)
         total.add_incoming(count_next, loop)
         return total
 

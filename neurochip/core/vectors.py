@@ -114,6 +114,13 @@ class P(IntEnum):
     CURRENT_FACTOR = 96  # of 256
     CURRENT_MIN = 97
     CURRENT_MAX = 98
+    # how the simulator finds shared rows (core/stretches.py); nothing that the chip has
+    STRETCH_AT = 99  # where this core's stretches start in ChipState,
+    STRETCH_STEP = 100  # rows from one axon of a stretch to the next; 0: there are no stretches
+    PIECE_AT = 101  # where its pieces start, of whose rows all partial sums can be kept in a table,
+    PIECES = 102
+    TABLE_AT = 103  # where that starts,
+    TABLE_BITS = 104  # and how many rows a piece can have
 
 
 BETA_FRAC_BITS = 4
@@ -239,10 +246,30 @@ class Still(IntEnum):
     ROOM = 10  # LSB that weights may step before one could meet its rail, or an accumulator clamp
     STEPS = 11  # that they step by once what waits is written
     PENDING = 12  # ticks of which steps wait
+    TABLED = 13  # not 0: in this call, sums of shared rows come from tables; 2: which are to be made
 
 
 N_STILL = len(Still)
 N_PARAMS, N_QUEUES, N_COUNTS, N_CALLS = len(P), len(Queue), N_PHASES * N_EVENTS, len(Call)
+
+
+class Stretch(IntEnum):
+    """Columns of ChipState.stretch: axons one after another under the taps of a place, and their rows, at equal steps."""
+
+    AXON = 0  # the first one,
+    ROW = 1  # its row,
+    LENGTH = 2
+    ENTRY = 3  # of the table: sum of no rows of its piece
+
+
+class Piece(IntEnum):
+    """Columns of ChipState.piece: the rows of a stretch, wherever that lies."""
+
+    ROW = 0
+    LENGTH = 1
+
+
+N_STRETCH, N_PIECE = len(Stretch), len(Piece)
 
 
 class Route(IntEnum):

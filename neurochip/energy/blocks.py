@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field
-from scipy.optimize import nnls
 
 from neurochip.common.toml import STRICT, read_toml, shipped, validate
 from neurochip.energy.knob_text import NUMBERS, Knobs, as_rows, changes, knobs_in, number_of
@@ -178,6 +177,8 @@ def _fit(sizes: np.ndarray, values: np.ndarray) -> np.ndarray:
     kept = values > 0
     if not kept.any():
         return np.zeros(sizes.shape[1])
+    from scipy.optimize import nnls  # takes as long to load as the kernels, and most runs need none
+
     found: np.ndarray = nnls(sizes[kept] / values[kept, None], np.ones(kept.sum()))[0]
     return found
 

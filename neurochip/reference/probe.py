@@ -20,6 +20,7 @@ import numpy as np
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import RngParam, jump_table
 from neurochip.core.rules import Rule
+from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.mapping.place import Weights
 from neurochip.reference.network_twin import exact_gradient, make_network_twin
@@ -70,7 +71,9 @@ def mean_changes(
     """Yield, for each of the ascending `ticks` int64 (n,), the mean change per learning tick, in LSB and in the shapes of `weights`."""
     chip, mapping, experiment = learning_fork(simulator.state), simulator.mapping, simulator.setup.experiment
     load_weights(chip, mapping, weights)
-    start, bias = chip.weight.copy(), chip.bias.copy()
+    kept = {"kept_weight": chip.weight.copy(), "kept_bias": chip.bias.copy()}
+    moved = {f"moved_{name}": np.zeros(getattr(chip, name).shape, dtype=np.int64) for name in ("weight", "bias")}
+    chip = chip._replace(**kept, **moved)
     chip.param[:, P.LEARNS] = 1
     if experiment.learning_rule.p_learn is None:
         set_rule(chip, experiment, 0)
@@ -81,18 +84,19 @@ def mean_changes(
     first = max(3 * deepest, experiment.warmup_ticks)  # input takes a tick per layer to the output, an error two per layer back
     run, traffic = run_vector(first + 1, first, first, True, deepest), build_traffic(simulator.setup.chip, chip)
     jump, hook = jump_table(chip.rng_param, first + 1), experiment.learning_rule.hook
-    votes = np.zeros((1, mapping.cores[-1].neurons), dtype=np.int32)
-    total, bias_total = np.zeros(start.shape, dtype=np.int64), np.zeros(bias.shape, dtype=np.int64)
+    votes = np.zeros((len(labels), mapping.cores[-1].neurons), dtype=np.int32)
     for tick in range(1, int(ticks[-1]) + 1):
-        for s in range(len(labels)):
-            run_samples(chip, traffic, run, hook, jump, *of_images(pixels[s : s + 1]), labels[s : s + 1], votes)
-            total += chip.weight
-            bias_total += chip.bias
-            chip.weight[:], chip.bias[:] = start, bias
+        run_samples(chip, traffic, run, hook, jump, *of_images(pixels), labels, votes)  # each sample from the weights that are kept
         if tick in ticks:
             n = tick * len(labels)
-            changes = weights_of(chip._replace(weight=total / n - start, bias=bias_total / n - bias), mapping)
+            means = {name: (chip_sum + n * start) / n - start for name, chip_sum, start in _moves(chip)}
+            changes = weights_of(chip._replace(**means), mapping)
             yield [(weight / lsb, change / lsb) for (weight, change), lsb in zip(changes, step_lsb(simulator), strict=True)]
+
+
+def _moves(chip: ChipState) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """(name, sum of all changes, what every sample starts from) of weights and biases, int64."""
+    return [(name, getattr(chip, f"moved_{name}"), getattr(chip, f"kept_{name}").astype(np.int64)) for name in ("weight", "bias")]
 
 
 def step_lsb(simulator: Simulator) -> list[float]:

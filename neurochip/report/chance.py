@@ -11,9 +11,11 @@ LUCK = 0.001  # probability with which guessing alone does better than what coun
 
 def lucky(n: int, classes: int) -> float:
     """Return the accuracy on n samples that guessing among classes exceeds with a probability of LUCK alone."""
-    from scipy.stats import binom
-
-    return float(binom.ppf(1 - LUCK, n, 1 / classes)) / n
+    if classes < 2:
+        return 1.0
+    wrong = np.arange(n, 0, -1)  # of one right answer more: n - k ways, k + 1 times counted
+    logs = n * math.log1p(-1 / classes) + np.concatenate([[0.0], np.cumsum(np.log(wrong / (n - wrong + 1) / (classes - 1)))])
+    return int(np.searchsorted(np.cumsum(np.exp(logs)), 1 - LUCK)) / n
 
 
 def is_at_chance(run: StoredRun) -> bool:

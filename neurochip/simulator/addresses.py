@@ -4,10 +4,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurochip.core.vectors import Route
+from neurochip.core.vectors import N_PIECE, N_STRETCH, Route
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.place import Mapping, Placement
+
+FEWEST_AXONS = 2.5  # of a mean stretch
+MOST_TABLE_BITS, MOST_TABLED = 8, 1 << 14  # rows of a piece; sums in all tables of a core, which a cache near the processor holds
+
+
+class Stretches(NamedTuple):
+    """Axons one after another under the taps of a place, whose rows lie at equal steps: core/stretches.py. All int32."""
+
+    step: int = 0  # rows from one axon to the next; 0: there are no stretches
+    first: np.ndarray = np.zeros(0, np.int32)  # (places + 1,) first stretch of each place
+    stretch: np.ndarray = np.zeros((0, N_STRETCH), np.int32)  # (stretches, Stretch), of a place by axons
+    piece: np.ndarray = np.zeros((0, N_PIECE), np.int32)  # (pieces, Piece)
+    bits: int = 0  # most rows of a piece, if there are tables
 
 
 class Fields(NamedTuple):
@@ -18,6 +31,7 @@ class Fields(NamedTuple):
     first: np.ndarray  # (places + 1,) first entry of each place
     entries: np.ndarray  # (entries, 2): row, axon; rows ascending
     reads: np.ndarray  # (places,) accesses that read a column's rows
+    stretches: Stretches  # how the simulator finds the same rows
 
 
 def axon_names(place: Placement) -> np.ndarray:
@@ -49,7 +63,8 @@ def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
         if layer.is_pool:
             fan_first, fan = np.arange(place.axons + 1, dtype=np.int32), _pooled_into(layer, place)
         empty = np.zeros((0, 2), dtype=np.int32)
-        return Fields(fan_first, fan, np.zeros(places + 1, dtype=np.int32), empty, np.zeros(places, dtype=np.int32))
+        firsts = np.zeros(places + 1, dtype=np.int32)
+        return Fields(fan_first, fan, firsts, empty, np.zeros(places, dtype=np.int32), Stretches(first=firsts))
     at, row, axon = _pairs(layer, place)
     order = np.lexsort((row, at))
     at, row, axon = at[order], row[order], axon[order]
@@ -64,7 +79,31 @@ def fields_of(chip: Chip, layer: Layer, place: Placement) -> Fields:
     fan[:, 0] = keys % place.locations
     fan[entry, 1 + at % candidates] = row
     fan_first = np.searchsorted(keys, np.arange(place.axons + 1) * place.locations).astype(np.int32)
-    return Fields(fan_first, fan, first, np.stack([row, axon], axis=1).astype(np.int32), reads)
+    return Fields(fan_first, fan, first, np.stack([row, axon], axis=1).astype(np.int32), reads, _stretches(place, at, row, axon))
+
+
+def _stretches(place: Placement, at: np.ndarray, row: np.ndarray, axon: np.ndarray) -> Stretches:
+    """Find the stretches of (place, row, axon), int64 (n,) each; none if too short, or if axons arrive unordered."""
+    places = place.locations * place.candidates
+    none, senders = Stretches(first=np.zeros(places + 1, dtype=np.int32)), [group.core for group in place.groups]
+    order = np.lexsort((axon, at))
+    at, row, axon = at[order], row[order], axon[order]
+    follows = (np.diff(at) == 0) & (np.diff(axon) == 1)
+    steps, counts = np.unique(np.diff(row)[follows], return_counts=True)
+    if not steps.size or steps[counts.argmax()] <= 0 or senders != sorted(senders):
+        return none
+    step = int(steps[counts.argmax()])
+    begins = np.flatnonzero(np.concatenate([[True], ~(follows & (np.diff(row) == step))]))
+    length = np.diff(np.append(begins, len(at)))
+    if length.mean() < FEWEST_AXONS:
+        return none
+    piece, number = np.unique(np.stack([row[begins], length], axis=1), axis=0, return_inverse=True)
+    bits = int(length.max())
+    if bits > MOST_TABLE_BITS or (len(piece) << bits) * place.stride > MOST_TABLED:
+        piece, bits = piece[:0], 0
+    first = np.searchsorted(at[begins], np.arange(places + 1))
+    stretch = np.stack([axon[begins], row[begins], length, number.ravel() << bits], axis=1)
+    return Stretches(step, first.astype(np.int32), stretch.astype(np.int32), piece.astype(np.int32), bits)
 
 
 def _pooled_into(layer: Layer, place: Placement) -> np.ndarray:

@@ -40,7 +40,19 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     cores, rule = mapping.cores, experiment.learning_rule
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
     at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
-    at |= {P.FEEDBACK_AT: 0, P.OWN_AT: 0, P.INBOX_AT: 0, P.INPUT_AT: 0, P.UNIT_AT: 0, P.TARGET_AT: 0, P.STILL_AT: 0}
+    at |= {
+        P.FEEDBACK_AT: 0,
+        P.OWN_AT: 0,
+        P.INBOX_AT: 0,
+        P.INPUT_AT: 0,
+        P.UNIT_AT: 0,
+        P.TARGET_AT: 0,
+        P.STILL_AT: 0,
+        P.STRETCH_AT: 0,
+        P.PIECE_AT: 0,
+        P.TABLE_AT: 0,
+    }
+    at |= {P.STRETCH_AT: 0, P.PIECE_AT: 0, P.TABLE_AT: 0}
     width = chip.mesh.width if chip.mesh else 0
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
@@ -62,6 +74,9 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.SOMA_LANES: 1 if c == len(cores) - 1 else chip.core.soma_lanes,
             P.INPUT_LANES: chip.core.input_lanes,
             P.SERIAL_ENCODER: chip.core.encoder == "serial",
+            P.STRETCH_STEP: fields[c].stretches.step,
+            P.PIECES: len(fields[c].stretches.piece),
+            P.TABLE_BITS: fields[c].stretches.bits,
         } | at | feedback_params(chip, experiment, mapping, c)  # fmt: skip
         param[c, list(values)] = list(values.values())
         used = {
@@ -70,10 +85,16 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: room, P.INBOX_AT: links.inbox_room[c],
             P.INPUT_AT: layer.source_units if place.is_first else 0, P.UNIT_AT: place.neurons + 1,
             P.TARGET_AT: links.target[c].size, P.FEEDBACK_AT: values[P.FEEDBACK_ROWS] * place.stride,
-            P.STILL_AT: place.stride if place.is_first else 0,
+            P.STILL_AT: place.stride if place.is_first else 0, P.STRETCH_AT: fields[c].stretches.stretch.size,
+            P.PIECE_AT: fields[c].stretches.piece.size, P.TABLE_AT: _tabled(fields[c]) * place.stride,
         }  # fmt: skip
         at = {key: start + int(used[key]) for key, start in at.items()}
     return param
+
+
+def _tabled(fields: Fields) -> int:
+    """Entries of a core's tables."""
+    return len(fields.stretches.piece) << fields.stretches.bits
 
 
 def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
@@ -188,14 +209,14 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     sizes: dict[type, dict[str, Any]] = {
         np.int64: {
             "queue": (n, len(Queue)), "rule_param": (n, n_rule_params(experiment)), "counts": (n, N_COUNTS), "cycles": (n, 2), "traced": 1,
-            "still": (n, len(Still)),
+            "still": (n, len(Still)), "moved_weight": 0, "moved_bias": 0,
         },
         np.uint32: {"rng_neuron": slots, "rng_axon": axons, "rng_pool": locations, "rng_learn": n, "words": widest,
                     "lit_words": queues, "lit_turns": queues, "lit_masks": queues},
-        np.uint16: {"lit_bits": PENDING * (queues // BIT_WORD + BITS_APART * n)},
+        np.uint16: {"lit_bits": PENDING * (queues // BIT_WORD + BITS_APART * n), "arrived_bits": widest // BIT_WORD + BITS_APART},
         np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues, "lit_likely": queues,
-                   "lit_flags": queues},
-        np.int16: {"weight": sum(place.rows * place.stride for place in cores), "pending": PENDING * bases},
+                   "lit_flags": queues, "arrived": widest},
+        np.int16: {"weight": sum(place.rows * place.stride for place in cores), "pending": PENDING * bases, "kept_weight": 0},
         np.int32: {
             "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "back_minus": axons,
             "axons": 2 * queues, "sent": slots,
@@ -206,7 +227,8 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
             "current": slots if param[:, P.CURRENTS].any() else 0,
             "axon_trace": axons, "row_trace": max(place.most_rows for place in cores),
             "row_list": lists, "row_count": max(place.locations for place in cores), "lit_axons": queues,
-            "lit_more": queues, "lit_less": queues, "base": bases,
+            "lit_more": queues, "lit_less": queues, "base": bases, "kept_bias": 0,
+            "table": sum(_tabled(of) * place.stride for of, place in zip(fields, cores, strict=True)),
         },
     }  # fmt: skip
     arrays = {name: aligned(shape, dtype) for dtype, of_type in sizes.items() for name, shape in of_type.items()}
@@ -219,7 +241,8 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     } | _names(mapping) | {
         "fan_first": _flat([of.fan_first for of in fields]), "fan": _flat([of.fan for of in fields]),
         "field_first": _flat([of.first for of in fields]), "field": _flat([of.entries for of in fields]),
-        "field_reads": _flat([of.reads for of in fields]),
+        "field_reads": _flat([of.reads for of in fields]), "stretch_first": _flat([of.stretches.first for of in fields]),
+        "stretch": _flat([of.stretches.stretch for of in fields]), "piece": _flat([of.stretches.piece for of in fields]),
     }  # fmt: skip
     arrays |= state_arrays(experiment.learning_rule, cores, int(param[:, P.OWN_ROOM].max()))
     known["feedback"] = feedback_signs(chip, experiment, mapping)

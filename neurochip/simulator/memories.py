@@ -13,6 +13,7 @@ ALIGNMENT = 64  # bytes: no vector load crosses a cache line
 SHARED = (
     "param", "rule_param", "rng_param", "gumbel", "cycles_per_event", "cycles_per_tick", "weight", "bias", "feedback", "units",
     "slot_unit", "slot_name", "axon_name", "location_name", "fan_first", "fan", "field_first", "field", "field_reads",
+    "stretch_first", "stretch", "piece",
     "route", "target_first", "target", "feeder_core", "feeder_slot", "feeder_hops", "input_axon",
     "tag", "cell_stuck", "neuron_stuck", "axon_stuck", "dead", "upset_odds",
 )  # fmt: skip
