@@ -185,13 +185,13 @@ def add_stretches(core, place, channel, sign):
     """Add back[axon] += sign * weight[row, channel] for all under a place's taps: sums that cannot overflow."""
     weight, back = core.weight, core.back
     stretch, stride = borrow(core.stretch, 0, (core.stretch.size,)), core.param[P.STRIDE]
-    apart = np.uint64(core.param[P.STRETCH_STEP] * stride)
+    apart = core.param[P.STRETCH_STEP] * stride
     for s in range(core.stretch_first[place] * N_STRETCH, core.stretch_first[place + 1] * N_STRETCH, N_STRETCH):
         n = stretch[s + Stretch.LENGTH]
         sums = borrow(back, int(stretch[s + Stretch.AXON]), (n,))
-        rows = borrow(weight, int(stretch[s + Stretch.ROW]) * stride + channel, (n,))
+        rows = borrow(weight, int(stretch[s + Stretch.ROW]) * stride + channel, ((n - 1) * apart + 1,))
         for k in range(n):
-            sums[k] = np.int32(sums[k] + np.int32(sign * np.int32(rows[np.uint64(k) * apart])))
+            sums[k] = np.int32(sums[k] + np.int32(sign * np.int32(rows[np.uint64(k) * np.uint64(apart)])))
 
 
 @outlined
