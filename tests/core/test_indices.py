@@ -19,6 +19,7 @@ from support.digests import in_a_new_process, tiny_digests
 
 from neurochip.checks.rule import lines_of
 from neurochip.checks.tiny_chips import outcomes_of
+from neurochip.core.engine import FEW, put_back
 from neurochip.core.memory import add_rows_saturating, words_touched
 from neurochip.experiment.rules import find_rule
 
@@ -31,6 +32,7 @@ NETS = (
         planes=(1, 4, 4), layers=(conv(2, 2), conv(2, 2), dense(3, initial_gain=4.0)), back_bits=8, error_gain=3, warmup=0, ticks=8,
         mesh={"width": 2, "height": 2, "fifo_depth": 2, "core_stalls": True},
     ),
+    Net(planes=(1, 8, 8), layers=(conv(2, 3), conv(2, 3), dense(3, initial_gain=4.0)), error_gain=3, warmup=0, ticks=8),
     replace(DENSE, streams="split"),
     *(replace(DENSE, feedback="direct", told_by=told_by, told_one_in=2) for told_by in ("class", "winner")),
     replace(DENSE, faults=dict.fromkeys(SHARES, 0.1) | {"flip_rate": 0.02, "loss_rate": 0.01}),
@@ -80,6 +82,14 @@ def rare() -> None:
     assert (np.asarray(sums) == 2).all() and words_touched(checked(np.array([5, 1, 4], np.int32)), 3, 2) == 2
 
 
+def probed() -> None:
+    """What the gradient probe alone asks for: values put back after a sample, of which one in two blocks has changed."""
+    values, kept, moved = (checked(np.zeros(FEW + 3, dtype)) for dtype in (np.int16, np.int16, np.int64))
+    values[FEW + 1] = 5
+    put_back(values, kept, moved)
+    assert not np.asarray(values).any() and np.asarray(moved).tolist() == [0] * (FEW + 1) + [5, 0]
+
+
 def main() -> None:
     """What the first test asks of a new process."""
     with tempfile.TemporaryDirectory() as folder, indices_checked() as run:
@@ -87,6 +97,7 @@ def main() -> None:
         for net in NETS:
             check(replace(net, images=net.images[:1]), Path(folder))
         rare()
+        probed()
     print("not run:", sorted(kernels() - run))
 
 
