@@ -8,6 +8,7 @@ import gzip
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import nir
 import numpy as np
@@ -44,9 +45,9 @@ def keep(name: str, graph: nir.NIRGraph, inputs: torch.Tensor, *layers: torch.Te
     (OUT / f"{name}.nir").unlink()
     arrays = {f"layer{i}": layer.flatten(2).bool().numpy() for i, layer in enumerate(layers)}
     arrays["inputs"] = inputs.flatten(2).bool().numpy()
-    packed = {key: np.packbits(array) for key, array in arrays.items()}
-    shapes = {f"{key}_shape": np.array(array.shape) for key, array in arrays.items()}
-    np.savez_compressed(OUT / f"{name}.npz", **packed, **shapes)
+    packed: dict[str, Any] = {key: np.packbits(array) for key, array in arrays.items()}
+    packed |= {f"{key}_shape": np.array(array.shape) for key, array in arrays.items()}
+    np.savez_compressed(OUT / f"{name}.npz", **packed)
     print(name, {key: float(array.mean().round(3)) for key, array in arrays.items()})
 
 

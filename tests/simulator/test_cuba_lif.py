@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from support.chip_check import check
-from support.chip_nets import CUBA, HIDDEN, Net, conv, dense, on_a_mesh, pool, random_net
+from support.chip_corners import SMALL
+from support.chip_nets import CUBA, HIDDEN, Net, conv, dense, pool, random_net
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import Event
@@ -33,12 +34,12 @@ def with_currents(dice: random.Random, net: Net) -> Net:
 
 
 def test_random_networks_agree(tmp_path):
-    """In spikes, errors, weights, counts and cycles; enough of them with a current, on and off a mesh."""
+    """In spikes, errors, weights, counts and cycles; enough of them with a current."""
     seen, number = Counter(), 0
     while seen["cuba_lif"] < 14:
         dice = random.Random(5000 + number)
         net = with_currents(dice, random_net(dice))
-        net, number = on_a_mesh(net, dice) if number % 9 == 8 else net, number + 1
+        number += 1
         neurons = [layer["neuron"] for layer in net.layers if layer.get("neuron", {}).get("model") == "cuba_lif"]
         if not neurons:
             continue
@@ -46,12 +47,18 @@ def test_random_networks_agree(tmp_path):
             events, _ = check(net, tmp_path)
         except AssertionError as error:
             raise AssertionError(f"number {number}: {net}") from error
-        seen.update([event for event, n in events.items() if n] + ["cuba_lif", "mesh" if net.mesh else "no mesh", net.rule or "frozen"])
+        seen.update([event for event, n in events.items() if n] + ["cuba_lif", net.rule or "frozen"])
         seen.update([key for neuron in neurons for key, value in neuron.items() if value])
         seen.update([layer["kind"] for layer in net.layers if layer.get("neuron", {}).get("model") == "cuba_lif"])
-    wanted = ["current_leak_shift", "current_leak_factor", "guard_bits", "inhibit", "refractory_ticks", "conv", "dense", "pool", "mesh"]
+    wanted = ["current_leak_shift", "current_leak_factor", "guard_bits", "inhibit", "refractory_ticks", "conv", "dense", "pool"]
     wanted += [Event.ACC_SATURATED, Event.ERROR_GATED, Event.STATE_READ, "spike_backprop", "frozen"]
     assert {str(what): seen[what] for what in wanted if not seen[what]} == {}
+
+
+def test_a_mesh_knows_when_they_are_done(tmp_path):
+    layers = (conv(2, 3, padding=1, neuron=CUBA), pool(2), dense(3, neuron={"model": "accumulate"}))
+    _, expected = check(replace(SMALL, layers=layers), tmp_path)
+    assert any(core == 0 for _, core, _, _ in expected["trace"])
 
 
 def net_of(neuron: dict, **more) -> Net:
