@@ -48,8 +48,9 @@ run-format: $(VENV)/installed ## write the tables of docs/run_format.md anew fro
 	$(BIN)/python -m neurochip.runfile.documented
 
 # what the suite does with a few files; some minutes
-fuzz: $(VENV)/installed ## read 500 damaged files of every kind that comes from outside
-	NEUROCHIP_FUZZ=500 $(BIN)/python -m pytest -n auto -q tests/checks/test_fuzz.py
+fuzz: FILES ?= 500
+fuzz: $(VENV)/installed ## read 500 (FILES=...) damaged files of every kind that comes from outside
+	NEUROCHIP_FUZZ=$(FILES) $(BIN)/python -m pytest -n auto -q tests/checks/test_fuzz.py
 
 # zero differences over at least 20 million core cycles, whole generator periods, and the first samples of every shipped experiment
 cosim-long: $(VENV)/installed ## compare simulator and RTL over 20 million cycles

@@ -8,7 +8,7 @@ import gzip
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import nir
 import numpy as np
@@ -51,6 +51,21 @@ def keep(name: str, graph: nir.NIRGraph, inputs: torch.Tensor, *layers: torch.Te
     print(name, {key: float(array.mean().round(3)) for key, array in arrays.items()})
 
 
+def keep_snntorch(name: str, net: nn.Sequential) -> None:
+    """Export and run a net of two layers of weights and neurons."""
+    from snntorch.export_nir import export_to_nir
+
+    one, first, two, second = cast("list[Any]", list(net))
+    inputs, graph, spikes = spikes_of((12,)), export_to_nir(net, torch.zeros(12)), []
+    first.reset_mem()
+    second.reset_mem()
+    with torch.no_grad():
+        for x in inputs:
+            hidden = first(one(x))
+            spikes.append((hidden, second(two(hidden))[0]))
+    keep(name, graph, inputs, *map(torch.stack, zip(*spikes, strict=True)))
+
+
 def snntorch_graphs() -> None:
     import snntorch as snn
     from snntorch.export_nir import export_to_nir
@@ -64,16 +79,7 @@ def snntorch_graphs() -> None:
             nn.Linear(10, 4, bias=False), leaky(4, beta, reset, output=True),
         )  # fmt: skip
         weigh(net, grid)
-        inputs = spikes_of((12,))
-        graph = export_to_nir(net, torch.zeros(12))
-        net[1].reset_mem()
-        net[3].reset_mem()
-        first, second = [], []
-        with torch.no_grad():
-            for x in inputs:
-                first.append(net[1](net[0](x)))
-                second.append(net[3](net[2](first[-1]))[0])
-        keep(name, graph, inputs, torch.stack(first), torch.stack(second))
+        keep_snntorch(name, net)
 
     def synaptic(n: int, **more: bool) -> nn.Module:  # reset at once: with reset_delay the drive of the tick after a spike is lost
         leaks, of = (torch.full((n,), 0.75), torch.full((n,), 0.9375)), {"reset_mechanism": "zero", "reset_delay": False}
@@ -81,16 +87,7 @@ def snntorch_graphs() -> None:
 
     net = nn.Sequential(nn.Linear(12, 10), synaptic(10), nn.Linear(10, 4, bias=False), synaptic(4, output=True))
     weigh(net)
-    inputs = spikes_of((12,))
-    graph = export_to_nir(net, torch.zeros(12))
-    net[1].reset_mem()
-    net[3].reset_mem()
-    first, second = [], []
-    with torch.no_grad():
-        for x in inputs:
-            first.append(net[1](net[0](x)))
-            second.append(net[3](net[2](first[-1]))[0])
-    keep("snntorch_cubalif", graph, inputs, torch.stack(first), torch.stack(second))
+    keep_snntorch("snntorch_cubalif", net)
     recurrent = nn.Sequential(nn.Linear(12, 4), snn.RLeaky(0.9375, all_to_all=True, linear_features=4, init_hidden=True, output=True))
     weigh(recurrent)
     keep("snntorch_recurrent", export_to_nir(recurrent, torch.zeros(12)), spikes_of((12,)))
@@ -166,10 +163,10 @@ def spikingjelly_graphs() -> None:
 
     above = 1.0078125  # half way between two steps of the grid: at a threshold itself it fires, NIR does not
 
-    def dense(neurons: Callable[[], nn.Module]) -> nn.Module:
+    def dense(neurons: Callable[[], nn.Module]) -> nn.Sequential:
         return nn.Sequential(layer.Linear(12, 10, bias=False), neurons(), layer.Linear(10, 4, bias=False), neurons())
 
-    nets = {
+    nets: dict[str, nn.Sequential] = {
         "spikingjelly_if": dense(lambda: neuron.IFNode(above)),
         "spikingjelly_lif": dense(lambda: neuron.LIFNode(8.0, decay_input=False, v_threshold=above)),
         "spikingjelly_conv_bias": nn.Sequential(
@@ -186,9 +183,9 @@ def spikingjelly_graphs() -> None:
         first, second = [], []
         with torch.no_grad():
             for x in inputs:
-                one = net[1](net[0](x))
+                one = net[:2](x)
                 first.append(one)
-                second.append(net[-1](net[2:-1](one)))
+                second.append(net[2:](one))
         keep(name, graph, inputs, torch.stack(first), torch.stack(second))
 
 
@@ -196,8 +193,8 @@ def spikingjelly_cubalif() -> None:
     """Its exporter has no CUBALIFNode; its importer makes one of the graph, which is written here."""
     from spikingjelly.activation_based.nir_exchange import import_from_nir
 
-    dt, layers = 1e-4, nn.Sequential(nn.Linear(12, 10, bias=False), nn.Linear(10, 4, bias=False))
-    weigh(layers)
+    dt, layers = 1e-4, (nn.Linear(12, 10, bias=False), nn.Linear(10, 4, bias=False))
+    weigh(nn.Sequential(*layers))
 
     def neurons(n: int) -> nir.CubaLIF:
         full = {"tau_syn": 2 * dt, "tau_mem": 8 * dt, "w_in": 2.0, "r": 8.0, "v_leak": 0.0, "v_threshold": 2.0078125, "v_reset": 0.0}
