@@ -75,7 +75,7 @@ def _rows(module: Module, inputs: Sequence[dict[str, int]], outputs: Sequence[Se
         return f"{value & (1 << width) - 1:0{width}b}"
 
     return [
-        [bits(given[port.name], port.bits[0]) for port in module.inputs]
+        [bits(given[port.of], port.bits[0]) for port in module.inputs]
         + [bits(value, port.bits[0]) for value, port in zip(made, module.outputs, strict=True)]
         for given, made in zip(inputs, outputs, strict=True)
     ]

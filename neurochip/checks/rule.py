@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from neurochip.checks.result import Check, check_of
+from neurochip.checks.rule_core import IN_LOCK_STEP, core_checks
 from neurochip.checks.rule_text import text_checks
 from neurochip.checks.tiny_chips import IMAGES, TICKS, Outcome, Tiny, chips_of, outcome_of, outcomes_of
 from neurochip.common.plugins import is_path
@@ -50,7 +51,10 @@ def check_rule(name: str) -> list[Check]:
     if len(lines) != len(list(chips_of(found.rule))):
         return [*checks, agreement([], lines or ["nothing"])]
     outcomes = list(outcomes_of(found, name))
-    return [*checks, *done(found, name, outcomes), agreement(lines_of(outcomes), lines)]
+    checks += [*done(found, name, outcomes), agreement(lines_of(outcomes), lines)]
+    if found.rule.text is not None and found.rule.learns:
+        checks += core_checks(found, name) if all(check.passed for check in checks) else [check_of(IN_LOCK_STEP, [UNTRIED])]
+    return checks
 
 
 def said(found: LearningRule) -> list[Check]:

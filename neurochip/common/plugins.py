@@ -200,11 +200,15 @@ def refuse_raised(error: BaseException, where: str, file: str) -> NoReturn:
     """Refuse what a user's code raised: tell the line of `file` in which the exception came up, or passed through."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:  # a text that says what it may not, and what to write instead
         raise NeurochipError(f"{where if error.filename == file else error.filename}: line {error.lineno}: {error.msg}") from None
-    trace, line = error.__traceback__, 0
+    trace, line, known = error.__traceback__, 0, {}
     while trace is not None:
-        line = trace.tb_lineno if trace.tb_frame.f_code.co_filename == file else line
+        if trace.tb_frame.f_code.co_filename == file:
+            line, known = trace.tb_lineno, trace.tb_frame.f_globals
         trace = trace.tb_next
     reason = reason_of(error) if isinstance(error, Exception) else "it ends the program"
+    if called := re.match(r"(\w+)\.__(?:new|init)__\(\) got an unexpected keyword argument", reason):
+        fields = getattr(known.get(called[1]), "_fields", ())  # of a named tuple, as State(8, signed=True)
+        reason += f"; {called[1]} takes {', '.join(fields)}" if fields else ""
     if reason.startswith("Failed in nopython mode"):  # Numba: once per callee; then why, and later where
         told = re.sub(r"Failed in nopython mode.*\n", "", str(error))
         first, *rest = [line.strip(" >") for line in told.splitlines() if line.strip()]

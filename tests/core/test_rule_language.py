@@ -17,6 +17,7 @@ from neurochip.core.language.ranges import Range, Ranges, of_bits
 from neurochip.core.language.syntax import read_function
 from neurochip.core.state import Synapses
 from neurochip.core.vectors import N_COUNTS, P
+from neurochip.cosim.rule.compiled import compiled_results
 from neurochip.experiment.generator import generators
 from neurochip.experiment.rules import find_rule
 from neurochip.experiment.setup import load_setup
@@ -56,19 +57,20 @@ REFUSED = {
     "step += signal\n    return step": (8, "an assignment to a name that has a value; give the result a name of its own"),
     "step = signal\n    return step": (8, "`step` has a value already; a name is one wire"),
     "a, b = signal, step\n    return a + b": (8, "one name on the left, one per line"),
-    "wire = signal + step\n    return wire": (8, "`wire` is a word of SystemVerilog; choose another name"),
-    "_a = signal + step\n    return _a": (8, "`_a`: a name is of lower-case letters"),
+    "_a = signal + step\n    return _a": (8, "`_a`: a name begins with a letter"),
+    "größe = signal + step\n    return größe": (8, "`größe`: a name begins with a letter and is of letters, digits and underscores"),
     "a = signal + step\n    return signal": (7, "decide: `a` is never read; leave it out"),
-    "return signal": (7, "decide: `step` is never read; leave it out"),
     "return signal + unknown + step": (8, "`unknown` is no argument and no constant; a rule's function reads what it is handed"),
     "return signal and step": (8, "`signal` stands as a condition in `signal and step`; compare it: signal != 0"),
-    "return abs(signal) + step": (8, "`abs` is outside the language of rules; it knows names, integers"),
+    "return pow(signal, step)": (8, "`pow` is outside the language of rules; it knows names, integers"),
     "return signal.bit_length() + step": (8, "call a function by its plain name"),
     "return [signal, step][0]": (8, "`[signal, step][0]` is outside the language of rules"),
     "return saturate(signal, step)": (8, "its bits are a constant from 2 to 63, or the argument weight_bits"),
     "return helper(signal, step)": (8, "helper takes 1 numbers: a"),
     "return signal in (step, 1)": (8, "is no comparison of numbers"),
-    "return signal, step + 1": (8, "all that it gives but its first number have names; assign `step + 1` to one"),
+    "return signal, step + 1": (8, "what it gives beside the first number is read by name; write a line `name = step + 1` before"),
+    "b = step + 1\n    return signal, b": (9, "`b` that it gives is also the name of something else that synapses or biases read"),
+    "a = step + 1\n    return signal, a, a": (9, "gives `a` twice; once is enough"),
     "print(signal, step)\n    return 0": (8, "only assignments"),
     "signal = step": (8, "its last line must be `return value`"),
 }  # fmt: skip
@@ -99,6 +101,40 @@ def test_what_is_outside_is_refused_with_line_and_remedy(body, tmp_path):
 
 def test_the_file_of_these_tests_is_a_rule(tmp_path):
     assert find_rule(rule_file(tmp_path)).rule.text is not None
+
+
+def test_what_is_not_read_is_left_out(tmp_path):
+    text = find_rule(rule_file(tmp_path, decide="return signal")).rule.text
+    assert text.functions["decide"].arguments == ("signal",) and text.python["decide"](-1) == -1
+
+
+@pytest.mark.parametrize(
+    ("body", "same"),
+    [
+        ("return 1 if signal and step else 0", "1 if signal != 0 and step != 0 else 0"),
+        ("return 1 if not (signal or step) else step", "1 if not (signal != 0 or step != 0) else step"),
+        ("return abs(signal - step)", "max(signal - step, step - signal)"),
+    ],
+)
+def test_what_python_means_by_truth_and_size_holds(body, same, tmp_path):
+    text = find_rule(rule_file(tmp_path, decide=body)).rule.text
+    inputs = list(itertools.product((-1, 0, 1), range(9)))
+    wanted = [(int(eval(same, {"signal": signal, "step": step})),) for signal, step in inputs]
+    assert compiled_results(text, "decide", WIDEST, inputs) == wanted == [(int(text.python["decide"](*row)),) for row in inputs]
+    assert text.ranges("decide").results[0].low >= 0
+
+
+def test_a_keyword_that_a_state_does_not_take_is_told_with_those_that_it_takes(tmp_path):
+    with pytest.raises(NeurochipError, match="unexpected keyword argument 'signed'; State takes bits, is_signed, lasts"):
+        find_rule(rule_file(tmp_path, more='tags={"e": State(4, signed=True)}'))
+
+
+def test_a_called_function_takes_no_name_of_its_caller(tmp_path):
+    body = "made = helper(signal + 1)\n    helper_a = 2 * step\n    helper_b = made + helper_a\n    return helper_b"
+    text = find_rule(rule_file(tmp_path, decide=body)).rule.text
+    names = [one.name for one in text.functions["decide"].assignments]
+    assert sorted(set(names)) == sorted(names) and {"helper_a", "helper_b"} < set(names)
+    assert compiled_results(text, "decide", WIDEST, [(1, 3)]) == [(9,)]
 
 
 @pytest.mark.parametrize(
@@ -211,6 +247,30 @@ def test_no_value_is_outside_its_range_and_ends_are_near(tmp_path):
         assert ranges.names["x"].low <= min(values) and max(values) <= ranges.names["x"].high
         tried += ranges.names["x"] == (min(values), max(values))
     assert tried > 50  # many are exact: operands that hang together are what intervals do not see
+
+
+FADING = (
+    "x - (x >> n)", "x - (x + b >> n)", "x - (b + x >> n)", "x - (x - b >> n)", "x + (b - x >> n)", "(b - x >> n) + x", "max(x, -x)",
+    "x - (x * b >> n)", "x - (b - x >> n)", "x + (x - b >> n)", "x + (x * b >> n)", "x + (x + b >> n)", "gap + (b - gap >> n)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", FADING)
+def test_ranges_of_what_fades_hold(shape, tmp_path):
+    path, dice = tmp_path / "functions.py", random.Random(shape)
+    path.write_text(f"def f(x, b, n):\n    gap = x + b\n    part = {shape}\n    return part + 0 * gap")
+    scope: dict = {}
+    exec(compile(path.read_text(), str(path), "exec"), scope)
+    function, exact = read_function(scope["f"]), 0
+    for _ in range(60):
+        lows = dice.randint(-9, 9), dice.randint(-9, 9), dice.randint(0, 3)
+        limits = {name: Range(low, low + dice.randint(0, 2 if name == "n" else 12)) for name, low in zip("xbn", lows, strict=True)}
+        made = Ranges(function, {name: limits[name] for name in function.arguments}, 16).names["part"]
+        spans = [range(limit.low, limit.high + 1) for limit in limits.values()]
+        values = [eval(shape, {"x": x, "b": b, "n": n, "gap": x + b}) for x, b, n in itertools.product(*spans)]
+        assert made.low <= min(values) and max(values) <= made.high
+        exact += made == (min(values), max(values))
+    assert exact > (40 if shape in FADING[:7] else 0)
 
 
 @pytest.mark.parametrize(

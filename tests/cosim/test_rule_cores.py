@@ -23,6 +23,7 @@ BROUGHT = {
     "drawn_product": Case("drawn_product", 8, ((7, 8, 6), (5, 9, 6), (3, 8, 6)), "serial64", ("lfsr16", "rotated", 1)),
     "rewarded": Case("rewarded", 7, ((6, 7, 5), (3, 8, 6)), "serial64", is_rewarded=True),
     "arriving": Case("arriving", 7, ((6, 7, 5), (3, 8, 6)), "plain_sram", core=(("lanes", "row"), ("n_neurons", 16), ("soma_lanes", 2))),
+    "odd_names": Case("odd_names", 6, ((7, 8, 6), (5, 7, 5), (3, 8, 6)), "serial64", ("xorshift16", "broadcast", 1)),
     "tagged": Case("tagged", 7, ((6, 7, 5), (3, 8, 6)), "plain_sram", ("xorshift32", "broadcast", 1), neuron=REST),
 }
 """Rules of a user's kind: two traces, a product with a draw per synapse, tags with a reward and sweeps, arrivals."""

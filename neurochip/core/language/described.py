@@ -1,5 +1,6 @@
 """A rule in the language of rules: its functions, what they read, the registers and states that it needs, and the `Rule` of all that."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from neurochip.core.language.expressions import WEIGHT_BITS, Function, OutsideLanguage, is_plain_step
+from neurochip.core.language.expressions import WEIGHT_BITS, Function, is_plain_step
 from neurochip.core.language.ranges import Range, Ranges, of_bits
+from neurochip.core.language.source import handed
 from neurochip.core.language.syntax import read_function
 from neurochip.core.rules import Rule
 
@@ -84,7 +86,7 @@ class Description:
     functions: Mapping[str, Function]
     """By role."""
     python: Mapping[str, Callable]
-    """The functions as they were written: the oracle of all that is made of their text."""
+    """The functions as they were written, of the arguments that they read: the oracle of all that is made of their text."""
     registers: Mapping[str, Register]
     axon: Mapping[str, State] = field(default_factory=dict)
     neuron: Mapping[str, State] = field(default_factory=dict)
@@ -196,6 +198,7 @@ def described_rule(
     quantise: (settings, epoch, frac_bits, rng_bits) -> the registers' integers, by name. p_learn: name of the register of that meaning.
     members: others of `Rule`. Raises OutsideLanguage with file and line.
     """
+    from neurochip.core.language.checked import check_description
     from neurochip.core.language.kernel import hook_of  # which needs the types of a core; the text alone does not
 
     caller = sys._getframe(1)
@@ -204,9 +207,12 @@ def described_rule(
         raise ValueError(f"learns_from = {learns_from!r}: must be one of {', '.join(map(repr, EVENTS))}")
     given = {"draws": draws, "axon": axon or (fading_trace if traces else None), "neuron": neuron, "decide": decide or _told_all,
              "synapse": synapse, "bias": bias}  # fmt: skip
-    python = {role: function for role in ROLES if (function := given[role]) is not None}
+    written = {role: function for role in ROLES if (function := given[role]) is not None}
+    functions = {role: read_function(function) for role, function in written.items()}
+    python = {role: handed(function, functions[role].arguments) for role, function in written.items()}
+    stem = re.sub(r"\W+", "_", Path(caller.f_code.co_filename).stem, flags=re.ASCII).strip("_") or "rule"  # modules are named by it
     description = Description(
-        Path(caller.f_code.co_filename).stem, learns_from, {role: read_function(function) for role, function in python.items()}, python,
+        stem, learns_from, functions, python,
         dict(registers), dict(axon_states or {}), dict(neuron_states or {}), dict(tags or {}), is_binary,
         visits or EVENTS[learns_from], sweeps is not None,
     )  # fmt: skip
@@ -222,69 +228,6 @@ def described_rule(
 def _told_all(signal):
     """Learn from every event; synapses are told its sign."""
     return signal
-
-
-def check_description(description: Description) -> None:
-    """Refuse functions that read what they are not handed, or give what cannot be kept. Raises OutsideLanguage."""
-    _check_declared(description)
-    for role, function in description.functions.items():
-        readable = description.readable(role)
-        for name in function.arguments:
-            if name not in readable:
-                raise OutsideLanguage(
-                    f"{function.name}: `{name}` is nothing that {role} can read; it can read {', '.join(readable)}", function.file,
-                    function.line,
-                )  # fmt: skip
-        wanted = description.results(role)
-        if role != "decide" and len(function.results) != len(wanted):
-            raise OutsideLanguage(
-                f"{function.name}: gives {len(function.results)} numbers, {role} gives {len(wanted)}: {', '.join(wanted)}", function.file,
-                function.line,
-            )  # fmt: skip
-        for name, (_, value) in zip(wanted, function.results, strict=True):
-            if name in {one.name for one in function.assignments} and value.name != name:
-                told = f"{function.name}: `{name}` is what {role} gives, and here another number's name; give that one another"
-                raise OutsideLanguage(told, function.file, function.line)
-        if description.is_binary:
-            for one in (one for whole in function.expressions() for one in whole.walk()):
-                if one.op == "saturate" and one.parts[1].op == "name":
-                    raise OutsideLanguage(
-                        f"{function.name}: weights of a binary rule have two levels: give w_min or w_max instead of `{one.text}`",
-                        function.file, one.line,
-                    )  # fmt: skip
-    for role in (role for role in ROLES if role in description.functions):
-        _check_results(description, role, WIDEST)
-
-
-def _check_declared(description: Description) -> None:
-    """Refuse states, visits and events that a core cannot have. Raises ValueError."""
-    for kind, states in description.states.items():
-        for name, state in states.items():
-            if not 1 + state.is_signed <= state.bits <= WIDEST_STATE:
-                raise ValueError(f"state {name} of a {kind} has {state.bits} bits: must be {1 + state.is_signed} to {WIDEST_STATE}")
-        if states and kind != "synapse" and kind not in description.functions:
-            raise ValueError(f"states of a {kind} ({', '.join(states)}): nothing brings them up to date; give a function `{kind}`")
-    if description.visits not in VISITS:
-        raise ValueError(f"visits = {description.visits!r}: must be one of {', '.join(map(repr, VISITS))}")
-    if description.visits == "traced" and not description.axon:
-        raise ValueError("visits = 'traced': there is no state of axons; declare one, or visit 'all' or 'spiked'")
-    if description.learns_from == "reward" and not description.has_broadcasts:
-        raise ValueError("learns_from = 'reward': decide does not read `reward`, and there are no sweeps; let it read one")
-    names = [*description.axon, *description.neuron, *description.synapse, *description.registers, *CHIP]
-    if twice := [name for name in names if names.count(name) > 1 or any(name in read for read in READS.values())]:
-        raise ValueError(f"`{twice[0]}` is the name of two things that functions read; give one of them another")
-
-
-def _check_results(description: Description, role: str, widths: Widths) -> None:
-    function, made = description.functions[role], description.ranges(role, widths).results
-    for (_, value), range_, allowed, name in zip(
-        function.results, made, description.allowed(role, widths), description.results(role), strict=True
-    ):
-        if not allowed.holds(range_):
-            raise OutsideLanguage(
-                f"{function.name}: `{value.text}` can be {range_}, {name} holds {allowed}; end with saturate(value, bits), min or max",
-                function.file, value.line,
-            )  # fmt: skip
 
 
 def outside(description: Description, values: Sequence[int], widths: Widths) -> str | None:

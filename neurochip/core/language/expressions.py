@@ -61,9 +61,10 @@ class Function:
     line: int
     doc: str
     arguments: tuple[str, ...]
+    """Those that it reads."""
     assignments: tuple[Assignment, ...]
     results: tuple[tuple[str, Expression], ...]
-    """Name and value of each number that it gives; of the first the name is empty if it has none."""
+    """Name and value of each number that it gives; the name is empty if it has none."""
     constants: dict[str, int] = field(default_factory=dict)
     """Named constants of its module that it reads."""
 
@@ -76,6 +77,11 @@ class Function:
 def saturate(value, bits):
     """Clamp an integer to what `bits` bits of two's complement hold; in a rule's text: a constant, or the argument weight_bits."""
     return min(max(value, -(1 << (bits - 1))), (1 << (bits - 1)) - 1)
+
+
+def magnitude(value):
+    """Return the absolute value; `abs` in a rule's text."""
+    return max(value, -value)
 
 
 def is_plain_step(function: Function, name: str) -> bool:

@@ -4,7 +4,7 @@
 """
 
 from neurochip.core.language.described import ROLES, Description
-from neurochip.core.language.placed import accesses, assigned, is_drawn, registers, result
+from neurochip.core.language.placed import accesses, assigned, is_drawn, own, registers, result
 
 HEAD = """def hook(synapses, rule_param, rows, traces, neurons, signs):
     _param, _counts, _call, _n, _unchanged, _n_rows = synapses.param, synapses.counts, synapses.call, 0, 0, rows.shape[0]
@@ -42,7 +42,7 @@ def _loaded(description: Description, kind: str, role: str, at: str, indent: str
     """Load the states of axon or neuron `at` that a function reads."""
     store, n = STORES[kind]
     states = enumerate(description.states[kind])
-    return [f"{indent}{name} = int({store}[{k} * {n} + {at}])" for k, name in states if description.reads(role, name)]
+    return [f"{indent}{own(name)} = int({store}[{k} * {n} + {at}])" for k, name in states if description.reads(role, name)]
 
 
 def _updated(description: Description, kind: str, at: str, indent: str) -> list[str]:
@@ -114,7 +114,7 @@ def _recalled(description: Description, role: str, indent: str) -> list[str]:
     """Recall what the function of a role reads of what was decided for event _k."""
     told, function = description.told, description.functions[role]
     read = [(k, name) for k, name in enumerate(told) if name in function.arguments or (role == "bias" and name == "bias_told")]
-    return [f"{indent}{name} = int(_told[_k * {len(told)} + {k}])" for k, name in read]
+    return [f"{indent}{own(name)} = int(_told[_k * {len(told)} + {k}])" for k, name in read]
 
 
 def _visit(description: Description) -> list[str]:
@@ -126,13 +126,13 @@ def _visit(description: Description) -> list[str]:
     if "draw" in synapse.arguments:
         lines.append(f"{indent}draw = word(synapses)")
     lines.append(f"{indent}w = int(_weight[_at])")
-    lines += [f"{indent}{name} = int(_tag[uint64({k}) * _fields + _at])" for k, name in enumerate(description.synapse)]
+    lines += [f"{indent}{own(name)} = int(_tag[uint64({k}) * _fields + _at])" for k, name in enumerate(description.synapse)]
     lines += [*assigned("synapse", synapse, indent), f"{indent}_kept = {result('synapse', synapse)}"]
     tags = list(enumerate(description.synapse, start=1))
     lines += [f"{indent}_then_{k} = int({result('synapse', synapse, k)})" for k, _ in tags]
     lines.append(f"{indent}_weight[_at] = _kept")
     lines += [f"{indent}_tag[uint64({k - 1}) * _fields + _at] = _then_{k}" for k, _ in tags]
-    same = " and ".join(["_kept == w", *(f"_then_{k} == {name}" for k, name in tags)])
+    same = " and ".join(["_kept == w", *(f"_then_{k} == {own(name)}" for k, name in tags)])
     return [*lines, f"{indent}_unchanged += int({same})"]
 
 

@@ -7,7 +7,7 @@ from neurochip.core.language import walk
 from neurochip.core.language.described import Description
 from neurochip.core.language.expressions import Function, is_plain_step
 from neurochip.core.language.keeping import keeping_text
-from neurochip.core.language.placed import accesses, assigned, is_drawn, registers, result
+from neurochip.core.language.placed import accesses, assigned, is_drawn, own, registers, result
 from neurochip.core.language.ranges import Range
 
 HEAD = """def hook(synapses, rule_param, rows, traces, neurons, signs):
@@ -84,7 +84,7 @@ def _told(description: Description, decide: Function, always: bool, indent: str)
         return [f"{indent}told = int(synapses.steps[_k])"]
     event = "_k" if always else "synapses.steps[_k]"
     signal = [f"{indent}signal = int(signs[{event}])"] if "signal" in decide.arguments else []
-    given = [f"{indent}{name} = int({result('decide', decide, k)})" for k, name in enumerate(description.told)]
+    given = [f"{indent}{own(name)} = int({result('decide', decide, k)})" for k, name in enumerate(description.told)]
     return [*signal, *assigned("decide", decide, indent), *given]
 
 
@@ -92,7 +92,7 @@ def _visit(description: Description) -> list[str]:
     """Visit the rows of one event."""
     synapse, indent = description.functions["synapse"], " " * 12
     lines = [f"{indent}_at = uint64(rows[_a]) * _stride + _neuron"]  # unsigned: no test for an index from the end
-    lines += [f"{indent}{name} = int(traces[_a])" for name in description.axon if name in synapse.arguments]
+    lines += [f"{indent}{own(name)} = int(traces[_a])" for name in description.axon if name in synapse.arguments]
     if "draw" in synapse.arguments:
         lines.append(f"{indent}draw = word(synapses)")
     lines.append(f"{indent}w = int(_weight[_at])")

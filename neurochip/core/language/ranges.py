@@ -50,6 +50,7 @@ class Ranges:
         """Analyse a function. Raises OutsideLanguage where a range could leave 64 bits, or an operation has no hardware there."""
         self._function, self._weight_bits = function, weight_bits
         self._of: dict[int, Range] = {}
+        self._assigned = {one.name: one.value for one in function.assignments}
         self.names: dict[str, Range] = dict(arguments)
         for assignment in function.assignments:
             self.names[assignment.name] = self._analyse(assignment.value, assignment.name)
@@ -92,11 +93,10 @@ class Ranges:
         return self._of_two(one, *parts)
 
     def _of_two(self, one: Expression, a: Range, b: Range) -> Range:
+        if one.op in ("+", "-") and (limit := self._faded(one)) is not None:
+            return limit
         if one.op == "+":
             return Range(a.low + b.low, a.high + b.high)
-        if one.op == "-" and _is_decay(one):
-            shift = one.parts[1].parts[1].value
-            return Range(a.low - (a.low >> shift), a.high - (a.high >> shift))
         if one.op == "-":
             return Range(a.low - b.high, a.high - b.low)
         if one.op == "*":
@@ -108,7 +108,8 @@ class Ranges:
         if one.op == "min":
             return Range(min(a.low, b.low), min(a.high, b.high))
         if one.op == "max":
-            return Range(max(a.low, b.low), max(a.high, b.high))
+            lowest = 0 if _is_magnitude(one) else a.low  # x or -x is 0 or above
+            return Range(max(a.low, b.low, lowest), max(a.high, b.high))
         if one.op in ("<<", ">>"):
             if b.low < 0 or b.high > 63:
                 raise self._refuse(one, f"`{one.text}` shifts by {b}; a shift is by 0 to 63 bits: narrow the range of {one.parts[1].text}")
@@ -120,13 +121,53 @@ class Ranges:
             )  # fmt: skip
         return Range(a.low // b.high, a.high // b.low)
 
+    def _faded(self, one: Expression) -> Range | None:
+        """Return the range of what fades or follows: x stands in it twice, and it never falls as x rises. None: it is nothing of this kind.
 
-def _is_decay(one: Expression) -> bool:
-    """Tell whether it is x - (x >> n), n from 1 on: it never falls as x rises, though x stands in it twice."""
-    kept, lost = one.parts
-    if kept.op != "name" or lost.op != ">>":
-        return False
-    return lost.parts[0].op == "name" and lost.parts[0].name == kept.name and lost.parts[1].op == "constant" and lost.parts[1].value >= 1
+        x - (x >> n), x - (x + b >> n), x - (x - b >> n), x - (x * k >> n) with k up to 2**n; x + (b - x >> n).
+        """
+        orders = (one.parts, one.parts[::-1]) if one.op == "+" else (one.parts,)
+        found = (self._faded_from(kept, moved, one.op) for kept, moved in orders if kept.op == "name")
+        return next((limit for limit in found if limit is not None), None)
+
+    def _faded_from(self, kept: Expression, moved: Expression, op: str) -> Range | None:
+        shifted = self._resolved(moved)
+        if shifted.op != ">>":
+            return None
+        (inner, by), x = (self._resolved(part, kept.name) for part in shifted.parts), self.names[kept.name]
+        if _is_name(inner, kept.name):
+            inner = Expression("+", (inner, Expression("constant")))
+        is_first = len(inner.parts) == 2 and _is_name(inner.parts[0], kept.name)
+        if inner.op not in ("+", "-", "*") or not (is_first or _is_name(inner.parts[1], kept.name)):
+            return None
+        b, n = self._known(inner.parts[1 if is_first else 0]), self._known(by)
+        falls = {"+": op == "-", "-": is_first == (op == "-"), "*": op == "-" and b.high <= 1 << n.low}
+        if not falls[inner.op]:
+            return None
+        moves = {"+": lambda v, w: v + w, "-": lambda v, w: v - w if is_first else w - v, "*": lambda v, w: v * w}
+        steps = [(v, moves[inner.op](v, w) >> k) for v in x for w in b for k in n]
+        ends = [v - step if op == "-" else v + step for v, step in steps]
+        return Range(min(ends), max(ends))
+
+    def _known(self, one: Expression) -> Range:
+        """Return the range of what was analysed before, or of a constant or a name."""
+        return self._of[id(one)] if id(one) in self._of else self._range(one)
+
+    def _resolved(self, one: Expression, last: str = "") -> Expression:
+        """Return what a local name stands for, or the expression itself; not what `last` stands for."""
+        while one.op == "name" and one.name in self._assigned and one.name != last:
+            one = self._assigned[one.name]
+        return one
+
+
+def _is_name(one: Expression, name: str) -> bool:
+    return one.op == "name" and one.name == name
+
+
+def _is_magnitude(one: Expression) -> bool:
+    """Tell whether it is max(x, -x)."""
+    first, second = sorted(one.parts, key=lambda part: part.op == "neg")
+    return first.op == "name" and second.op == "neg" and _is_name(second.parts[0], first.name)
 
 
 def _clamped(value: Range, rails: Range) -> Range:

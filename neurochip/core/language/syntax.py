@@ -1,22 +1,19 @@
 """Reads a function of a rule: a subset of Python, each line of which has a meaning in hardware. All else is refused, with what to write.
 
-Names, integer constants, + - * << >>, // (where the description allows it), comparisons, `a if c else b`, and, or, not, min, max,
-saturate, calls of other such functions, which are put in place; a local name is assigned once.
+Names, integer constants, + - * << >>, // (where the description allows it), comparisons, `a if c else b`, and, or, not, min, max, abs,
+saturate, calls of other such functions, which are put in place; a local name is assigned once. An argument that is not read is left out.
 """
 
 import ast
-import io
-import linecache
-import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from neurochip.core.language.expressions import WEIGHT_BITS, Assignment, Expression, Function, OutsideLanguage, saturate
-from neurochip.core.language.words import RESERVED
+from neurochip.core.language.expressions import WEIGHT_BITS, Assignment, Expression, Function, OutsideLanguage, magnitude, saturate
+from neurochip.core.language.source import source_of
 
 BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.LShift: "<<", ast.RShift: ">>", ast.FloorDiv: "//"}
 COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
-SUBSET = "names, integers, + - * << >>, comparisons, `a if c else b`, and, or, not, min, max, saturate, calls of functions of this kind"
+SUBSET = "names, integers, + - * << >>, comparisons, `a if c else b`, and, or, not, min, max, abs, saturate, calls of such functions"
 INSTEAD = {
     ast.Div: "/ gives a real number; shift right by a constant, or turn the setting into an integer in quantise",
     ast.Mod: "% needs a divider; use a power of two: value - (value >> n << n)",
@@ -49,6 +46,7 @@ class _Reading:
     constants: dict[str, int] = field(default_factory=dict)
     prefix: str = ""
     depth: int = 0
+    spoken: frozenset[str] = frozenset()  # names that the function's author uses: no wire of a called function may be one of them
     results: list[tuple[str, Expression]] = field(default_factory=list)
 
     def refuse(self, node: ast.AST, text: str) -> OutsideLanguage:
@@ -58,19 +56,21 @@ class _Reading:
 
 def read_function(function: Callable) -> Function:
     """Read a Python function as one of the language. Raises OutsideLanguage with file, line and what to write instead."""
-    tree, file, comments = _source_of(function)
+    tree, file, comments = source_of(function)
     arguments = _arguments_of(tree, file)
-    reading = _Reading(file, function.__globals__, comments)
+    spoken = frozenset({*arguments, *(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))})
+    reading = _Reading(file, function.__globals__, comments, spoken=spoken)
     for argument in tree.args.args:
         reading.known[argument.arg] = Expression("name", name=argument.arg, line=argument.lineno, text=argument.arg)
     _read_body(reading, tree)
+    wholes = [*(one.value for one in reading.assignments), *(value for _, value in reading.results)]
+    read = {one.name for whole in wholes for one in whole.walk() if one.op == "name"}
     made = Function(
-        tree.name, file, tree.lineno, ast.get_docstring(tree) or "", arguments, tuple(reading.assignments), tuple(reading.results),
-        reading.constants,
+        tree.name, file, tree.lineno, ast.get_docstring(tree) or "", tuple(name for name in arguments if name in read),
+        tuple(reading.assignments), tuple(reading.results), reading.constants,
     )  # fmt: skip
     _check_weight_bits(made)
-    read = {one.name for whole in made.expressions() for one in whole.walk() if one.op == "name"}
-    for name in (*arguments, *(one.name for one in made.assignments)):
+    for name in (one.name for one in made.assignments):
         if name not in read:
             raise OutsideLanguage(f"{tree.name}: `{name}` is never read; leave it out", file, tree.lineno)
     return made
@@ -83,44 +83,6 @@ def _check_weight_bits(function: Function) -> None:
         for one in whole.walk():
             if one.op == "name" and one.name == WEIGHT_BITS and id(one) not in widths:
                 raise OutsideLanguage("weight_bits is a width and no number; read w_min and w_max instead", function.file, one.line)
-
-
-def _source_of(function: Callable) -> tuple[ast.FunctionDef, str, dict[int, str]]:
-    """Return the tree of a function, its file, and its comments by line."""
-    code = getattr(function, "__code__", None)
-    if code is None:
-        raise TypeError(f"{function!r} is no function written in Python; give one of the rule's own functions")
-    linecache.checkcache(code.co_filename)
-    text = "".join(linecache.getlines(code.co_filename, function.__globals__))
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.FunctionDef) and node.name == code.co_name and code.co_firstlineno in _first_lines(node):
-            return node, code.co_filename, _comments(text, node)
-    raise OutsideLanguage(
-        f"{code.co_name}: not found as `def {code.co_name}(...)`; a function of a rule is written with def", code.co_filename,
-        code.co_firstlineno,
-    )  # fmt: skip
-
-
-def _first_lines(node: ast.FunctionDef) -> tuple[int, ...]:
-    return (node.lineno, *(mark.lineno for mark in node.decorator_list))
-
-
-def _comments(text: str, node: ast.FunctionDef) -> dict[int, str]:
-    """Comments of a function by the line of code that they stand on, or above."""
-    found: dict[int, str] = {}
-    waiting: list[str] = []
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if not node.lineno <= token.start[0] <= (node.end_lineno or 0):
-            continue
-        if token.type == tokenize.COMMENT:
-            comment = token.string.lstrip("# ").rstrip()
-            if token.line.lstrip().startswith("#"):
-                waiting.append(comment)
-            else:
-                found[token.start[0]] = " ".join(filter(None, (found.get(token.start[0], ""), comment)))
-        elif token.type not in (tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT) and waiting:
-            found[token.start[0]], waiting = " ".join(waiting), []
-    return found
 
 
 def _arguments_of(tree: ast.FunctionDef, file: str) -> tuple[str, ...]:
@@ -136,10 +98,8 @@ def _arguments_of(tree: ast.FunctionDef, file: str) -> tuple[str, ...]:
 
 
 def _check_name(name: str, file: str, line: int) -> None:
-    if name in RESERVED:
-        raise OutsideLanguage(f"`{name}` is a word of SystemVerilog; choose another name", file, line)
-    if name.startswith("_") or not name.isascii() or "__" in name or name != name.lower():
-        raise OutsideLanguage(f"`{name}`: a name is of lower-case letters, digits and single underscores within", file, line)
+    if name.startswith("_") or not name.isascii():
+        raise OutsideLanguage(f"`{name}`: a name begins with a letter and is of letters, digits and underscores of ASCII", file, line)
 
 
 def _read_body(reading: _Reading, tree: ast.FunctionDef) -> None:
@@ -150,12 +110,8 @@ def _read_body(reading: _Reading, tree: ast.FunctionDef) -> None:
         raise reading.refuse(body[-1] if body else tree, f"{tree.name}: its last line must be `return value`")
     returned = body[-1].value
     elements = returned.elts if isinstance(returned, ast.Tuple) else [returned]
-    for k, element in enumerate(elements):
+    for element in elements:
         value = _read(reading, element)
-        if k and not isinstance(element, ast.Name):
-            raise reading.refuse(
-                element, f"{tree.name}: all that it gives but its first number have names; assign `{_text(element)}` to one"
-            )
         reading.results.append((element.id if isinstance(element, ast.Name) else "", value))
 
 
@@ -177,8 +133,17 @@ def _assign(reading: _Reading, name: str, value: Expression, comment: str, node:
     if name in reading.known:
         raise reading.refuse(node, f"`{name}` has a value already; a name is one wire: give this one a name of its own")
     wire = f"{reading.prefix}{name}"
+    if reading.prefix:  # of a function that is called: wires of its caller have their names
+        wire = _fresh(wire, reading)
     reading.assignments.append(Assignment(wire, value, comment))
     reading.known[name] = Expression("name", name=wire, line=value.line, text=wire)
+
+
+def _fresh(wire: str, reading: _Reading) -> str:
+    taken, n, made = {one.name for one in reading.assignments} | reading.spoken, 1, wire
+    while made in taken:
+        n, made = n + 1, f"{wire}_{n + 1}"
+    return made
 
 
 def _text(node: ast.AST) -> str:
@@ -224,11 +189,17 @@ def _operation(reading: _Reading, node: ast.expr) -> Expression | None:
             return Expression("constant", value=-node.operand.value, line=node.lineno, text=_text(node))
         return made("neg", node.operand)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return _logic(reading, node, "not", [node.operand])
+        return Expression("not", (_condition(reading, node.operand),), line=node.lineno, text=_text(node))
     if isinstance(node, ast.BoolOp):
-        return _logic(reading, node, "and" if isinstance(node.op, ast.And) else "or", node.values)
+        parts = [_read(reading, value) for value in node.values]
+        for part, value in zip(parts, node.values, strict=True):
+            if not part.is_condition:  # Python gives the number, not whether it is one
+                told = f"`{_text(value)}` stands as a condition in `{_text(node)}`; compare it: {_text(value)} != 0"
+                raise reading.refuse(value, told)
+        return _joined(node, parts)
     if isinstance(node, ast.IfExp):
-        return made("if", node.test, node.body, node.orelse)
+        parts = (_condition(reading, node.test), _read(reading, node.body), _read(reading, node.orelse))
+        return Expression("if", parts, line=node.lineno, text=_text(node))
     if isinstance(node, ast.Compare):
         if type(node.ops[0]) not in COMPARED:
             raise reading.refuse(node, f"`{_text(node)}` is no comparison of numbers; use < <= > >= == !=")
@@ -241,17 +212,23 @@ def _operation(reading: _Reading, node: ast.expr) -> Expression | None:
     return None
 
 
-def _logic(reading: _Reading, node: ast.expr, op: str, values: list[ast.expr]) -> Expression:
-    parts = [_read(reading, value) for value in values]
-    for part, value in zip(parts, values, strict=True):
-        if not part.is_condition:
-            raise reading.refuse(value, f"`{_text(value)}` stands as a condition in `{_text(node)}`; compare it: {_text(value)} != 0")
-    made = parts[0]
-    if op == "not":
-        return Expression("not", (made,), line=node.lineno, text=_text(node))
+def _joined(node: ast.BoolOp, parts: Sequence[Expression]) -> Expression:
+    """Join conditions by `and` or `or`."""
+    made, op = parts[0], "and" if isinstance(node.op, ast.And) else "or"
     for part in parts[1:]:
         made = Expression(op, (made, part), line=node.lineno, text=_text(node))
     return made
+
+
+def _condition(reading: _Reading, node: ast.expr) -> Expression:
+    """Read what stands where only its truth counts: a number means that it is not 0."""
+    if isinstance(node, ast.BoolOp):
+        return _joined(node, [_condition(reading, value) for value in node.values])
+    value = _read(reading, node)
+    if value.is_condition:
+        return value
+    zero = Expression("constant", value=0, line=node.lineno, text="0")
+    return Expression("!=", (value, zero), line=node.lineno, text=f"{_text(node)} != 0")
 
 
 def _call(reading: _Reading, node: ast.Call) -> Expression:
@@ -267,6 +244,8 @@ def _call(reading: _Reading, node: ast.Call) -> Expression:
         return made
     if called is saturate:
         return _saturate(reading, node)
+    if name == "abs" and called is None and len(node.args) == 1:
+        return _inlined(reading, node, magnitude)
     if not callable(called) or not hasattr(called, "__code__"):
         raise reading.refuse(node, f"`{name}` is outside the language of rules; it knows {SUBSET}")
     return _inlined(reading, node, called)
@@ -285,7 +264,7 @@ def _inlined(reading: _Reading, node: ast.Call, called: Callable) -> Expression:
     """Put a function of the language in place of its call: its arguments and local names become wires with its name before theirs."""
     if reading.depth == DEPTH:
         raise reading.refuse(node, f"`{_text(node)}`: calls within calls are {DEPTH} deep; hardware has no recursion")
-    tree, file, comments = _source_of(called)
+    tree, file, comments = source_of(called)
     names = _arguments_of(tree, file)
     if len(names) != len(node.args):
         raise reading.refuse(node, f"`{_text(node)}`: {tree.name} takes {len(names)} numbers: {', '.join(names)}")
@@ -293,7 +272,9 @@ def _inlined(reading: _Reading, node: ast.Call, called: Callable) -> Expression:
     n = 2
     while any(wire.startswith(prefix) for wire in used):
         prefix, n = f"{reading.prefix}{tree.name}{n}_", n + 1
-    inner = _Reading(file, called.__globals__, comments, {}, reading.assignments, reading.constants, prefix, reading.depth + 1)
+    inner = _Reading(
+        file, called.__globals__, comments, {}, reading.assignments, reading.constants, prefix, reading.depth + 1, reading.spoken
+    )  # fmt: skip
     for name, argument in zip(names, node.args, strict=True):
         value = _read(reading, argument)
         if value.op in ("name", "constant"):

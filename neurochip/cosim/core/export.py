@@ -16,7 +16,7 @@ from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
 from neurochip.cosim.core import register_map
 from neurochip.cosim.core.cycles import Cover
-from neurochip.cosim.core.expected import expected_cycles
+from neurochip.cosim.core.expected import expected_cycles, writers_of
 from neurochip.cosim.core.faulty import write_faulty_rtl
 from neurochip.cosim.core.lockstep import copy_of
 from neurochip.cosim.core.record import FIELDS, State, decode
@@ -46,7 +46,8 @@ class Golden:
         self.label = np.zeros(n_ticks, dtype=np.int32)
         self.votes = np.zeros((len(labels), wiring.placements[-1].neurons), dtype=np.int32)
         cover, parts, done, written = np.zeros(len(Cover), dtype=np.int64), [], 0, 0
-        for chunk in expected_cycles(state, run, rule, pixels, labels, wiring.weight_bits, self.votes, cover):
+        writers = writers_of(state, wiring)
+        for chunk in expected_cycles(state, run, rule, pixels, labels, wiring.weight_bits, self.votes, cover, writers):
             ticks = slice(done, done + len(chunk.label))
             self.start[ticks], self.length[ticks], self.label[ticks] = chunk.start + written, chunk.length, chunk.label
             done, written = ticks.stop, written + len(chunk.records)

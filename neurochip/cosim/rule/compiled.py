@@ -6,7 +6,8 @@ import numpy as np
 from numba import njit
 
 from neurochip.core.language.described import Description, Widths
-from neurochip.core.language.expressions import WEIGHT_BITS, written
+from neurochip.core.language.expressions import WEIGHT_BITS
+from neurochip.core.language.placed import assigned, place, result
 from neurochip.core.language.ranges import of_bits
 
 
@@ -15,10 +16,11 @@ def compiled_results(description: Description, role: str, widths: Widths, inputs
     function = description.functions[role]
     names, rails = [name for name in function.arguments if name != WEIGHT_BITS], of_bits(widths.weight_bits)
     lines = ["def many(given, made):", "    for _i in range(given.shape[0]):"]
-    lines += [f"        {name} = int(given[_i, {k}])" for k, name in enumerate(names)]
+    placed = place(role, function)
+    lines += [f"        {placed(name)} = int(given[_i, {k}])" for k, name in enumerate(names)]
     lines += [f"        {name} = {value}" for name, value in (("w_min", rails.low), ("w_max", rails.high)) if name not in names]
-    lines += [f"        {one.name} = {written(one.value)}" for one in function.assignments]
-    lines += [f"        made[_i, {k}] = int({written(value)})" for k, (_, value) in enumerate(function.results)]
+    lines += assigned(role, function, "        ")
+    lines += [f"        made[_i, {k}] = int({result(role, function, k)})" for k in range(len(function.results))]
     scope: dict = {}
     exec(compile("\n".join(lines), f"<{function.name}, compiled>", "exec"), scope)
     made = np.zeros((len(inputs), len(function.results)), np.int64)

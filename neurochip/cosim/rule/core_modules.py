@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from neurochip.core.language.described import Description, State, Widths
+from neurochip.core.language.described import STATES_READ, Description, State, Widths
 from neurochip.core.language.ranges import Range
 from neurochip.cosim.rule.verilog import Module, Port
 from neurochip.cosim.rule.widths import bits_of, one
@@ -48,7 +48,7 @@ class RuleHardware:
         self.neuron = _states(description.neuron)
         self.tags = _states(description.synapse)
         self._modules = [self._modules_of(c) for c in range(len(cores))]
-        self.told = [_laid_out([(port.name, port.bits[0]) for port in of["decide"].outputs]) for of in self._modules]
+        self.told = [_laid_out([(port.of, port.bits[0]) for port in of["decide"].outputs]) for of in self._modules]
 
     def _register_bits(self) -> list[tuple[str, int]]:
         rule, widths = self.description, [Widths(core.weight_bits, core.rng_bits) for core in self.cores]
@@ -111,16 +111,20 @@ class RuleHardware:
     def _instance(self, c: int, role: str, outputs: dict[str, str]) -> list[str]:
         module = self._modules[c][role]
         pins = [f".{port.name}({self._source(c, role, port)})" for port in module.inputs]
-        pins += [f".{port.name}({outputs[port.name]})" for port in module.outputs]
+        pins += [f".{port.name}({outputs[port.of]})" for port in module.outputs]
         return [f"{module.name} {role}_function ({', '.join(pins)});"]
 
     def _source(self, c: int, role: str, port: Port) -> str:
         """Say where the input of a function comes from."""
-        bits, name = port.bits[0], port.name
-        vectors = {"registers": self.registers, "x": self.axon, "y": self.neuron, "told": self.told[c] if role != "decide" else []}
-        for vector, slots in vectors.items():
+        bits, name = port.bits[0], port.of
+        reads = STATES_READ.get(role, ())
+        vectors = [
+            ("registers", self.registers, True), ("told", self.told[c] if role in ("synapse", "bias") else [], True),
+            ("x", self.axon, "axon" in reads), ("y", self.neuron, "neuron" in reads),
+        ]  # fmt: skip
+        for vector, slots, is_there in vectors:
             for slot in slots:
-                if slot.name == name:
+                if slot.name == name and is_there:
                     return f"{vector}[{slot.at + bits - 1}:{slot.at}]"
         for slot in self.tags:
             if slot.name == name:
@@ -157,7 +161,7 @@ class RuleHardware:
 
     def _decision(self, c: int) -> Iterator[str]:
         rule, module, told = self.description, self._modules[c]["decide"], self.told[c]
-        ports = {port.name: port for port in module.inputs}
+        ports = {port.of: port for port in module.inputs}
         if rule.reads("decide", "x_sum"):
             first, port = self.axon[0] if self.axon else Slot("", 0, 1), ports["x_sum"]
             is_signed = bool(rule.axon) and next(iter(rule.axon.values())).is_signed

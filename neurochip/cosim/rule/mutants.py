@@ -159,7 +159,7 @@ def _seen(tried: Sequence[Trial], found: Sequence[Mutant]) -> set[int]:
 
 def _with_input(trial: Trial, module: Module, ports: Sequence[int]) -> Trial:
     """The trial with one input, given in the order of the module's ports."""
-    given = {port.name: value for port, value in zip(module.inputs, ports, strict=True)}
+    given = {port.of: value for port, value in zip(module.inputs, ports, strict=True)}
     limits = trial.description.ranges_of_arguments(trial.role, trial.widths)
     return trial._replace(inputs=[tuple(given.get(name, limit.low) for name, limit in limits.items())])
 

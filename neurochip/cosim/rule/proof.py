@@ -43,7 +43,7 @@ def stimulus_of(trial: Trial, expected: Sequence[Sequence[int]], module: Module 
     """Return the module of a trial, or another in its place, with inputs in the order of its ports."""
     made = module or Module(trial.description, trial.role, one(trial.widths), mark=mark)
     names = list(trial.description.ranges_of_arguments(trial.role, trial.widths))
-    at = [names.index(port.name) for port in made.inputs]
+    at = [names.index(port.of) for port in made.inputs]
     return Stimulus(made, [[row[k] for k in at] for row in trial.inputs], expected)
 
 

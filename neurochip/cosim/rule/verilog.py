@@ -4,6 +4,7 @@ Every wire has the smallest width that holds its range. Operands are brought to 
 no rule of the language about implied widths is leaned on.
 """
 
+import copy
 import re
 import textwrap
 from collections.abc import Sequence
@@ -13,9 +14,12 @@ from typing import NamedTuple
 from neurochip.core.language.described import ROLES, Description, Widths
 from neurochip.core.language.expressions import COMPARISONS, Expression, Function
 from neurochip.core.language.ranges import Range, Ranges
+from neurochip.cosim.rule.names import Names
 from neurochip.cosim.rule.widths import Family, bare, bits_of, one, parametric
 
 WIDTH = 132  # of comments
+DECIDED = ("CMPCONST", "UNSIGNED")
+"""Warnings of a comparison that the ranges of its operands decide: it stands as the author wrote it, and synthesis drops it."""
 FIXED = ("draw_end", "w_min", "w_max")
 """What a chip's widths decide: no port, but a constant of the module, unless a binary rule's layers say otherwise."""
 
@@ -35,6 +39,9 @@ class Port(NamedTuple):
     """A port of a module."""
 
     name: str
+    """In SystemVerilog."""
+    of: str
+    """In the rule's text: of an input an argument, of an output as `Description.results` names it."""
     ranges: tuple[Range, ...]
     bits: tuple[int, ...]
     is_signed: bool
@@ -52,26 +59,38 @@ class Module:
         arguments = [description.ranges_of_arguments(role, point) for point in family.points]
         self._ranges = [Ranges(self.function, known, point.weight_bits) for known, point in zip(arguments, family.points, strict=True)]
         fixed = [name for name in FIXED if name in arguments[0] and all(known[name].low == known[name].high for known in arguments)]
+        self._names = Names()
+        self._names.add([*(name.upper() for name in fixed), *(name for name in arguments[0] if name not in fixed)])
+        self._names.add(one.name for one in self.function.assignments)
         self.inputs = tuple(self._port(name, [known[name] for known in arguments]) for name in arguments[0] if name not in fixed)
         allowed = [description.allowed(role, point) for point in family.points]
         own = [[made.results[k] for made in self._ranges] for k in range(len(self.function.results))]
         kept = own if role == "decide" else [[limits[k] for limits in allowed] for k in range(len(own))]
-        self.outputs = tuple(self._port(name, limits) for name, limits in zip(description.results(role), kept, strict=True))
+        self.outputs = tuple(self._output(name, limits) for name, limits in zip(description.results(role), kept, strict=True))
+        self._names.add(self.function.constants)
         self._fixed = {name: [known[name].low for known in arguments] for name in fixed}
         self._lines: list[str] = []
-        self._wires = {port.name: Wire(port.name, port.bits, port.is_signed, True) for port in self.inputs}
-        self._taken = {port.name for port in (*self.inputs, *self.outputs)} | {one.name for one in self.function.assignments}
+        self._wires = {port.of: Wire(port.name, port.bits, port.is_signed, True) for port in self.inputs}
 
-    def _port(self, name: str, ranges: Sequence[Range]) -> Port:
+    def _port(self, name: str, ranges: Sequence[Range], identifier: str = "") -> Port:
         is_signed = any(limit.is_signed for limit in ranges)
-        return Port(name, tuple(ranges), bits_of(ranges, is_signed), is_signed)
+        return Port(identifier or self._names[name], name, tuple(ranges), bits_of(ranges, is_signed), is_signed)
+
+    def _output(self, name: str, ranges: Sequence[Range]) -> Port:
+        """Make the port of a result: the wire of that name, if there is one; what an argument is called already, or a constant, is not."""
+        if name not in (*self.function.arguments, *self.function.constants):
+            self._names.add([name])
+            return self._port(name, ranges)
+        return self._port(name, ranges, self._names.fresh(f"{name}_out"))
 
     def text(self) -> str:
         """Write the module."""
         self._lines = [*self._constants()]
-        given = {one.name for one in self.function.assignments}
+        self._fresh, self._is_decided = copy.copy(self._names), False  # of this text
+        given = {self._names[one.name] for one in self.function.assignments}
         for assignment in self.function.assignments:
-            self._declare(assignment.name, self._value(assignment.value, assignment.name), assignment.comment)
+            name = self._names[assignment.name]
+            self._wires[assignment.name] = self._declare(name, self._value(assignment.value, name), assignment.comment)
         for port, (_, value) in zip(self.outputs, self.function.results, strict=True):
             if port.name not in given:
                 wire = self._value(value, port.name)
@@ -84,7 +103,8 @@ class Module:
         ]
         head = f"module {self.name} #(\n" + ",\n".join(parameters) + "\n) (" if parameters else f"module {self.name} ("
         body = [head, _with_commas(ports), ");", *self._lines, "endmodule"]
-        return "\n".join([*self._comment(), "`default_nettype none", *body, "`default_nettype wire", ""])
+        off, on = ([f"/* verilator lint_{way} {name} */" for name in DECIDED if self._is_decided] for way in ("off", "on"))
+        return "\n".join([*self._comment(), "`default_nettype none", *off, *body, *on, "`default_nettype wire", ""])
 
     def _uses(self, name: str) -> bool:
         return name in self.family.used
@@ -110,9 +130,9 @@ class Module:
             is_signed = values[0] < 0 or name != "draw_end"
             bits = bits_of(ranges, is_signed)
             first, rest = ("1'b0", "1'b1") if name == "w_max" else ("1'b1", "1'b0")
-            value = f"{{{first}, {self.family.copies(bits, 1, rest)}}}"
-            lines.append(f"    localparam {'signed ' if is_signed else ''}{self.family.bus(bits)}{name.upper()} = {value};")
-            self._wires[name] = Wire(name.upper(), bits, is_signed, True)
+            value, made = f"{{{first}, {self.family.copies(bits, 1, rest)}}}", self._names[name.upper()]
+            lines.append(f"    localparam {'signed ' if is_signed else ''}{self.family.bus(bits)}{made} = {value};")
+            self._wires[name] = Wire(made, bits, is_signed, True)
         wholes = [one for whole in self.function.expressions() for one in whole.walk()]
         widths = {id(one.parts[1]) for one in wholes if one.op == "saturate"}  # in a clamp the width is a literal
         read = {one.name for one in wholes if id(one) not in widths}
@@ -122,7 +142,9 @@ class Module:
             limit = Range(constant, constant)
             bits = bits_of([limit] * len(self.family.points), limit.is_signed)
             sign = "signed " if limit.is_signed else ""
-            lines.append(f"    localparam {sign}{self.family.bus(bits)}{name} = {self._literal(constant, bits, limit.is_signed)};")
+            lines.append(
+                f"    localparam {sign}{self.family.bus(bits)}{self._names[name]} = {self._literal(constant, bits, limit.is_signed)};"
+            )
         return lines
 
     # ---- values
@@ -153,19 +175,14 @@ class Module:
         head = f"    assign {name}" if is_port else f"    wire {sign}{self.family.bus(wire.bits)}{name}"
         line, note = f"{head} = {bare(wire.text)};", f"  // {comment}" if comment else ""
         self._lines += [f"    // {comment}", line] if len(line + note) > WIDTH else [line + note]
-        self._wires[name] = Wire(name, wire.bits, wire.is_signed, True)
-        return self._wires[name]
+        return Wire(name, wire.bits, wire.is_signed, True)
 
     def _named(self, one: Expression, target: str) -> Wire:
         """Give a value a wire of its own, if it has none: what is read twice is written once."""
         wire = self._value(one, target)
         if wire.is_name:
             return wire
-        n = 1
-        while f"{target}_{n}" in self._taken:
-            n += 1
-        self._taken.add(f"{target}_{n}")
-        return self._declare(f"{target}_{n}", wire, one.text)
+        return self._declare(self._fresh.numbered(target), wire, one.text)
 
     def _value(self, one: Expression, target: str) -> Wire:
         """Write an expression; `target` names the wires that it needs on the way."""
@@ -177,7 +194,11 @@ class Module:
         if one.op == "constant":
             known = one.name in self.function.constants
             return Wire(
-                one.name if known else self._literal(one.value, bits, is_signed), bits, is_signed, True, None if known else one.value
+                self._names[one.name] if known else self._literal(one.value, bits, is_signed),
+                bits,
+                is_signed,
+                True,
+                None if known else one.value,
             )
         if one.op in ("and", "or"):
             first, second = (self._condition(part, target) for part in one.parts)
@@ -209,14 +230,18 @@ class Module:
             first, second = (self._fit(wire, width, sign) for wire in chosen)
             return self._narrowed(f"({self._condition(parts[0], target)} ? {first} : {second})", width, sign, bits, is_signed)
         if op in ("min", "max"):
+            if (winner := self._always(one)) is not None:
+                return self._value(winner, target)
             wires = [self._named(part, target) for part in parts]
             width, sign = self._common(wires, parts)
             first, second = (self._fit(wire, width, sign) for wire in wires)
+            self._is_decided |= self._is_known("<" if op == "min" else ">", parts)
             return self._narrowed(f"({first} {'<' if op == 'min' else '>'} {second} ? {first} : {second})", width, sign, bits, is_signed)
         wires = [self._value(part, target) for part in parts]
         if op in COMPARISONS:
             width, sign = self._common(wires, parts)
             first, second = (self._fit(wire, width, sign) for wire in wires)
+            self._is_decided |= self._is_known(op, parts)
             return Wire(f"({first} {op} {second})", bits, False)
         if op in ("<<", ">>"):
             return self._shifted(one, wires, bits, is_signed)
@@ -225,6 +250,24 @@ class Module:
         # -17'(w) is a cast to -17 bits to some readers
         text = f"(-({bare(fitted[0])}))" if op == "neg" else f"({fitted[0]} {'/' if op == '//' else op} {fitted[1]})"
         return self._narrowed(text, width, sign, bits, is_signed)
+
+    def _is_known(self, op: str, parts: Sequence[Expression]) -> bool:
+        """Tell whether a comparison always ends alike at some widths: a front end would warn of it."""
+        pairs = list(zip(*(self._limits(part) for part in parts), strict=True))
+        if op in (">", "<="):
+            pairs = [(b, a) for a, b in pairs]
+        if op in ("==", "!="):
+            return any(a.high < b.low or b.high < a.low or a.low == a.high == b.low == b.high for a, b in pairs)
+        return any(a.high < b.low or a.low >= b.high for a, b in pairs)
+
+    def _always(self, one: Expression) -> Expression | None:
+        """Return the operand of min or max that is always its value, if the other is a constant: no wire goes astray."""
+        first, second = one.parts
+        for value, other in ((first, second), (second, first)):
+            pairs = zip(self._limits(value), self._limits(other), strict=True)
+            if other.op == "constant" and all(a.high <= b.low if one.op == "min" else a.low >= b.high for a, b in pairs):
+                return value
+        return None
 
     def _shifted(self, one: Expression, wires: Sequence[Wire], bits: tuple[int, ...], is_signed: bool) -> Wire:
         value, by = wires
@@ -247,22 +290,15 @@ class Module:
         rails = [width.value if width.op == "constant" else point.weight_bits for point in self.family.points]
         if not value.is_signed:
             wide = tuple(n + 1 for n in value.bits)
-            value = self._declare(self._fresh(target), Wire(self._fit(value, wide, True), wide, True), one.parts[0].text)
+            value = self._declare(self._fresh.fresh(target), Wire(self._fit(value, wide, True), wide, True), one.parts[0].text)
         if all(n <= rail for n, rail in zip(value.bits, rails, strict=True)):
             return self._narrowed(value.text, value.bits, True, bits, is_signed)
         top, low = self.family.index(value.bits), self.family.index(rails)
-        fits = self._fresh(f"{target}_fits")
+        fits = self._fresh.fresh(f"{target}_fits")
         self._lines.append(f"    wire {fits} = &{value.text}[{top}:{low}] | ~|{value.text}[{top}:{low}];")
         clamped = f"{{{value.text}[{top}], {self.family.copies(rails, 1, f'~{value.text}[{top}]')}}}"
         text = f"$signed({fits} ? {value.text}[{low}:0] : {clamped})"
         return self._narrowed(text, tuple(rails), True, bits, is_signed)
-
-    def _fresh(self, name: str) -> str:
-        n, made = 1, name
-        while made in self._taken:
-            n, made = n + 1, f"{name}_{n}"
-        self._taken.add(made)
-        return made
 
 
 def _with_commas(ports: str) -> str:
