@@ -122,7 +122,7 @@ else:
 
 @kernel
 def flag_spikes(core):
-    """Flag the axons that spiked. Return the look-ups of their fans."""
+    """Set the flags of the axons that spiked. Return the look-ups of their fans."""
     arrived, axons, fan_first, looked = core.arrived, core.axons, core.fan_first, 0
     for i in range(core.param[P.N_AXONS] + LANES):
         arrived[i] = 0

@@ -1,8 +1,8 @@
 """The two loops that decide the speed, as explicit vector code: adding weight rows, and listing the units that spiked.
 
 LLVM's own vectoriser keeps the sums of `add_rows` in memory and checks eight pointers for overlap before every short loop; here the sums
-stay in registers while the rows go by: 1.5 to 2 times faster for rows of 200, 9 times for rows of 10. `compress` has no scalar
-equivalent it would recognise. Interpreted (`NUMBA_DISABLE_JIT=1`), both are the plain loops of their docstrings.
+stay in registers while the rows go by: 1.5 to 2 times faster for rows of 200, 9 times for rows of 10. It knows no scalar equivalent of
+`compress`. Interpreted (`NUMBA_DISABLE_JIT=1`), both are the plain loops of their docstrings.
 """
 
 import os
@@ -16,22 +16,23 @@ from numba.np.arrayobj import make_array
 
 WORD_PADDING = 3  # words of LANES bits that are cleared behind the last one, for who reads 64 bits at once
 LANES = 16  # rows are padded to a multiple of this
-# Vectors of sums kept in registers at once, widest first. With 32 wide registers a row of 200 goes by in one pass, so that each cache line
-# is fetched once per tick; with 16 narrower ones more than four would spill.
+# Vectors of sums kept in registers at once, widest first. With 32 wide registers a row of 200 goes by in one pass; of 16 more than 4 spill.
 BLOCKS = (14, 13, 8, 4, 2, 1) if get_host_cpu_features().get("avx512f") else (4, 2, 1)
 _I1, _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
 
 def constant(value):
+    """Return a number of 64 bits."""
     return ir.Constant(_I64, value)
 
 
 def data_of(context, builder, array_type, array):
+    """Return the pointer to an array's first element."""
     return make_array(array_type)(context, builder, array).data
 
 
 def vector_at(builder, data, index, element):
-    """Pointer to LANES elements of `data` from `index` on."""
+    """Return the pointer to LANES elements of `data` from `index` on."""
     return builder.bitcast(builder.gep(data, [index]), ir.VectorType(element, LANES).as_pointer())
 
 

@@ -199,6 +199,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     links = links_of(mapping, 2 if experiment.network.error_streams == "split" else 1)
     param = core_params(chip, experiment, mapping, fields, links)
     n, slots, axons = len(cores), sum(place.slots for place in cores), sum(place.axons for place in cores)
+    currents = slots * int(param[:, P.CURRENTS].max())
     locations, own = sum(place.locations for place in cores), int(param[:, P.OWN_ROOM].sum())
     queues, inboxes = int(param[:, P.QUEUE_ROOM].sum()), int(param[:, P.INBOX_ROOM].sum())
     widest = max(max(place.axons, place.slots) for place in cores) + ALIGNMENT
@@ -219,13 +220,11 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
         np.int16: {"weight": sum(place.rows * place.stride for place in cores), "pending": PENDING * bases, "kept_weight": 0},
         np.int32: {
             "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "back_minus": axons,
-            "axons": 2 * queues, "sent": slots,
-            "returned": widest,
+            "axons": 2 * queues, "sent": slots, "returned": widest,
             "own_neurons": own, "own_signs": own, "own_places": own, "own_channels": own,
             "learners": own, "steps": own,
             "inbox_neurons": 2 * inboxes, "inbox_signs": 2 * inboxes, "error_sum": slots, "membrane": slots, "drawn": locations,
-            "current": slots if param[:, P.CURRENTS].any() else 0,
-            "axon_trace": axons, "row_trace": max(place.most_rows for place in cores),
+            "current": currents, "axon_trace": axons, "row_trace": max(place.most_rows for place in cores),
             "row_list": lists, "row_count": max(place.locations for place in cores), "lit_axons": queues,
             "lit_more": queues, "lit_less": queues, "base": bases, "kept_bias": 0,
             "table": sum(_tabled(of) * place.stride for of, place in zip(fields, cores, strict=True)),
