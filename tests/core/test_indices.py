@@ -14,7 +14,7 @@ from support.checked_arrays import Checked, checked, indices_checked, kernels
 from support.chip_check import check
 from support.chip_corners import CORNERS, SMALL
 from support.chip_faults import SHARES
-from support.chip_nets import Net, conv, dense
+from support.chip_nets import CUBA, Net, conv, dense
 from support.digests import in_a_new_process, tiny_digests
 
 from neurochip.checks.rule import lines_of
@@ -33,6 +33,7 @@ NETS = (
         mesh={"width": 2, "height": 2, "fifo_depth": 2, "core_stalls": True},
     ),
     Net(planes=(1, 8, 8), layers=(conv(2, 3), conv(2, 3), dense(3, initial_gain=4.0)), error_gain=3, warmup=0, ticks=8),
+    Net(planes=(1, 4, 4), layers=(dense(5, neuron=CUBA, initial_gain=4.0), dense(3)), warmup=0, ticks=8),
     replace(DENSE, streams="split"),
     *(replace(DENSE, feedback="direct", told_by=told_by, told_one_in=2) for told_by in ("class", "winner")),
     replace(DENSE, faults=dict.fromkeys(SHARES, 0.1) | {"flip_rate": 0.02, "loss_rate": 0.01}),
