@@ -95,6 +95,16 @@ def put_back(values, kept, moved):
 
 
 @kernel
+def put_weights_back(chip):
+    """Put back what every sample starts from, if that is kept."""
+    if chip.kept_weight.shape[0] > 0:
+        put_back(chip.weight, chip.kept_weight, chip.moved_weight)
+        put_back(chip.bias, chip.kept_bias, chip.moved_bias)
+        for c in range(chip.param.shape[0]):
+            spoil_table(borrow(chip.still, c * N_STILL, (N_STILL,)))
+
+
+@kernel
 def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, event_axons, labels, votes):
     """Run samples one after another; add to counters, cycles and votes, and (if the rule learns) change the weights.
 
@@ -153,11 +163,7 @@ def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, eve
             end_blocked(chip, c)
         keep_sample(chip, run, s, tick, reached)
         end_sample(chip, run, jump, tick, has_events)
-        if chip.kept_weight.shape[0] > 0:
-            put_back(chip.weight, chip.kept_weight, chip.moved_weight)
-            put_back(chip.bias, chip.kept_bias, chip.moved_bias)
-            for c in range(n_cores):
-                spoil_table(borrow(chip.still, c * N_STILL, (N_STILL,)))
+        put_weights_back(chip)
     scratch[:] = 0  # borrowed views do not keep it until here
 
 
