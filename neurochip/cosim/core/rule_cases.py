@@ -1,4 +1,6 @@
-"""Small chips whose rules are made from their texts: every rule that ships, on neurons with and without a memory."""
+"""Small chips whose rules are made from their texts: every rule that ships and one that does not, on neurons with and without a memory."""
+
+from pathlib import Path
 
 import numpy as np
 
@@ -25,6 +27,7 @@ RULE_CASES = (
     Case("r_stdp", 8, ((4, 9, 7),), "serial64", rule="r_stdp", is_rewarded=True),
     Case("r_stdp_lif", 7, ((6, 8, 6), (3, 8, 6)), "plain_sram", ("xorshift32", "rotated", 1), (("lanes", "row"), ("n_neurons", 16)),
          rule="r_stdp", is_rewarded=True, neuron=LIF),
+    Case("fading_tags", 8, ((6, 8, 6), (3, 8, 6)), "serial64", rule=str(Path(__file__).with_name("fading_tags.py"))),
     Case("backprop_lif", 10, ((9, 8, 6), (7, 8, 6), (4, 8, 6)), "serial64", neuron=REST),
 )  # fmt: skip
 NEURONS = ((), (), LIF, REST, IF)
