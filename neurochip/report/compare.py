@@ -81,9 +81,11 @@ def compare_runs(runs: Sequence[StoredRun], at: float | None = None, published: 
 
 
 def _grid(title: str, runs: list[StoredRun], headings: list[str], rows_of) -> Grid:
+    """A row for each fact, but for those that no run has."""
     rows = [rows_of(run.summary) for run in runs]
-    columns = [Column(heading, [text for _, text in of_run]) for heading, of_run in zip(headings, rows, strict=True)]
-    return Grid(title, "", [label for label, _ in rows[0]], columns)
+    told = [i for i in range(len(rows[0])) if any(of_run[i][1] != "-" for of_run in rows)]
+    columns = [Column(heading, [of_run[i][1] for i in told]) for heading, of_run in zip(headings, rows, strict=True)]
+    return Grid(title, "", [rows[0][i][0] for i in told], columns)
 
 
 def _final(summary: Summary) -> float:

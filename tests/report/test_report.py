@@ -278,6 +278,12 @@ def test_comparison_points_out_what_differs(runs, width):
     assert "Settings that differ" in same and "differ" not in same.replace("Settings that differ", "")
 
 
+def test_comparison_has_no_row_that_no_run_fills(runs):
+    first = compare_runs([runs["two"], runs["three"]]).grids[0]
+    assert "accuracy, chip" in first.rows and "trained on" not in first.rows
+    assert all({column.cells[i] for column in first.columns} != {"-"} for i in range(len(first.rows)))
+
+
 def test_comparison_names_runs_of_one_name_by_their_folder(runs, tmp_path):
     again = load_run(make_run(tmp_path / "again", seed=2))
     headings = [column.heading for column in compare_grid([runs["two"], again]).columns]
