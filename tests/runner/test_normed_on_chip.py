@@ -6,6 +6,8 @@ import torch
 from support.offchip_nets import NETS
 from support.trained_nets import random_events, write_setup
 
+from neurochip.common.toml import shipped
+from neurochip.experiment.setup import load_setup
 from neurochip.experiment.training import SpikeBpModel
 from neurochip.offchip.graph import Graph, is_identity
 from neurochip.offchip.spike_bp.normed import NormedNet
@@ -63,3 +65,10 @@ def test_chip_makes_every_spike_of_a_folded_residual_net(kind, tmp_path):
         assert 0.01 < spikes.mean() < 0.99, layer.name
     potentials, late = sweep.potentials.numpy(), depths(layers)[-1]
     assert np.array_equal(found.answers[:, late:], potentials.argmax(axis=2).T[:, : TICKS - late])
+
+
+@pytest.mark.parametrize("name", [name for name in shipped("experiments") if name.startswith(("cifar10", "svhn"))])
+def test_shipped_deep_nets_go_on_their_chips(name):
+    """Generators of 16 bits have too few states for layers of 64 x 32 x 32 units; nobody had noticed before a first run."""
+    simulator = Simulator(load_setup(name), (6, 32, 32), 10)
+    assert len(simulator.mapping.layers) > 10 and simulator.state.rng_axon.min() > 0
