@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from neurochip.report.digits import energy_text, power_text, time_text, with_digits
 from neurochip.report.exits import cheapest, ends_early, share_of_ticks
+from neurochip.report.faults import fault_facts
 from neurochip.report.grids import SETS, count, per, percent
 from neurochip.report.network import ran, verdict_text
 from neurochip.report.power import Power
@@ -90,6 +91,7 @@ def _learns(summary: Summary) -> list[str]:
     low, high = interval(accuracy.test, n)
     sure = f"{100 * low:.2f} to {100 * high:.2f} with {100 * SURE:.0f} % confidence"
     lines = [f"{percent(accuracy.test)} of {count(n)} test samples ({sure}); chance is {100 / classes:.3g} %"]
+    lines += [f"{what} {told}" for what, told in fault_facts(summary)]
     floats = {"the float twin": accuracy.reference_test, "the float spiking net": accuracy.float_test, "the ANN": accuracy.ann_test}
     for name, value in floats.items():
         if value is not None:

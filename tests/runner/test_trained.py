@@ -355,8 +355,9 @@ def trained_run(tmp_path, monkeypatch):
 def test_run_puts_the_trained_net_on_the_chip_and_says_what_was_lost(trained_run):
     result = neurochip("run", trained_run / "tiny.toml", "--out", trained_run / "run")
     assert result.exit_code == 0, result.output
-    flat = " ".join(result.output.replace("│", " ").split())
+    flat = " ".join((result.output + neurochip("report", trained_run / "run").output).replace("│", " ").split())
     for words in (
+        "the float spiking net 30.00 %: the chip is ",
         "layer conv1: weights in 8 bits, 1 = ",
         "accuracy, float net 30.00 % +- 1.00 over 3 encoder seeds after 16 ticks of input; the chip",
         "trained off the chip spike-based backprop, 3 epochs, 12 s on cpu, epoch selected by validation (40.00 %)",
