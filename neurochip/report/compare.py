@@ -24,6 +24,12 @@ CLAIM = (
     "Published claim to examine: up to 8 times fewer ticks for spike-based backprop than for converted nets at comparable accuracy "
     "(abstract of Srinivasan et al., ICASSP 2020; CIFAR-10, 'preliminary')."
 )
+OF_SOME = (
+    "accuracy, float spiking net", "chip below the float net [points]", "accuracy, ANN or float twin", "ANN twin: MACs [1/image]",
+    "ANN twin: MAC energy of an image, proxy", "same proxy: AC energy of the chip's SOPs", "spikes per presynaptic neuron and image",
+    "break-even of these", "training [s], off the chip", "trained on",
+)  # fmt: skip
+"""Rows that not every learning system has: left out where none of the runs does."""
 PROPORTION = "Latency and energy at fewer than all ticks are in proportion to the ticks."
 
 
@@ -81,9 +87,9 @@ def compare_runs(runs: Sequence[StoredRun], at: float | None = None, published: 
 
 
 def _grid(title: str, runs: list[StoredRun], headings: list[str], rows_of) -> Grid:
-    """A row for each fact, but for those that no run has."""
+    """A row for each fact, but for those of other systems than these."""
     rows = [rows_of(run.summary) for run in runs]
-    told = [i for i in range(len(rows[0])) if any(of_run[i][1] != "-" for of_run in rows)]
+    told = [i for i, (label, _) in enumerate(rows[0]) if label not in OF_SOME or any(of_run[i][1] != "-" for of_run in rows)]
     columns = [Column(heading, [of_run[i][1] for i in told]) for heading, of_run in zip(headings, rows, strict=True)]
     return Grid(title, "", [rows[0][i][0] for i in told], columns)
 

@@ -14,7 +14,7 @@ from support.make_run import make_run
 from neurochip.common.errors import NeurochipError
 from neurochip.core.noc.state import CORE, Port
 from neurochip.report import network
-from neurochip.report.compare import compare_runs
+from neurochip.report.compare import OF_SOME, compare_runs, system_rows
 from neurochip.report.digits import energy_text, scale_of
 from neurochip.report.exits import share_of_ticks
 from neurochip.report.grids import layer_grids
@@ -281,7 +281,8 @@ def test_comparison_points_out_what_differs(runs, width):
 def test_comparison_has_no_row_that_no_run_fills(runs):
     first = compare_runs([runs["two"], runs["three"]]).grids[0]
     assert "accuracy, chip" in first.rows and "trained on" not in first.rows
-    assert all({column.cells[i] for column in first.columns} != {"-"} for i in range(len(first.rows)))
+    assert set(OF_SOME) <= {label for label, _ in system_rows(runs["two"].summary, 0.9)}
+    assert all({column.cells[i] for column in first.columns} != {"-"} for i, row in enumerate(first.rows) if row in OF_SOME)
 
 
 def test_comparison_names_runs_of_one_name_by_their_folder(runs, tmp_path):
