@@ -96,6 +96,18 @@ def snntorch_graphs() -> None:
 def norse_graphs() -> None:
     import norse.torch as norse
 
+    def stepped(net: Any, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Spikes of both layers of neurons, tick by tick."""
+        states, first, second = (None, None), [], []
+        with torch.no_grad():
+            for x in inputs:
+                one, state1 = net[1](net[0](x), states[0])
+                two, state2 = net[3](net[2](one), states[1])
+                states = (state1, state2)
+                first.append(one)
+                second.append(two)
+        return torch.stack(first), torch.stack(second)
+
     # dt / tau is 1/8 in its steps of dt = 0.001; its exporter writes tau = dt / tau_mem_inv, so the tick of its file is 1e-6 s
     def cell(n: int) -> nn.Module:
         full = {"tau_mem_inv": 125.0, "v_th": 0.2578125, "v_leak": 0.0, "v_reset": 0.0}
@@ -103,15 +115,9 @@ def norse_graphs() -> None:
 
     net = norse.SequentialState(nn.Linear(12, 10, bias=False), cell(10), nn.Linear(10, 4, bias=False), cell(4))
     weigh(net)
-    inputs, states, first, second = spikes_of((12,)), (None, None), [], []
-    with torch.no_grad():
-        for x in inputs:
-            one, state1 = net[1](net[0](x), states[0])
-            two, state2 = net[3](net[2](one), states[1])
-            states = (state1, state2)
-            first.append(one)
-            second.append(two)
-    keep("norse_lifbox", norse.to_nir(net, torch.zeros(1, 12)), inputs, torch.stack(first), torch.stack(second))
+    inputs = spikes_of((12,))
+    first, second = stepped(net, inputs)
+    keep("norse_lifbox", norse.to_nir(net, torch.zeros(1, 12)), inputs, first, second)
 
     def synaptic(n: int) -> nn.Module:
         full = {"tau_syn_inv": 250.0, "tau_mem_inv": 125.0, "v_th": 0.6, "v_leak": 0.0, "v_reset": 0.0}
@@ -119,19 +125,12 @@ def norse_graphs() -> None:
 
     net = norse.SequentialState(nn.Linear(12, 10, bias=False), synaptic(10), nn.Linear(10, 4, bias=False), synaptic(4))
     weigh(net)
-    states, first, second = (None, None), [], []
-    with torch.no_grad():
-        for x in inputs:
-            one, state1 = net[1](net[0](x), states[0])
-            two, state2 = net[3](net[2](one), states[1])
-            states = (state1, state2)
-            first.append(one)
-            second.append(two)
+    first, second = stepped(net, inputs)
     graph = norse.to_nir(net, torch.zeros(1, 12))
     for node in graph.nodes.values():
         if isinstance(node, nir.CubaLIF):
             node.w_in = np.asarray(node.tau_syn) / 1e-6  # its exporter leaves w_in at 1, its step adds the input as it is
-    keep("norse_lif", graph, inputs, torch.stack(first), torch.stack(second))
+    keep("norse_lif", graph, inputs, first, second)
 
 
 def sinabs_graphs() -> None:

@@ -10,6 +10,7 @@ from neurochip.cosim import verilator
 from neurochip.cosim.core.cases import Case, case_library, case_setup, program, run_programs
 from neurochip.cosim.core.lockstep import Outcome
 from neurochip.cosim.core.package import package_text
+from neurochip.cosim.core.rule_cases import LIF
 from neurochip.cosim.core.rule_package import hardware_of
 from neurochip.cosim.core.session import run_icarus
 from neurochip.cosim.core.setup import CosimJob
@@ -21,7 +22,6 @@ IN_LOCK_STEP = "a core that learns with it is the same in simulator and RTL, cyc
 EXPORTED = "the golden export of such a chip passes its own test bench in Icarus Verilog"
 PROGRAMS = range(10)
 """Of each chip: weights, registers, states and tags at random, images, which cores learn, rewards, packets that are held back."""
-LIF = (("model", "lif"), ("leak_shift", 3), ("threshold", 0.5), ("state_bits", 14))
 WIDTHS = ((8, 6), (12, 9), (16, 12))
 """weight_bits and frac_bits of the chips: the first that the rule does not refuse."""
 
@@ -55,11 +55,10 @@ def _kept(found: LearningRule) -> Iterator[str]:
 def _cases(found: LearningRule, name: str) -> tuple[list[Case], str]:
     """Return the chips at the first widths that the rule does not refuse; none, and its last words, if it refuses all."""
     rule, refused = found.rule, ""
-    hears = rule.text is not None and rule.text.reads("decide", "reward")
     for width in WIDTHS:
         mark = f"{found.plugin.sha256[:12]}_{width[0]}"  # a text that was edited is another rule
         levels = (-0.5, 0.5) if rule.is_binary else None
-        plain = Case(f"stochastic_{mark}", 9, ((7, *width), (4, *width)), rule=name, levels=levels, is_rewarded=hears)
+        plain = Case(f"stochastic_{mark}", 9, ((7, *width), (4, *width)), rule=name, levels=levels, is_rewarded=rule.hears_reward)
         leaky = plain._replace(
             name=f"leaky_{mark}", preset="plain_sram", rng=("lfsr16", "rotated", 1), core=(("lanes", "row"), ("n_neurons", 16)), neuron=LIF
         )

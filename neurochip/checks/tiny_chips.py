@@ -79,13 +79,12 @@ def simulator_of(found: LearningRule, name: str, tiny: Tiny) -> Simulator:
     layers = [
         {**one, **width, **levels, "weight_bits": tiny.bits} for one, width in zip((shape, {"neurons": CLASSES}), widths, strict=True)
     ]
-    reads_reward = found.rule.text is not None and found.rule.text.reads("decide", "reward")
     content: dict[str, Any] = {
         "name": "tiny", "seed": SEED, "data": {"name": "mnist"}, "chip": {"preset": "serial64"}, "network": {"layers": layers},
         "rule": {"name": name, **tiny.settings}, "energy": {"table": "loihi_sanafe"},
         "run": {"epochs": 1, "ticks": TICKS, "warmup_ticks": 0, "read_from_tick": 2},
     }  # fmt: skip
-    if reads_reward:
+    if found.rule.hears_reward:
         content["run"]["reward"] = {"tick": TICKS // 2, "delay": 2}
     experiment = validate(Experiment, content, "a tiny chip")
     setup = Setup(experiment=experiment, chip=load_chip("serial64", {}, "check"), energy_table=load_table("loihi_sanafe"), where="check")

@@ -71,11 +71,9 @@ def groups_of(core):
     lanes, packets, last = core.param[P.SOMA_LANES], 0, -1
     if lanes == 1:
         return core.queue[Queue.SENT]
-    inverse, shift = (1 << INVERSE_BITS) // lanes + 1, INVERSE_BITS
-    if core.param[P.N_NEURONS] > (1 << INVERSE_BITS) // lanes:  # the product with the inverse would not be exact
-        inverse, shift = 0, 0
+    inverse = (1 << INVERSE_BITS) // lanes + 1  # exact: a core has fewer than 2**INVERSE_BITS / lanes neurons
     for k in range(core.queue[Queue.SENT]):
-        group = (int(core.sent[k]) * inverse) >> shift if shift else int(core.sent[k]) // lanes
+        group = (int(core.sent[k]) * inverse) >> INVERSE_BITS
         packets += group != last
         last = group
     return packets

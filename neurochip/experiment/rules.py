@@ -101,12 +101,11 @@ def refuse_unrunnable(found: LearningRule) -> None:
 
 def reward_fault(rule: Rule, reward: RewardModel | None, ticks: int, ends_early: bool) -> str | None:
     """Tell what is wrong between a rule and the [run] reward of an experiment, or None."""
-    reads = rule.text is not None and rule.text.reads("decide", "reward")
-    if reads and reward is None:
+    if rule.hears_reward and reward is None:
         return "[run] reward: missing; the rule learns from one (for example reward = { tick = 9, delay = 3 })"
     if reward is None:
         return None
-    if rule.learns and not reads:
+    if rule.learns and not rule.hears_reward:
         return "[run] reward: the rule reads none; leave it out"
     if reward.tick + reward.delay >= ticks:
         return f"[run] reward: comes in tick {reward.tick + reward.delay}, a sample has {ticks}; raise ticks, or lower tick or delay"

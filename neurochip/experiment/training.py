@@ -136,9 +136,14 @@ class TrainModel(BaseModel):
     spike_bp: SpikeBpModel | None = None
     conversion: ConversionModel | None = None
 
+    @property
+    def is_normed(self) -> bool:
+        """True if the spiking net's currents are normed while it trains."""
+        return self.spike_bp is not None and self.spike_bp.norm == "rms"
+
     @model_validator(mode="after")
     def _has_a_method(self) -> Self:
-        if self.spike_bp is not None and self.conversion is not None and self.spike_bp.norm == "rms":
+        if self.conversion is not None and self.is_normed:
             raise ValueError("[train.spike_bp] norm = 'rms': is for random weights, [train.conversion] brings others; leave one out")
         if self.spike_bp is None and self.conversion is None:
             raise ValueError("no method; add [train.spike_bp], [train.conversion] or both")

@@ -9,8 +9,9 @@ import dataclasses
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from rich.console import Console
@@ -40,6 +41,7 @@ SHARES = {"spiking": 4, "ann": 1}  # of the time, by kind
 WARM, TIMED = 5, 20  # updates of the trainings that are thrown away
 SPARE = 0.9  # of a net's time is planned: loading, plots, and the clock of a GPU that grows warm
 JSON = "figures.json"
+T = TypeVar("T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,13 +88,13 @@ def _spiking(setup: Setup) -> SpikeBpModel:
     return setup.experiment.train.spike_bp
 
 
-def _seconds_of(work: Any, device: str) -> float:
-    """How long the device works."""
+def _timed(work: Callable[[], T], device: str) -> tuple[T, float]:
+    """What the work gives, and how long the device takes for it, in seconds."""
     begun = time.monotonic()
-    work()
+    found = work()
     if device == "cuda":
         torch.cuda.synchronize()
-    return time.monotonic() - begun
+    return found, time.monotonic() - begun
 
 
 def spiking_pace(setup: Setup, samples: Samples, device: str, progress: Progress) -> Pace:
@@ -111,12 +113,11 @@ def spiking_pace(setup: Setup, samples: Samples, device: str, progress: Progress
             return len(chosen)
 
         some(WARM)
-        n = [0]
-        learned_s = _seconds_of(lambda: n.append(some(TIMED)), device)
+        n, learned_s = _timed(lambda: some(TIMED), device)
     shown = parts.test.take(torch.arange(min(parts.test.n, 8 * model.batch)))
     evaluate(net, shown, train.ticks, 1, "pace")
-    tested_s = _seconds_of(lambda: evaluate(net, shown, train.ticks, 1, "pace"), device)
-    return Pace(n[-1] / learned_s, shown.n / tested_s)
+    _, tested_s = _timed(lambda: evaluate(net, shown, train.ticks, 1, "pace"), device)
+    return Pace(n / learned_s, shown.n / tested_s)
 
 
 def _ann(job: Job, setup: Setup, samples: Samples, device: str, folder: Path, epochs: int) -> AnnTrainer:
@@ -143,11 +144,9 @@ def ann_pace(job: Job, setup: Setup, samples: Samples, device: str, progress: Pr
             return trainer, n
 
         some(WARM, "warm")
-        found: list[tuple[AnnTrainer, int]] = []
-        learned_s = _seconds_of(lambda: found.append(some(TIMED, "timed")), device)
-    trainer, n = found[0]
+        (trainer, n), learned_s = _timed(lambda: some(TIMED, "timed"), device)
     shown: Images = parts.test.images.take(slice(0, 1000))
-    tested_s = _seconds_of(lambda: accuracy_of(trainer.graph, shown), device)
+    _, tested_s = _timed(lambda: accuracy_of(trainer.graph, shown), device)
     return Pace(n / learned_s, len(shown.labels) / tested_s)
 
 

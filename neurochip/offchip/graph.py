@@ -63,7 +63,8 @@ class Graph(torch.nn.Module):
 
     def identity(self, i: int, k: int) -> torch.Tensor | None:
         """Return the factors (channels,) of layer i's identity skip from its k-th source; None if it brings spikes as they are."""
-        return dict(self.named_buffers()).get(f"identity_{_key(i, k)}")
+        found: torch.Tensor | None = getattr(self, f"identity_{_key(i, k)}", None)
+        return found
 
     def initialise(self, seed: int, gain: float) -> None:
         """Draw weights from N(0, gain / fan-in), each source by its own fan-in; a layer's depend on the seed and its name alone."""

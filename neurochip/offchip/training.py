@@ -68,9 +68,10 @@ def _convert_only(setup: Setup, samples: Samples, folder: Path, device: str, pro
 def net_of(setup: Setup, samples: Samples, device: str, thresholds: dict[str, float] | None = None) -> SpikingNet:
     """Build the net of an experiment, its weights 0. Raises NeurochipError for what cannot be trained."""
     layers = build_network(setup, samples.data.image_shape, samples.data.n_classes)
-    model = setup.experiment.train.spike_bp if setup.experiment.train else None
+    train = setup.experiment.train
+    model = train.spike_bp if train else None
     check_trainable(layers, setup.where)
-    graph = Graph(layers, setup.experiment.data.signed, model is not None and model.norm == "rms").to(device)
+    graph = Graph(layers, setup.experiment.data.signed, train is not None and train.is_normed).to(device)
     return SpikingNet(graph, thresholds, model.leak_correction if model else True, model)
 
 

@@ -3,6 +3,7 @@
 import math
 import shlex
 from pathlib import Path
+from statistics import NormalDist
 from typing import NamedTuple
 
 from neurochip.report.digits import energy_text, power_text, time_text, with_digits
@@ -77,11 +78,9 @@ def reproduce(run: StoredRun) -> str:
 
 def interval(share: float, n: int) -> tuple[float, float]:
     """Return the interval of Wilson (1927) in which an accuracy lies that was counted on n samples, with SURE."""
-    from scipy.stats import norm
-
     if not n:
         return 0.0, 1.0
-    z2 = float(norm.ppf(0.5 + SURE / 2)) ** 2
+    z2 = NormalDist().inv_cdf(0.5 + SURE / 2) ** 2
     middle, half = share + z2 / (2 * n), math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n)))
     return (middle - half) / (1 + z2 / n), (middle + half) / (1 + z2 / n)
 

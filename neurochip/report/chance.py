@@ -11,11 +11,12 @@ LUCK = 0.001  # probability with which guessing alone does better than what coun
 
 def lucky(n: int, classes: int) -> float:
     """Return the accuracy on n samples that guessing among classes exceeds with a probability of LUCK alone."""
+    from scipy.special import bdtr, bdtrik  # scipy.stats, which has this too, takes three times as long to load
+
     if classes < 2:
         return 1.0
-    wrong = np.arange(n, 0, -1)  # of one right answer more: n - k ways, k + 1 times counted
-    logs = n * math.log1p(-1 / classes) + np.concatenate([[0.0], np.cumsum(np.log(wrong / (n - wrong + 1) / (classes - 1)))])
-    return int(np.searchsorted(np.cumsum(np.exp(logs)), 1 - LUCK)) / n
+    right = math.ceil(bdtrik(1 - LUCK, n, 1 / classes))
+    return (right - (right > 0 and bdtr(right - 1, n, 1 / classes) >= 1 - LUCK)) / n
 
 
 def is_at_chance(run: StoredRun) -> bool:

@@ -85,8 +85,7 @@ def layer_grids(summary: Summary, which: str) -> list[Grid]:
     layers, total = summary.layers, summary.totals.of(which)
 
     def column(heading: str, value: Callable[[Costs], float], text: Callable[[Any], str] = count) -> Column:
-        values = [value(layer.of(which)) for layer in layers]
-        return Column(heading, [text(value) for value in values], text(sum(values)))
+        return _of_layers(summary, which, heading, value, text)
 
     neurons = [layer.neurons for layer in layers]
     groups = {
@@ -125,22 +124,26 @@ def layer_grids(summary: Summary, which: str) -> list[Grid]:
 
 def brief_grid(summary: Summary) -> Grid:
     """Return the grid of the first screen: of each layer the spikes, energies and latency of a sample, learning and in inference."""
-    layers, scale = summary.layers, scale_of([total.energy_nj_per_sample for total in map(summary.totals.of, shown_sets(summary))])
-    last = list(shown_sets(summary))[-1:]
+    shown, neurons = shown_sets(summary), [layer.neurons for layer in summary.layers]
+    scale = scale_of([summary.totals.of(which).energy_nj_per_sample for which in shown])
+    columns = [Column("neurons", [count(n) for n in neurons], count(sum(neurons)))]
+    if shown:
+        last, each = list(shown)[-1], "inference" if "test" in shown else "sample"
+        spikes, sops = f"spikes out\n[1/{each}]", f"SOPs\n[1/{each}]"
+        columns.append(_of_layers(summary, last, spikes, lambda costs: per(costs.spikes_out, costs.samples), decimals(0)))
+        columns.append(_of_layers(summary, last, sops, lambda costs: per(costs.sops, costs.samples), decimals(0)))
+    for which, name in shown.items():
+        energy = _of_layers(
+            summary, which, f"{name.lower()}\n[{scale.unit}]", lambda costs: sum(costs.energy_pj.values()) / 1000, scale.text
+        )
+        columns += [energy, _of_layers(summary, which, f"{name.lower()}\n[us]", lambda costs: costs.latency_us, decimals(1))]
+    return Grid("What a sample costs in the mean, layer by layer", "layer", [layer.name for layer in summary.layers], columns)
 
-    def column(heading: str, which: str, value: Callable[[Costs], float], text: Callable[[float], str]) -> Column:
-        values = [value(layer.of(which)) for layer in layers]
-        return Column(heading, [text(each) for each in values], text(sum(values)))
 
-    columns = [Column("neurons", [count(layer.neurons) for layer in layers], count(sum(layer.neurons for layer in layers)))]
-    for which in last:
-        each = "inference" if which == "test" else "sample"
-        columns.append(column(f"spikes out\n[1/{each}]", which, lambda costs: per(costs.spikes_out, costs.samples), decimals(0)))
-        columns.append(column(f"SOPs\n[1/{each}]", which, lambda costs: per(costs.sops, costs.samples), decimals(0)))
-    for which, name in shown_sets(summary).items():
-        energy = column(f"{name.lower()}\n[{scale.unit}]", which, lambda costs: sum(costs.energy_pj.values()) / 1000, scale.text)
-        columns += [energy, column(f"{name.lower()}\n[us]", which, lambda costs: costs.latency_us, decimals(1))]
-    return Grid("What a sample costs in the mean, layer by layer", "layer", [layer.name for layer in layers], columns)
+def _of_layers(summary: Summary, which: str, heading: str, value: Callable[[Costs], float], text: Callable[[Any], str]) -> Column:
+    """A column of each layer's costs in a set, and of their sum."""
+    values = [value(layer.of(which)) for layer in summary.layers]
+    return Column(heading, [text(each) for each in values], text(sum(values)))
 
 
 def _energy_columns(column: Callable[..., Column], total: Total) -> dict[str, list[Column]]:

@@ -58,9 +58,7 @@ def _print_all(summary: Summary, console: Console, width: int) -> None:
         for table in _set_tables(summary, which, width):
             console.print(table, "")
         inference = inference_grids(summary) if which == "test" else []
-        for grid in [*inference, *core_grids(summary, which, MOST_CORES), *network_grids(summary, which)]:
-            for part in _split(grid, width):
-                console.print(_table(part, f"{SETS[which]}: {part.title}"), "")
+        print_grids(console, [*inference, *core_grids(summary, which, MOST_CORES), *network_grids(summary, which)], f"{SETS[which]}: ")
     print_grids(console, [*size_grids(summary), *power_grids(summary), *use_grids(summary)])
     console.print(Text(NOTE), width=min(width, WIDTH))
 
@@ -125,11 +123,11 @@ def _table(grid: Grid, title: str) -> Table:
     return table
 
 
-def print_grids(console: Console, grids: list[Grid]) -> None:
-    """Print each grid, in several tables where the width asks for it."""
+def print_grids(console: Console, grids: list[Grid], before: str = "") -> None:
+    """Print each grid, in several tables where the width asks for it. before: their titles."""
     for grid in grids:
         for part in _split(grid, console.width):
-            console.print(_table(part, part.title), "")
+            console.print(_table(part, before + part.title), "")
 
 
 def facts_panel(title: str, facts_of: list[tuple[str, str]], width: int) -> Panel:

@@ -3,6 +3,8 @@
 Older runs know one size, as built, and no use.
 """
 
+from collections import Counter
+
 from neurochip.report.digits import energy_text, with_digits
 from neurochip.report.grids import SETS, Column, Grid, count, shown_sets
 from neurochip.runfile.costs import Total
@@ -28,8 +30,11 @@ def silicon_facts(summary: Summary) -> list[tuple[str, str]]:
     clocks = [f"{name} {_clock(core)}" for size, name in _both(sizes) if (core := size.slowest)]
     if clocks:
         facts.append(("largest clock", "; ".join(clocks)))
-    if macros := sorted({core.macro for core in sizes.used.cores if core.macro}):
-        facts.append(("memory macros", "; ".join(f"{count(int(sizes.used.total('macros') or 0))} of {name}" for name in macros)))
+    macros = Counter[str]()
+    for core in sizes.used.cores:
+        macros[core.macro] += core.macros
+    if told := [f"{count(n)} of {name}" for name, n in sorted(macros.items()) if name]:
+        facts.append(("memory macros", "; ".join(told)))
     facts.append(("leakage", "; ".join(f"{name} {_leakage(size)}" for size, name in _both(sizes))))
     facts.append(("energy as built", _energy(sizes.built)))
     if sizes.not_priced:

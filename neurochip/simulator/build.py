@@ -39,20 +39,10 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     """Return the parameters of all cores, int64 (cores, P)."""
     cores, rule = mapping.cores, experiment.learning_rule
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
-    at = dict.fromkeys((P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT), 0)
-    at |= {
-        P.FEEDBACK_AT: 0,
-        P.OWN_AT: 0,
-        P.INBOX_AT: 0,
-        P.INPUT_AT: 0,
-        P.UNIT_AT: 0,
-        P.TARGET_AT: 0,
-        P.STILL_AT: 0,
-        P.STRETCH_AT: 0,
-        P.PIECE_AT: 0,
-        P.TABLE_AT: 0,
-    }
-    at |= {P.STRETCH_AT: 0, P.PIECE_AT: 0, P.TABLE_AT: 0}
+    at = dict.fromkeys((
+        P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT, P.FEEDBACK_AT,
+        P.OWN_AT, P.INBOX_AT, P.INPUT_AT, P.UNIT_AT, P.TARGET_AT, P.STILL_AT, P.STRETCH_AT, P.PIECE_AT, P.TABLE_AT,
+    ), 0)  # fmt: skip
     width = chip.mesh.width if chip.mesh else 0
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]

@@ -1,10 +1,11 @@
 """The first screen answers from the run's own numbers: the interval, what bounds it, and only what its counts say to try."""
 
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binom, binomtest
 from support.make_run import make_run
 
 from neurochip.report.answers import answers, interval, remarks, time_text
+from neurochip.report.chance import LUCK, lucky
 from neurochip.report.html import write_html
 from neurochip.runfile.load import load_run
 
@@ -74,3 +75,10 @@ def test_the_page_begins_with_the_answers_then_plots_then_folded_tables(run):
 @pytest.mark.parametrize(("us", "text"), [(0.5, "0.500 us"), (347.952, "348 us"), (8649.9, "8.65 ms"), (2.5e6, "2.50 s")])
 def test_a_time_reads_in_its_unit(us, text):
     assert time_text(us) == text
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 50, 300, 2000, 60000])
+def test_luck_is_a_quantile_of_the_binomial(n):
+    for classes in (2, 3, 10, 47):
+        assert lucky(n, classes) == binom.ppf(1 - LUCK, n, 1 / classes) / n
+    assert lucky(n, 1) == 1.0

@@ -116,9 +116,14 @@ class Description:
         return (*READS[role], *states, *more, *self.registers, *CHIP)
 
     @property
+    def hears_reward(self) -> bool:
+        """True if a reward asks every neuron about every row."""
+        return self.reads("decide", "reward")
+
+    @property
     def has_broadcasts(self) -> bool:
         """True if a reward, or a sweep, asks every neuron about every row."""
-        return self.has_sweeps or self.reads("decide", "reward")
+        return self.has_sweeps or self.hears_reward
 
     @property
     def keeps_states(self) -> bool:

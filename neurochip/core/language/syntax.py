@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from neurochip.core.language.expressions import WEIGHT_BITS, Assignment, Expression, Function, OutsideLanguage, magnitude, saturate
 from neurochip.core.language.source import source_of
+from neurochip.core.language.words import numbered
 
 BINARY = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.LShift: "<<", ast.RShift: ">>", ast.FloorDiv: "//"}
 COMPARED = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
@@ -140,10 +141,8 @@ def _assign(reading: _Reading, name: str, value: Expression, comment: str, node:
 
 
 def _fresh(wire: str, reading: _Reading) -> str:
-    taken, n, made = {one.name for one in reading.assignments} | reading.spoken, 1, wire
-    while made in taken:
-        n, made = n + 1, f"{wire}_{n + 1}"
-    return made
+    taken = {one.name for one in reading.assignments} | reading.spoken
+    return numbered(wire, taken, 2) if wire in taken else wire
 
 
 def _text(node: ast.AST) -> str:

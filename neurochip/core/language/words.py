@@ -1,5 +1,7 @@
 """Words that no wire can be called by: those of SystemVerilog (IEEE 1800-2017), and of C++, of which Verilator warns."""
 
+from collections.abc import Container
+
 _SYSTEM_VERILOG = """
 accept_on alias always always_comb always_ff always_latch and assert assign assume automatic before begin bind bins binsof bit break buf
 bufif0 bufif1 byte case casex casez cell chandle checker class clocking cmos config const constraint context continue cover covergroup
@@ -24,3 +26,10 @@ register reinterpret_cast requires short signed sizeof static_assert static_cast
 using volatile wchar_t std
 """
 RESERVED = frozenset((_SYSTEM_VERILOG + _C_PLUS_PLUS).split())
+
+
+def numbered(name: str, taken: Container[str], n: int = 1) -> str:
+    """Return name_n, or with the first larger number that is not taken."""
+    while f"{name}_{n}" in taken:
+        n += 1
+    return f"{name}_{n}"

@@ -62,6 +62,11 @@ class Rule(NamedTuple):
         return self.learns_from is not None
 
     @property
+    def hears_reward(self) -> bool:
+        """True if it learns from [run] reward."""
+        return self.text is not None and self.text.hears_reward
+
+    @property
     def keeps_states(self) -> bool:
         """True if the core keeps states for it, and asks it as core/keeping.py does."""
         return self.text is not None and self.text.keeps_states

@@ -5,7 +5,6 @@ images, ticks, and how often the network holds packets back. Before most program
 """
 
 import functools
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -158,14 +157,10 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
 
 def case_library(case: Case, rtl: Path = verilator.RTL) -> Path:
     """Build the case's verilated chip from the modules in `rtl`; of others than our own a warning does not stop the build."""
-    lenient = rtl != verilator.RTL
     setup, mapping = case_setup(case)
     text, faults = package.package_text(setup, mapping, f"case {case.name}"), draw_faults(setup, mapping)
-    if faults is None:
-        return verilator.build(text, rtl, lenient=lenient)
-    with tempfile.TemporaryDirectory() as work:
-        own_package = faulty.package_of(text, setup, faults, mapping.cores)
-        return verilator.build(own_package, faulty.write_faulty_rtl(Path(work), rtl), lenient=lenient)
+    text = text if faults is None else faulty.package_of(text, setup, faults, mapping.cores)
+    return faulty.library_of(text, faults is not None, rtl)
 
 
 class Program(NamedTuple):

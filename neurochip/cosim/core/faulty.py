@@ -5,6 +5,7 @@ no trace of them. The list stands in the chip's package.
 """
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,15 @@ PLACES = {
 MOST_LISTED = 4096
 """Weights, and words, with faults that the list of a build holds."""
 CELL_BITS, WORD_BITS = 72, 96
+
+
+def library_of(package: str, is_broken: bool, rtl: Path = verilator.RTL, vcd: bool = False) -> Path:
+    """Build the verilated chip of a package, of modules that are not ours whatever the linter says; a broken one has its wrappers."""
+    lenient = rtl != verilator.RTL
+    if not is_broken:
+        return verilator.build(package, rtl, vcd, lenient)
+    with tempfile.TemporaryDirectory() as work:
+        return verilator.build(package, write_faulty_rtl(Path(work), rtl), vcd, lenient)
 
 
 def refuse_if_not_wrapped(setup: Setup, faults: FaultList) -> None:

@@ -282,7 +282,7 @@ def _counted(experiment: Experiment, mapping: Mapping) -> int:
     states = [Phase.FORWARD] * has_memory + [Phase.LEARN] * is_generic(experiment.learning_rule)
     happening += [(phase, event) for phase in states for event in (Event.STATE_READ, Event.STATE_WRITE)]
     rule = experiment.learning_rule.text
-    happening += [(Phase.LEARN, Event.ERROR_IN)] if rule is not None and rule.reads("decide", "reward") else []
+    happening += [(Phase.LEARN, Event.ERROR_IN)] if rule is not None and rule.hears_reward else []
     return sum(1 << (phase * N_EVENTS + event) for phase, event in happening)
 
 

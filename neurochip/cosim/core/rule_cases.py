@@ -39,7 +39,7 @@ def random_rule_case(seed: int) -> Case:
     shipped = [name for name in rules.names() if rules.load(name).learns]
     rule, neuron = str(draw.choice(shipped)), NEURONS[int(draw.integers(len(NEURONS)))]
     loaded = rules.load(rule)
-    text, by_text = loaded.text, is_generic(loaded)
+    by_text = is_generic(loaded)
     if not by_text and not neuron:
         neuron = LIF  # `random_case` has the others
     core = {key: value for key, value in case.core if key != "first_integrate" and (key != "lanes" or value == "row")}
@@ -59,5 +59,5 @@ def random_rule_case(seed: int) -> Case:
         neuron=neuron,
         network=() if by_text else case.network,
         levels=(-0.25, 0.5) if loaded.is_binary else None,
-        is_rewarded=text is not None and text.reads("decide", "reward"),
+        is_rewarded=loaded.hears_reward,
     )

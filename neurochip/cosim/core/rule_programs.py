@@ -59,7 +59,7 @@ def _draw_states(draw: np.random.Generator, view: CoreView, text: Description) -
 def rule_run(draw: np.random.Generator, setup: Setup, ticks: int, learn_from: int, teach: bool, deepest: int) -> np.ndarray:
     """Return the run vector of such a program, with a reward in some tick after that in which the answer is judged."""
     rule = setup.experiment.learning_rule
-    judged, hears = int(draw.integers(0, ticks - 1)), rule.text is not None and rule.text.reads("decide", "reward")
+    judged, hears = int(draw.integers(0, ticks - 1)), rule.hears_reward
     rewarded = (judged, judged + int(draw.integers(1, ticks - judged + 1))) if hears and draw.random() < 0.9 else (-1, -1)
     kind = Learning(rule.takes_errors, walk_of(rule), rewarded)
     run = run_vector(ticks, learn_from, int(draw.integers(0, ticks)), True, deepest, kind=kind)

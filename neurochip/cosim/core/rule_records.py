@@ -171,7 +171,7 @@ class LearnWriter:
         if events:
             yield from self._pass(events, rows, 0, 0)
         reward = int(self.state.call[self.c, Call.JUDGEMENT]) if 0 < tick == run[Run.REWARDED] and rule.keeps_states else 0
-        reward = reward if rule.reads("decide", "reward") else 0
+        reward = reward if rule.hears_reward else 0
         every = int(param[P.SWEEP_TICKS])
         sweep = int(rule.has_sweeps and every > 0 and (tick + 1) % every == 0)
         if reward or sweep:

@@ -15,8 +15,8 @@ from neurochip.common.progress import Progress
 from neurochip.core.rules import Rule
 from neurochip.core.state import ChipState
 from neurochip.cosim import verilator
+from neurochip.cosim.core import faulty
 from neurochip.cosim.core.export import export
-from neurochip.cosim.core.faulty import write_faulty_rtl
 from neurochip.cosim.core.lockstep import Divergence, Lockstep, Outcome, copy_of
 from neurochip.cosim.core.setup import CosimJob
 
@@ -44,7 +44,7 @@ def run_verilator(job: CosimJob, options: Options, console: Console, quiet: bool
         if not job.wiring.chip.core.trace:
             console.print(Text(f"chip {job.wiring.chip.name}: {UNTRACED}"), soft_wrap=True)
         console.print("building the RTL (or loading an earlier build)", highlight=False)
-    library = library_of(job, options.rtl)
+    library = faulty.library_of(job.package, job.faults is not None, options.rtl)
     if not quiet:
         _print_lint(verilator.lint_of(library), console)
     rule, before = job.setup.experiment.learning_rule, copy_of(job.state)
@@ -74,18 +74,9 @@ def _print_lint(lines: list[str], console: Console) -> None:
         console.print(Text(f"lint: and {len(lines) - MOST_LINT} more warnings"), soft_wrap=True)
 
 
-def library_of(job: CosimJob, rtl: Path, vcd: bool = False) -> Path:
-    """Build the job's verilated chip, of modules that are not ours whatever the linter says; a broken one has wrappers of its faults."""
-    lenient = rtl != verilator.RTL
-    if job.faults is None:
-        return verilator.build(job.package, rtl, vcd, lenient)
-    with tempfile.TemporaryDirectory() as work:
-        return verilator.build(job.package, write_faulty_rtl(Path(work), rtl), vcd, lenient)
-
-
 def _waveform(job: CosimJob, options: Options, before: ChipState, rule: Rule, seed: int, divergence: Divergence) -> None:
     """The same session once more, in a build that writes a waveform."""
-    library = library_of(job, options.rtl, vcd=True)
+    library = faulty.library_of(job.package, job.faults is not None, options.rtl, vcd=True)
     window = (options.vcd, max(0, divergence.cycle - CYCLES_BEFORE), divergence.cycle + CYCLES_AFTER)
     step = Lockstep(before, job.wiring, library, job.run, rule, window)
     step.run(job.pixels[: divergence.sample + 1], job.labels[: divergence.sample + 1], seed, options.stalls_of_256)

@@ -143,7 +143,7 @@ def barrier_registers(run: np.ndarray, wiring: Wiring) -> np.ndarray:
         Barrier.JUDGED: run[Run.JUDGED],
         Barrier.REWARDED: run[Run.REWARDED],
     }
-    hears = wiring.hardware is not None and wiring.hardware.description.reads("decide", "reward")
+    hears = wiring.hardware is not None and wiring.hardware.description.hears_reward
     return np.array([values[register] for register in Barrier if hears or register < Barrier.JUDGED]) & 0xFFFFFFFF
 
 

@@ -78,7 +78,7 @@ def _traffic(description: Description, widths: Widths, word_bits: int, kept: dic
     moved = f"1 word of {word_bits} bits read and written ({fields} weights{tagged}), for all events in a word"
     told = {f"per {event} and {rows}": moved} if description.learns_from != "reward" else {}
     if description.has_broadcasts:
-        calls = (["reward"] if description.reads("decide", "reward") else []) + (["sweep"] if description.has_sweeps else [])
+        calls = (["reward"] if description.hears_reward else []) + (["sweep"] if description.has_sweeps else [])
         told[f"per {' or '.join(calls)} and row"] = moved
     if kept["axon"]:
         told["per axon and tick"] = f"{kept['axon']} bits of state read and written"

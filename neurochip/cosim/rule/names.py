@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from neurochip.core.language.words import RESERVED
+from neurochip.core.language.words import RESERVED, numbered
 
 OURS = {"WEIGHT_BITS", "RNG_BITS", "clk", "used", "tried", "one0", "one1"}
 """Parameters of a module; clock and instances of what is put around it."""
@@ -28,18 +28,16 @@ class Names:
 
     def fresh(self, name: str) -> str:
         """Return an identifier that nothing has yet, near a name, and take it."""
-        n, made = 1, f"{name}_" if name in RESERVED else name
-        while made in self._taken:
-            n, made = n + 1, f"{name}_{n}"
-        self._taken = self._taken | {made}  # a set of its own: a copy of the names goes on from here
-        return made
+        made = f"{name}_" if name in RESERVED else name
+        return self._take(numbered(name, self._taken) if made in self._taken else made)
 
     def numbered(self, name: str) -> str:
         """Return name_1, or with the first number that nothing has, and take it."""
-        n = 1
-        while f"{name}_{n}" in self._taken:
-            n += 1
-        return self.fresh(f"{name}_{n}")
+        return self._take(numbered(name, self._taken))
+
+    def _take(self, made: str) -> str:
+        self._taken = self._taken | {made}  # a set of its own: a copy of the names goes on from here
+        return made
 
 
 def _plain(name: str) -> str:

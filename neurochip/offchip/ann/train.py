@@ -93,7 +93,7 @@ class AnnTrainer:
 
     def _load(self, state: dict[str, torch.Tensor]) -> None:
         if self.norms is not None:
-            self.norms.load_state_dict({name[6:]: x for name, x in state.items() if name.startswith("norms.")})
+            self.norms.load_state_dict({name.removeprefix("norms."): x for name, x in state.items() if name.startswith("norms.")})
         self.graph.load_state_dict({name: x for name, x in state.items() if not name.startswith("norms.")})
 
     def _epoch(self, epoch: int, images: Images, progress: Progress) -> tuple[float, float]:

@@ -20,7 +20,7 @@ def export_nir(setup: Setup, trained: Path, out: Path) -> None:
     spec = setup.experiment.data
     form = datasets.form_of(spec.name, spec.path, lambda text: None)
     train = setup.experiment.train
-    is_normed = train is not None and train.spike_bp is not None and train.spike_bp.norm == "rms"
+    is_normed = train is not None and train.is_normed
     graph = Graph(build_network(setup, handed_shape(spec, form.shape), form.n_classes), spec.signed, is_normed)
     thresholds, _ = read_trained(trained / TRAINED if trained.is_dir() else trained, graph)
     write_nir(out, graph, thresholds)
