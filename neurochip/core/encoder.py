@@ -22,7 +22,7 @@ FORWARD = Phase.FORWARD * N_EVENTS
 def load_input(chip, core, pixels):
     """Write a sample's intensities into the axons; list the non-zero ones with the states of their generators. Return how many."""
     axons, values, words, fired = core.lit_axons, core.lit_values, core.lit_words, core.lit_fired
-    n_axons = core.param[P.N_AXONS]
+    n_axons = core.param[P.FED_AXONS]
     for i in range(n_axons):
         core.fired[i] = pixels[core.axon_name[i]]
     core.fired[n_axons : n_axons + LANES] = 0  # what `compress` reads beyond the list
@@ -50,7 +50,7 @@ def load_input(chip, core, pixels):
 @kernel
 def count_input(core):
     """Count the cycles in which intensities are loaded, or axons encoded; a serial encoder encodes in those in which a sample is loaded."""
-    core.counts[FORWARD + Event.INPUT_CYCLE] += groups(core.param[P.N_AXONS], core.param[P.INPUT_LANES])
+    core.counts[FORWARD + Event.INPUT_CYCLE] += groups(core.param[P.FED_AXONS], core.param[P.INPUT_LANES])
 
 
 @kernel
@@ -79,7 +79,7 @@ def encode(core, n_lit):
         for k in range(n_lit):
             as_likely += fired[k] & (values[k] >> (PIXEL_BITS - 1))
         count_deviations(core, n - as_likely + core.queue[Queue.LIKELY] - as_likely)
-    core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_AXONS])
+    core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.FED_AXONS])
     if core.param[P.SERIAL_ENCODER]:
         count_input(core)
 

@@ -119,7 +119,7 @@ def begin_still(core, run, n_lit, is_listed):
     still[Still.USED], still[Still.PENDING], still[Still.STEPS], still[Still.LISTED], still[Still.N_LIT] = 0, 0, 0, is_listed, n_lit
     if core.param[P.LAYOUT] != Layout.OWN or (learns and (core.param[P.BLOCKED] == 0 or core.param[P.SENDS_ERRORS] != 0)):
         return
-    if core.param[P.UPSETS] != 0:
+    if core.param[P.UPSETS] != 0 or core.param[P.FED_AXONS] < core.param[P.N_AXONS]:  # own spikes are not in the base
         return
     if still[Still.SPOILED] > 0:
         still[Still.SPOILED] -= 1

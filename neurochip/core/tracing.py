@@ -30,7 +30,8 @@ def record_tick(chip, tick, pixels):
     for c in range(chip.param.shape[0]):
         core = core_view(chip, c, tick & 1)
         for k in range(core.queue[Queue.SPIKES] if core.param[P.IS_FIRST] else 0):
-            fired[core.axon_name[core.axons[k]]] = 1
+            if core.axons[k] < core.param[P.FED_AXONS]:
+                fired[core.axon_name[core.axons[k]]] = 1
     n = 0
     for i in range(pixels):
         units[n] = i

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, Strict, model_validator
 from neurochip.common.toml import STRICT
 
 MOST_UNITS = 1 << 20  # of a layer, or feature maps
+RECURRENT = ("recurrent", "recurrent_gain")
 Place = Annotated[tuple[int, int], Strict(False)]  # TOML has no tuples
 
 
@@ -131,6 +132,13 @@ class LayerModel(BaseModel):
     )
     source: str | None = Field(default=None, description="name of the layer it takes spikes from; default: the one before")
     skip: list[str] = Field(default=[], description="names of earlier layers whose spikes arrive here too")
+    recurrent: bool = Field(default=False, description="dense, not the output: its own spikes come back to it one tick later")
+    recurrent_gain: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=256.0,
+        description="recurrent: initial weights of its own spikes have std recurrent_gain * sqrt(2 / neurons)",
+    )
     skip_identity: bool = Field(default=False, description="conv: its skips bring each channel to the same channel, and are not trained")
     neuron: NeuronModel = Field(default_factory=NeuronModel)
     rule: dict[str, float] = Field(default={}, description="settings of the learning rule that differ in this layer")
@@ -159,10 +167,10 @@ class LayerModel(BaseModel):
         wanted = {"dense": ("neurons",), "conv": ("filters", "kernel"), "pool": ()}[self.kind]
         foreign = {
             "dense": ("filters", "kernel", "stride", "padding", "pool", "skip_identity"),
-            "conv": ("neurons",),
+            "conv": ("neurons", *RECURRENT),
             "pool": (
                 *("neurons", "filters", "kernel", "stride", "padding", "skip", "skip_identity"),
-                *("rule", "error_gain", "learn_epochs", "levels", "initial_bias", "initial_gain"),
+                *("rule", "error_gain", "learn_epochs", "levels", "initial_bias", "initial_gain", *RECURRENT),
             ),
         }[self.kind]
         for key in wanted:
@@ -171,6 +179,8 @@ class LayerModel(BaseModel):
         for key in foreign:
             if key in given_keys(self):
                 raise ValueError(f"{key}: a layer of kind = '{self.kind}' has no such key; leave it out")
+        if self.recurrent_gain != 1.0 and not self.recurrent:
+            raise ValueError(f"recurrent_gain = {self.recurrent_gain:g}: of a layer with recurrent = true alone; leave it out")
         if self.learn_epochs and self.learn_epochs[0] > self.learn_epochs[1]:
             raise ValueError(f"learn_epochs = {self.learn_epochs}: the first epoch comes after the last; exchange them")
         if self.kind == "pool":
@@ -253,6 +263,8 @@ class NetworkModel(BaseModel):
         for i, layer in enumerate(self.layers):
             if i < last and layer.neuron.model == "accumulate":
                 raise ValueError(f"layers[{i}].neuron.model = 'accumulate': only the output layer never fires; choose another model")
+            if i == last and layer.recurrent:
+                raise ValueError(f"layers[{i}].recurrent: the output layer's winner does not come back to it; leave it out")
             if i == last and layer.neuron.model not in ("stochastic", "accumulate"):
                 raise ValueError(
                     f"layers[{i}].neuron.model = '{layer.neuron.model}': the output wins by winner-take-all ('stochastic') or adds up "

@@ -5,7 +5,7 @@ import math
 from neurochip.common.errors import NeurochipError
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Setup
-from neurochip.mapping.network import Layer
+from neurochip.mapping.network import INPUT, Layer
 from neurochip.mapping.widths import field_bits_of, frac_bits_of, level_lsb, levels_lsb, pool_weight_lsb, threshold_lsb, weight_bits_of
 
 
@@ -79,6 +79,24 @@ def check_delta(chip: Chip, where: str, layer: Layer, acc_is_narrow: bool) -> No
         )
 
 
+def check_recurrent(chip: Chip, where: str, layer: Layer, n_cores: int) -> None:
+    """Refuse a recurrent layer whose own spikes could not come back within its core. Raises NeurochipError; `where` says which layer."""
+    if not layer.model.recurrent:
+        return
+    if chip.mesh is not None:
+        raise NeurochipError(
+            f"{where}: recurrent: its spikes come back within the core, and chip {chip.name} has a [mesh], over which they would travel; "
+            "leave [mesh] out"
+        )
+    if n_cores > 1:
+        raise NeurochipError(
+            f"{where}: recurrent: cut over {n_cores} cores, and its spikes come back within one core; use a smaller layer or a chip whose "
+            "cores hold it"
+        )
+    if chip.core.first_integrate == "delta" and layer.sources[0].layer == INPUT:
+        raise NeurochipError(f"{where}: recurrent: with core.first_integrate = 'delta' own spikes have no likelier state; use 'spikes'")
+
+
 def check_beta(setup: Setup) -> None:
     """Refuse a gain of the winner-take-all by which the chip cannot shift."""
     beta = setup.experiment.rule.beta
@@ -104,6 +122,16 @@ def check_learning(setup: Setup, layers: list[Layer]) -> None:
         if learns_from == "errors" and model.neuron.model == "accumulate":
             raise NeurochipError(
                 f"{where}: neuron.model = 'accumulate': has no winner, and so no errors, from which rule '{rule}' learns; use 'stochastic'"
+            )
+        if (
+            learns_from == "errors"
+            and model.recurrent
+            and layer.sources[0].layer != INPUT
+            and setup.experiment.network.feedback != "direct"
+        ):
+            raise NeurochipError(
+                f"{where}: recurrent: sends no error spikes on, and rule '{rule}' learns from them in the layers before; let it take the "
+                "input, or use network.feedback = 'direct'"
             )
         if model.skip_identity:
             raise NeurochipError(f"{where}: skip_identity: rule '{rule}' would change these weights; leave it out, or use rule 'frozen'")

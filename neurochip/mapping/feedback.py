@@ -25,8 +25,8 @@ def feedback_shift(chip: Chip, experiment: Experiment, layer: Layer) -> int:
 
 
 def sends_errors(experiment: Experiment, layer: Layer) -> bool:
-    """Return True if a core of this layer sends error spikes to others: not if the input comes to it, nor with direct feedback."""
-    return layer.sources[0].layer != INPUT and feedback_of(experiment) != Feedback.DIRECT
+    """Return True if a core of this layer sends error spikes to others: not of the input or a recurrent one, nor with direct feedback."""
+    return layer.sources[0].layer != INPUT and not layer.model.recurrent and feedback_of(experiment) != Feedback.DIRECT
 
 
 def sign_rows(chip: Chip, experiment: Experiment, layer: Layer, axons: int, layers: list[Layer]) -> int:

@@ -35,7 +35,7 @@ class Shape(NamedTuple):
 class Source(NamedTuple):
     """A source of a layer's spikes, and how its positions look at it. A dense layer's `kernel` is 0: it sees everything."""
 
-    layer: int  # INPUT, or the number of an earlier layer
+    layer: int  # INPUT, or the number of an earlier layer; of a recurrent layer its own
     shape: Shape
     kernel: int
     stride: int
@@ -99,6 +99,11 @@ class Layer(NamedTuple):
         return 0 if self.is_pool else sum(source.rows for source in self.sources)
 
     @property
+    def own_rows(self) -> int:
+        """Rows of weights of the layer's own spikes, the last ones; 0 of one that is not recurrent."""
+        return self.shape.units if self.model.recurrent else 0
+
+    @property
     def n_weights(self) -> int:
         """Number of weights, each counted once."""
         return self.rows * self.shape.channels
@@ -129,7 +134,7 @@ def build_network(setup: Setup, input_shape: tuple[int, ...], n_classes: int) ->
             raise NeurochipError(f"{table} name = '{name}': another layer has that name; choose a different one")
         layers.append(_layer(table, i, name, model, layers, _input_shape(input_shape)))
     _check_flat(setup, layers, input_shape)
-    used = {source.layer for layer in layers for source in layer.sources}
+    used = {source.layer for layer in layers for source in layer.sources if source.layer != layer.index}
     for layer in layers[:-1]:
         if layer.index not in used:
             raise NeurochipError(
@@ -176,7 +181,10 @@ def _layer(where: str, i: int, name: str, model: LayerModel, before: list[Layer]
         raise NeurochipError(f"{where} skip = {model.skip}: a layer is named twice; name it once")
     shapes = [input_shape if n == INPUT else before[n].shape for n in numbers]
     if model.kind == "dense":
-        return Layer(i, name, model, Shape(1, 1, model.neurons or 0), (1, 1), _sources(numbers, shapes, [(0, 1, 0)] * len(shapes)))
+        shape = Shape(1, 1, model.neurons or 0)
+        if model.recurrent:  # last, so that the rows of the others are those of the same layer without
+            numbers, shapes = [*numbers, i], [*shapes, shape]
+        return Layer(i, name, model, shape, (1, 1), _sources(numbers, shapes, [(0, 1, 0)] * len(shapes)))
     main = shapes[0]
     if model.kind == "pool":
         if main.height % model.pool or main.width % model.pool:

@@ -11,7 +11,7 @@ from neurochip.energy.sized import roles_of
 from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.axons import AxonGroup, axon_groups
-from neurochip.mapping.checks import check_beta, check_delta, check_learning, check_widths
+from neurochip.mapping.checks import check_beta, check_delta, check_learning, check_recurrent, check_widths
 from neurochip.mapping.feedback import back_width, check_feedback
 from neurochip.mapping.network import INPUT, Layer, build_network
 from neurochip.mapping.parts import Part, cut_layer
@@ -49,6 +49,7 @@ class Placement(NamedTuple):
     field_bits: int  # of a weight in the memory: weight_bits, or 1 that names its level, and those of the rule's tag
     words_per_access: int  # of a row, in banks side by side
     banks: int  # that hold weights
+    own_axons: int = 0  # of `axons`: those of a recurrent layer's own units, the last ones
 
     @property
     def locations(self) -> int:
@@ -143,6 +144,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
         left = len(layers) - layer.index - 1  # each of them needs a core too
         most = max(1, chip.n_cores - len(parts) - left)
         found = cut_layer(layer, chip, field_bits_of(chip, layer, tag_bits), model, most, left == 0, table)
+        check_recurrent(chip, table, layer, len(found))
         parts += [(layer, k, part) for k, part in enumerate(found)]
         if model.at is not None and len(model.at) != len(found):
             raise NeurochipError(
@@ -170,7 +172,7 @@ def _connect(setup: Setup, layers: list[Layer], parts: list[tuple[Layer, int, Pa
                 f"use less padding or fewer parts"
             )
         for group in of_core:
-            if group.core != INPUT:
+            if group.core not in (INPUT, c):
                 targets[group.core].append(c)
     places = _places(setup, layers, parts)
     several = {layer.index for layer, k, _ in parts if k > 0}
@@ -257,6 +259,7 @@ def _placement(
         field_bits=field_bits,
         words_per_access=words_per_access,
         banks=setup.chip.banks(layer.rows, row_words, field_bits),
+        own_axons=layer.own_rows,
     )
 
 

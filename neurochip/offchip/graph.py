@@ -28,6 +28,11 @@ class Graph(torch.nn.Module):
 
     def __init__(self, layers: list[Layer], signed: bool = False, is_scaled: bool = False) -> None:
         super().__init__()
+        if names := [layer.name for layer in layers if layer.model.recurrent]:
+            raise NeurochipError(
+                f"layer '{names[0]}': recurrent: nets trained off the chip, and their files (NIR too), know no spikes that come back to "
+                "their layer; leave it out"
+            )
         self.layers = layers
         self.signed = signed
         self.weights = torch.nn.ParameterDict()

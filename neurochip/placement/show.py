@@ -98,7 +98,7 @@ def layer_grid(mapping: Mapping) -> Grid:
     ]
     if any(layer.is_conv and n > 1 for n, layer in zip(copies, layers, strict=True)):
         columns.append(Column("copies of\nthe kernel", [str(n) if layer.is_conv else "-" for n, layer in zip(copies, layers, strict=True)]))
-    if any(layer.model.skip or layer.model.source for layer in layers):
+    if any(layer.model.skip or layer.model.source or layer.model.recurrent for layer in layers):
         columns.insert(2, Column("sources", [_sources(layer, layers) for layer in layers], is_text=True))
     return Grid("Layers", "layer", [layer.name for layer in layers], columns)
 

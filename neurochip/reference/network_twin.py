@@ -37,9 +37,14 @@ PAD = 8  # channels are padded to a multiple of this: no scalar remainder in the
 
 
 def check(mapping: Mapping) -> None:
-    """Raise NeurochipError for neurons of whose rate the twin has no formula."""
+    """Raise NeurochipError for neurons of whose rate the twin has no formula, and for layers that hear themselves."""
     for layer in mapping.layers:
         neuron = layer.model.neuron
+        if layer.model.recurrent:
+            raise NeurochipError(
+                f"[reference] enabled: the float twin has no time in which the spikes of layer '{layer.name}', which is recurrent, could "
+                "come back; set reference.enabled = false"
+            )
         has_none = neuron.model in ("lif", "cuba_lif", "accumulate")
         reason = f"model = '{neuron.model}'" if has_none else f"refractory_ticks = {neuron.refractory_ticks}"
         reason = "inhibit = true" if neuron.inhibit else reason

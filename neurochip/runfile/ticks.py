@@ -15,7 +15,9 @@ def depths(layers: Sequence[Layer]) -> list[int]:
     """Return the ticks by which each layer lags behind the input: layers on the longest way to it."""
     found: list[int] = []
     for layer in layers:
-        found.append(max(0 if source.layer == INPUT else found[source.layer] + 1 for source in layer.sources))
+        found.append(
+            max(0 if source.layer == INPUT else found[source.layer] + 1 for source in layer.sources if source.layer != layer.index)
+        )
     return found
 
 

@@ -172,7 +172,8 @@ def links_of(mapping: Mapping, streams: int = 1) -> Links:
             else:
                 sender = cores[group.core]
                 distance = hops(sender, place)
-                ways[group.core].append((c, axon_at, distance, group.units))
+                if group.core != c:  # own spikes come back without a packet
+                    ways[group.core].append((c, axon_at, distance, group.units))
                 feeders.append((np.full(n, group.core), slots_of(sender, group.units), np.full(n, distance)))
             axon_at += n
     made = [_ways(sender.neurons, of_sender) for sender, of_sender in zip(cores, ways, strict=True)]

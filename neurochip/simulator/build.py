@@ -51,6 +51,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
         values = _sizes(chip, layer, place) | neuron_params(layer, place) | state_params(rule) | {
             P.ERROR_GAIN: experiment.rule.error_gain if layer.model.error_gain is None else layer.model.error_gain,
             P.LEARNS: layer.model.can_learn,
+            P.GATES_OPEN: rule.text is not None and not rule.text.is_gated,
             P.BETA: round(experiment.rule.beta * (1 << BETA_FRAC_BITS)),
             P.READOUT: experiment.run.readout == "potential",
             P.ERROR_SOURCES: links.error_sources[c],
@@ -90,6 +91,7 @@ def _tabled(fields: Fields) -> int:
 def _sizes(chip: Chip, layer: Layer, place: Placement) -> dict[P, int]:
     return {
         P.N_AXONS: place.axons,
+        P.FED_AXONS: place.axons - place.own_axons,
         P.N_NEURONS: place.neurons,
         P.STRIDE: place.stride,
         P.FRAC_BITS: place.frac_bits,
@@ -159,7 +161,10 @@ def gumbel_table(address_bits: int, frac_bits: int) -> np.ndarray:
 
 
 def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
-    """Draw the first weights in LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped, or the level of its sign; every copy alike."""
+    """Draw the first weights in LSB: normal, std initial_gain * sqrt(2 / fan-in), clamped, or the level of its sign; every copy alike.
+
+    Those of a recurrent layer's own spikes have their own gain, fan-in and stream, so the others are those of the layer without.
+    """
     result = []
     for layer in mapping.layers:
         model, widths = layer.model, mapping.widths_of(layer.index)
@@ -168,9 +173,13 @@ def initial_weights(experiment: Experiment, mapping: Mapping) -> Weights:
         if layer.is_pool:
             result.append((np.zeros((copies, 0, channels), dtype=np.int16), np.zeros((copies, channels), dtype=np.int32)))
             continue
-        std = model.initial_gain * math.sqrt(2.0 / layer.rows)
-        key = host_random.stream(experiment.seed, "weights", layer.index)
-        weight = host_random.normal_lsb(key, layer.n_weights, std, widths.frac_bits).clip(low, high)
+        fed, own = layer.rows - layer.own_rows, layer.own_rows
+        std, key = model.initial_gain * math.sqrt(2.0 / fed), host_random.stream(experiment.seed, "weights", layer.index)
+        weight = host_random.normal_lsb(key, fed * channels, std, widths.frac_bits)
+        if own:
+            std, key = model.recurrent_gain * math.sqrt(2.0 / own), host_random.stream(experiment.seed, "weights", layer.index, "own")
+            weight = np.concatenate([weight, host_random.normal_lsb(key, own * channels, std, widths.frac_bits)])
+        weight = weight.clip(low, high)
         bias = model.initial_bias if model.initial_bias is not None else (0.0 if layer is mapping.layers[-1] else 0.1)
         bias_lsb = min(max(math.floor(bias * (1 << widths.frac_bits) + 0.5), low), high)
         if model.levels:

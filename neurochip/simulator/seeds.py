@@ -17,7 +17,7 @@ def seed_generators(state: ChipState, mapping: Mapping, seed: int, stream: str) 
     state.rng_neuron[:], state.rng_axon[:], state.rng_pool[:] = 0, 0, 0
     encoder = np.zeros(0, dtype=np.uint32)  # all cores that encode the input agree on it
     for layer in mapping.layers:
-        n_axons, n_units = layer.source_units, layer.shape.units
+        n_axons, n_units = layer.source_units - layer.own_rows, layer.shape.units  # own axons never draw
         seeds = _states(seed, (stream, layer.index), n_axons + n_units + 1, bits, layer.name)
         n_drawing = layer.shape.height * layer.shape.width if layer.drawn > 1 else 0
         encoder = seeds if layer.index == 0 else encoder
@@ -26,13 +26,14 @@ def seed_generators(state: ChipState, mapping: Mapping, seed: int, stream: str) 
             place, param = mapping.cores[c], state.param[c]
             units, locations = unit_names(layer, place), place.part.location_numbers(layer.shape.width)
             own = seeds if k == 0 else _states(seed, (stream, layer.index, "part", k), place.axons + 1, bits, layer.name)
-            axons = axon_names(place) if k == 0 or place.is_first else np.arange(place.axons)
+            drawing = place.axons - place.own_axons
+            axons = axon_names(place)[:drawing] if k == 0 or place.is_first else np.arange(drawing)
             axon_seeds = encoder if place.is_first else own
             if is_shared:
                 units, locations, axons = units * 0, locations * 0, axons * (0 if place.is_first else 1)
             neuron_at, axon_at, location_at = int(param[P.NEURON_AT]), int(param[P.AXON_AT]), int(param[P.LOCATION_AT])
             state.rng_neuron[neuron_at + slots_of(place, np.arange(place.neurons))] = seeds[n_axons + units]
-            state.rng_axon[axon_at : axon_at + place.axons] = axon_seeds[axons]
+            state.rng_axon[axon_at : axon_at + drawing] = axon_seeds[axons]
             if place.candidates > 1:
                 state.rng_pool[location_at : location_at + place.locations] = pool[locations]
             state.rng_learn[c] = own[-1]

@@ -156,7 +156,7 @@ class Packets:
         self.wanted_by: list[list[list[int]]] = [[[] for _ in range(place.neurons)] for place in mapping.cores]  # core, unit: cores
         for there, place in enumerate(mapping.cores):
             for group in place.groups:
-                for unit in group.units if group.core != INPUT else ():
+                for unit in group.units if group.core not in (INPUT, there) else ():
                     self.wanted_by[group.core][unit].append(there)
         forward = chip.cycles_per_event.reshape(len(Phase), -1)[Phase.FORWARD]
         self.update = int(forward[Event.NEURON_UPDATE] + forward[Event.SOMA_CYCLE])  # a mesh has one soma lane

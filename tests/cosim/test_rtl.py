@@ -281,6 +281,8 @@ REFUSED = {
     "pooling": (("--set", "network.layers=[{kind='conv',filters=2,kernel=3,pool=2},{neurons=3}]"), r"'conv', pool = 2: shared"),
     "a skip": (("--set", "network.layers=[{neurons=6},{neurons=5},{neurons=3,skip=['hidden']}]", "--set", "run.ticks=9"),
                r"\[network\.layers\[2\]\] layer 'output': skip = \['hidden'\]: the RTL's cores take spikes from the core before them"),
+    "own spikes": (("--set", "network.layers.0.recurrent=true"),
+                   r"\[network\.layers\[0\]\] layer 'hidden': recurrent: cores that take their own spikes are not in the RTL yet; leave"),
     "a leak": (("--set", "network.layers=[{neurons=6,neuron={model='lif',leak_shift=3}},{neurons=3}]"),
                r"layer 'hidden': neuron\.model = 'lif' and \[core\] soma_lanes = 8: in the RTL neurons with a memory are "),
     "a synaptic current": (("--set", "network.layers=[{neurons=6,neuron={model='cuba_lif',leak_shift=3,current_leak_shift=2}}"

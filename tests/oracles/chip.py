@@ -7,7 +7,8 @@ positions, taps and channels.
     chip = {"rng", "gumbel", "cycles", "cycles_per_tick", "word_bits", "port", "beside", "error_gain", "beta_16", "readout": as in core.py,
             "input_shape": (height, width, channels),
             "layers": [{"kind": "dense" | "conv" | "pool", "shape": (height, width, channels) after pooling, "pool": 1 ...,
-                        "sources": [{"layer": its number or -1 (input), "kernel": 3, "stride": 1, "padding": 0}] (else: the number alone),
+                        "sources": [{"layer": its number or -1 (input), "kernel": 3, "stride": 1, "padding": 0}] (else: the number alone;
+                                    last its own, if it is recurrent),
                         "weight_bits": 16, "frac_bits": 12, "neuron": {} or {"model": "lif" ...} as in an experiment,
                         "error_gain": None (the chip's)}],
             "parts": one per core, in order of layers: [{"layer": 0, "y": (first, end), "x": (first, end), "c": (first, end),
@@ -96,6 +97,7 @@ class Core(oracle.Core):
         self.chip, self.rng, self.number, part = chip, chip["rng"], number, chip["parts"][number]
         self.layer = {**chip["layers"][part["layer"]], **part, "index": part["layer"]}  # the same lists: they change in place
         self.is_first = self.layer["sources"][0]["layer"] == INPUT
+        self.is_recurrent = part["layer"] in [source["layer"] for source in self.layer["sources"]]
         self.is_last = part["layer"] == len(chip["layers"]) - 1
         self.is_pool = self.layer["kind"] == "pool"
         self.pool = 1 if self.is_pool else self.layer.get("pool", 1)  # candidates along a side
@@ -128,6 +130,7 @@ class Core(oracle.Core):
         self.axons, self.comes_from = [], []
         if self.is_first:
             self.axons = [(0, unit) for unit in all_units(self.chip, INPUT) if (0, unit) in in_fields]
+            self.comes_from = [None] * len(self.axons)
         for other in cores:
             for s, source in enumerate(self.layer["sources"]):
                 wanted = {(y, x) for from_source, (y, x, _) in in_fields if from_source == s}
@@ -144,9 +147,12 @@ class Core(oracle.Core):
         for (at, k), rows in self.fields.items():
             for row, axon in rows:
                 self.reached[axon].append((at, k, row))
-        self.inputs = [unit_number(self.chip, INPUT, *unit) for _, unit in self.axons] if self.is_first else []
-        self.axon_of = {origin: i for i, origin in enumerate(self.comes_from)}
-        assert len(self.axon_of) == len(self.comes_from)  # no unit arrives on two axons
+        self.inputs = [unit_number(self.chip, INPUT, *unit) for s, unit in self.axons if s == 0] if self.is_first else []
+        self.axon_of = {origin: i for i, origin in enumerate(self.comes_from) if origin is not None}
+        assert len(self.axon_of) == len(self.comes_from) - len(self.inputs)  # no unit arrives on two axons
+        self.n_fed = self.n_axons - self.n_neurons * self.is_recurrent  # axons that others feed; its own come last
+        own = [origin is not None and origin[0] == self.number for origin in self.comes_from]
+        assert own == [False] * self.n_fed + [True] * (self.n_axons - self.n_fed)
         self.keeper = keeping.Keeper(self) if self.keeps_states else None
         self.new_sample()
 
@@ -181,7 +187,8 @@ class Core(oracle.Core):
         if self.chip.get("encoder") == "serial":
             self.take_inputs()
         pixels = [0] * len(pixels) if is_dark else pixels
-        self.spikes_in = [i for i in range(self.n_axons) if top_bits(self.rng, words[i], 8) < pixels[self.inputs[i]]]
+        spikes = [i for i in range(self.n_fed) if top_bits(self.rng, words[i], 8) < pixels[self.inputs[i]]]
+        self.spikes_in = spikes + self.spikes_in  # its own of the tick before, if they come back to it
 
     def draw_candidates(self):
         self.candidate = [0] * len(self.locations)
@@ -221,7 +228,7 @@ class Core(oracle.Core):
     def back_integrate(self):
         """The errors of the previous tick, back through the rows of the places where they were received."""
         self.back = None
-        if self.is_first or not self.own_errors or self.feedback() == "direct":
+        if self.is_first or self.is_recurrent or not self.own_errors or self.feedback() == "direct":
             return
         self.back = {+1: [0] * self.n_axons, -1: [0] * self.n_axons}
         for (unit, sign), place in zip(self.own_errors, self.own_places, strict=True):
@@ -281,10 +288,11 @@ class Core(oracle.Core):
                 self.packets.append((ready + self.n_neurons * each, self.number, HOST))
                 self.count(Phase.FORWARD, Event.HOP, self.hops_to(HOST_PLACE))
             for core in cores:
-                if (self.number, j) in core.axon_of:
+                if core is not self and (self.number, j) in core.axon_of:
                     self.packets.append((ready + len(self.groups(range(j + 1))) * each, self.number, core.number))
         for core in cores:
-            packets = self.groups(j for j in self.spikes_out if (self.number, j) in core.axon_of)  # the spikes of a group leave together
+            to_others = [j for j in self.spikes_out if core is not self and (self.number, j) in core.axon_of]
+            packets = self.groups(to_others)  # the spikes of a group leave together
             self.count(Phase.FORWARD, Event.HOP, len(packets) * self.hops_to(core.router))
 
     def heard(self, spikes):
@@ -353,7 +361,7 @@ class Core(oracle.Core):
             if self.pool > 1:
                 draw_words(self.rng, self.layer["pool_states"], len(self.locations))
             if self.is_first and is_encoding:
-                draw_words(self.rng, self.layer["axon_states"], self.n_axons)
+                draw_words(self.rng, self.layer["axon_states"], self.n_fed)
 
     def read_out(self, votes, tick, read_from):
         """Read-out registers after this tick, and the class that leads."""
@@ -431,10 +439,11 @@ def take(core, events):
 
     On a mesh the host has sent them, one per cycle.
     """
-    core.spikes_in = [i for i, number in enumerate(core.inputs) if number in events]
+    spikes = [i for i, number in enumerate(core.inputs) if number in events]
     if core.router is not None:
-        core.packets += [(k, HOST, core.number) for k in range(len(core.spikes_in))]
-        core.count(Phase.FORWARD, Event.HOP, len(core.spikes_in) * core.hops_to(HOST_PLACE))
+        core.packets += [(k, HOST, core.number) for k in range(len(spikes))]
+        core.count(Phase.FORWARD, Event.HOP, len(spikes) * core.hops_to(HOST_PLACE))
+    core.spikes_in = spikes + core.spikes_in
 
 
 def send_teacher(core):
@@ -457,9 +466,10 @@ def travel(chip, cores, packets, busy):
 def spiking_inputs(cores):
     """Numbers of the inputs that spiked, ascending; all cores that listen to one agree on it."""
     firsts = [core for core in cores if core.is_first]
-    spiked = {core.inputs[i] for core in firsts for i in core.spikes_in}
-    for core in firsts:
-        agrees = {core.inputs[i] for i in core.spikes_in} == spiked & set(core.inputs)
+    of_core = [{core.inputs[i] for i in core.spikes_in if i < core.n_fed} for core in firsts]
+    spiked = set().union(*of_core)
+    for core, own in zip(firsts, of_core, strict=True):
+        agrees = own == spiked & set(core.inputs)
         assert agrees or core.chip.get("core_of"), "two encoders disagree"  # as broken ones do
     return sorted(spiked)
 
@@ -483,7 +493,7 @@ def run(chip, images, labels, ticks, learn_from, read_from, teaches, events=None
         for core in cores:
             core.new_sample()
             if core.is_first and events is None:
-                core.count(Phase.FORWARD, Event.INPUT_LOAD, core.n_axons)
+                core.count(Phase.FORWARD, Event.INPUT_LOAD, core.n_fed)
                 if chip.get("encoder") != "serial":
                     core.take_inputs()
         won = None  # in the tick before

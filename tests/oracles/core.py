@@ -88,6 +88,7 @@ class Core:
         self.chip, self.rng, self.layer = chip, chip["rng"], chip["layers"][number]
         self.is_first, self.is_last = number == 0, number == len(chip["layers"]) - 1
         self.n_axons, self.n_neurons = len(self.layer["weight"]), len(self.layer["bias"])
+        self.n_fed = self.n_axons  # axons that others feed
         self.counts = Counter()
         self.new_sample()
 
@@ -134,7 +135,7 @@ class Core:
 
     def take_inputs(self):
         """Cycles in which intensities are loaded or encoded."""
-        self.count(Phase.FORWARD, Event.INPUT_CYCLE, len({i // self.chip.get("input_lanes", 1) for i in range(self.n_axons)}))
+        self.count(Phase.FORWARD, Event.INPUT_CYCLE, len({i // self.chip.get("input_lanes", 1) for i in range(self.n_fed)}))
 
     def encode(self, pixels):
         words, stepped = draw_words(self.rng, self.layer["axon_states"], self.n_axons)

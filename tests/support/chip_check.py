@@ -83,10 +83,10 @@ def seed(net: Net, chip: dict, stream: str) -> None:
         i = part["layer"]
         height, width, channels = chip["layers"][i]["shape"]
         units = height * width * channels
-        sources = [source["layer"] for source in chip["layers"][i]["sources"]]
+        sources = [source["layer"] for source in chip["layers"][i]["sources"] if source["layer"] != i]
         sizes = [units_of(chip, source) for source in sources]
         of_layer = seeds(sum(sizes) + units + 1, i)
-        names = [sum(sizes[:s]) + chip_oracle.unit_number(chip, sources[s], *unit) for s, unit in core.axons]
+        names = [sum(sizes[:s]) + chip_oracle.unit_number(chip, sources[s], *unit) for s, unit in core.axons[: core.n_fed]]
         part["neuron_states"] = [of_layer[sum(sizes) + (0 if is_shared else number)] for number in core.numbers]
         k = sum(other.layer["index"] == i for other in cores[: core.number])
         of_part = seeds(len(names) + 1, i, "part", k) if k > 0 else []
@@ -179,12 +179,12 @@ def memory_of_core(chip, c: int, rows: list[int], channels: int) -> tuple[list, 
     return [weight[at, :channels].tolist() for at in np.argsort(rows)], bias[:channels].tolist()
 
 
-def states_of(net: Net, chip, c: int, n_axons: int, locations: int, channels: int, has_pool: bool) -> dict[str, list[int]]:
+def states_of(net: Net, chip, c: int, n_fed: int, locations: int, channels: int, has_pool: bool) -> dict[str, list[int]]:
     """Generator states of a core; of a shared bank only the one that exists."""
     param, is_shared = chip.param[c], net.sharing != "per_unit"
     neurons = chip.rng_neuron[param[P.NEURON_AT] :][: locations * param[P.STRIDE]].reshape(locations, -1)[:, :channels].ravel()
     pool = chip.rng_pool[param[P.LOCATION_AT] :][: locations if has_pool else 0]
-    banks = {"axon_states": chip.rng_axon[param[P.AXON_AT] :][:n_axons], "neuron_states": neurons, "pool_states": pool}
+    banks = {"axon_states": chip.rng_axon[param[P.AXON_AT] :][:n_fed], "neuron_states": neurons, "pool_states": pool}
     return {key: bank[: 1 if is_shared else None].tolist() for key, bank in banks.items()} | {"learn_state": [int(chip.rng_learn[c])]}
 
 
@@ -235,7 +235,7 @@ def check(net: Net, folder: Path) -> tuple[Counter, dict]:
     chip, twin, pixels = sim.state, twin_of(net, sim), net.pixels()
     cores = chip_oracle.build(twin)
     rows = [canonical_rows(twin, core) for core in cores]
-    sizes = [(core.n_axons, len(core.locations), len(core.channels), core.pool > 1) for core in cores]
+    sizes = [(core.n_fed, len(core.locations), len(core.channels), core.pool > 1) for core in cores]
     for c, part in enumerate(twin["parts"]):
         part["weight"], part["bias"] = memory_of_core(chip, c, rows[c], len(cores[c].channels))
         states = states_of(net, chip, c, *sizes[c])

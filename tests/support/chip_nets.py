@@ -82,7 +82,7 @@ mapping = {in_toml(self.mapping)}
         """Numbers of the layers it takes spikes from; -1 for the input."""
         layer, names = self.layers[i], [self.name(j) for j in range(i)]
         main = {"input": -1, **{name: j for j, name in enumerate(names)}}[layer["source"]] if "source" in layer else i - 1
-        return [main, *map(names.index, layer.get("skip", []))]
+        return [main, *map(names.index, layer.get("skip", [])), *([i] if layer.get("recurrent") else [])]
 
     def as_lists(self) -> list[dict]:
         """The layers as the oracle wants them."""

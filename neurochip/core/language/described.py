@@ -95,6 +95,8 @@ class Description:
     visits: str = "all"
     """Rows that an event visits: one of VISITS."""
     has_sweeps: bool = False
+    is_gated: bool = True
+    """False: error spikes are heard whatever the drive of this tick."""
     most_rows: int = MOST_ROWS
     most_channels: int = MOST_CHANNELS
     potential_bits: int = POTENTIAL_BITS
@@ -193,12 +195,13 @@ def described_rule(
     decide: Callable | None = None, bias: Callable | None = None, draws: Callable | None = None, axon: Callable | None = None,
     neuron: Callable | None = None, axon_states: Mapping[str, State] | None = None, neuron_states: Mapping[str, State] | None = None,
     tags: Mapping[str, State] | None = None, traces: Callable | None = None, p_learn: str | None = None, refuse: Callable | None = None,
-    is_binary: bool = False, visits: str | None = None, sweeps: Callable | None = None, **members,
+    is_binary: bool = False, visits: str | None = None, sweeps: Callable | None = None, is_gated: bool = True, **members,
 ) -> Rule:  # fmt: skip
     """Make a rule of functions in the language; called in the rule's own file.
 
     learns_from: "errors", "spikes", "arrivals" or "reward"; visits: rows that an event visits, "spiked", "traced" or "all", by default
-    those that spiked, of "spikes" all; sweeps: settings -> ticks from one sweep over all synapses to the next.
+    those that spiked, of "spikes" all; sweeps: settings -> ticks from one sweep over all synapses to the next; is_gated: False if error
+    spikes are to be heard in ticks, too, in which the drive is 0 or less, or above the threshold.
 
     quantise: (settings, epoch, frac_bits, rng_bits) -> the registers' integers, by name. p_learn: name of the register of that meaning.
     members: others of `Rule`. Raises OutsideLanguage with file and line.
@@ -219,7 +222,7 @@ def described_rule(
     description = Description(
         stem, learns_from, functions, python,
         dict(registers), dict(axon_states or {}), dict(neuron_states or {}), dict(tags or {}), is_binary,
-        visits or EVENTS[learns_from], sweeps is not None,
+        visits or EVENTS[learns_from], sweeps is not None, is_gated,
     )  # fmt: skip
     check_description(description)
     names = list(description.registers)

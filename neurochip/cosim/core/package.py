@@ -129,6 +129,8 @@ def _refuse_if_not_a_chain(setup: Setup, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: kind = 'conv'{drawn}: shared kernels and drawn pooling are not in the RTL yet; use kind = 'dense'")
         if layer.is_pool:
             raise NotInRtl(f"{where}: kind = 'pool': pooled units are not in the RTL; use kind = 'dense'")
+        if model.recurrent:
+            raise NotInRtl(f"{where}: recurrent: cores that take their own spikes are not in the RTL yet; leave it out")
         if model.source is not None and (layer.index > 0 or model.source != "input"):
             raise NotInRtl(f"{where}: source = '{model.source}': the RTL's cores take spikes from the core before them; leave source out")
         if model.learn_epochs is not None and model.learn_epochs[0] > 1:
