@@ -9,7 +9,7 @@ export NEUROCHIP_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-nojit bounds tools rtl-package run-format fuzz cosim-long lint rtl-lint bench mutants figures gpu-figures docs release-check clean
+.PHONY: help run test test-slow test-nojit bounds tools rtl-package run-format fuzz cosim-long lint rtl-lint bench mutants figures gpu-figures docs release-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,12 +17,14 @@ help: ## list the targets
 run: $(VENV)/installed ## train the main experiment on chip and report (installs, obtains MNIST)
 	$(BIN)/neurochip run experiments/mnist_local_bp.toml --out runs/mnist_local_bp --resume
 
-# files in their order: xdist would keep those of few tests for last, and the longest test is in one of them
-test: $(VENV)/installed tools ## run all tests (installs what they need)
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -v --durations=15
+TOGETHER = -n auto --dist loadfile --no-loadscope-reorder -v --durations=15
 
-test-fast: $(VENV)/installed ## run the tests that take no more than seconds
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m "not slow"
+# files in their order: xdist would keep those of few tests for last, and the longest test is in one of them
+test: $(VENV)/installed tools ## run the tests, but for the slow ones (installs what they need)
+	$(BIN)/python -m pytest $(TOGETHER) -m "not slow"
+
+test-slow: $(VENV)/installed tools ## run the slow tests
+	$(BIN)/python -m pytest $(TOGETHER) -m slow
 
 test-nojit: $(VENV)/installed ## run the tests of the core interpreted, which finds overflows
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/core/test_oracle.py tests/core/test_core.py -m "not slow"

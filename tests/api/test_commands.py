@@ -40,6 +40,7 @@ def test_wrong_questions_about_recordings_are_refused(recorded, tmp_path):
         nc.explain_weight(recorded, "hidden", (3, 5), sample=7, all_samples=True)
 
 
+@pytest.mark.slow
 def test_a_net_is_trained_off_the_chip_evaluated_and_exported(tmp_path, monkeypatch, capfd):
     """Then it runs on the chip from where it is."""
     pytest.importorskip("torch")

@@ -46,6 +46,7 @@ def test_hardware_of_every_rule_is_proven(name):
     assert seen == tried >= 20 and "left out" not in clean
 
 
+@pytest.mark.slow
 @needs_icarus
 def test_a_rule_with_tags_and_states_of_neurons_is_proven_and_runs_on_tiny_chips():
     checks = check_rule(OWN[1])
@@ -121,6 +122,7 @@ def test_the_modules_that_ship_are_made_of_the_rules_texts():
         assert (verilator.RTL / name).read_text(encoding="utf-8") == text, f"{name}: run python -m neurochip.cosim.rule.shipped"
 
 
+@pytest.mark.slow
 @needs_icarus
 @needs_yosys
 def test_the_rule_that_the_how_to_shows_passes(tmp_path):

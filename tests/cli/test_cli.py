@@ -427,6 +427,7 @@ def test_memory_that_is_not_there(made, tmp_path, monkeypatch):
     refused(neurochip("run", made[0], "--out", tmp_path / "out"), r"not enough memory; use fewer or smaller layers, or fewer samples .*")
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path):
     (tmp_path / "file").write_text("")
     temporary = tmp_path / "tmp"

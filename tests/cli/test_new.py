@@ -17,7 +17,7 @@ def new(kind, name, folder):
     return path
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "rule" else kind for kind in KINDS])
 def test_a_start_passes_its_checks(kind, tmp_path):
     path = new(kind, "mine", tmp_path / "a" / "b")
     text = path.read_text(encoding="utf-8")

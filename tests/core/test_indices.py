@@ -49,6 +49,7 @@ def outcomes(rule: str) -> list[str]:
     return lines_of(list(outcomes_of(find_rule(rule), rule)))
 
 
+@pytest.mark.slow
 def test_no_index_out_of_bounds():
     """Every kernel is run, and the chips come out as those of compiled, unchecked code."""
     assert in_a_new_process([__file__], NUMBA_DISABLE_JIT="1") == [

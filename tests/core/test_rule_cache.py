@@ -68,6 +68,7 @@ def hooks(tmp_path: Path, *names: str) -> list[str]:
     return in_a_new_process(["-B", "-c", PROGRAM, *map(str, names)], tmp_path, **environment)
 
 
+@pytest.mark.slow
 def test_an_edited_rule_is_compiled_and_nothing_else(package, tmp_path):
     helper, rule = package / "core" / "rules" / "_help.py", package / "core" / "rules" / "uses.py"
     assert hooks(tmp_path, "uses", "frozen") == ["7 miss", "0 miss"]

@@ -232,6 +232,7 @@ def random_expression(dice: random.Random, depth: int) -> str:
     return dice.choice(SHAPES).format(one, two, three)
 
 
+@pytest.mark.slow
 def test_no_value_is_outside_its_range_and_ends_are_near(tmp_path):
     dice, tried = random.Random(1), 0
     limits = {"a": Range(-8, 7), "b": Range(0, 15), "c": Range(3, 5)}

@@ -202,6 +202,7 @@ ARRIVES_TWICE = (
 )
 
 
+@pytest.mark.slow
 def test_cosim_names_the_assertion(tmp_path):
     """A fault of which no trace record and no register tells: every spike arrives twice in the queue, which is a bitmap."""
     sources = [*verilator.RTL.glob("*.sv"), *verilator.RTL.glob("*.svh")]

@@ -6,10 +6,16 @@ import pytest
 
 from neurochip.common.errors import NeurochipError
 from neurochip.cosim import lint, verilator
+from neurochip.cosim.core import cases
 
 TARGETS = {target.name: target for target in lint.targets()}
-PAIRS = [(name, front_end) for name, target in TARGETS.items() for front_end in lint.FRONT_ENDS if front_end not in target.without]
-
+BUILT = {case.name for case in cases.CASES} - {"two_cores"}  # by tests of lock-step, which Verilator's warnings stop
+PAIRS = [
+    (name, front_end)
+    for name, target in TARGETS.items()
+    for front_end in lint.FRONT_ENDS
+    if front_end not in target.without and not (front_end == "Verilator" and name in BUILT)
+]
 
 WRAPPERS = ("nc_faulty_generators", "nc_faulty_memory")
 

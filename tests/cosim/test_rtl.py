@@ -136,6 +136,7 @@ def tiny(tmp_path) -> Path:
     return write_experiment(tmp_path, n_train=6, n_test=3, neurons=(6, 3), epochs=1, ticks=6)
 
 
+@pytest.mark.slow
 def test_cosim_of_an_experiment(tiny):
     result = neurochip("cosim", tiny, "--samples", 3, "--stalls", 20)
     assert result.exit_code == 0, result.output
@@ -144,6 +145,7 @@ def test_cosim_of_an_experiment(tiny):
     assert int(re.search(r"stalled spikes +(\d+)", result.output)[1]) > 0
 
 
+@pytest.mark.slow
 def test_a_divergence_says_where_what_and_what_came_before(tiny, tmp_path):
     rtl = mutated(tmp_path / "rtl", "nc_fire.sv", "assign gate = v > 0 &&", "assign gate = v < 0 ||")
     vcd = tmp_path / "here.vcd"

@@ -119,6 +119,7 @@ def test_rule_passes_the_checks_of_a_users_own(name):
     assert sum(outcome is not None for _, outcome in outcomes(name)) == len(outcomes(name)) >= 8
 
 
+@pytest.mark.slow
 def test_rules_compiled_and_interpreted_agree():
     lines = [line for name in rules.names() for line in lines_of(outcomes(name))]
     assert agreement(lines, interpreted(rules.names())).faults == ()

@@ -3,6 +3,7 @@
 import json
 
 import h5py
+import pytest
 import torch
 from click.testing import CliRunner
 from support.tiny import write_data
@@ -54,6 +55,7 @@ table = "sg13g2_1v2"
 """
 
 
+@pytest.mark.slow
 def test_it_leaves_nets_and_figures_in_its_time(tmp_path, monkeypatch):
     """Both learn; without a GPU it refuses unless told to rehearse."""
     monkeypatch.setattr("neurochip.offchip.training.draw_training", lambda *_: None)

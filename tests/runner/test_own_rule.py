@@ -86,6 +86,7 @@ def test_a_stopped_run_goes_on_and_not_with_another_rule(tmp_path, monkeypatch):
     assert "holds a complete run of another experiment, rule," in refused("run", experiment, "--out", tmp_path / "run", "--resume")
 
 
+@pytest.mark.slow
 def test_a_rule_from_a_read_only_package(tmp_path, monkeypatch):
     """In processes of their own, as users have them: listed, run, resumed, refused when changed in between; nothing is written to it."""
     experiment = write_own(tmp_path / "here", name="own_steps")

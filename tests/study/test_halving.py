@@ -32,6 +32,7 @@ def test_fronts_come_first_then_the_first_objective(keep, numbers):
         assert "no point dominates it, but others of its front have a better test accuracy (70.00 %)" in reasons[3]
 
 
+@pytest.mark.slow
 def test_a_budget_stops_points_and_says_why(tmp_path):
     file = write_study_experiment(tmp_path)
     options = {"seeds": 2, "budget": "samples=30,60,90", "keep": 0.5}

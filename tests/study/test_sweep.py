@@ -71,6 +71,7 @@ def test_a_run_of_a_study_is_the_run(tiny, tmp_path):
     assert (alone.votes == of_study.votes).all()
 
 
+@pytest.mark.slow
 def test_two_workers_and_a_killed_study_have_the_same_history(tiny, tmp_path):
     experiment, study = tiny
     two = sweep_arguments(experiment, tmp_path / "two", "--seeds", "2", "--workers", "2")
