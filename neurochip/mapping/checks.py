@@ -67,6 +67,16 @@ def _check_memory(where: str, layer: Layer, frac_bits: int) -> None:
         )
 
 
+def check_generators(chip: Chip, where: str, layer: Layer) -> None:
+    """Refuse a layer whose units could not all begin in states of their own. Raises NeurochipError; `where` says which layer."""
+    bits, drawing = chip.generator.bits, layer.source_units - layer.own_rows + layer.shape.units + 1  # own rows never draw; 1: learning
+    if drawing > 2**bits - 1:
+        raise NeurochipError(
+            f"{where}: wants {drawing:,} different generator states, a {bits}-bit generator has {2**bits - 1:,}; "
+            f"use rng.kind = 'xorshift32' or a smaller layer"
+        )
+
+
 def check_delta(chip: Chip, where: str, layer: Layer, acc_is_narrow: bool) -> None:
     """Refuse a first layer whose sums a delta core could not make. Raises NeurochipError; `where` says which layer."""
     asked = f"{where}: core.first_integrate = 'delta'"

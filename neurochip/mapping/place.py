@@ -11,7 +11,7 @@ from neurochip.energy.sized import roles_of
 from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import Setup
 from neurochip.mapping.axons import AxonGroup, axon_groups
-from neurochip.mapping.checks import check_beta, check_delta, check_learning, check_recurrent, check_widths
+from neurochip.mapping.checks import check_beta, check_delta, check_generators, check_learning, check_recurrent, check_widths
 from neurochip.mapping.feedback import back_width, check_feedback
 from neurochip.mapping.network import INPUT, Layer, build_network
 from neurochip.mapping.parts import Part, cut_layer
@@ -145,6 +145,7 @@ def place(setup: Setup, input_shape: tuple[int, ...] | int, n_classes: int) -> M
         most = max(1, chip.n_cores - len(parts) - left)
         found = cut_layer(layer, chip, field_bits_of(chip, layer, tag_bits), model, most, left == 0, table)
         check_recurrent(chip, table, layer, len(found))
+        check_generators(chip, table, layer)
         parts += [(layer, k, part) for k, part in enumerate(found)]
         if model.at is not None and len(model.at) != len(found):
             raise NeurochipError(

@@ -3,7 +3,6 @@
 import numpy as np
 
 from neurochip.common import random as host_random
-from neurochip.common.errors import NeurochipError
 from neurochip.core.rng import RngParam, Sharing, advance, jump_table
 from neurochip.core.state import ChipState
 from neurochip.core.vectors import P
@@ -18,14 +17,14 @@ def seed_generators(state: ChipState, mapping: Mapping, seed: int, stream: str) 
     encoder = np.zeros(0, dtype=np.uint32)  # all cores that encode the input agree on it
     for layer in mapping.layers:
         n_axons, n_units = layer.source_units - layer.own_rows, layer.shape.units  # own axons never draw
-        seeds = _states(seed, (stream, layer.index), n_axons + n_units + 1, bits, layer.name)
+        seeds = _states(seed, (stream, layer.index), n_axons + n_units + 1, bits)
         n_drawing = layer.shape.height * layer.shape.width if layer.drawn > 1 else 0
         encoder = seeds if layer.index == 0 else encoder
-        pool = _states(seed, (stream, layer.index, "pool"), n_drawing, bits, layer.name)
+        pool = _states(seed, (stream, layer.index, "pool"), n_drawing, bits)
         for k, c in enumerate(mapping.cores_of(layer.index)):
             place, param = mapping.cores[c], state.param[c]
             units, locations = unit_names(layer, place), place.part.location_numbers(layer.shape.width)
-            own = seeds if k == 0 else _states(seed, (stream, layer.index, "part", k), place.axons + 1, bits, layer.name)
+            own = seeds if k == 0 else _states(seed, (stream, layer.index, "part", k), place.axons + 1, bits)
             drawing = place.axons - place.own_axons
             axons = axon_names(place)[:drawing] if k == 0 or place.is_first else np.arange(drawing)
             axon_seeds = encoder if place.is_first else own
@@ -39,12 +38,7 @@ def seed_generators(state: ChipState, mapping: Mapping, seed: int, stream: str) 
             state.rng_learn[c] = own[-1]
 
 
-def _states(seed: int, names: tuple[str | int, ...], n: int, bits: int, layer: str) -> np.ndarray:
-    if n > 2**bits - 1:
-        raise NeurochipError(
-            f"layer '{layer}' wants {n:,} different generator states, a {bits}-bit generator has {2**bits - 1:,}; "
-            f"use rng.kind = 'xorshift32' or a smaller layer"
-        )
+def _states(seed: int, names: tuple[str | int, ...], n: int, bits: int) -> np.ndarray:
     return host_random.generator_seeds(host_random.stream(seed, "generators", *names), n, bits)
 
 

@@ -284,6 +284,12 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
         (('network.layers.1.name="hidden"',), (784, 10), r"[network.layers[1]] name = 'hidden': another layer has that name; choose a "),
         (("network.layers.0.weight_bits=2",), (784, 10), r"[network.layers[0]] layer 'hidden': frac_bits = 12 with weight_bits = 2: "),
         (
+            ("chip.core.n_axons=70000", "chip.core.memory_words=10000000"),
+            (65_400, 10),
+            HIDDEN
+            + "wants 65,601 different generator states, a 16-bit generator has 65,535; use rng.kind = 'xorshift32' or a smaller layer",
+        ),
+        (
             ("chip.core.word_bits=8", "chip.core.weight_bits=8", "energy.table=loihi_sanafe"),
             (784, 10),
             r"[network.layers[0]] layer 'hidden': "
