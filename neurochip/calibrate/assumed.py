@@ -7,8 +7,8 @@ from neurochip.calibrate.fit import Terms
 from neurochip.calibrate.sram import Macro
 from neurochip.calibrate.toml import Spread, number, quote, sized_lines
 from neurochip.core.events import Event
+from neurochip.energy.sized import STATE_BITS
 
-STATE_BITS = 16  # of a neuron's memory; one word of a macro
 STATE_SPREAD = Spread(0.04, 2.0)
 ADDRESS_PJ, ADDRESS_HOP_PJ = 3.488, 1.2927  # in one and the same library of cells
 THE_MEMORY = "[[sram_macro]] of the chip's memory"
@@ -64,7 +64,28 @@ def _states(macros: Sequence[Macro], vdd_v: float) -> dict[Event, Assumed]:
         return {Event.STATE_READ: Assumed(price, THE_MEMORY, said), Event.STATE_WRITE: Assumed(price, THE_MEMORY, "As state_read")}
     macro = min(fits, key=lambda m: m.words)
     factor = (vdd_v / macro.vdd_v) ** 2
-    read, write = (sized_lines(Terms(pj * factor), STATE_SPREAD) for pj in (macro.read_pj, macro.write_pj))
+    slopes = _per_bit(macro, macros)
+    pairs = zip((macro.read_pj, macro.write_pj), slopes, strict=True)
+    read, write = ([*sized_lines(Terms(pj * factor), STATE_SPREAD), *_state_line(slope * factor)] for pj, slope in pairs)
     scaled = f", {macro.vdd_v:g} V -> {vdd_v:g} V" if abs(factor - 1) > 1e-6 else ""
-    said = f"The neurons' states as one {macro.words} x {STATE_BITS} macro: one read{scaled}; low is a register in its place; {missing}"
+    wider = f"; other widths along the line through the macros of {macro.words} words" if any(slopes) else ""
+    said = (
+        f"The neurons' states as one {macro.words} x {STATE_BITS} macro: one read{scaled}{wider}; low is a register in its place; {missing}"
+    )
     return {Event.STATE_READ: Assumed(read, macro.file, said), Event.STATE_WRITE: Assumed(write, macro.file, "As state_read: one write")}
+
+
+def _per_bit(macro: Macro, macros: Sequence[Macro]) -> tuple[float, float]:
+    """PJ of a read and of a write for each further bit, by the macros of as many words; zeros if there is no other."""
+    alike = [(other, other.bits - macro.bits) for other in macros if other.words == macro.words and other.bits != macro.bits]
+    squares = sum(bits**2 for _, bits in alike)
+    if not squares:
+        return 0.0, 0.0
+    # least squares, through the macro itself
+    read = sum((other.read_pj - macro.read_pj) * bits for other, bits in alike) / squares
+    write = sum((other.write_pj - macro.write_pj) * bits for other, bits in alike) / squares
+    return read, write
+
+
+def _state_line(slope: float) -> list[str]:
+    return [f"per_state_bit = {number(slope)}"] if slope else []

@@ -53,6 +53,7 @@ def calibrate(
     from neurochip.calibrate.calibrated_table import CalibratedTable
     from neurochip.calibrate.entries import put_into
     from neurochip.calibrate.flow import measure, measure_experiments
+    from neurochip.calibrate.hold_out import held_out
     from neurochip.common.files import write_text
 
     begun = time.monotonic()
@@ -62,9 +63,12 @@ def calibrate(
 
     with nullcontext(keep) if keep else tempfile.TemporaryDirectory(prefix="calibrate_") as folder:
         if into is not None:
+            before = load_table(Path(into))
             sizes = measure_experiments(setups, library, access_ns, Path(folder), say)
             for own in sizes:
                 _show_own(own, say)
+                if before.measured_at(own.core) is None:
+                    say(f"    {into} said of it without its entry: {held_out(own, before).text()}")
             say(f"wrote {len(sizes)} entries into {into}")
             return put_into(Path(into), sizes, library)
         measured = measure(design, library, access_ns, Path(folder), say, experiments=setups)

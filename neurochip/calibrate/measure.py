@@ -54,6 +54,7 @@ class Activity:
     busy_cycles: int
     idle_cycles: int
     blocks_pj: dict[str, np.ndarray] = field(default_factory=dict)  # by unit of the core: (rows,), with delays
+    states: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # (rows,): the State that each is in
 
     def total_pj(self, variant: str = "value") -> float:
         """Return the energy of logic and generators in pJ, without the clock."""
@@ -135,8 +136,11 @@ def activity_of(netlist: Netlist, core: Core, title: str, core_work: CoreWork, l
             blocks_pj = {block: toggles.energy_pj(energies, nets) for block, nets in of_block.items()}
     phases = np.zeros(count, dtype=np.int64)
     np.maximum.at(phases, rows[rows >= 0], np.array([PHASE.get(state, Phase.FORWARD) for state in State])[core_work.states[rows >= 0]])
-    busy = int(((core_work.states != State.IDLE) & (rows >= 0)).sum())
-    return Activity(core, title, phases, counts, logic_pj, random_pj, busy, int((rows >= 0).sum()) - busy, blocks_pj)
+    states = np.full(count, int(State.START), dtype=np.int64)  # idle cycles before a tick are of its start
+    working = (rows >= 0) & (core_work.states != State.IDLE)
+    states[rows[working]] = core_work.states[working]
+    busy, idle = int(working.sum()), int(((rows >= 0) & ~working).sum())
+    return Activity(core, title, phases, counts, logic_pj, random_pj, busy, idle, blocks_pj, states)
 
 
 def unit_of(block: str) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, Field
 
 from neurochip.common.toml import STRICT, read_toml, shipped, validate
-from neurochip.energy.knob_text import NUMBERS, Knobs, as_rows, changes, knobs_in, number_of
+from neurochip.energy.knob_text import Knobs, as_rows, changes, knobs_in, number_of, of_place
 from neurochip.energy.measured import OTHER_KNOBS, PER_DOUBLING
 from neurochip.energy.prices import Price
 from neurochip.energy.sized import ROLES, Core
@@ -78,11 +78,17 @@ class Blocks(BaseModel):
         """The knobs of the cores of several sizes."""
         return knobs_in(self.core[0].knobs)
 
-    @functools.cached_property
-    def variants(self) -> list[Knobs]:
-        """What the knobs of each other way to build a core change, the most first; "" for a knob at its default."""
-        changed = {core.knobs: _changed(self.base, knobs_in(core.knobs)) for core in self.core}
-        return sorted((change for change in changed.values() if change), key=len, reverse=True)
+    def _variants(self, role: str) -> list[Knobs]:
+        """What the knobs of each other way to build a core in this place change, the most first; "" for a knob at its default."""
+        found = [self._change(core) for core in self.core if core.role == role]
+        return sorted((change for i, change in enumerate(found) if change and change not in found[:i]), key=len, reverse=True)
+
+    def _change(self, core: BlockCore) -> Knobs:
+        return self._from_base(knobs_in(core.knobs), core.neurons, core.role)
+
+    def _from_base(self, knobs: Knobs, neurons: int, role: str) -> Knobs:
+        """Knobs of parts that such a core has, as far as they are not the base's."""
+        return _changed(of_place(self.base, (role,)), of_place(as_rows(knobs, neurons), (role,)))
 
     def estimate(self, core: Core) -> Estimate | None:
         """Return what the netlists say of a core; None of one whose knobs are not told."""
@@ -98,11 +104,11 @@ class Blocks(BaseModel):
         return first._replace(um2=um2, leakage_nw=leakage, path_ns=max(first.path_ns, last.path_ns))
 
     def _of_role(self, core: Core, role: str) -> Estimate:
-        laws, wanted = self._law(role), _changed(self.base, as_rows(knobs_in(core.knobs), core.neurons))
+        laws, wanted = self._law(role), self._from_base(knobs_in(core.knobs), core.neurons, role)
         um2 = {unit: float(law @ (1, core.axons, core.neurons)) for unit, law in laws.um2.items()}
         path = float(laws.path @ (1, math.log2(core.axons), math.log2(core.neurons)))
         factor, missing, used = 1.0, [], []
-        for change in self.variants:
+        for change in self._variants(role):
             if change.items() <= wanted.items():
                 used.append(self._ratios(role, change))
                 wanted = {name: value for name, value in wanted.items() if name not in change}
@@ -134,18 +140,19 @@ class Blocks(BaseModel):
 
     def _ratios(self, role: str, change: Knobs) -> "_Ratios":
         """Netlists with a change to those without, of one size and role."""
-        with_it = next(c for c in self.core if c.role == role and _changed(self.base, knobs_in(c.knobs)) == change)
+        with_it = next(c for c in self.core if c.role == role and self._change(c) == change)
         size = with_it.axons, with_it.neurons, role
         plain = next(c for c in self.core if (c.axons, c.neurons, c.role) == size and knobs_in(c.knobs) == self.base)
         return _Ratios({unit: with_it.um2.get(unit, 0.0) / um2 for unit, um2 in plain.um2.items() if um2}, with_it.path_ns / plain.path_ns)
 
     def _between(self, role: str, name: str, value: str) -> "_Ratios | None":
         """Ratios on the line between two values of a knob that is a number; None outside what netlists have."""
-        if name not in NUMBERS:
+        at = number_of(name, value)
+        if at is None:
             return None
-        known = {number_of(change[name]): self._ratios(role, change) for change in self.variants if set(change) == {name}}
-        known[number_of(self.base.get(name, ""))] = _Ratios({}, 1.0)
-        at, values = number_of(value), sorted(known)
+        known = {number_of(name, change[name]): self._ratios(role, change) for change in self._variants(role) if set(change) == {name}}
+        known[number_of(name, self.base.get(name, ""))] = _Ratios({}, 1.0)
+        values = sorted(number for number in known if number is not None)
         below, above = (max((v for v in values if v <= at), default=None), min((v for v in values if v >= at), default=None))
         if below is None or above is None or below == above:
             return None

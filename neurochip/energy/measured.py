@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, PrivateAttr, field_validator
 
 from neurochip.core.events import Event, Phase
 from neurochip.energy.checks import EVENTS, refuse_unknown_events
+from neurochip.energy.knob_text import changes_between
 from neurochip.energy.prices import KINDS, Price, Provenance
 from neurochip.energy.sized import Core, Role
 
@@ -48,8 +49,10 @@ class MeasuredCore(Provenance):
         return pj
 
     def is_of(self, core: Core) -> bool:
-        """Return whether this is the measurement of such a core: the same size, place in the chain and knobs."""
-        return (self.axons, self.neurons, tuple(self.roles), self.knobs) == (core.axons, core.neurons, core.roles, core.knobs)
+        """Return whether this is the measurement of such a core: the same size, place in the chain and knobs of parts that it has."""
+        if (self.axons, self.neurons, tuple(self.roles)) != (core.axons, core.neurons, core.roles):
+            return False
+        return not changes_between((self.knobs, self.neurons), (core.knobs, core.neurons), core.roles)
 
     @property
     def how(self) -> str:
@@ -96,6 +99,12 @@ class Fitted(BaseModel):
     neurons: int = Field(gt=0)
     knobs: str = Field(min_length=1)
 
+    def otherwise(self, core: Core) -> str:
+        """Return the knobs of a core's parts that the cores fitted do not have, in words; "" if none, or not told."""
+        if not core.knobs:
+            return ""
+        return ", ".join(map(str, changes_between((self.knobs, core.neurons), (core.knobs, core.neurons), core.roles)))
+
 
 class Beyond(NamedTuple):
     """The distance of a core from those that were fitted: in words, and the factor by which its range is wider."""
@@ -112,8 +121,8 @@ class Beyond(NamedTuple):
             if have > largest:
                 reasons.append(f"{have} {name}, {have / largest:.3g} times the {largest} fitted")
                 widening += PER_DOUBLING * math.log2(have / largest)
-        if core.knobs and core.knobs != fitted.knobs:
-            reasons.append(f"built with {differing(core.knobs, fitted.knobs) or 'fewer knobs'}, which no fitted core has")
+        if others := fitted.otherwise(core):
+            reasons.append(f"built with {others}, which no fitted core has")
             widening += OTHER_KNOBS
         return cls("; ".join(reasons), 1 + widening) if reasons else None
 
@@ -123,9 +132,3 @@ class Beyond(NamedTuple):
         kind = max(price.kind, "extrapolated", key=KINDS.index)
         fields = {"low": low / self.factor, "high": high * self.factor, "kind": kind, "from": price.from_, "reason": price.reason}
         return Price.model_validate({"value": price.value, **fields, "derivation": f"{self.how}. {price.derivation}".strip()})
-
-
-def differing(knobs: str, others: str) -> str:
-    """Return the knobs of one core that another one does not have."""
-    known = others.split(", ")
-    return ", ".join(knob for knob in knobs.split(", ") if knob not in known)

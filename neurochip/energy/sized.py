@@ -9,8 +9,10 @@ from typing import Literal, NamedTuple, Self, get_args
 from pydantic import BaseModel, Field, model_validator
 
 from neurochip.common.toml import STRICT
+from neurochip.energy.knob_text import state_bits_in
 from neurochip.energy.prices import Price, Provenance
 
+STATE_BITS = 16  # of the word that an access to a neuron's state is priced for
 Role = Literal["first", "inner", "last"]
 ROLES: tuple[str, ...] = get_args(Role)
 
@@ -30,11 +32,15 @@ def roles_of(is_first: bool, is_last: bool) -> tuple[str, ...]:
 
 
 class SizedPrice(Provenance):
-    """`base + per_axon x axons + per_neuron x neurons`, in the unit of its section; low and high are this times a ratio."""
+    """`base + per_axon x axons + per_neuron x neurons + per_state_bit x (bits - STATE_BITS)`, in the unit of its section.
+
+    low and high are this times a ratio.
+    """
 
     base: float = Field(ge=0)
     per_axon: float = Field(default=0.0, ge=0)
     per_neuron: float = Field(default=0.0, ge=0)
+    per_state_bit: float = Field(default=0.0, ge=0)  # of an access to a neuron's state: for each bit beyond STATE_BITS, less for each below
     low_ratio: float = Field(default=1.0, ge=0, le=1)
     high_ratio: float = Field(default=1.0, ge=1)
 
@@ -46,7 +52,8 @@ class SizedPrice(Provenance):
 
     def at(self, core: Core) -> float:
         """Return the value for a core of its size."""
-        return self.base + self.per_axon * core.axons + self.per_neuron * core.neurons
+        more = (state_bits_in(core.knobs) or STATE_BITS) - STATE_BITS if self.per_state_bit else 0.0
+        return max(0.0, self.base + self.per_axon * core.axons + self.per_neuron * core.neurons + self.per_state_bit * more)
 
     def resolve(self, core: Core) -> Price:
         """Return the price for a core of its size, with the size in its derivation."""

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self
 
 from neurochip.core.events import Phase
-from neurochip.energy.knob_text import NUMBERS, Change, Knobs, changes_between, knobs_in
-from neurochip.energy.knob_text import number_of as number
+from neurochip.energy.knob_text import Change, Knobs, changes, changes_between, knobs_in, number_of
 from neurochip.energy.measured import OTHER_KNOBS, PER_DOUBLING, Beyond, MeasuredCore, Prices, fields_of
 from neurochip.energy.prices import KINDS
 from neurochip.energy.sized import Core
@@ -66,7 +65,12 @@ def figures_of(entry: MeasuredCore) -> Figures:
 
 
 def _changes(entry: MeasuredCore, core: Core | MeasuredCore) -> tuple[Change, ...]:
-    return changes_between((entry.knobs, entry.neurons), (core.knobs, core.neurons))
+    return changes_between((entry.knobs, entry.neurons), (core.knobs, core.neurons), tuple(entry.roles))
+
+
+def other_words(entry: MeasuredCore, core: Core) -> int:
+    """Return how many knobs are not alike, those of parts that the core does not have among them: of two entries that tell the same."""
+    return len(changes(knobs_in(entry.knobs), knobs_in(core.knobs)))
 
 
 def doublings(entry: MeasuredCore, core: Core) -> float:
@@ -81,9 +85,9 @@ def nearest(entries: Sequence[MeasuredCore], core: Core) -> MeasuredCore | None:
     A core of rows stands for none of words, nor the other way round: another machine adds.
     """
 
-    def factor(entry: MeasuredCore) -> float:
+    def factor(entry: MeasuredCore) -> tuple[float, int]:
         ratios = [ratio_of(entries, entry, change) for change in _changes(entry, core)]
-        return _factor(entry, core, len(ratios) - ratios.count(None), ratios.count(None))
+        return _factor(entry, core, len(ratios) - ratios.count(None), ratios.count(None)), other_words(entry, core)
 
     alike = [e for e in entries if tuple(e.roles) == core.roles and ("lanes" in knobs_in(e.knobs)) == ("lanes" in knobs_in(core.knobs))]
     return min((entry for entry in alike if math.isfinite(doublings(entry, core))), key=factor, default=None)
@@ -99,14 +103,14 @@ def ratio_of(entries: Sequence[MeasuredCore], entry: MeasuredCore, change: Chang
     Between two values of a number it lies on the line; None if no two cores tell.
     """
     known = _known(entries, entry, change.name, change.old)
-    if change.new in known or change.name not in NUMBERS:
+    at, old = number_of(change.name, change.new), number_of(change.name, change.old)
+    if change.new in known or at is None or old is None:
         return known.get(change.new)
-    at, old = number(change.new), number(change.old)
-    beyond = [value for value in known if (number(value) - at) * (at - old) > 0]
-    if not beyond:
+    ends = {value: number for value in known if (number := number_of(change.name, value)) is not None and (number - at) * (at - old) > 0}
+    if not ends:
         return None
-    end = min(beyond, key=lambda value: abs(number(value) - at))
-    return known[end].part((at - old) / (number(end) - old))
+    end = min(ends, key=lambda value: abs(ends[value] - at))
+    return known[end].part((at - old) / (ends[end] - old))
 
 
 def _known(entries: Sequence[MeasuredCore], near: MeasuredCore, name: str, old: str) -> dict[str, Ratio]:

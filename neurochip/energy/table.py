@@ -20,7 +20,7 @@ from neurochip.energy.explain import explain
 from neurochip.energy.measured import Beyond, Fitted, MeasuredCore
 from neurochip.energy.prices import ClockPrice, Energy, Leakage, Price, PricedTable, RatioPrice, SramMacro
 from neurochip.energy.sized import Area, ByRole, Calibration, Clock, Core, Logic, SizedPrice, Timing
-from neurochip.energy.standing import Figures, Standing, stand_for
+from neurochip.energy.standing import Figures, Standing, other_words, stand_for
 
 __all__ = ["Energy", "EnergyTable", "Price", "PricedTable", "available_tables", "load_table"]
 
@@ -146,7 +146,8 @@ class EnergyTable(BaseModel):
 
     def measured_at(self, core: Core | None) -> MeasuredCore | None:
         """Return the measurement of such a core, if the table has it."""
-        return next((entry for entry in self.measured_core if core and entry.is_of(core)), None)
+        found = [entry for entry in self.measured_core if core and entry.is_of(core)]
+        return min(found, key=lambda entry: other_words(entry, core), default=None) if core else None
 
     def standing_for(self, core: Core | None) -> Standing | None:
         """Return the measured core that stands for one which was not measured and which the lines do not reach; None if none does."""
@@ -169,6 +170,12 @@ class EnergyTable(BaseModel):
 
     def _estimate(self, core: Core) -> Estimate | None:
         return estimate_of(self.calibration.cells, core) if self.calibration else None
+
+    @property
+    def moves_with_state_bits(self) -> bool:
+        """True if an access to a neuron's state is priced by the width of its words, or is free."""
+        read = self.pj_per_event["state_read"]
+        return read.per_state_bit > 0 if isinstance(read, SizedPrice) else isinstance(read, Price) and not read.value
 
     def units_um2(self, core: Core) -> dict[str, float]:
         """Return the logic of a core by its units, in um2: shares as block netlists have them of the area; empty if they do not know it."""
@@ -286,11 +293,13 @@ class EnergyTable(BaseModel):
         memory = check.memory or Size(words=1, bits=1)  # a table without macros prices any memory alike
         return self.for_memory(memory.bits, memory.words).energy_pj(counts).total_pj
 
-    def _logic_pj(self, checked: CheckedCore, counts: np.ndarray) -> float:
-        """Energy of a core without its memory: what its netlist takes."""
+    def without_memory(self, core: Core) -> PricedTable:
+        """Return the prices of a core without its memory: what its netlist takes."""
         none = Price.model_validate({"value": 0.0, "kind": "simulated", "from": "check", "reason": "the netlist has no memory"})
-        core = Core(checked.axons, checked.neurons, tuple(checked.roles))
-        priced = self._settle(none, none, none, "none", core)
+        return self._settle(none, none, none, "none", core)
+
+    def _logic_pj(self, checked: CheckedCore, counts: np.ndarray) -> float:
+        priced = self.without_memory(Core(checked.axons, checked.neurons, tuple(checked.roles)))
         return priced.energy_pj(counts).total_pj + priced.clock_pj(checked.busy_cycles, checked.idle_cycles)
 
 

@@ -13,6 +13,7 @@ from neurochip.experiment.setup import Setup
 from neurochip.mapping.axons import AxonGroup, axon_groups
 from neurochip.mapping.checks import check_beta, check_delta, check_generators, check_learning, check_recurrent, check_widths
 from neurochip.mapping.feedback import back_width, check_feedback
+from neurochip.mapping.knobs import built_for
 from neurochip.mapping.network import INPUT, Layer, build_network
 from neurochip.mapping.parts import Part, cut_layer
 from neurochip.mapping.widths import field_bits_of, frac_bits_of, pool_weight_lsb, weight_bits_of
@@ -50,6 +51,7 @@ class Placement(NamedTuple):
     words_per_access: int  # of a row, in banks side by side
     banks: int  # that hold weights
     own_axons: int = 0  # of `axons`: those of a recurrent layer's own units, the last ones
+    built_for: str = ""  # what neurons, rule and error paths ask of the core beside the chip's knobs, as `name = value, ...`
 
     @property
     def locations(self) -> int:
@@ -261,6 +263,7 @@ def _placement(
         words_per_access=words_per_access,
         banks=setup.chip.banks(layer.rows, row_words, field_bits),
         own_axons=layer.own_rows,
+        built_for=built_for(setup.experiment, layer),
     )
 
 

@@ -3,12 +3,13 @@
 import math
 from typing import NamedTuple
 
-from neurochip.energy.measured import differing
+from neurochip.energy.knob_text import knobs_in, state_bits_in
 from neurochip.energy.prices import PricedTable
-from neurochip.energy.sized import Core
+from neurochip.energy.sized import STATE_BITS, Core
 from neurochip.energy.table import EnergyTable
 from neurochip.experiment.chip import Chip
 from neurochip.mapping.knobs import knobs_of
+from neurochip.mapping.network import Layer
 from neurochip.mapping.place import Mapping
 
 
@@ -36,9 +37,7 @@ def not_priced(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[str]:
     found = []
     for c, place in enumerate(mapping.cores):
         core, layer = core_of(chip, mapping, c, as_built=False), mapping.layers[place.layer]
-        if (neuron := layer.model.neuron).has_current:
-            widths = f"{neuron.current_bits} bits of current, {neuron.state_bits} of potential"
-            found.append(f"state_read and state_write of {layer.name} do not move with the width of its words, {widths}")
+        found += _of_layer(table, core, layer)
         if standing := table.standing_for(core):
             if standing.blind:
                 found.append(f"area, leakage and clock do not move with {', '.join(standing.blind)}")
@@ -50,14 +49,35 @@ def not_priced(chip: Chip, table: EnergyTable, mapping: Mapping) -> list[str]:
         blocks, beyond = table.blocks_at(core), table.beyond(core)
         if blocks and blocks.missing:
             found.append(f"area, leakage and clock do not move with {', '.join(blocks.missing)}")
-        if table.fitted and (others := differing(core.knobs, table.fitted.knobs)):
+        if table.fitted and (others := table.fitted.otherwise(core)):
             which = "energies of events and of the clock" + ("" if blocks else ", area, leakage and largest clock")
             found.append(f"{which} do not move with {others}")
         if beyond and layer.model.neuron.model != "stochastic" and place.state_bits:
             found.append(f"the somas of {layer.name}: neurons of model {layer.model.neuron.model}, whose circuits are not in a netlist")
+    if table.fitted is None:
+        found.append(f"energy table {table.name} has one price for an event, whatever the chip's knobs but its memory")
     if chip.core.counters or chip.core.trace:
         found.append("event counters and trace, which only observe, are left out")
+    if chip.mesh is not None:
+        found.append(
+            "routers of the [mesh] are in no area, leakage or clock; a hop's price is assumed, whatever packet_bits and fifo_depth"
+        )
     return list(dict.fromkeys(found))
+
+
+def _of_layer(table: EnergyTable, core: Core, layer: Layer) -> list[str]:
+    """What no knob of the chip says: words of states, locations that share a kernel."""
+    found, bits = [], state_bits_in(core.knobs)
+    if bits not in (None, STATE_BITS) and not table.moves_with_state_bits:
+        found.append(f"state_read and state_write of {layer.name} do not move with the width of its words, {bits:g} bits in the mean")
+    if (rule := knobs_in(core.knobs).get("rule")) and layer.model.can_learn:
+        found.append(f"state_read and state_write of states that rule {rule} keeps do not move with the width of its words")
+    if layer.is_conv or layer.is_pool:
+        kind = "conv" if layer.is_conv else "pool"
+        found.append(
+            f"what a layer of kind = {kind} adds to a core is in no netlist: area, leakage and clock of {layer.name} are of a dense core"
+        )
+    return found
 
 
 def core_of(chip: Chip, mapping: Mapping, c: int, as_built: bool) -> Core:

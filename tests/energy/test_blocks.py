@@ -18,7 +18,7 @@ MOVES = {  # from, to, role: a unit that gets smaller, and the others that stay 
     "generator sharing": ("per_unit", "rotated", "first", "generators.axon_bank", "integrate"),
     "weight width": ("weight_bits = 16", "weight_bits = 8", "first", "integrate", "control"),
     "soma lanes": ("soma_lanes = 8, ", "", "first", "somas", "generators.axon_bank"),
-    "lanes": ("lanes = row", "lanes = 8", "first", "rule", "generators.axon_bank"),
+    "lanes": ("lanes = row", "lanes = 100", "first", "rule", "generators.axon_bank"),
 }
 
 
@@ -31,7 +31,8 @@ def test_a_netlist_s_own_core_is_given_again(blocks):
     for core in blocks.core:
         found = blocks.estimate(Core(core.axons, core.neurons, (core.role,), core.knobs))
         assert found.area_um2 == pytest.approx(core.area_um2, rel=0.05) and found.missing == ()
-        assert found.path_ns == pytest.approx(core.path_ns, rel=0.22)  # paths of blocks are no line in sizes
+        # paths of blocks are no line in sizes; a first core's port, which it has no columns for, changes how its path is mapped
+        assert found.path_ns == pytest.approx(core.path_ns, rel=0.36 if "port = plain" not in core.knobs else 0.22)
         assert found.leakage_nw == pytest.approx(core.leakage_nw, rel=0.06)
 
 
@@ -81,8 +82,8 @@ def test_a_table_takes_blocks_only_where_its_lines_do_not_reach():
 
 
 def test_as_many_lanes_as_neurons_are_a_row(blocks):
-    row, all_of, few = (blocks.estimate(Core(784, 200, ("first",), BASE.replace("lanes = row", f"lanes = {n}"))) for n in ("row", 256, 100))
-    assert all_of == row and few.missing == ("lanes = 100",)
+    row, all_of, few = (blocks.estimate(Core(784, 200, ("first",), BASE.replace("lanes = row", f"lanes = {n}"))) for n in ("row", 256, 64))
+    assert all_of == row and few.missing == ("lanes = row/4",), "the netlists take a row in two accesses at most"
 
 
 def test_knobs_are_read_as_they_are_written():

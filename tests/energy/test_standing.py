@@ -94,9 +94,9 @@ def test_two_knobs_multiply(table):
 
 
 def test_a_knob_that_no_pair_has_is_named(table):
-    core = large(knobs().replace("port = plain", "port = skewed"))
+    core = large(knobs().replace("rng = xorshift16", "rng = lfsr16"))
     standing, found = table.standing_for(core), priced(table, core)
-    assert standing.missing == ("port = skewed",) and "port = skewed: no two measured cores tell what it does" in standing.beyond.how
+    assert standing.missing == ("rng = lfsr16",) and "rng = lfsr16: no two measured cores tell what it does" in standing.beyond.how
     assert found["accumulate"].value == 4.0 and standing.beyond.factor == pytest.approx(1 + OTHER_KNOBS)
     assert table.logic_um2(core).value != pytest.approx(3.0e6), "block netlists know its area"
     odd = large(knobs().replace("soma_lanes = 8, ", ""))
@@ -110,8 +110,17 @@ def test_a_small_core_comes_before_a_large_one(table):
 
 def test_lanes_for_all_neurons_are_alike(table):
     core = large(knobs(lanes=200))
-    assert table.standing_for(core).beyond.factor == 1.0 and priced(table, core)["accumulate"].value == 4.0
-    assert table.standing_for(large(knobs(lanes=64))).missing == ("lanes = 64",)
+    assert table.measured_at(core) and table.beyond(core) is None and priced(table, core)["accumulate"].value == 4.0
+    assert table.standing_for(large(knobs(lanes=64))).missing == ("lanes = row/4",)
+
+
+def test_a_knob_of_a_part_that_a_core_does_not_have_changes_nothing(table):
+    """A first core reads no columns and finds no winner: it is the measured one, and no range is wider."""
+    core = large(knobs().replace("port = plain", "port = skewed") + ", gumbel_address_bits = 10")
+    assert table.measured_at(core) == table.measured_at(large(knobs())) and table.beyond(core) is None
+    assert table.measured_at(large(knobs().replace("input_lanes = 8", "input_lanes = 4"))) is None, "it has an input"
+    last = load_table("sg13g2_rtl_1v2").standing_for(Core(200, 10, ("last",), knobs().replace("port = plain", "port = skewed")))
+    assert last.beyond.factor > 1, "it reads columns"
 
 
 def test_a_core_of_words_is_another_machine(table):

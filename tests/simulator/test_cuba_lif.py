@@ -11,10 +11,11 @@ from support.chip_nets import CUBA, HIDDEN, Net, conv, dense, pool, random_net
 
 from neurochip.common.errors import NeurochipError
 from neurochip.core.events import Event
+from neurochip.energy.table import load_table
 from neurochip.experiment.layers import NeuronModel
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping.place import place
-from neurochip.mapping.silicon import not_priced
+from neurochip.mapping.silicon import core_of, not_priced
 
 
 def random_current(dice: random.Random, neuron: dict) -> dict:
@@ -127,16 +128,18 @@ def test_a_threshold_beyond_the_guard_bits_is_refused(tmp_path):
 
 
 def test_what_its_state_costs_is_said(tmp_path):
-    """Its bits leak, its accesses are counted twice, and the price of an access knows no width."""
+    """Its bits leak, its accesses are counted twice, and what its circuit is has no price."""
     net = Net(layers=(dense(4, neuron={**CUBA, "refractory_ticks": 5}), dense(3)), rule=None)
     setup = setup_of(tmp_path, net)
     mapping = place(setup, net.planes, 3)
     assert mapping.cores[0].state_bits == 20 + 20 + 3
-    words = "state_read and state_write of layer0 do not move with the width of its words, 20 bits of current, 20 of potential"
-    assert words in not_priced(setup.chip, setup.energy_table, mapping)
+    core = core_of(setup.chip, mapping, 0, as_built=False)
+    assert "cuba_lif 20+20_bits" in core.knobs
+    calibrated = load_table("sg13g2_rtl_1v2")
+    assert [line for line in not_priced(setup.chip, calibrated, mapping) if "neuron = cuba_lif 20+20_bits" in line]
     plain = replace(net, layers=(dense(4), dense(3)))
     setup = setup_of(tmp_path, plain)
-    assert not [line for line in not_priced(setup.chip, setup.energy_table, place(setup, net.planes, 3)) if "state_read" in line]
+    assert not [line for line in not_priced(setup.chip, calibrated, place(setup, net.planes, 3)) if "neuron = " in line]
 
 
 def test_pools_take_currents_too(tmp_path):
