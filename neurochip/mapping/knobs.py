@@ -46,6 +46,7 @@ def built_for(experiment: Experiment, layer: Layer) -> str:
     neuron, network, rule = layer.model.neuron, experiment.network, PurePath(experiment.rule.name).name
     knobs = {"neuron": " ".join(_circuit(neuron))} if neuron.model != "stochastic" else {}
     knobs |= {"levels": str(len(layer.model.levels))} if layer.model.levels else {}
+    knobs |= {"recurrent": "True"} if layer.model.recurrent else {}
     knobs |= {"rule": rule.replace(",", "")} if rule not in HAND_WRITTEN else {}
     for key, usual in (("error_streams", "signed"), ("feedback", "transposed")):
         knobs |= {key: value} if (value := getattr(network, key)) != usual else {}
