@@ -22,7 +22,7 @@ MOVED_BY = {
     "generators.neuron_bank": (Event.RNG_DRAW, Event.NEURON_UPDATE),
     "generators.axon_bank": (Event.RNG_DRAW, Event.INPUT_LOAD, Event.ERROR_UPDATE),
     "generators.learn_generator": (Event.RNG_DRAW, Event.LEARN_DECISION),
-    "rule": (Event.WORD_WRITE, Event.WEIGHT_UPDATE, Event.LEARN_DECISION, Event.BIAS_UPDATE),
+    "rule": (Event.WORD_READ, Event.WORD_WRITE, Event.WEIGHT_UPDATE, Event.LEARN_DECISION, Event.BIAS_UPDATE),
 }
 NOT_SHARED = (
     *(Event.ADDRESS, Event.STATE_READ, Event.STATE_WRITE, Event.HOP, Event.BANK_ACCESS, Event.SOMA_CYCLE, Event.INPUT_CYCLE),

@@ -12,18 +12,24 @@ from neurochip.core.events import Phase
 from neurochip.energy.knob_text import Change, Knobs, changes, changes_between, knobs_in, number_of
 from neurochip.energy.measured import OTHER_KNOBS, PER_DOUBLING, Beyond, MeasuredCore, Prices, fields_of
 from neurochip.energy.prices import KINDS
+from neurochip.energy.size_law import GROUPS, TICK, Figures, Group, SizeLaw, together
 from neurochip.energy.sized import Core
 
 NEAR = 4.0  # a measured core stands for others with up to so many times as many or as few axons, and neurons
 PER_RATIO = 0.05  # how much wider a range gets with each knob whose ratio is multiplied in
-Figures = tuple[float, float, float, float]  # clock, leakage, area, longest path
 SAME: Figures = (1.0, 1.0, 1.0, 1.0)
+MERGED = tuple(group for group in GROUPS if group is not TICK)
+"""Groups whose events a ratio does not tell apart. Generators are units of their own: what they take in a tick is known."""
 
 
 class Ratio(NamedTuple):
-    """What a change does to a core: pJ of an event in a phase before and after, and the ratios of its figures."""
+    """What a change does to a core: pJ of an event in a phase before and after, and the ratios of its figures.
+
+    Of events that come together only the sum is known: each moves with it.
+    """
 
     pj: dict[tuple[Phase, str], tuple[float, float]]
+    together: dict[Group, float]
     figures: Figures
 
     @classmethod
@@ -31,23 +37,36 @@ class Ratio(NamedTuple):
         """Return what is between two measured cores of one size."""
         old_pj, new_pj = before.phases_pj, after.phases_pj
         pj = {event: (old_pj.get(event, 0.0), new_pj.get(event, 0.0)) for event in old_pj | new_pj}
+        both = {
+            group: tuple(_together(entry.phases_pj, group, entry, knobs_in(entry.knobs)) for entry in (before, after)) for group in MERGED
+        }
         pairs = zip(figures_of(before), figures_of(after), strict=True)
         clock, leakage, area, path = (new / old if old else 1.0 for old, new in pairs)
-        return cls(pj, (clock, leakage, area, path))
+        return cls(pj, {group: new / old for group, (old, new) in both.items() if old and new}, (clock, leakage, area, path))
 
     def part(self, share: float) -> "Ratio":
         """Return what a share of the change does, on the line to the whole."""
         pj = {event: (old, old + share * (new - old)) for event, (old, new) in self.pj.items()}
         clock, leakage, area, path = (1 + share * (ratio - 1) for ratio in self.figures)
-        return Ratio(pj, (clock, leakage, area, path))
+        return Ratio(pj, {group: 1 + share * (ratio - 1) for group, ratio in self.together.items()}, (clock, leakage, area, path))
 
-    def applied(self, prices: Prices) -> Prices:
-        """Return the prices after the change: times the ratio, or with the difference where there was no price."""
-        return {event: self._applied(event, prices.get(event, 0.0)) for event in prices | self.pj}
+    def applied(self, prices: Prices, entry: MeasuredCore, old: Knobs, new: Knobs) -> Prices:
+        """Return prices of a core of `entry`'s size after the change: times the ratio, or with the difference where there was no price."""
+        found = {event: self._applied(event, prices.get(event, 0.0)) for event in prices | self.pj}
+        for group, ratio in self.together.items():
+            had, as_is = _together(prices, group, entry, old), _together(prices, group, entry, new)
+            for event in ((group.phase, name) for name in group.events):
+                if had and as_is and event in found:
+                    found[event] = prices.get(event, 0.0) * ratio * had / as_is
+        return found
 
     def _applied(self, event: tuple[Phase, str], pj: float) -> float:
         old, new = self.pj.get(event, (0.0, 0.0))
         return pj * new / old if old else pj + new
+
+
+def _together(prices: Prices, group: Group, entry: MeasuredCore, knobs: Knobs) -> float:
+    return together(prices, group, (entry.axons, entry.neurons), knobs, "first" in entry.roles)
 
 
 class Standing(NamedTuple):
@@ -143,19 +162,23 @@ def stand_for(
         return None
     own, asked = Core(entry.axons, entry.neurons, core.roles, entry.knobs), _changes(entry, core)
     ratios = {change: ratio_of(entries, entry, change) for change in asked}
-    told, missing = [ratio for ratio in ratios.values() if ratio], tuple(str(change) for change, ratio in ratios.items() if not ratio)
-    pj, scales, blind = entry.phases_pj, [SAME], missing
-    for ratio in told:
-        pj = ratio.applied(pj)
-        scales.append(ratio.figures)
+    missing = tuple(str(change) for change, ratio in ratios.items() if not ratio)
+    pj, scales, blind, knobs = entry.phases_pj, [SAME], missing, knobs_in(entry.knobs)
+    for change, ratio in ratios.items():
+        if ratio:
+            pj = ratio.applied(pj, entry, knobs, knobs | {change.name: change.new})
+            knobs |= {change.name: change.new}
+            scales.append(ratio.figures)
     if missing:
         untold = {change.name: change.new for change, ratio in ratios.items() if not ratio}
         if known := blocks(own, own._replace(knobs=_text(knobs_in(entry.knobs) | untold))):
             scales.append(known[0])
             blind = tuple(knob for knob in missing if knob in known[1])
     if (core.axons, core.neurons) != (entry.axons, entry.neurons):
-        here, there = lines(core), lines(own)
+        law, size = SizeLaw.among(entries, entry), (core.axons, core.neurons)
+        here, there = (law.figures(size), law.figures((entry.axons, entry.neurons))) if law else (lines(core), lines(own))
         scales.append((here[0] / there[0], here[1] / there[1], here[2] / there[2], here[3] / there[3]))
+        pj = law.moved(pj, entry, size, knobs_in(core.knobs)) if law else pj
     beyond = _beyond(entry, core, [change for change, ratio in ratios.items() if ratio], missing)
     clock, leakage, area, path = (old * math.prod(column) for old, *column in zip(figures_of(entry), *scales, strict=True))
     kind = max(entry.kind, "extrapolated", key=KINDS.index)
