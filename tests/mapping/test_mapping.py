@@ -284,12 +284,6 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
         (('network.layers.1.name="hidden"',), (784, 10), r"[network.layers[1]] name = 'hidden': another layer has that name; choose a "),
         (("network.layers.0.weight_bits=2",), (784, 10), r"[network.layers[0]] layer 'hidden': frac_bits = 12 with weight_bits = 2: "),
         (
-            ("chip.core.n_axons=70000", "chip.core.memory_words=10000000"),
-            (65_400, 10),
-            HIDDEN
-            + "wants 65,601 different generator states, a 16-bit generator has 65,535; use rng.kind = 'xorshift32' or a smaller layer",
-        ),
-        (
             ("chip.core.word_bits=8", "chip.core.weight_bits=8", "energy.table=loihi_sanafe"),
             (784, 10),
             r"[network.layers[0]] layer 'hidden': "
@@ -311,6 +305,11 @@ HIDDEN = "[network.layers[0]] layer 'hidden': "
 def test_limits(settings, sizes, message):
     with pytest.raises(NeurochipError, match=f"^.*mnist_local_bp.toml( with --set)?: {re.escape(message)}"):
         placed(*settings, inputs=sizes[0], n_classes=sizes[1])
+
+
+def test_a_layer_wants_no_more_generator_states_than_there_are():
+    with pytest.raises(NeurochipError, match=r"wants [\d,]+ different generator states, a 16-bit generator has 65,535; use rng"):
+        place(load_setup("cifar10_vgg9_spike_bp", ("chip.rng.kind=xorshift16",)), (3, 32, 32), 10)
 
 
 def test_spike_counts_have_no_such_limit():
