@@ -1,4 +1,4 @@
-"""Many runs side by side: a row per run with the settings in which they differ, the costs, and which runs no other one beats."""
+"""Many runs side by side: a row per run with its costs, the settings in which they differ, and which runs no other one beats."""
 
 from collections.abc import Sequence
 
@@ -22,19 +22,22 @@ def settings_grid(differing: dict[str, list[str]], names: Sequence[str]) -> Grid
 def runs_grid(
     runs: Sequence[StoredRun], names: Sequence[str], differing: dict[str, list[str]], common: float, at_chance: Sequence[bool]
 ) -> Grid:
-    """Return a row per run: the settings in which they differ, accuracy, costs of an inference, ticks, and a star on the front."""
-    settings = [Column(_heading(keys), list(values), is_text=True) for values, keys in _alike(differing).items()][:MOST_SETTINGS]
+    """Return a row per run: a star on the front, accuracy, costs of an inference, ticks, and the settings in which they differ."""
+    settings = [
+        Column(_heading(keys), ["-" if value == "null" else value for value in values], is_text=True)
+        for values, keys in _alike(differing).items()
+    ][:MOST_SETTINGS]
     accuracies = [run.summary.accuracy.test for run in runs]
     totals = [run.summary.totals.test for run in runs]
     reached = [ticks_to(by_tick(run.summary), common) if run.summary.accuracy.by_tick else None for run in runs]
     marks = ["*" if on_front else "at chance" if chance else "" for on_front, chance in zip(front(runs, at_chance), at_chance, strict=True)]
     columns = [
         Column("front", marks, is_text=True),
-        *settings,
         Column("accuracy,\ntest", [percent(accuracy) for accuracy in accuracies]),
         Column("energy\nof an image", [energy_text(total.energy_nj_per_sample) for total in totals]),
         Column("latency\n[us/image]", [decimals(1)(total.latency_us_per_sample) for total in totals]),
         Column(f"ticks to\n{100 * common:.2f} %", ["-" if ticks is None else count(ticks) for ticks in reached]),
+        *settings,  # last: they may be many, and a screen is narrow
     ]
     return Grid("Runs compared (*: no other run is better in accuracy, energy and latency)", "run", list(names), columns)
 
