@@ -71,7 +71,7 @@ module nc_generators #(
             assign neuron_scan = '0;
             assign words_ahead = '0;
             assign neuron_states = '0;
-            wire unused_somas = &{1'b0, soma_ahead};
+            wire unused_somas = &{1'b0, step, soma_ahead};
         end
     endgenerate
     always_ff @(posedge clk) if (soma_moves) neuron_words <= words_ahead;

@@ -19,7 +19,7 @@ from neurochip.core.events import Event, Phase
 from neurochip.cosim import verilator
 from neurochip.cosim.core import cases, package, record
 from neurochip.cosim.core.cycles import Cover
-from neurochip.cosim.core.random_cases import random_case
+from neurochip.cosim.core.random_cases import any_case, random_case, refusal
 from neurochip.cosim.core.wiring import pack
 from neurochip.experiment.generator import generators
 
@@ -62,13 +62,27 @@ def test_random_chips_agree_in_every_cycle(seed):
         assert outcome.divergence is None, f"{case}, program {number}: {outcome.divergence.text}"
 
 
+def test_any_chip_is_refused_in_a_line_that_names_a_key_or_has_rtl():
+    drawn = [any_case(seed, 0) for seed in range(150)]
+    said = [refusal(case) for case in drawn]
+    assert 40 < said.count(None) < 110
+    for text in filter(None, said):
+        assert "\n" not in text and re.search(r"\[core\] |core\.|port = |word_bits = |lanes = ", text), text
+    for case in [case for case, text in zip(drawn, said, strict=True) if text is None][:10]:
+        assert "package neurochip_pkg;" in package.package_text(*cases.case_setup(case), "a test")
+
+
 def test_random_chips_have_every_knob():
     drawn = [dict(random_case(seed).core) for seed in range(60)]
-    have = {(key, knobs[key]) for knobs in drawn for key in ("port", "encoder", "beta", "lanes", "clock_gate") if key in knobs}
-    wanted = {"port": ("transposable", "plain", "skewed"), "encoder": ("parallel", "serial"), "beta": ("free", "power_of_two")}
-    assert {(key, value) for key, values in wanted.items() for value in values} | {("lanes", "row"), ("clock_gate", True)} <= have
-    for seed in range(60):
-        cases.case_setup(random_case(seed))  # none is refused
+    have = {(key, value) for knobs in drawn for key, value in knobs.items()}
+    wanted = {
+        "port": ("transposable", "plain", "skewed"), "encoder": ("parallel", "serial"), "beta": ("free", "power_of_two"), "lanes": ("row",),
+        "first_integrate": ("spikes", "delta"), "clock_gate": (True, False), "counters": (True, False), "word_bits": (32, 96),
+        "soma_lanes": (1, 64),
+    }  # fmt: skip
+    assert {(key, value) for key, values in wanted.items() for value in values} <= have
+    pairs = {(knobs["port"], knobs["first_integrate"], "lanes" in knobs) for knobs in drawn}
+    assert len(pairs) == 2 * 5  # one bank alone cannot be skewed
 
 
 def test_the_programs_have_met_every_case(seen):

@@ -1,12 +1,13 @@
 """Small chips whose rules are made from their texts: every rule that ships and one that does not, on neurons with and without a memory."""
 
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from neurochip.core import rules
 from neurochip.cosim.core.cases import Case
-from neurochip.cosim.core.random_cases import random_case
+from neurochip.cosim.core.random_cases import any_case, refusal
 from neurochip.cosim.core.rule_package import is_generic
 
 LIF = (("model", "lif"), ("leak_shift", 3), ("threshold", 0.5), ("state_bits", 14))
@@ -28,24 +29,27 @@ RULE_CASES = (
     Case("r_stdp_lif", 7, ((6, 8, 6), (3, 8, 6)), "plain_sram", ("xorshift32", "rotated", 1), (("lanes", "row"), ("n_neurons", 16)),
          rule="r_stdp", is_rewarded=True, neuron=LIF),
     Case("fading_tags", 8, ((6, 8, 6), (3, 8, 6)), "serial64", rule=str(Path(__file__).with_name("fading_tags.py"))),
-    Case("backprop_lif", 10, ((9, 8, 6), (7, 8, 6), (4, 8, 6)), "serial64", neuron=REST),
+    Case("backprop_lif", 10, ((9, 8, 6), (7, 8, 6), (4, 8, 6)), "serial64",
+         core=(("encoder", "serial"), ("input_lanes", 3), ("first_integrate", "delta")), neuron=REST),
 )  # fmt: skip
 NEURONS = ((), (), LIF, REST, IF)
 
 
 def random_rule_case(seed: int) -> Case:
     """Draw the small chip of that seed: as `random_case` does, with a rule that ships, and neurons with or without a memory."""
-    draw, case = np.random.default_rng([seed, *b"rule"]), random_case(seed)
+    return next(case for attempt in count() if refusal(case := _any_rule_case(seed, attempt)) is None)
+
+
+def _any_rule_case(seed: int, attempt: int) -> Case:
+    draw, case = np.random.default_rng([seed, attempt, *b"rule"]), any_case(seed, attempt)
     shipped = [name for name in rules.names() if rules.load(name).learns]
     rule, neuron = str(draw.choice(shipped)), NEURONS[int(draw.integers(len(NEURONS)))]
     loaded = rules.load(rule)
     by_text = is_generic(loaded)
     if not by_text and not neuron:
         neuron = LIF  # `random_case` has the others
-    core = {key: value for key, value in case.core if key != "first_integrate" and (key != "lanes" or value == "row")}
-    if core.get("port") == "skewed" and ("lanes" not in core or loaded.is_binary):
-        core["port"] = "plain"  # a row of bits lies in one bank
-    for key, is_left_out in (("soma_lanes", bool(neuron)), ("acc_bits", loaded.is_binary)):
+    core = dict(case.core)
+    for key, is_left_out in (("first_integrate", by_text), ("soma_lanes", bool(neuron)), ("acc_bits", loaded.is_binary)):
         if is_left_out:
             core.pop(key, None)
     widths = [(8, 6) if loaded.is_binary else (min(max(bits, 4), 10), min(frac, 8, max(bits, 4))) for _, bits, frac in case.layers]
