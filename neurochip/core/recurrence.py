@@ -14,10 +14,3 @@ def take_own_spikes(core):
     for k in range(sent):
         core.axons[n + k] = first + core.sent[k]
     core.queue[Queue.SPIKES] = n + sent
-
-
-@outlined
-def open_gates(core):
-    """Let error spikes of this tick be heard by all neurons: a rule with eligibility traces asks by those what had a part in them."""
-    for j in range(core.gate.shape[0]):
-        core.gate[j] = 1

@@ -199,12 +199,12 @@ def receive_errors(core, parity):
     if core.param[P.ERROR_SOURCES] > 1 or core.param[P.SPLIT]:
         passed = add_up_errors(core, parity, n)
     else:
-        passed = 0
+        passed, gates_open = 0, core.param[P.GATES_OPEN]
         for e in range(n):
             neuron = core.inbox_neurons[parity, e]
             core.own_neurons[passed] = neuron
             core.own_signs[passed] = core.inbox_signs[parity, e]
-            passed += core.gate[neuron]
+            passed += core.gate[neuron] | gates_open
         core.queue[Queue.OWN_ERRORS] = passed
     if core.param[P.LAYOUT] == Layout.SHARED:
         for e in range(core.queue[Queue.OWN_ERRORS]):
@@ -223,7 +223,7 @@ def add_up_errors(core, parity, n):
     core.fired[:n_slots] = 0
     for e in range(n):
         neuron = core.inbox_neurons[parity, e]
-        is_open = core.gate[neuron]
+        is_open = core.gate[neuron] | core.param[P.GATES_OPEN]
         core.error_sum[neuron] += core.inbox_signs[parity, e] * int(is_open)
         core.fired[neuron] |= is_open
         passed += is_open

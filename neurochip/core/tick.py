@@ -20,7 +20,7 @@ from neurochip.core.packets import (
     offer_winner,
     take_spikes,
 )
-from neurochip.core.recurrence import open_gates, take_own_spikes
+from neurochip.core.recurrence import take_own_spikes
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.still import FEW_WEIGHTS, integrate_still, look_at_weights
@@ -171,8 +171,6 @@ def run_core(chip, traffic, run, hook, keep, c, s, tick, n_lit, n_inputs, event_
             keep_spikes(core.param, core.queue, core.sent, borrow(core.fired, 0, (0,)), chip.spiked)
     else:
         fire_by_model(core)
-        if core.param[P.GATES_OPEN]:
-            open_gates(core)
         if core.param[P.DEAD]:
             silence(core.param, core.counts, core.queue, core.sent, core.fired, core.gate, core.dead)
         if chip.spiked.shape[0] > 0:  # at once: the flags are soon another phase's

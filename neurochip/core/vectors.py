@@ -121,9 +121,8 @@ class P(IntEnum):
     PIECES = 102
     TABLE_AT = 103  # where that starts,
     TABLE_BITS = 104  # and how many rows a piece can have
-    # a recurrent layer (core/recurrence.py)
-    FED_AXONS = 105  # axons that others feed, or the input; those of the core's own units follow. As many as axons: it is not recurrent
-    GATES_OPEN = 106  # 1: error spikes are heard whatever the drive, as the rule asks
+    FED_AXONS = 105  # axons that others feed, or the input; behind them a recurrent layer has those of its own units (core/recurrence.py)
+    GATES_OPEN = 106  # 1: the rule hears error spikes whatever the drive: gates are not asked
 
 
 BETA_FRAC_BITS = 4

@@ -180,7 +180,7 @@ module nc_somas #(
             end
         end
     endgenerate
-    assign gate_open = gate[gate_neuron[INDEX_BITS-1:0]];
+    assign gate_open = !neurochip_pkg::GATED || gate[gate_neuron[INDEX_BITS-1:0]];
     wire unused_index = &{1'b0, soma, gate_neuron};
 endmodule
 `default_nettype wire

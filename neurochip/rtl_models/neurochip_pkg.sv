@@ -126,6 +126,7 @@ package neurochip_pkg;
     localparam bit TEACHERLESS = 0;
     localparam bit SYNAPSE_DRAWS = 0;
     localparam bit ALL_BIASES = 0;
+    localparam bit GATED = 1;
     localparam bit REWARDS = 0;
     localparam bit SWEEPS = 0;
     localparam bit HAS_AXON_STATES = 0;

@@ -153,7 +153,7 @@ class Observer:
             units = mine[:, Column.UNIT]
             order = np.argsort(self.names[c])
             local = order[np.searchsorted(self.names[c], units, sorter=order)]
-            gate = tick.chip.gate[int(tick.chip.param[c, P.NEURON_AT]) + self.slots[c][local]]
+            gate = tick.chip.gate[int(tick.chip.param[c, P.NEURON_AT]) + self.slots[c][local]] | tick.chip.param[c, P.GATES_OPEN]
             assert len(mine) == tick.counts[c, Phase.ERROR, Event.ERROR_IN], "other errors arrived"
             found.append(with_tick(tick, units, mine[:, Column.SIGN], mine[:, Column.SOURCE], gate))
         return np.concatenate(found)

@@ -129,7 +129,7 @@ def emit_receive(core, parity, records, at, cover):
     one = 1 << core.param[P.FRAC_BITS]
     for e in range(core.queue[Queue.ERRORS_EVEN + parity]):
         neuron = int(core.inbox_neurons[parity, e])
-        is_open = int(core.gate[neuron])
+        is_open = int(core.gate[neuron] | core.param[P.GATES_OPEN])
         at = put(records, at, State.RECEIVE_ERRORS, neuron, 0, 0, 0, 0)
         records[at - 1, 0] |= is_open << Head.FLAG | (1 << Head.SIGN if core.inbox_signs[parity, e] < 0 else 0)
         records[at - 1, 3] = 1 << Tail.ERROR_IN | (0 if is_open else 1 << Tail.ERROR_GATED)

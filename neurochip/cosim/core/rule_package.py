@@ -79,6 +79,7 @@ def rule_lines(rule: Rule, hardware: RuleHardware | None) -> list[str]:
         "TEACHERLESS": text is not None and (text.keeps_states or text.learns_from != "errors"),
         "SYNAPSE_DRAWS": text is not None and text.reads("synapse", "draw"),
         "ALL_BIASES": text is not None and text.reads("bias", "own"),
+        "GATED": text is None or text.is_gated,
         "REWARDS": text is not None and text.hears_reward,
         "SWEEPS": text is not None and text.has_sweeps,
         "HAS_AXON_STATES": bool(axon),
