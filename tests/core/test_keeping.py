@@ -13,6 +13,7 @@ from support import chip_check
 from support.chip_nets import Net, conv, dense, pool
 from support.digests import in_a_new_process
 
+from neurochip.core import rules
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.vectors import Call, P
 from neurochip.experiment.rules import find_rule
@@ -37,14 +38,19 @@ class KeepNet(Net):
         """Does a teacher send errors?"""
         return self.found().learns_from == "errors"
 
+    @property
+    def named(self) -> str:
+        """What rule.name says: a rule that ships, or one of the tests' own."""
+        return self.own if self.own in rules.names() else f"{RULES / self.own}.py"
+
     def found(self):
         """The rule."""
-        return find_rule(str(RULES / f"{self.own}.py")).rule
+        return find_rule(self.named).rule
 
     def toml(self) -> str:
         """The experiment file, with our rule in it."""
         settings = {"error_gain": self.error_gain, **self.settings}
-        table = "\n".join([f'name = "{RULES / self.own}.py"', *(f"{key} = {value!r}" for key, value in settings.items())])
+        table = "\n".join([f'name = "{self.named}"', *(f"{key} = {value!r}" for key, value in settings.items())])
         text = re.sub(r"\[rule\].*?\[run\]", lambda _: f"[rule]\n{table}\n[run]", super().toml(), flags=re.DOTALL)
         if self.reward is None:
             return text
@@ -62,15 +68,14 @@ class KeepNet(Net):
         return {
             "p_learn": 0, "learns": first_last[0] <= self.epoch + 1 <= first_last[1], "rails": (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1),
             "rule_param": param, "trace": rule.traces(settings) if rule.traces else (0, 0),
+            "pace": rule.sweeps(settings) if rule.sweeps else 0,
         }  # fmt: skip
 
     def keeps(self) -> dict:
         """What the oracle's keeper reads from the chip."""
         rule, (judged, delay) = self.found(), self.reward or (-1, 0)
-        pace = rule.sweeps(self.settings_of(0)) if rule.sweeps else 0
         return {
             "rule": rule.text, "visits": rule.text.visits, "judged": judged, "rewarded": judged + delay if self.reward else -1,
-            "sweep_ticks": pace,
         }  # fmt: skip
 
     def as_lists(self) -> list[dict]:
@@ -93,6 +98,12 @@ TRACES = KeepNet(
 TAUGHT = replace(TRACES, own="drawn_product", layers=(conv(4, 3), dense(5), dense(3, initial_gain=4.0)), error_gain=2, warmup=1, ticks=12)
 REWARDED = replace(TRACES, own="rewarded", reward=(4, 3), ticks=10)
 ARRIVING = replace(TRACES, own="arriving")
+LINEAR = {"width": 0.0, "leak_shift": 0.0, "fade_shift": 0.0, "sweep_ticks": 0.0}
+RECURRENT = dense(6, recurrent=True, initial_gain=3.0, neuron={"model": "lif", "leak_shift": 2, "threshold": 0.5, "reset": "subtract"})
+BY_ELIGIBILITY = KeepNet(
+    planes=(1, 4, 4), layers=(RECURRENT, dense(3, initial_gain=4.0, rule=LINEAR)), own="e_prop", error_gain=2, warmup=2, ticks=12,
+    settings={"learn_rate": 0.3, "leak_shift": 2.0, "threshold": 0.5}, images=("random", "sparse"), input_ticks=7,
+)  # fmt: skip
 FLAT = (dense(6, neuron=IF, initial_gain=3.0), dense(3, initial_gain=2.0))
 NETS = {
     "two traces": TRACES,
@@ -114,6 +125,11 @@ NETS = {
     "arrivals": ARRIVING,
     "arrivals, stochastic, dense": replace(ARRIVING, layers=(dense(6), dense(3, initial_gain=3.0)), images=("random",) * 3),
     "arrivals, events": replace(ARRIVING, has_events=True, mapping={"layer1": {"cores": 2}}),
+    "eligibility, recurrent": BY_ELIGIBILITY,
+    "eligibility, direct, rare sweeps": replace(
+        BY_ELIGIBILITY, feedback="direct", told_by="class", told_one_in=2, settings={**BY_ELIGIBILITY.settings, "sweep_ticks": 3.0},
+        layers=(dense(5, initial_gain=2.0), RECURRENT, BY_ELIGIBILITY.layers[1]), input_ticks=None,
+    ),
     "layers learn in their epochs": replace(
         REWARDED, layers=({**FLAT[0], "learn_epochs": [2, 3]}, FLAT[1]), epoch=0, settings={"pace": 3.0}
     ),
@@ -223,7 +239,7 @@ def test_compiled_and_interpreted_agree():
 def main() -> None:
     """What the test above asks of a new process."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in ("two traces, tiles", "product and draws", "a reward, feature maps", "arrivals"):
+        for name in ("two traces, tiles", "product and draws", "a reward, feature maps", "arrivals", "eligibility, recurrent"):
             check(replace(NETS[name], images=("random",)), Path(folder))
     print("interpreted" if os.environ.get("NUMBA_DISABLE_JIT") == "1" else "compiled")
     print("as the oracle")

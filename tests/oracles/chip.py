@@ -373,7 +373,8 @@ class Core(oracle.Core):
         return largest(votes) if tick >= read_from else -1
 
     def receive_errors(self):
-        passed = [(unit, sign) for unit, sign in self.errors_in if self.gate_is_open[unit]]
+        hears_all = self.chip.get("keeps") and not self.chip["keeps"]["rule"].is_gated
+        passed = [(unit, sign) for unit, sign in self.errors_in if hears_all or self.gate_is_open[unit]]
         self.own_errors = []
         for unit in range(self.n_neurons):
             total = sum(sign for other, sign in passed if other == unit)

@@ -1,7 +1,7 @@
 """A rule that keeps states, on one core of the oracle: told by its Python functions alone, in dicts of unbounded integers.
 
-chip["keeps"] = {"rule": its Description, "visits", "judged", "rewarded": ticks or -1, "sweep_ticks": 0 ...};
-a part's "rule_param": the registers' integers, "rails": ends of its weights, "trace": (peak, factor)
+chip["keeps"] = {"rule": its Description, "visits", "judged", "rewarded": ticks or -1};
+a part's "rule_param": the registers' integers, "rails": ends of its weights, "trace": (peak, factor), "pace": ticks from sweep to sweep
 """
 
 from neurochip.core.events import Event, Phase
@@ -66,7 +66,7 @@ class Keeper:
         every = [(unit, 1 if learns_from == "arrivals" else 0) for unit in range(core.n_neurons)]
         own = {"errors": core.own_errors, "spikes": [(unit, 1) for unit in core.spikes_out], "arrivals": every, "reward": []}[learns_from]
         reward = self.judgement if tick == self.keeps["rewarded"] else 0
-        sweep = int(self.keeps["sweep_ticks"] > 0 and (tick + 1) % max(1, self.keeps["sweep_ticks"]) == 0)
+        sweep = int(core.layer["pace"] > 0 and (tick + 1) % max(1, core.layer["pace"]) == 0)
         stages = [(own, self.keeps["visits"], 0, 0, learns_from == "arrivals")]
         if reward or sweep:
             self.count(Event.ERROR_IN, int(reward != 0))

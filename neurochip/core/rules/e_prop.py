@@ -1,17 +1,18 @@
 """E-prop for recurrent leaky neurons: a synapse remembers what part it had in its neuron's spikes, an error spike turns that into weight.
 
-    x <- x - x / 2**leak_shift + one                          z_bar of eq. (22): spikes of the axon, filtered as the potential is
-    psi = max(0, 1 - |v - threshold| / (width * threshold))   the pseudo-derivative; v is that before the reset
-    e <- e - e / 2**fade_shift + psi * x                      eligibility psi * x of eq. (23), filtered as F_kappa in eq. (28)
-    w <- saturate(w + gain * L * e)                           at an error spike of sign L of the neuron; eqs. (1) and (4)
+    x <- x - x / 2**leak_shift + rise                         the axon's spikes, filtered as the potential is: z_bar of eq. (22)
+    psi = max(0, 1 - |v - threshold| / (width * threshold))   pseudo-derivative, of the potential v before the reset
+    e <- e - e / 2**fade_shift + psi * x                      eligibility psi * z_bar of eq. (23), filtered as in eq. (28)
+    w <- saturate(w + learn_rate * L * e)                     at an error spike of sign L of the neuron: eqs. (1), (4)
 
-Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein, Maass (2020, DOI 10.1038/s41467-020-17236-y), for neurons without adaptation; numbers
-of equations as other texts on it give them. The learning signal L_j = sum over k of B_jk (y*_k - y_k) comes as error spikes: from the output
-through its weights (B symmetric), fixed random ones, or straight from the class; drawn, so right in the mean. As in the paper no error goes
-back through recurrent weights. Our own: integers; e is brought up to date in sweeps, rounded; an error meets the eligibility some ticks
-later, as it has a way to go; the output, whose neurons have no threshold, learns by the same rule with `width = 0` (psi = 1) and
-`fade_shift = 0`, which is the rule of a softmax. No regularisation of rates.
-Reads: weight, tag, trace, potential, error.   Updates: weight, tag, bias.
+Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein, Maass (2020, DOI 10.1038/s41467-020-17236-y), neurons without adaptation; equations
+are numbered as in later texts that cite it. The learning signal, the sum over k of B_jk (y*_k - y_k), comes as error spikes: from the
+output through its weights (symmetric e-prop), through random signs, or straight from the class; they are drawn, so right in the mean, and
+come whatever the drive (`is_gated=False`). As in the paper none goes back through recurrent weights. Our own: integers; eligibilities
+are brought up to date in sweeps; an error meets the eligibility of some ticks later, as it has a way to go; eligibilities outlive a sample
+(tags do), so learning begins some ticks after a cue. The output's neurons have no threshold and no memory: with `width = 0`,
+`leak_shift = 0` and `fade_shift = 0` its rule is that of a softmax. Neither rates nor biases are learned.
+Reads: weight, tag, trace, potential, error.   Updates: weight, tag.
 """
 
 import math
@@ -72,7 +73,9 @@ RULE = described_rule(
         "learn_rate_decay": Setting(1.0, 0.0, 1.0, "factor on learn_rate after every epoch"),
         "leak_shift": Setting(3.0, 0.0, 7.0, "a trace loses 1 / 2**this in a tick: as neuron.leak_shift has it; 0: all of it"),
         "threshold": Setting(1.0, 0.001, 64.0, "as neuron.threshold has it"),
-        "width": Setting(1.0, 0.0, 16.0, "distance to the threshold, in thresholds, from which on a neuron has no part; 0: it always has one"),
+        "width": Setting(
+            1.0, 0.0, 16.0, "distance to the threshold, in thresholds, from which on a neuron has no part; 0: it always has one"
+        ),
         "fade_shift": Setting(2.0, 0.0, 7.0, "a sweep takes 1 / 2**this of an eligibility away; 0: all of it"),
         "sweep_ticks": Setting(1.0, 0.0, 256.0, "ticks from one sweep to the next; 0: none"),
     },
