@@ -67,14 +67,14 @@ module nc_core #(
     input wire [COLUMN_BITS-1:0] column_rdata,
     output wire [255:0] trace
 );
-    localparam int BITS = neurochip_pkg::RNG_BITS;
+    localparam int BITS = neurochip_pkg::RNG_BITS, OWN = neurochip_pkg::RECURRENT[CORE] ? N_NEURONS : 0, FED = N_AXONS - OWN;  // axons
     localparam int FIELDS = WORDS * (WORD_BITS / FIELD_BITS), STORED_BITS = FIELD_BITS - neurochip_pkg::TAG_BITS;
     localparam int MEMORY_BITS = IS_LAST ? 0 : neurochip_pkg::MEMORY_BITS[CORE*32+:32], REST_BITS = neurochip_pkg::REST_BITS[CORE*32+:32];  // of neurons
     localparam [31:0] LOW = neurochip_pkg::LOW_LEVEL[CORE*32+:32], HIGH = neurochip_pkg::HIGH_LEVEL[CORE*32+:32];
     localparam int KEPT_BITS = MEMORY_BITS > 0 ? MEMORY_BITS : ACC_BITS, ROW_ACCESSES = (N_NEURONS + FIELDS - 1) / FIELDS;
     localparam bit BY_COLUMN = PORT != neurochip_pkg::PLAIN, BY_SIGNS = PORT == neurochip_pkg::SIGNS;
     localparam bit AXONS_IN_MEMORY = IS_SERIAL && neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT;  // the states of their generators
-    localparam int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT && !IS_SERIAL ? N_AXONS : 1;
+    localparam int AXON_STATES = neurochip_pkg::RNG_SHARING == neurochip_pkg::PER_UNIT && !IS_SERIAL ? FED : 1;
 
     nc_core_limits #(
         .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WEIGHT_BITS(WEIGHT_BITS), .FRAC_BITS(FRAC_BITS), .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS),
@@ -114,7 +114,7 @@ module nc_core #(
         .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .FIELDS(FIELDS), .WORDS(WORDS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH), .IS_FIRST(IS_FIRST),
         .IS_LAST(IS_LAST), .AT_FIRE(IS_LAST || neurochip_pkg::GENERIC), .ALONE(neurochip_pkg::SYNAPSE_DRAWS), .IS_SERIAL(IS_SERIAL), .DELTA(DELTA),
         .SOMA_GROUPS((N_NEURONS + SOMA_LANES - 1) / SOMA_LANES),
-        .INPUT_GROUPS((N_AXONS + INPUT_LANES - 1) / INPUT_LANES)
+        .INPUT_GROUPS((FED + INPUT_LANES - 1) / INPUT_LANES)
     ) control (
         .clk, .rst, .start(swap), .new_sample, .stall, .intensity_valid, .active, .likely, .has_events, .again, .hears, .begins_again, .rows,
         .own_any, .walk_any, .walk_more, .walk_neuron, .walk_minus, .walk_restart, .walk_take, .inbox_any, .inbox_more,
@@ -139,7 +139,7 @@ module nc_core #(
     wire [AXON_STATES*BITS-1:0] axon_states;
     wire error_step = !IS_FIRST && ((backs && is_first_error && access == '0) || (error_fires && !stall && ends_stream));
     nc_generators #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .IS_FIRST(IS_FIRST), .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES), .SOMAS_DRAW(MEMORY_BITS == 0)
+        .N_AXONS(FED), .N_NEURONS(N_NEURONS), .IS_FIRST(IS_FIRST), .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES), .SOMAS_DRAW(MEMORY_BITS == 0)
     ) generators (
         .clk, .step, .config_access, .config_read, .config_write, .region, .index(index[15:0]), .config_wdata,
         .neuron_scan, .axon_scan, .learn_state, .soma_moves, .soma_ahead, .words_ahead, .neuron_words, .error_step,
@@ -149,10 +149,10 @@ module nc_core #(
 
     // ---- spikes of this tick
     nc_spikes_in #(
-        .N_AXONS(N_AXONS), .IS_FIRST(IS_FIRST), .INPUT_LANES(INPUT_LANES), .IS_SERIAL(IS_SERIAL), .AXON_STATES(AXON_STATES)
+        .N_AXONS(N_AXONS), .N_OWN(OWN), .OWN_LANES(SOMA_LANES), .IS_FIRST(IS_FIRST), .INPUT_LANES(INPUT_LANES), .IS_SERIAL(IS_SERIAL), .AXON_STATES(AXON_STATES)
     ) spikes_in (
         .clk, .rst, .swap, .new_sample, .load(loads), .encode(encodes), .axon, .arriving(intensity), .axon_words, .axon_states,
-        .fetch(encoder_moves), .axon_ahead(encoder_ahead), .intensities, .in_valid(spike_in_valid), .in_unit(spike_in_unit), .active, .likely
+        .fetch(encoder_moves), .axon_ahead(encoder_ahead), .intensities, .in_valid(spike_in_valid), .in_unit(spike_in_unit), .evaluate(fires && !stall), .soma, .fires(soma_spikes), .active, .likely
     );
     assign {spike_in_ready, error_in_ready} = 2'b11;
 
@@ -250,7 +250,7 @@ module nc_core #(
     // ---- what only observes: events with their counters, the trace
     wire [neurochip_pkg::N_EVENTS*16-1:0] increments;
     nc_events #(
-        .N_AXONS(N_AXONS), .N_NEURONS(N_NEURONS), .WORDS(WORDS), .PORT(PORT), .IS_FIRST(IS_FIRST), .COUNTERS(COUNTERS), .HAS_MEMORY(MEMORY_BITS > 0),
+        .N_AXONS(FED), .N_NEURONS(N_NEURONS), .WORDS(WORDS), .PORT(PORT), .IS_FIRST(IS_FIRST), .COUNTERS(COUNTERS), .HAS_MEMORY(MEMORY_BITS > 0),
         .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES), .AXONS_IN_MEMORY(AXONS_IN_MEMORY), .BY_SIGNS(BY_SIGNS)
     ) events (
         .clk, .rst, .state, .stall, .intensity_valid, .is_first_word(word == '0), .words_issued(core_row_enable), .words_here, .acc_additions, .acc_saturations,
@@ -261,7 +261,7 @@ module nc_core #(
     generate
         if (TRACE) begin : traced
             nc_trace #(
-                .N_AXONS(N_AXONS), .WEIGHT_BITS(WEIGHT_BITS), .LINE_BITS(LINE_BITS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH),
+                .N_AXONS(FED), .WEIGHT_BITS(WEIGHT_BITS), .LINE_BITS(LINE_BITS), .BY_COLUMN(BY_COLUMN), .WIDTH(WIDTH),
                 .COLUMN_BITS(COLUMN_BITS), .ACC_BITS(ACC_BITS), .BACK_BITS(BACK_BITS), .N_NEURONS(N_NEURONS), .SOMA_LANES(SOMA_LANES), .INPUT_LANES(INPUT_LANES), .KEPT_BITS(MEMORY_BITS)
             ) record (
                 .state, .row_read(core_row_read), .row_write(core_row_write), .row_address(core_row_address), .row_rdata(line_read), .row_wdata(line_written),

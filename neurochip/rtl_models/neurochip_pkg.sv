@@ -178,6 +178,7 @@ package neurochip_pkg;
     localparam [63:0] TAKEN = {32'd0, 32'd0};
     localparam [63:0] REFRACTORY = {32'd0, 32'd0};
     localparam [63:0] REST_BITS = {32'd1, 32'd1};
+    localparam [1:0] RECURRENT = 2'b00;
     localparam [1:0] ACC_NARROW = 2'b00;
     localparam [1:0] BACK_NARROW = 2'b00;
     // noise of the winner-take-all, the first entry in the lowest bits

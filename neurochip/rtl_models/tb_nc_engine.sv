@@ -7,7 +7,7 @@ module tb_nc_engine;
     `include "tb_sizes.svh"
     localparam N_CORES = neurochip_pkg::N_CORES;
     localparam QUIET = neurochip_pkg::NETWORK_CYCLES + neurochip_pkg::BARRIER_CYCLES - 2;
-    localparam AXONS = neurochip_pkg::N_AXONS[31:0];
+    localparam AXONS = neurochip_pkg::N_AXONS[31:0] - (neurochip_pkg::RECURRENT[0] ? neurochip_pkg::N_NEURONS[31:0] : 32'd0);  // fed ones
     localparam LANES = neurochip_pkg::INPUT_LANES;
 
     reg [63:0] config_writes[0:N_WRITES-1];  // core, address, data

@@ -50,6 +50,7 @@ class Case(NamedTuple):
     levels: tuple[float, float] | None = None  # of all weights
     is_rewarded: bool = False  # the rule hears a reward
     neuron: tuple[tuple[str, int | str | float], ...] = ()  # of hidden layers
+    recurrent: bool = False  # the first layer
 
 
 CASES = (
@@ -71,6 +72,9 @@ CASES = (
     Case("soma_groups", 12, ((10, 16, 12), (7, 16, 12), (4, 16, 12)), core=(("soma_lanes", 4), ("input_lanes", 5))),
     Case("serial", 13, ((9, 8, 6), (3, 8, 5)), "serial64", ("lfsr16", "per_unit", 2),
          (("soma_lanes", 2), ("input_lanes", 4), ("encoder", "serial"), ("beta", "power_of_two"))),
+    Case("own_spikes", 9, ((7, 8, 6), (6, 8, 6), (4, 8, 6)), recurrent=True),
+    Case("own_groups", 11, ((9, 8, 6), (3, 8, 5)), "serial64", ("xorshift32", "rotated", 1),
+         (("soma_lanes", 4), ("input_lanes", 3), ("encoder", "serial"), ("lanes", 16)), recurrent=True),
     Case("serial_rotated", 10, ((33, 8, 7), (4, 8, 6)), "plain_sram", ("xorshift32", "rotated", 1),
          (("soma_lanes", 16), ("input_lanes", 3), ("encoder", "serial"))),
     Case("side_by_side", 9, ((7, 8, 6), (20, 12, 9), (3, 8, 5)), "serial64", ("xorshift16", "rotated", 1),
@@ -140,6 +144,7 @@ def case_setup(case: Case, readout: str = "potential") -> tuple[Setup, Mapping]:
         {"neurons": n, "weight_bits": bits, "frac_bits": frac, **({"levels": list(case.levels)} if case.levels else {})}
         for n, bits, frac in case.layers
     ]
+    layers[0]["recurrent"] = case.recurrent
     experiment = Experiment.model_validate({
         "name": case.name,
         "data": {"name": "npz", "path": "made from a seed"},
@@ -187,6 +192,8 @@ def program(case: Case, seed: int, samples: int = 3) -> Program:
     bits = setup.chip.generator.bits
     for bank in (state.rng_neuron, state.rng_axon, state.rng_learn):  # any state but zero; equal ones do not matter here
         bank[:] = draw.integers(1, 1 << bits, len(bank), dtype=np.uint64)
+    for at, fed, n in state.param[:, [P.AXON_AT, P.FED_AXONS, P.N_AXONS]]:
+        state.rng_axon[at + fed : at + n] = 0  # own axons never draw
     style = str(draw.choice(["normal", "normal", "normal", "rails", "high", "low", "tiny"]))
     load_weights(state, mapping, [_weights(draw, where, style) for where in mapping.cores])
     if (faults := draw_faults(setup, mapping)) is not None:

@@ -21,6 +21,7 @@ from neurochip.core.hooks import HOOK
 from neurochip.core.leaky import fire_with_memory
 from neurochip.core.learning import learn_from_errors
 from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
+from neurochip.core.recurrence import take_own_spikes
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.still import UNKNOWN
 from neurochip.core.timing import finish_tick, share_cycles
@@ -79,7 +80,7 @@ def begin(chip, cover):
     chip.queue[:] = 0
     chip.still[:, Still.USED], chip.still[:, Still.REACH] = 0, UNKNOWN
     chip.membrane[:], chip.resting[:], chip.axon_trace[:] = 0, 0, 0
-    chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.N_AXONS]
+    chip.counts[0, Phase.FORWARD * N_EVENTS + Event.INPUT_LOAD] += chip.param[0, P.FED_AXONS]
     cover[Cover.SAMPLES] += 1
 
 
@@ -158,6 +159,8 @@ def emit_phases(chip, core, run, c, tick, pixels, label, votes, bits, sums, minu
     n_cores, parity = chip.param.shape[0], tick & 1
     take_spikes(core, parity)
     words = encode_all(core, tick, pixels) if c == 0 else core.words
+    if core.param[P.FED_AXONS] < core.param[P.N_AXONS]:
+        take_own_spikes(core)
     at = emit_start(core, c, tick, pixels, words, records, at, cover)
     at = emit_sums(core, bits, tick, pixels, sums, records, at, cover)
     integrate(core)

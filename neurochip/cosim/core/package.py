@@ -129,8 +129,10 @@ def _refuse_if_not_a_chain(setup: Setup, mapping: Mapping) -> None:
             raise NotInRtl(f"{where}: kind = 'conv'{drawn}: shared kernels and drawn pooling are not in the RTL yet; use kind = 'dense'")
         if layer.is_pool:
             raise NotInRtl(f"{where}: kind = 'pool': pooled units are not in the RTL; use kind = 'dense'")
-        if model.recurrent:
-            raise NotInRtl(f"{where}: recurrent: cores that take their own spikes are not in the RTL yet; leave it out")
+        if model.recurrent and layer.index > 0:
+            raise NotInRtl(f"{where}: recurrent: in the RTL the first core alone takes its own spikes; leave it out")
+        if model.recurrent and setup.experiment.faults is not None:
+            raise NotInRtl(f"{where}: recurrent: cores that take their own spikes have no faults in the RTL; leave [faults] out")
         if model.source is not None and (layer.index > 0 or model.source != "input"):
             raise NotInRtl(f"{where}: source = '{model.source}': the RTL's cores take spikes from the core before them; leave source out")
         if model.learn_epochs is not None and model.learn_epochs[0] > 1:
@@ -254,6 +256,7 @@ def _cores(setup: Setup, mapping: Mapping, hardware: RuleHardware | None) -> lis
         _per_core("HIGH_LEVEL", [high for _, high in levels]),
         _per_core("TOLD_BITS", told_bits(hardware, len(placements))),
         *(_per_core(name, [of[name] for of in neurons]) for name in neurons[0]),
+        _flags("RECURRENT", [p.own_axons > 0 for p in placements]),
         _flags("ACC_NARROW", [p.acc_is_narrow for p in placements]),
         _flags("BACK_NARROW", [p.back_is_narrow for p in placements]),
     ]

@@ -29,7 +29,7 @@ RULE_CASES = (
     Case("r_stdp_lif", 7, ((6, 8, 6), (3, 8, 6)), "plain_sram", ("xorshift32", "rotated", 1), (("lanes", "row"), ("n_neurons", 16)),
          rule="r_stdp", is_rewarded=True, neuron=LIF),
     Case("e_prop", 7, ((6, 8, 6), (5, 8, 6), (3, 8, 6)), "serial64", ("lfsr16", "broadcast", 1), rule="e_prop"),
-    Case("e_prop_lif", 8, ((7, 8, 6), (3, 8, 6)), "plain_sram", ("xorshift32", "per_unit", 1), rule="e_prop", neuron=REST),
+    Case("e_prop_lif", 8, ((7, 8, 6), (3, 8, 6)), "plain_sram", ("xorshift32", "per_unit", 1), rule="e_prop", neuron=REST, recurrent=True),
     Case("fading_tags", 8, ((6, 8, 6), (3, 8, 6)), "serial64", rule=str(Path(__file__).with_name("fading_tags.py"))),
     Case("backprop_lif", 10, ((9, 8, 6), (7, 8, 6), (4, 8, 6)), "serial64",
          core=(("encoder", "serial"), ("input_lanes", 3), ("first_integrate", "delta")), neuron=REST),

@@ -29,7 +29,7 @@ def encode_all(core, tick, pixels):
     """Emit phase 0 of the first core, axon by axon. Return the words."""
     if tick == 0 or core.param[P.SERIAL_ENCODER]:
         count_input(core)
-    n_axons, dropped = core.param[P.N_AXONS], core.rng_param[RngParam.BITS] - PIXEL_BITS
+    n_axons, dropped = core.param[P.FED_AXONS], core.rng_param[RngParam.BITS] - PIXEL_BITS
     words, n = fresh_words(core, core.rng_axon, core.axon_name, n_axons, core.axon_stuck), 0
     for i in range(n_axons):
         if int(words[i]) >> dropped < int(pixels[i]):
@@ -52,7 +52,7 @@ def encode_all(core, tick, pixels):
 @kernel
 def emit_start(core, c, tick, pixels, words, records, at, cover):
     """LOAD in the first tick of the first core, with a serial encoder ENCODE in its others; then START."""
-    n_axons, is_serial = core.param[P.N_AXONS], core.param[P.SERIAL_ENCODER]
+    n_axons, is_serial = core.param[P.FED_AXONS], core.param[P.SERIAL_ENCODER]
     steps_apart = is_serial and core.rng_param[RngParam.SHARING] == Sharing.PER_UNIT  # a generator steps as its axon is encoded
     if c == 0 and (tick == 0 or is_serial):
         for first in range(0, n_axons, core.param[P.INPUT_LANES]):

@@ -150,7 +150,7 @@ def barrier_registers(run: np.ndarray, wiring: Wiring) -> np.ndarray:
 def generators(state: ChipState, wiring: Wiring, c: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the states of core c's soma and axon generators, as many as there are."""
     place, param = wiring.placements[c], state.param[c]
-    neurons, axons = (1, 1) if wiring.shared else (place.neurons, place.axons)
+    neurons, axons = (1, 1) if wiring.shared else (place.neurons, place.axons - place.own_axons)
     neurons = neurons if param[P.MODEL] == Model.STOCHASTIC else 0  # those with a memory draw no words
     at, from_axon = param[P.NEURON_AT], param[P.AXON_AT]
     return state.rng_neuron[at : at + neurons], state.rng_axon[from_axon : from_axon + axons]
