@@ -297,8 +297,11 @@ REFUSED = {
     "pooling": (("--set", "network.layers=[{kind='conv',filters=2,kernel=3,pool=2},{neurons=3}]"), r"'conv', pool = 2: shared"),
     "a skip": (("--set", "network.layers=[{neurons=6},{neurons=5},{neurons=3,skip=['hidden']}]", "--set", "run.ticks=9"),
                r"\[network\.layers\[2\]\] layer 'output': skip = \['hidden'\]: the RTL's cores take spikes from the core before them"),
-    "own spikes": (("--set", "network.layers.0.recurrent=true"),
-                   r"\[network\.layers\[0\]\] layer 'hidden': recurrent: cores that take their own spikes are not in the RTL yet; leave"),
+    "own spikes behind a layer": (("--set", "network.layers=[{neurons=6},{neurons=5,recurrent=true},{neurons=3}]",
+                                   "--set", "rule.name='frozen'", "--set", "run.ticks=9"),
+                                  r"layer 'hidden2': recurrent: in the RTL the first core alone takes its own spikes; leave it out"),
+    "own spikes, faults": (("--set", "network.layers.0.recurrent=true", "--set", "faults.stuck_bits=0.01"),
+                           r"layer 'hidden': recurrent: cores that take their own spikes have no faults in the RTL; leave \[faults\] out"),
     "a leak": (("--set", "network.layers=[{neurons=6,neuron={model='lif',leak_shift=3}},{neurons=3}]"),
                r"layer 'hidden': neuron\.model = 'lif' and \[core\] soma_lanes = 8: in the RTL neurons with a memory are "),
     "a synaptic current": (("--set", "network.layers=[{neurons=6,neuron={model='cuba_lif',leak_shift=3,current_leak_shift=2}}"

@@ -76,3 +76,17 @@ def test_what_cannot_be_is_refused_in_a_line(name, settings, told):
     with pytest.raises(Exception, match=told):
         setup = load_setup(name, settings)
         Simulator(setup, (28, 28) if name == "mnist_sdsp" else (8, 8), 10 if name == "mnist_sdsp" else 4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "low", "high"),
+    [((), 0.8, 1.0), (("network.layers.0.recurrent=false",), 0.1, 0.35), (("network.layers.0.rule.learn_rate=0.0",), 0.1, 0.35)],
+)
+def test_a_recurrent_layer_stores_a_cue_in_the_dark(settings, low, high):
+    """By e-prop, and neither without recurrence nor with the layer's weights as drawn."""
+    setup = load_setup("cues_e_prop", ("data.train_samples=1500", "data.test_samples=400", *settings), 1)
+    data = load_samples(setup, lambda text: None).data
+    sim = Simulator(setup, data.image_shape, data.n_classes)
+    train(sim, data)
+    result = sim.evaluate(data.x_test.reshape(len(data.x_test), -1), data.y_test, threads=1)
+    assert low <= (result.predictions == data.y_test).mean() <= high
