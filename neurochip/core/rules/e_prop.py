@@ -27,7 +27,7 @@ SLOPE_BITS, GAIN_BITS = 12, 16  # fraction bits
 
 
 def axon(x, spiked, leak_shift, rise):
-    """Filter the axon's spikes as the potential filters what they bring."""
+    """Let the axon's spikes fade as what they brought to the potential does."""
     leaked = x - ((x + (1 << leak_shift) - 1) >> leak_shift)  # rounded up: it leaks to 0
     return min(max(leaked, 0) + (rise if spiked != 0 else 0), PEAK)
 
