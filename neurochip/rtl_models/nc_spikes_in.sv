@@ -51,7 +51,7 @@ module nc_spikes_in #(
                 .clk(clk),
                 .rst(rst),
                 .swap(swap),
-                .clear(new_sample),
+                .clear(swap && new_sample),
                 .evaluate(evaluate),
                 .soma(soma),
                 .spikes(fires),

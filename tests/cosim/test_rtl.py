@@ -298,7 +298,7 @@ REFUSED = {
     "a skip": (("--set", "network.layers=[{neurons=6},{neurons=5},{neurons=3,skip=['hidden']}]", "--set", "run.ticks=9"),
                r"\[network\.layers\[2\]\] layer 'output': skip = \['hidden'\]: the RTL's cores take spikes from the core before them"),
     "own spikes behind a layer": (("--set", "network.layers=[{neurons=6},{neurons=5,recurrent=true},{neurons=3}]",
-                                   "--set", "rule.name='frozen'", "--set", "run.ticks=9"),
+                                   "--set", "network.feedback='direct'", "--set", "run.ticks=9"),
                                   r"layer 'hidden2': recurrent: in the RTL the first core alone takes its own spikes; leave it out"),
     "own spikes, faults": (("--set", "network.layers.0.recurrent=true", "--set", "faults.stuck_bits=0.01"),
                            r"layer 'hidden': recurrent: cores that take their own spikes have no faults in the RTL; leave \[faults\] out"),
