@@ -4,17 +4,16 @@ Only of rules whose steps do not depend on the weight (`steps_alone` of their te
 bound shows that, tick by tick (Still.ROOM). What is counted is what the modelled chip does: every read, step and write in its tick.
 """
 
-import numpy as np
-
 from neurochip.core.bits import lowest_bit
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.core.lanes import mark_bits
 from neurochip.core.learning import synapses_told
 from neurochip.core.memory import count_touched, count_updates
-from neurochip.core.state import PENDING
-from neurochip.core.still import UNKNOWN, add_base, bits_of, pending_of
-from neurochip.core.vector import add_steps, compress, flag_bits
+from neurochip.core.state import BIT_ROWS, BIT_WORD, BITS_APART, PENDING
+from neurochip.core.still import UNKNOWN, add_base, list_spiked, pending_of
+from neurochip.core.vector import add_steps
 from neurochip.core.vectors import N_PARAMS, N_STILL, P, Queue, Still
 
 LEARN = Phase.LEARN * N_EVENTS
@@ -31,7 +30,7 @@ def learn_blocked(core, rule_param, hook):
     learners, steps = borrow(core.learners, 0, (n,)), borrow(core.steps, 0, (n,))
     neurons, signs = borrow(core.own_neurons, 0, (n,)), borrow(core.own_signs, 0, (n,))
     hook(synapses_told(core, 0, n, told), rule_param, borrow(core.axons, 0, (0,)), borrow(core.axon_trace, 0, (0,)), neurons, signs)
-    n_learn, n_lit = told[0], still[Still.LIT]
+    n_learn = told[0]
     if n_learn == 0:
         return
     n_rows = core.queue[Queue.SPIKES]
@@ -40,20 +39,18 @@ def learn_blocked(core, rule_param, hook):
     if n_rows == 0:  # as of ticks without input
         return
     most = most_of_a_neuron(learners, steps, n_learn)
-    if still[Still.PENDING] == PENDING - 1 or still[Still.STEPS] + most > still[Still.ROOM]:
+    if still[Still.STEPS] + most > still[Still.ROOM]:
         write_steps(core)
     if still[Still.STEPS] + most > still[Still.ROOM]:
         step_at_once(core, learners, steps, n_learn)
         return
-    slot, row = still[Still.PENDING], pending_of(core)[still[Still.PENDING]]
+    row = pending_of(core)[still[Still.ROW]]
     for j in range(row.shape[0]):
         row[j] = 0
     for e in range(n_learn):
         row[learners[e]] = int(row[learners[e]]) + steps[e]
-    masks, fired, bit = core.lit_masks, core.lit_fired, np.uint32(slot)
-    for k in range(n_lit):
-        masks[k] = np.uint32(masks[k] | np.uint32(np.uint32(fired[k]) << bit))
-    still[Still.PENDING], still[Still.STEPS] = slot + 1, still[Still.STEPS] + most
+    still[Still.WAITING] |= 1 << still[Still.ROW]
+    still[Still.STEPS] += most
 
 
 @kernel
@@ -68,23 +65,28 @@ def most_of_a_neuron(learners, steps, n):
     return largest if ascends else total
 
 
-@kernel
-def write_waiting(still, stride, weight, masks, axons, slots, pending):
-    """Write the steps that wait into the rows of the axons that spiked in their ticks. slots int32: scratch."""
-    steps_into_rows(still[Still.N_LIT], stride, weight, masks, axons, slots, pending)
+@outlined
+def write_waiting(still, stride, weight, bits, masks, axons, slots, pending):
+    """Write the steps that wait into the rows of the axons that spiked in their ticks. masks uint32, slots int32: scratch."""
+    n_lit, waiting, pitch = still[Still.N_LIT], still[Still.WAITING], bits.shape[0] // BIT_ROWS
+    for k in range(n_lit):
+        masks[k] = 0
+    while waiting != 0:
+        slot = lowest_bit(waiting)
+        waiting &= waiting - 1
+        mark_bits(masks, borrow(bits, slot * pitch, (pitch,)), n_lit, slot)
+    steps_into_rows(n_lit, stride, weight, masks, axons, slots, pending)
     still[Still.ROOM] -= still[Still.STEPS]
     still[Still.REACH] += still[Still.STEPS]
-    still[Still.PENDING], still[Still.STEPS] = 0, 0
+    still[Still.WAITING], still[Still.STEPS] = 0, 0
 
 
-@kernel
+@outlined
 def write_steps(core):
     """Write the steps that wait, and make the base of the sums anew."""
-    if core.still[Still.PENDING] > 0:
-        write_waiting(core.still, core.param[P.STRIDE], core.weight, core.lit_masks, core.lit_axons, core.lit_less, core.pending)
-        for k in range(core.still[Still.N_LIT]):
-            core.lit_masks[k] = 0
-        flag_bits(core.lit_fired, core.still[Still.N_LIT], bits_of(core, 0))  # of this tick, whose own steps may wait too
+    if core.still[Still.WAITING] != 0:
+        stride, masks, axons, slots = core.param[P.STRIDE], core.lit_masks, core.lit_axons, core.lit_less
+        write_waiting(core.still, stride, core.weight, core.lit_bits, masks, axons, slots, core.pending)
         add_base(core, core.still[Still.N_LIT])
 
 
@@ -105,7 +107,7 @@ def steps_into_rows(n_lit, stride, weight, masks, axons, slots, pending):
 @kernel
 def step_at_once(core, learners, steps, n):
     """Step weights of which one may meet its rail, one by one; the rest of the sample then goes without a base."""
-    compress(core.lit_axons, core.lit_fired, core.still[Still.N_LIT], core.axons)
+    list_spiked(core, core.still[Still.N_LIT], core.still[Still.ROW])
     step_rows(core.param, core.counts, core.weight, core.axons, core.queue[Queue.SPIKES], learners, steps, n)
     core.still[Still.USED], core.still[Still.REACH] = 0, UNKNOWN
 
@@ -128,15 +130,16 @@ def step_rows(param, counts, weight, axons, n_rows, learners, steps, n):
 def end_blocked(chip, c):
     """Write what still waits at a sample's end."""
     still = borrow(chip.still, c * N_STILL, (N_STILL,))
-    if still[Still.USED] != 0 and still[Still.PENDING] > 0:
+    if still[Still.USED] != 0 and still[Still.WAITING] != 0:
         param = borrow(chip.param, c * N_PARAMS, (N_PARAMS,))
         stride, lit, room = param[P.STRIDE], param[P.QUEUE_AT] // 2, param[P.QUEUE_ROOM]
         write_waiting(
             still,
             stride,
             borrow(chip.weight, param[P.WEIGHT_AT], (param[P.ROWS], stride)),
+            borrow(chip.lit_bits, BIT_ROWS * (lit // BIT_WORD + BITS_APART * c), (BIT_ROWS * (room // BIT_WORD + BITS_APART),)),
             borrow(chip.lit_masks, lit, (room,)),
             borrow(chip.lit_axons, lit, (room,)),
             borrow(chip.lit_less, lit, (room,)),
-            borrow(chip.pending, PENDING * param[P.STILL_AT], (PENDING * stride,)),
+            borrow(chip.pending, PENDING * param[P.PENDING_AT], (PENDING * stride,)),
         )

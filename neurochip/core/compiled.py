@@ -1,14 +1,19 @@
 """How functions of the core are compiled: `kernel` and `outlined`, which only compiled code calls, and `entry`, which Python does."""
 
 import fcntl
+import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
+from llvmlite import ir
 from numba import config, njit, types
+from numba.core import cgutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.extending import intrinsic
 
 
 class _WithoutEnvironment:
@@ -108,12 +113,13 @@ def outlined(function: Any) -> Any:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Hold the folder of compiled code among processes: of two on a cold cache one compiles, and the other then loads that.
+def alone(name: str) -> Iterator[None]:
+    """Hold one function of the folder of compiled code among processes: of two on a cold cache one compiles, and the other then loads that.
 
-    What holds it ends with the process. A file system that knows no locks lets all pass.
+    Who only loads what is there does not wait for who compiles another. What holds it ends with the process. A file system that knows no
+    locks lets all pass.
     """
-    handle = os.open(config.CACHE_DIR, os.O_RDONLY)
+    handle = os.open(Path(config.CACHE_DIR, f"{name}.lock"), os.O_RDWR | os.O_CREAT)
     try:
         with suppress(OSError):
             try:
@@ -132,7 +138,36 @@ def entry(signature: Any, **options: Any) -> Callable[[Any], Any]:
     def compiled(function: Any) -> Any:
         if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
             return function
-        with alone():
+        with alone(f"{function.__module__}.{function.__name__}"):
             return njit(signature, cache=True, nogil=True, error_model="numpy", **options)(function)
 
     return compiled
+
+
+@functools.lru_cache(maxsize=256)
+def address_of(function: Any, signature: Any) -> int:
+    """Return the address of a compiled function's machine code for a signature: what `function_at` makes a function of.
+
+    Numba's own way to hand a function over looks all this up in every call, and takes as long as a few samples.
+    """
+    result = function.get_compile_result(signature)
+    address: int = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
+    return address
+
+
+def function_at(signature: Any) -> Any:
+    """Make the function that returns, in compiled code, the function of that signature at an address."""
+    kind = types.FunctionType(signature)
+
+    @intrinsic
+    def at(typing_context, address):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, _signature, args):  # type: ignore[no-untyped-def]
+            function = cgutils.create_struct_proxy(kind)(context, builder)
+            null = ir.Constant(function.jit_addr.type, None)
+            function.c_addr, function.py_addr = null, null
+            function.jit_addr = builder.inttoptr(args[0], function.jit_addr.type)
+            return function._getvalue()
+
+        return kind(types.int64), codegen
+
+    return at

@@ -8,7 +8,7 @@ from numba import types
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import entry, kernel
 from neurochip.core.handles import Handle, opener, selector, tabler, writer
-from neurochip.core.state import BIT_WORD, BITS_APART, PENDING, ChipState, CoreState
+from neurochip.core.state import BIT_ROWS, BIT_WORD, BITS_APART, PENDING, ChipState, CoreState
 from neurochip.core.vectors import N_COUNTS, N_PARAMS, N_PIECE, N_QUEUES, N_STILL, N_STRETCH, P
 
 _U1, _U4, _I4, _I8 = types.uint8[::1], types.uint32[::1], types.int32[::1], types.int64[::1]
@@ -18,8 +18,9 @@ _CHIP_TYPES = {
     "feedback": types.int16[::1],
     "rng_neuron": _U4, "rng_axon": _U4, "rng_pool": _U4, "rng_learn": _U4, "words": _U4, "lit_words": _U4,
     "lit_turns": _U4, "lit_masks": _U4,
-    "still": types.int64[:, ::1], "pending": types.int16[::1], "lit_bits": types.uint16[::1], "arrived_bits": types.uint16[::1],
-    "arrived": _U1, "lit_likely": _U1, "lit_flags": _U1,
+    "still": types.int64[:, ::1], "pending": types.int16[::1], "lit_bits": types.uint16[::1], "no_bits": types.uint16[::1],
+    "arrived_bits": types.uint16[::1],
+    "arrived": _U1, "lit_likely": _U1,
     "gate": _U1, "fired": _U1, "resting": _U1, "lit_values": _U1, "lit_fired": _U1,
     "route": types.int64[:, ::1], "trace": types.int32[:, ::1], "traced": _I8, "spent": types.int64[:, ::1],
     "call": types.int64[:, ::1], "axon_state": _I8, "neuron_state": _I8, "tag": _I8, "told": _I8,
@@ -91,12 +92,13 @@ def cut_core(chip, c, parity):
         borrow(chip.table, param[P.TABLE_AT], (param[P.PIECES] << param[P.TABLE_BITS], stride)),
         borrow(chip.axon_trace, i, (n_axons,)),
         borrow(chip.row_trace, 0, (chip.row_trace.shape[0],)),
-        borrow(chip.still, c * N_STILL, (N_STILL,)), borrow(chip.base, param[P.STILL_AT], (stride * param[P.IS_FIRST],)),
-        borrow(chip.pending, PENDING * param[P.STILL_AT], (PENDING * stride * param[P.IS_FIRST],)), borrow(chip.lit_axons, lit, (room,)),
+        borrow(chip.still, c * N_STILL, (N_STILL,)), borrow(chip.base, param[P.STILL_AT], (param[P.BASES],)),
+        borrow(chip.pending, PENDING * param[P.PENDING_AT], (PENDING * stride * param[P.IS_FIRST],)), borrow(chip.lit_axons, lit, (room,)),
         borrow(chip.lit_values, lit, (room,)), borrow(chip.lit_words, lit, (room,)), borrow(chip.lit_turns, lit, (room,)),
-        borrow(chip.lit_fired, lit, (room,)), borrow(chip.lit_likely, lit, (room,)), borrow(chip.lit_flags, lit, (room,)),
+        borrow(chip.lit_fired, lit, (room,)), borrow(chip.lit_likely, lit, (room,)),
         borrow(chip.lit_masks, lit, (room,)), borrow(chip.lit_more, lit, (room,)), borrow(chip.lit_less, lit, (room,)),
-        borrow(chip.lit_bits, PENDING * (lit // BIT_WORD + BITS_APART * c), (PENDING * (room // BIT_WORD + BITS_APART),)),
+        borrow(chip.lit_bits, BIT_ROWS * (lit // BIT_WORD + BITS_APART * c), (BIT_ROWS * (room // BIT_WORD + BITS_APART),)),
+        borrow(chip.no_bits, 0, (chip.no_bits.shape[0],)),
         borrow(chip.cell_stuck, 2 * param[P.STUCK_CELLS] * param[P.WEIGHT_AT], (2 * param[P.STUCK_CELLS] * param[P.ROWS], stride)),
         borrow(chip.neuron_stuck, 2 * param[P.STUCK_NEURON_WORDS] * j, (2 * param[P.STUCK_NEURON_WORDS], slots)),
         borrow(chip.axon_stuck, 2 * param[P.STUCK_AXON_WORDS] * i, (2 * param[P.STUCK_AXON_WORDS], n_axons)),

@@ -10,7 +10,7 @@ from numba import types
 
 from neurochip.core.blocked import end_blocked
 from neurochip.core.borrow import borrow, borrow_all
-from neurochip.core.compiled import entry, kernel, outlined
+from neurochip.core.compiled import address_of, entry, function_at, kernel, outlined
 from neurochip.core.cores import core_view, open_chip, tables_of
 from neurochip.core.encoder import load_input
 from neurochip.core.events import N_EVENTS
@@ -25,7 +25,7 @@ from neurochip.core.packets import TRAFFIC
 from neurochip.core.still import begin_still, look_at_narrow
 from neurochip.core.stretches import make_tables, spoil_table
 from neurochip.core.tick import run_core
-from neurochip.core.timing import cycles_of, share_cycles
+from neurochip.core.timing import list_timed, settle, share_cycles
 from neurochip.core.tracing import record_tick
 from neurochip.core.vectors import N_COUNTS, N_STILL, Model, P, Run, Still, Walk
 
@@ -35,9 +35,7 @@ RUN_SAMPLES = types.void(
     _I8,
     _I8,
     _I8,
-    types.FunctionType(HOOK),
-    types.FunctionType(CARRY),
-    types.FunctionType(KEEP),
+    _I8,
     types.uint32[:, ::1],
     types.Array(types.uint8, 2, "C", readonly=True),
     types.Array(types.int64, 1, "C", readonly=True),
@@ -117,17 +115,19 @@ def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, eve
     run, event_rows, event_axons = borrow_all(run), borrow_all(event_rows), borrow_all(event_axons)  # else every call counts references
     has_events, has_mesh, n_inputs = event_rows.shape[0] > 1, run[Run.MESH] != 0, pixels.shape[1]
     n_cores, n_classes, from_spikes = chip.param.shape[0], votes.shape[1], run[Run.FROM_SPIKES] != 0
-    scratch = np.zeros((3, n_cores), np.int64)
+    scratch = np.zeros(3 * n_cores + N_COUNTS + 1, np.int64)
     busy, settled, n_lit = borrow(scratch, 0, (n_cores,)), borrow(scratch, n_cores, (n_cores,)), borrow(scratch, 2 * n_cores, (n_cores,))
+    timed = borrow(scratch, 3 * n_cores, (N_COUNTS + 1,))
     n_live = N_COUNTS if run[Run.TEACH] or from_spikes or run[Run.WALK] else N_EVENTS  # without learning only the forward phase counts
+    list_timed(chip.cycles_per_event, n_live, timed)
     for c in range(n_cores):
-        settled[c] = cycles_of(chip.cycles_per_event, chip.counts[c], n_live, N_COUNTS)
+        settled[c] = settle(chip.cycles_per_event, chip.counts[c], timed)
     look_at_narrow(chip.param, chip.still, chip.weight, run)
     make_tables(chip, run)
     for s in range(pixels.shape[0]):
         tick, reached, of_sample, label = 0, 0, borrow(votes, s * n_classes, (n_classes,)), labels[s]
         if chip.leads.shape[0] > 0:
-            book(chip.spent, 0, chip.counts, chip.cycles, -1)
+            book(chip.spent, -1, 0, chip.counts, chip.cycles, n_live)
         begin_sample(chip, run, pixels[s], has_events, from_spikes, n_lit)
         is_over = run[Run.TICKS] == 0
         while not is_over:
@@ -147,7 +147,7 @@ def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, eve
                     event_axons,
                     label,
                     of_sample,
-                    n_live,
+                    timed,
                     settled,
                     busy,
                 )
@@ -156,40 +156,35 @@ def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, eve
                 record_tick(chip, tick, n_inputs)
             if run[Run.WALK] != Walk.NONE and tick == run[Run.JUDGED]:
                 judge(chip.call, of_sample, label)
-            reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, of_sample, reached)
+            reached = keep_tick(chip, run, s * run[Run.TICKS] + tick, tick, of_sample, reached, n_live)
             is_over = tick + 1 == run[Run.TICKS] or is_settled(run, tick, of_sample)
             tick += 1
         for c in range(n_cores):
             end_blocked(chip, c)
-        keep_sample(chip, run, s, tick, reached)
+        keep_sample(chip, run, s, tick, reached, n_live)
         end_sample(chip, run, jump, tick, has_events)
         put_weights_back(chip)
     scratch[:] = 0  # borrowed views do not keep it until here
 
 
 open_traffic, traffic_table = opener(TRAFFIC), tabler(TRAFFIC)
+hook_at, carry_at, keep_at = function_at(HOOK), function_at(CARRY), function_at(KEEP)
 
 
 @entry(RUN_SAMPLES)
-def _engine(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, event_axons, labels, votes):
+def _engine(chip, traffic, run, functions, jump, pixels, event_rows, event_axons, labels, votes):
+    hook, carry, keep = hook_at(functions[0]), carry_at(functions[1]), keep_at(functions[2])
     present(open_chip(chip), open_traffic(traffic), run, hook, carry, keep, jump, pixels, event_rows, event_axons, labels, votes)
 
 
 def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons, labels, votes):
     """Run samples as `present` does, compiled if the JIT is not switched off."""
     has_mesh, keeps = run[Run.MESH] != 0, run[Run.WALK] != Walk.NONE
-    rest = (
-        on_demand(carry if has_mesh else stay),
-        on_demand(keep if keeps else forget),
-        jump,
-        pixels,
-        event_rows,
-        event_axons,
-        labels,
-        votes,
-    )
+    carrier, keeper = on_demand(carry if has_mesh else stay), on_demand(keep if keeps else forget)
+    rest = (jump, pixels, event_rows, event_axons, labels, votes)
     if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
         table, _cores = tables_of(chip)
-        _engine(table, traffic_table(traffic) if has_mesh else table, run, hook, *rest)  # without a mesh nobody looks at it
+        functions = np.array([address_of(hook, HOOK), address_of(carrier, CARRY), address_of(keeper, KEEP)])
+        _engine(table, traffic_table(traffic) if has_mesh else table, run, functions, *rest)  # without a mesh nobody looks at it
     else:
-        present(borrow_all(chip), borrow_all(traffic), run, hook, *rest)
+        present(borrow_all(chip), borrow_all(traffic), run, hook, carrier, keeper, *rest)

@@ -8,21 +8,30 @@ from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.vectors import Model, P, Run
 
 MOST_LEAD = (1 << 31) - 1
+WHOLE = 32  # counters are booked in so many at a time: those behind a remainder are added and taken away alike
 NO_LEAD = -1  # of a tick that was not read out or not run
 
 
 @outlined
-def lead_of(votes):
-    """Return how far the largest read-out register is ahead of the second largest, at most MOST_LEAD: that of a single register, too."""
-    best = int(votes[0])
-    second = best - MOST_LEAD
-    for k in range(1, votes.shape[0]):
+def standing_of(votes):
+    """Return the largest read-out register, the lowest on a tie, and how far it is ahead of the second largest.
+
+    That is at most MOST_LEAD: of a single register, too.
+    """
+    leader, best, second = 0, int(votes[0]), int(votes[0]) - MOST_LEAD
+    for k in range(1, votes.shape[0]):  # without a branch on what is read out, which no processor foresees
         value = int(votes[k])
-        if value > best:
-            best, second = value, best
-        elif k == 1 or value > second:
-            second = value
-    return min(best - second, MOST_LEAD)
+        is_ahead = value > best
+        second = best if is_ahead else value if k == 1 else max(second, value)
+        leader = k if is_ahead else leader
+        best = max(best, value)
+    return leader, min(best - second, MOST_LEAD)
+
+
+@kernel
+def lead_of(votes):
+    """Return how far the largest read-out register is ahead of the second largest."""
+    return standing_of(votes)[1]
 
 
 @outlined
@@ -34,22 +43,33 @@ def margins_reached(margins, reached, lead):
 
 
 @outlined
-def book(spent, row, counts, cycles, sign):
-    """Add (sign 1) or take away (-1) the chip's counters and cycles as they stand in a row of `spent`: the difference is what was spent."""
-    n, of_events, of_cycles = counts.size, borrow(counts, 0, (counts.size,)), borrow(cycles, 0, (cycles.size,))
-    for i in range(n):
-        spent[row, i] += sign * of_events[i]
-    for i in range(cycles.size):
-        spent[row, n + i] += sign * of_cycles[i]
+def book(spent, before, after, counts, cycles, n_live):
+    """Add the chip's counters and cycles as they stand to row `before` of `spent`, and take them away from row `after`; -1: none.
+
+    So each row adds up to what was spent from the one time to the other. The first n_live counters of a core alone can change in this call.
+    """
+    n_cores, width = counts.shape
+    n = min(width, (n_live + WHOLE - 1) // WHOLE * WHOLE)
+    for c in range(n_cores):
+        book_some(spent, before, after, c * width, borrow(counts, c * width, (n,)))
+    book_some(spent, before, after, n_cores * width, borrow(cycles, 0, (cycles.size,)))
 
 
-@outlined
-def keep_answer(answers, row, votes, is_read):
-    """Keep the class with the largest read-out register, the lowest on a tie, in entry `row`; -1 if nothing was read out yet."""
-    best = 0
-    for k in range(votes.shape[0]):
-        best = k if votes[k] > votes[best] else best
-    answers[row] = best if is_read else -1
+@kernel
+def book_some(spent, before, after, first, values):
+    """Add some values to a row of `spent` from entry `first` on, and take them away from another."""
+    n, width = values.shape[0], spent.shape[1]
+    row, other = borrow(spent, max(before, 0) * width + first, (n,)), borrow(spent, max(after, 0) * width + first, (n,))
+    if before >= 0 and after >= 0:
+        for i in range(n):
+            row[i] += values[i]
+            other[i] -= values[i]
+    elif before >= 0:
+        for i in range(n):
+            row[i] += values[i]
+    else:
+        for i in range(n):
+            other[i] -= values[i]
 
 
 @kernel
@@ -60,24 +80,26 @@ def is_settled(run, tick, votes):
 
 
 @kernel
-def keep_tick(chip, run, row, tick, votes, reached):
+def keep_tick(chip, run, row, tick, votes, reached, n_live):
     """Keep what an evaluation wants of a tick: answer, lead, and how many margins were `reached`, which it returns."""
+    if chip.answers.shape[0] == 0 and chip.leads.shape[0] == 0:
+        return reached
     is_read = tick >= run[Run.READ_FROM]
+    leader, lead = standing_of(votes)
     if chip.answers.shape[0] > 0:
-        keep_answer(chip.answers, row, votes, is_read)
+        chip.answers[row] = leader if is_read else -1
     if chip.leads.shape[0] > 0:
-        chip.leads[row] = lead_of(votes) if is_read else NO_LEAD
+        chip.leads[row] = lead if is_read else NO_LEAD
         before = reached
         if is_read and tick + 1 >= run[Run.EXIT_MIN_TICKS]:
-            reached = margins_reached(chip.margins, before, int(chip.leads[row]))
+            reached = margins_reached(chip.margins, before, lead)
         if reached != before:
-            book(chip.spent, before, chip.counts, chip.cycles, 1)
-            book(chip.spent, reached, chip.counts, chip.cycles, -1)
+            book(chip.spent, before, reached, chip.counts, chip.cycles, n_live)
     return reached
 
 
 @kernel
-def keep_sample(chip, run, s, n_ticks, reached):
+def keep_sample(chip, run, s, n_ticks, reached, n_live):
     """Keep what an evaluation wants of a sample of n_ticks ticks: after an early end the answer stays."""
     first, end = s * run[Run.TICKS] + n_ticks, (s + 1) * run[Run.TICKS]
     if chip.answers.shape[0] > 0:
@@ -85,7 +107,7 @@ def keep_sample(chip, run, s, n_ticks, reached):
     if chip.leads.shape[0] > 0:
         chip.leads[first:end] = NO_LEAD
         chip.shown[s] = n_ticks
-        book(chip.spent, reached, chip.counts, chip.cycles, 1)
+        book(chip.spent, reached, -1, chip.counts, chip.cycles, n_live)
 
 
 @kernel

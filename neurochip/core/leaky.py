@@ -3,16 +3,14 @@
 The padding of a location has neither potential nor drive, and a threshold is positive: it needs no test.
 """
 
-import numpy as np
-
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
-from neurochip.core.soma import list_spikes
-from neurochip.core.vector import compress
+from neurochip.core.membranes import LEAK_FACTOR_BITS, update_lanes
+from neurochip.core.soma import count_spikes, list_fired
+from neurochip.core.vector import LANES
 from neurochip.core.vectors import P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS
-LEAK_FACTOR_BITS = 8
 NARROW_STATE, NARROW_SUM = 1 << 22, 1 << 29  # below them every step below fits 32 bits
 
 
@@ -26,18 +24,23 @@ def fire_with_memory(core):
     if param[P.CURRENTS]:
         drive, words, clamped = core.current, 2, filter_currents(param, core.acc, core.current)
     largest = param[P.CURRENT_MAX] if param[P.CURRENTS] else param[P.ACC_MAX]
-    if param[P.REFRACTORY] == 0 and param[P.STATE_MAX] < NARROW_STATE and largest < NARROW_SUM:
-        clamped += update_narrow(param, drive, core.membrane, core.fired, core.gate)
-        if param[P.INHIBITS]:
-            inhibit(param, core.membrane, core.fired, core.slot_unit, core.sent)
+    is_narrow = param[P.REFRACTORY] == 0 and param[P.STATE_MAX] < NARROW_STATE and largest < NARROW_SUM
+    if is_narrow and (not param[P.INHIBITS] or param[P.STRIDE] == LANES):
+        sent, clamps = update_narrow(core, drive, param[P.TAKEN], int(param[P.TAKEN] == 0), param[P.INHIBITS])
+    elif is_narrow:  # those at the threshold keep their potential for `inhibit`
+        sent, clamps = update_narrow(core, drive, 0, 0, 0)
+        inhibit(param, core.membrane, core.fired, core.sent, sent)
+        sent = list_fired(core)
     elif param[P.INHIBITS]:
-        clamped += update_with_inhibition(param, drive, core.membrane, core.resting, core.fired, core.gate)
+        clamps = update_with_inhibition(param, drive, core.membrane, core.resting, core.fired, core.gate)
+        sent = list_fired(core)
     else:
-        clamped += update_any(param, drive, core.membrane, core.resting, core.fired, core.gate)
+        clamps = update_any(param, drive, core.membrane, core.resting, core.fired, core.gate)
+        sent = list_fired(core)
     counts[FORWARD + Event.STATE_READ] += words * param[P.N_NEURONS]
     counts[FORWARD + Event.STATE_WRITE] += words * param[P.N_NEURONS]
-    counts[FORWARD + Event.ACC_SATURATED] += clamped
-    list_spikes(core)
+    counts[FORWARD + Event.ACC_SATURATED] += clamped + clamps
+    count_spikes(core, sent)
 
 
 @kernel
@@ -68,38 +71,38 @@ def filter_currents(param, acc, current):
 
 
 @outlined
-def update_narrow(param, acc, membrane, fired, gate):
-    """Update all neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return the number of clamps.
-
-    Where one neuron of a location silences the others, those at the threshold keep their potential for `inhibit`.
-    """
-    threshold, low, high = np.int32(param[P.THRESHOLD]), np.int32(param[P.STATE_MIN]), np.int32(param[P.STATE_MAX])
-    shift, factor, by_shift = np.int32(param[P.LEAK_SHIFT]), np.int32(param[P.LEAK_FACTOR]), param[P.LEAK_SHIFT] > 0
-    taken = np.int32(0 if param[P.INHIBITS] else param[P.TAKEN])  # of what a spike leaves
-    kept_bits = np.int32(-1 if param[P.TAKEN] or param[P.INHIBITS] else 0)
-    clamped = np.int32(0)
-    for j in range(acc.shape[0]):
-        v, drive = membrane[j], acc[j]
-        v = np.int32(v - np.int32(v >> shift)) if by_shift else np.int32(np.int32(v * factor) >> np.int32(LEAK_FACTOR_BITS))
-        total = np.int32(v + drive)
-        kept = min(max(total, low), high)
-        clamped = np.int32(clamped + (np.int32(1) if kept != total else np.int32(0)))
-        spikes = kept >= threshold
-        fired[j] = spikes
-        gate[j] = (drive > 0) & (drive < threshold)
-        membrane[j] = np.int32(np.int32(kept - taken) & kept_bits) if spikes else kept
-    return int(clamped)
+def update_narrow(core, drive, taken, emptied, inhibits):
+    """Update all neurons in one pass of 32-bit lanes: none rests, and nothing on the way can leave 32 bits. Return spikes and clamps."""
+    param = core.param
+    both = update_lanes(
+        drive,
+        core.membrane,
+        core.fired,
+        core.gate,
+        core.slot_unit,
+        core.sent,
+        drive.shape[0],
+        param[P.LEAK_SHIFT],
+        param[P.LEAK_FACTOR],
+        param[P.STATE_MIN],
+        param[P.STATE_MAX],
+        param[P.THRESHOLD],
+        taken,
+        emptied,
+        inhibits,
+    )
+    return both & ((1 << 32) - 1), both >> 32
 
 
 @outlined
-def inhibit(param, membrane, fired, slot_unit, scratch):
+def inhibit(param, membrane, fired, spiked, n):
     """Keep one spike per location, of the first neuron with the largest potential, and empty all of the location."""
-    n, channels, stride, k = compress(slot_unit, fired, membrane.shape[0], scratch), param[P.CHANNELS], param[P.STRIDE], 0
+    channels, stride, k = param[P.CHANNELS], param[P.STRIDE], 0
     while k < n:
-        at = int(scratch[k]) // channels
+        at = int(spiked[k]) // channels
         first, winner = at * stride, -1
-        while k < n and int(scratch[k]) < (at + 1) * channels:
-            slot = first + int(scratch[k]) - at * channels
+        while k < n and int(spiked[k]) < (at + 1) * channels:
+            slot = first + int(spiked[k]) - at * channels
             fired[slot] = 0
             winner = slot if winner < 0 or membrane[slot] > membrane[winner] else winner
             k += 1

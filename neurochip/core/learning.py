@@ -130,7 +130,7 @@ def learn_from_spikes(core, units, rule_param, hook):
 @outlined
 def gather(field, entry, n, axon_trace, row_list, row_trace):
     """Put n rows from `entry` of a core's fields on, and their axons' traces, into the scratch lists."""
-    rows = borrow(row_list, 0, (row_list.size,))
-    for k in range(n):
-        rows[k] = field[entry + k, 0]
-        row_trace[k] = axon_trace[field[entry + k, 1]]
+    rows, entries = borrow(row_list, 0, (row_list.size,)), borrow(field, 2 * entry, (2 * n,))
+    for k in range(np.uint64(n)):
+        rows[k] = entries[np.uint64(2) * k]
+        row_trace[k] = axon_trace[np.uint64(entries[np.uint64(2) * k + np.uint64(1)])]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import types
 
+from neurochip.core.bits import lowest_bit, right32
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
@@ -57,7 +58,7 @@ def deliver_spikes(chip, core, parity):
         room, at = chip.param[there, P.QUEUE_ROOM], chip.queue[there, Queue.ARRIVED_EVEN + later]
         axons = borrow(chip.axons, chip.param[there, P.QUEUE_AT] + later * room + at, (room - at,))
         for k in range(n):
-            axons[k] = core.sent[k] + first
+            axons[k] = np.int32(core.sent[k] + np.int32(first))
         chip.queue[there, Queue.ARRIVED_EVEN + later] = at + n
         packet_hops += packets * chip.route[r, Route.HOPS]
     if core.param[P.ROUTES] == 0:
@@ -71,8 +72,15 @@ def groups_of(core):
     lanes, packets, last = core.param[P.SOMA_LANES], 0, -1
     if lanes == 1:
         return core.queue[Queue.SENT]
+    n, sent = core.queue[Queue.SENT], core.sent
+    if lanes & (lanes - 1) == 0:  # the usual case, in 32-bit lanes
+        shift, others, after = np.uint32(lowest_bit(lanes)), np.int32(0), borrow(sent, min(n, 1), (max(0, n - 1),))
+        for k in range(n - 1):
+            is_other = right32(np.uint32(after[k]), shift) != right32(np.uint32(sent[k]), shift)
+            others = np.int32(others + (np.int32(1) if is_other else np.int32(0)))
+        return int(others) + int(n > 0)
     inverse = (1 << INVERSE_BITS) // lanes + 1  # exact: a core has fewer than 2**INVERSE_BITS / lanes neurons
-    for k in range(core.queue[Queue.SENT]):
+    for k in range(n):
         group = (int(core.sent[k]) * inverse) >> INVERSE_BITS
         packets += group != last
         last = group

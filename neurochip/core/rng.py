@@ -13,6 +13,8 @@ import numpy as np
 from numba import njit
 
 from neurochip.core.bits import and32, left32, or32, right32, xor32
+from neurochip.core.draws import jump_lanes, step_lanes
+from neurochip.core.vector import LANES
 
 
 class Kind(IntEnum):
@@ -45,16 +47,18 @@ class RngParam(IntEnum):
 
 @njit(cache=True)
 def step(state, n, rng_param):
-    """Advance the first n states (uint32) by one draw, in place. The operations are named so that the loops stay in 32-bit lanes."""
+    """Advance the first n states (uint32) by one draw, in place."""
     kind, mask = rng_param[RngParam.KIND], np.uint32(rng_param[RngParam.MASK])
     left, right, last = np.uint32(rng_param[RngParam.LEFT]), np.uint32(rng_param[RngParam.RIGHT]), np.uint32(rng_param[RngParam.LAST])
-    for _ in range(rng_param[RngParam.STEPS]):
+    groups, steps = n // LANES, rng_param[RngParam.STEPS]
+    step_lanes(state, groups, kind, steps, rng_param[RngParam.MASK], left, right, last)
+    for _ in range(steps):
         if kind == Kind.LFSR:
-            for i in range(n):
+            for i in range(groups * LANES, n):
                 x = int(state[i])
                 state[i] = (x >> 1) ^ (int(mask) & -(x & 1))
         else:
-            for i in range(n):
+            for i in range(groups * LANES, n):
                 x = state[i]
                 x = xor32(x, and32(left32(x, left), mask))
                 x = xor32(x, right32(x, right))
@@ -147,7 +151,9 @@ def _table(images: np.ndarray) -> np.ndarray:
 @njit(cache=True)
 def advance(state, table):
     """Jump every state by the number of draws the table was made for. The upper bytes of short states are zero, and so is their look-up."""
-    for i in range(state.shape[0]):
+    groups = state.shape[0] // LANES
+    jump_lanes(state, groups, table)
+    for i in range(groups * LANES, state.shape[0]):
         x = int(state[i])
         jumped = int(table[0, x & 255]) ^ int(table[1, (x >> 8) & 255])
         if x >> 16:

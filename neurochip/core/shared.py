@@ -13,7 +13,8 @@ from neurochip.core.feedback import add_term
 from neurochip.core.memory import add_rows_saturating
 from neurochip.core.rng import RngParam
 from neurochip.core.soma import count_columns, draws_per_step, fresh_words
-from neurochip.core.stretches import add_stretches, flag_spikes, is_wide, list_stretches, sum_by_table, sum_rows
+from neurochip.core.still import count_shared, is_wide
+from neurochip.core.stretches import add_stretches, flag_spikes, list_stretches, sum_by_table, sum_rows
 from neurochip.core.vectors import P, Queue, Still
 
 FORWARD = Phase.FORWARD * N_EVENTS
@@ -64,11 +65,7 @@ def integrate_shared(core):
         added = sum_by_table(core)
     else:
         added, clamped = sum_by_rows(core, has_stretches)
-    counts[FORWARD + Event.SPIKE_IN] += core.queue[Queue.SPIKES]
-    counts[FORWARD + Event.ADDRESS] += looked
-    counts[FORWARD + Event.WORD_READ] += added * param[P.ROW_WORDS]
-    counts[FORWARD + Event.BANK_ACCESS] += added * param[P.ROW_ACCESSES]
-    counts[FORWARD + Event.ACCUMULATE] += added * param[P.CHANNELS]
+    count_shared(core, looked, added)
     counts[FORWARD + Event.ACC_SATURATED] += clamped
 
 

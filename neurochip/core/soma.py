@@ -11,6 +11,7 @@ from neurochip.core.bits import right32
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.faults import hold_words
+from neurochip.core.lanes import fire_lanes
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating, count_rows
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.still import add_rows_bounded
@@ -136,19 +137,22 @@ def fire(core):
     n_slots, one = core.acc.shape[0], 1 << core.param[P.FRAC_BITS]
     words = fresh_words(core, core.rng_neuron, core.slot_name, n_slots, core.neuron_stuck)
     dropped = np.uint32(core.rng_param[RngParam.BITS] - core.param[P.FRAC_BITS])
-    acc, fired, gate = core.acc, core.fired, core.gate
-    for j in range(n_slots):  # the padding has potential zero and cannot spike
-        v = acc[j]
-        fired[j] = top_bits(words[j], dropped) < v
-        gate[j] = (v > 0) & (v < one)
+    # the padding has potential zero and cannot spike
+    n = fire_lanes(words, core.acc, n_slots, dropped, one - 1, core.fired, core.gate, core.slot_unit, core.sent)
     core.counts[FORWARD + Event.RNG_DRAW] += draws_per_step(core, core.param[P.N_NEURONS])
-    list_spikes(core)
+    count_spikes(core, n)
 
 
 @kernel
-def list_spikes(core):
-    """List the units whose slot has fired, ascending, and count what every neuron model counts."""
-    n, counts = compress(core.slot_unit, core.fired, core.acc.shape[0], core.sent), core.counts
+def list_fired(core):
+    """List the units whose slot has fired, ascending. Return how many."""
+    return compress(core.slot_unit, core.fired, core.acc.shape[0], core.sent)
+
+
+@kernel
+def count_spikes(core, n):
+    """Note that n units have spiked, and count what every neuron model counts."""
+    counts = core.counts
     core.queue[Queue.SENT] = n
     counts[FORWARD + Event.NEURON_UPDATE] += core.param[P.N_NEURONS]
     counts[FORWARD + Event.SOMA_CYCLE] += groups(core.param[P.N_NEURONS], core.param[P.SOMA_LANES])
@@ -158,14 +162,13 @@ def list_spikes(core):
 @kernel
 def fire_winner(core, gumbel):
     """Run phase 4 of an output core: argmax of beta * v[k] + gumbel[r_k], lowest k on a tie: one winner, softmax probability."""
-    n_neurons, beta = core.param[P.N_NEURONS], core.param[P.BETA]
-    words = fresh_words(core, core.rng_neuron, core.slot_name, n_neurons, core.neuron_stuck)
-    bits = core.rng_param[RngParam.BITS]
-    entries = gumbel.shape[0]
+    n_neurons, beta, acc = core.param[P.N_NEURONS], core.param[P.BETA], core.acc
+    words = fresh_words(core, core.rng_neuron, core.slot_name, acc.shape[0], core.neuron_stuck)  # the padding's states are zero, and stay
+    bits, entries = np.uint64(core.rng_param[RngParam.BITS]), np.uint64(gumbel.shape[0])  # unsigned: no test for an index from the end
     winner, best = 0, 0
     for k in range(n_neurons):
-        index = (int(words[k]) * entries) >> bits
-        score = ((int(core.acc[k]) * beta) >> BETA_FRAC_BITS) + int(gumbel[index])
+        index = (np.uint64(words[k]) * entries) >> bits
+        score = ((int(acc[k]) * beta) >> BETA_FRAC_BITS) + int(gumbel[index])
         if k == 0 or score > best:
             winner, best = k, score
     counts = core.counts

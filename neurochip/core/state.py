@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 PENDING = 32  # ticks whose steps can wait: bits of a mask
+LIKELY_ROW = PENDING  # of lit_bits: the axons that are likelier to spike than not
+BIT_ROWS = PENDING + 1
 BIT_WORD = 16  # bits of a word of spikes' bits
 BITS_APART = 5  # words more than whole ones of a core's room: of its last bits, and zeros behind them
 NO_STATES = np.zeros(0, np.int64)
@@ -81,11 +83,11 @@ class CoreState(NamedTuple):
     lit_turns: np.ndarray  # uint32 by how many bits that is rotated for them,
     lit_fired: np.ndarray  # uint8 flags of those that spiked in this tick,
     lit_likely: np.ndarray  # uint8 of those that are likelier to spike than not,
-    lit_flags: np.ndarray  # uint8 scratch,
     lit_masks: np.ndarray  # uint32 bit t: it spiked in the t-th tick whose steps wait
     lit_more: np.ndarray  # int32 axons that spiked and are not likely,
     lit_less: np.ndarray  # int32 and likely ones that did not
-    lit_bits: np.ndarray  # uint16 (PENDING, words) spikes of each tick whose steps wait, and of this one
+    lit_bits: np.ndarray  # uint16 (BIT_ROWS, words) bits of those that spike in each of the PENDING ticks, and of the likely ones
+    no_bits: np.ndarray  # uint16 (words,) no bit
     cell_stuck: np.ndarray  # int16 (2 * ROWS, STRIDE) bits that are kept, then bits that are forced; this and the next empty without faults
     neuron_stuck: np.ndarray  # uint32 (2, slots) likewise of the words of the somas' generators,
     axon_stuck: np.ndarray  # uint32 (2, n_axons) and of those of the axons
@@ -194,11 +196,11 @@ class ChipState(NamedTuple):
     lit_turns: np.ndarray
     lit_fired: np.ndarray
     lit_likely: np.ndarray
-    lit_flags: np.ndarray
     lit_masks: np.ndarray
     lit_more: np.ndarray
     lit_less: np.ndarray
-    lit_bits: np.ndarray  # uint16, (PENDING, bit_words(QUEUE_ROOM)) per core
+    lit_bits: np.ndarray  # uint16, (BIT_ROWS, words) per core
+    no_bits: np.ndarray  # uint16
     cell_stuck: np.ndarray  # faults, for all cores or empty
     neuron_stuck: np.ndarray
     axon_stuck: np.ndarray

@@ -21,7 +21,7 @@ from neurochip.core.bits import lowest_bit, ones
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.cores import core_view
-from neurochip.core.still import UNKNOWN, is_learning, widest_bias
+from neurochip.core.still import is_learning, is_wide
 from neurochip.core.vector import BLOCKS, LANES, add_rows_block, constant, data_of, flag_bits, vector_at
 from neurochip.core.vectors import N_STRETCH, Layout, P, Piece, Queue, Still, Stretch
 
@@ -228,13 +228,3 @@ def fill_table(core):
                 borrow(table, (first + subset) * stride, (stride,)),
             )
             sum_rows(before, entry, weight, rows, int(row < core.piece[p, Piece.LENGTH]))
-
-
-@kernel
-def is_wide(core):
-    """Tell whether no sum of a location can clamp: it is wide enough for any, or a bound of its weights shows that."""
-    param, reach = core.param, core.still[Still.REACH]
-    if not param[P.ACC_NARROW]:
-        return True
-    limit = min(param[P.ACC_MAX], -param[P.ACC_MIN])
-    return param[P.UPSETS] == 0 and reach != UNKNOWN and param[P.MOST_ROWS] * reach + widest_bias(core.bias) <= limit

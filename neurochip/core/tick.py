@@ -23,7 +23,7 @@ from neurochip.core.packets import (
 from neurochip.core.recurrence import take_own_spikes
 from neurochip.core.shared import back_integrate_shared, draw_positions, integrate_pooled, integrate_shared
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
-from neurochip.core.still import FEW_WEIGHTS, integrate_still, look_at_weights
+from neurochip.core.still import FEW_WEIGHTS, integrate_still, integrate_still_shared, look_at_weights
 from neurochip.core.stretches import spoil_table
 from neurochip.core.timing import finish_tick, worked
 from neurochip.core.tracing import keep_spikes, keep_tally
@@ -33,8 +33,10 @@ from neurochip.core.vectors import Feedback, Layout, Model, P, Queue, Run, Still
 @kernel
 def forward_sums(core):
     """Run phase 1, by what the weights are."""
-    if core.still[Still.USED] != 0:
+    if core.still[Still.USED] != 0 and core.param[P.LAYOUT] == Layout.OWN:
         integrate_still(core)
+    elif core.still[Still.USED] != 0:
+        integrate_still_shared(core)
     elif core.param[P.LAYOUT] == Layout.OWN:
         integrate(core)
     elif core.param[P.LAYOUT] == Layout.SHARED:
@@ -56,12 +58,12 @@ def sum_errors_back(core):
 
 
 @kernel
-def send_errors(chip, traffic, core, c, parity, has_mesh, n_live, settled):
+def send_errors(chip, traffic, core, c, parity, has_mesh, timed, settled):
     """Run phase 3 of core c, stream by stream."""
     first, end = streams_of(core)
     for stream in range(first, end):
         back = stream_sums(core, stream)
-        begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
+        begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, timed, settled) if has_mesh else 0
         error_fire(core, back, chip.units)
         deliver_errors(chip, core, back, parity)
         if has_mesh:
@@ -85,14 +87,14 @@ def fire_by_model(core):
 
 
 @kernel
-def take_input(chip, traffic, core, run, n_lit, n_inputs, event_rows, event_axons, row):
-    """Let a tick's input come to a first core: the events of that row if there are any, else spikes of its n_lit lit pixels."""
+def take_input(chip, traffic, core, run, n_lit, n_inputs, event_rows, event_axons, s, tick):
+    """Let a tick's input come to a first core: the events of sample s if there are any, else spikes of its n_lit lit pixels."""
     if event_rows.shape[0] > 1:
-        take_events(chip, core, n_inputs, event_rows, event_axons, row)
+        take_events(chip, core, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
         if run[Run.MESH] != 0:
             offer_events(traffic, core)
     else:
-        encode(core, n_lit)
+        encode(core, n_lit if tick < run[Run.INPUT_TICKS] else 0, tick, min(run[Run.TICKS], run[Run.INPUT_TICKS]) - tick)
 
 
 @kernel
@@ -144,14 +146,13 @@ def learn(chip, core, c, run, tick, label, hook, keep):
 
 
 @kernel
-def run_core(chip, traffic, run, hook, keep, c, s, tick, n_lit, n_inputs, event_rows, event_axons, label, votes, n_live, settled, busy):
+def run_core(chip, traffic, run, hook, keep, c, s, tick, n_lit, n_inputs, event_rows, event_axons, label, votes, timed, settled, busy):
     """Run a tick of core c in sample s, and time it."""
     n_cores, parity, has_mesh = chip.param.shape[0], tick & 1, run[Run.MESH] != 0
     core = core_view(chip, c, parity)
     take_spikes(core, parity)
     if core.param[P.IS_FIRST]:
-        n = n_lit[c] if tick < run[Run.INPUT_TICKS] else 0
-        take_input(chip, traffic, core, run, n, n_inputs, event_rows, event_axons, s * run[Run.TICKS] + tick)
+        take_input(chip, traffic, core, run, n_lit[c], n_inputs, event_rows, event_axons, s, tick)
     if core.param[P.FED_AXONS] < core.param[P.N_AXONS]:
         take_own_spikes(core)
     misread_rows(chip, core, c, False)
@@ -161,8 +162,8 @@ def run_core(chip, traffic, run, hook, keep, c, s, tick, n_lit, n_inputs, event_
         misread_columns(chip, core, c, False)
         sum_errors_back(core)
         misread_columns(chip, core, c, True)
-        send_errors(chip, traffic, core, c, parity, has_mesh, n_live, settled)
-    begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled) if has_mesh else 0
+        send_errors(chip, traffic, core, c, parity, has_mesh, timed, settled)
+    begun = worked(chip.cycles_per_event, chip.cycles, c, core.counts, timed, settled) if has_mesh else 0
     if c == n_cores - 1:
         if chip.tally.shape[0] > 0 and tick >= run[Run.READ_FROM]:
             keep_tally(core.param, core.queue, core.axons, chip.tally, s)
@@ -185,4 +186,4 @@ def run_core(chip, traffic, run, hook, keep, c, s, tick, n_lit, n_inputs, event_
     written = core.counts[LEARN + Event.WORD_WRITE]
     learn(chip, core, c, run, tick, label, hook, keep)
     miswrite(chip, core, c, run, written)
-    finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, n_live, settled, busy)
+    finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, timed, settled, busy)

@@ -1,5 +1,7 @@
 """Cycles of a tick: what every core worked, and how the chip's time is shared among its cores."""
 
+import numpy as np
+
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 
@@ -28,7 +30,7 @@ def share_cycles(cycles, busy, idle):
 @kernel
 def add_share(cycles, busy, above, amount, n, slowest):
     """Share `amount` cycles among the n cores that are busy for more than `above` cycles."""
-    share = amount // n if n > 1 else 0
+    share = amount >> 1 if n == 2 else amount // n if n > 1 else 0  # a division takes long
     if n > 1:
         for c in range(busy.shape[0]):
             cycles[c, 0] += share if busy[c] > above else 0
@@ -36,22 +38,43 @@ def add_share(cycles, busy, above, amount, n, slowest):
 
 
 @kernel
-def cycles_of(cycles_per_event, counts, begin, end):
-    """Return the cycles of the counters begin .. end - 1: counts x cycles per event."""
-    total = 0
-    for e in range(begin, end):
+def list_timed(cycles_per_event, n_live, timed):
+    """List those of the first n_live counters, which can change in this call, whose events take cycles; -1 ends the list."""
+    n = 0
+    for e in range(n_live):
+        timed[n] = e
+        n += cycles_per_event[e] != 0
+    timed[n] = -1
+
+
+@kernel
+def cycles_of(cycles_per_event, counts, timed):
+    """Return the cycles of the counters that are listed: counts x cycles per event."""
+    total, k, e = 0, np.uint64(0), timed[0]
+    while e >= 0:  # of a loop whose end is known LLVM would make a slower one, of gathered vectors
+        total += counts[np.uint64(e)] * cycles_per_event[np.uint64(e)]
+        k += np.uint64(1)
+        e = timed[k]
+    return total
+
+
+@kernel
+def settle(cycles_per_event, counts, timed):
+    """Return the cycles of what a core counted before this call that are not those of the listed counters, which alone can change in it."""
+    total = 0 - cycles_of(cycles_per_event, counts, timed)
+    for e in range(counts.shape[0]):
         total += counts[e] * cycles_per_event[e]
     return total
 
 
 @kernel
-def worked(cycles_per_event, cycles, c, counts, n_live, settled):
-    """Return the cycles of core c so far in this tick: of the first n_live counters, which can change, and of the others, which cannot."""
-    return cycles_of(cycles_per_event, counts, 0, n_live) + settled[c] - cycles[c, 1]
+def worked(cycles_per_event, cycles, c, counts, timed, settled):
+    """Return the cycles of core c so far in this tick: of the listed counters, and of those that cannot change."""
+    return cycles_of(cycles_per_event, counts, timed) + settled[c] - cycles[c, 1]
 
 
 @kernel
-def finish_tick(cycles_per_event, cycles, c, counts, n_live, settled, busy):
+def finish_tick(cycles_per_event, cycles, c, counts, timed, settled, busy):
     """Count the barrier and time the core's tick."""
     counts[Phase.FORWARD * N_EVENTS + Event.BARRIER] += 1
-    busy[c] = worked(cycles_per_event, cycles, c, counts, n_live, settled)
+    busy[c] = worked(cycles_per_event, cycles, c, counts, timed, settled)

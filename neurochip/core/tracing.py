@@ -5,6 +5,7 @@ And counts of spikes by unit, and of those that arrive at the output.
 
 import numpy as np
 
+from neurochip.core.borrow import borrow
 from neurochip.core.compiled import outlined
 from neurochip.core.cores import core_view
 from neurochip.core.vectors import P, Queue, Trace
@@ -57,11 +58,12 @@ def keep_tally(param, queue, axons, tally, sample):
 @outlined
 def keep_spikes(param, queue, sent, fired, spiked):
     """Count the spikes of this tick, unit by unit: by the flags of the somas, if there are any, else by the list."""
-    first = param[P.UNIT_AT]
+    n = param[P.N_NEURONS]
+    of_core = borrow(spiked, param[P.UNIT_AT], (n,))
     if fired.shape[0] > 0:
-        for j in range(param[P.N_NEURONS]):
-            spiked[first + j] = np.int32(spiked[first + j] + np.int32(fired[j]))
+        for j in range(n):
+            of_core[j] = np.int32(of_core[j] + np.int32(fired[j]))
         return
     for k in range(queue[Queue.SENT]):
-        at = first + sent[k]
-        spiked[at] = int(spiked[at]) + 1
+        at = np.uint64(sent[k])
+        of_core[at] = np.int32(of_core[at] + np.int32(1))

@@ -97,7 +97,7 @@ class P(IntEnum):
     TOLD_ONE_IN = 82  # direct feedback: one neuron of so many is told in a tick,
     TOLD_BY_CLASS = 83  # 1: of the class alone, 0: of the class if another one has won
     # how the simulator makes sums; nothing that the chip has
-    STILL_AT = 84  # where a first core's base of sums starts in ChipState
+    STILL_AT = 84  # where a first core's base of sums starts in ChipState, of BASES slots
     BLOCKED = 85  # 1: its rule's steps do not depend on the weight, and may wait until a sample's end
     # faults (core/faults.py); 0: none
     STUCK_CELLS = 86  # 1: the memory has stuck bits
@@ -121,8 +121,12 @@ class P(IntEnum):
     PIECES = 102
     TABLE_AT = 103  # where that starts,
     TABLE_BITS = 104  # and how many rows a piece can have
-    FED_AXONS = 105  # axons that others feed, or the input; behind them a recurrent layer has those of its own units (core/recurrence.py)
+    # a recurrent layer (core/recurrence.py)
+    FED_AXONS = 105  # axons that others feed, or the input; behind them a recurrent layer has those of its own units
     GATES_OPEN = 106  # 1: the rule hears error spikes whatever the drive: gates are not asked
+    # how the simulator keeps steps that wait (core/blocked.py)
+    PENDING_AT = 107  # where a first core's start in ChipState, PENDING of each column of its rows
+    BASES = 108  # slots of the base; 0: there is none
 
 
 BETA_FRAC_BITS = 4
@@ -247,8 +251,11 @@ class Still(IntEnum):
     SPOILED = 9  # samples to go without a base
     ROOM = 10  # LSB that weights may step before one could meet its rail, or an accumulator clamp
     STEPS = 11  # that they step by once what waits is written
-    PENDING = 12  # ticks of which steps wait
+    WAITING = 12  # ticks of which steps wait: bit t of the t-th of PENDING
     TABLED = 13  # not 0: in this call, sums of shared rows come from tables; 2: which are to be made
+    ROW = 14  # of the bits of this tick's spikes
+    LOOKED = 15  # of shared rows at fixed places: locations that likely axons reach,
+    ROWS = 16  # and rows that they add there
 
 
 N_STILL = len(Still)

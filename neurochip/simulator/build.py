@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from neurochip.common import random as host_random
-from neurochip.core.leaky import LEAK_FACTOR_BITS
+from neurochip.core.membranes import LEAK_FACTOR_BITS
 from neurochip.core.rng import RngParam
-from neurochip.core.state import BIT_WORD, BITS_APART, PENDING, ChipState
+from neurochip.core.state import BIT_ROWS, BIT_WORD, BITS_APART, PENDING, ChipState
 from neurochip.core.vector import LANES
 from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, Layout, Model, P, Queue, Still, Trace
 from neurochip.experiment.chip import Chip
@@ -41,12 +41,12 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
     param = np.zeros((len(cores), len(P)), dtype=np.int64)
     at = dict.fromkeys((
         P.WEIGHT_AT, P.BIAS_AT, P.NEURON_AT, P.AXON_AT, P.QUEUE_AT, P.LOCATION_AT, P.FAN_AT, P.PLACE_AT, P.FIELD_AT, P.FEEDBACK_AT,
-        P.OWN_AT, P.INBOX_AT, P.INPUT_AT, P.UNIT_AT, P.TARGET_AT, P.STILL_AT, P.STRETCH_AT, P.PIECE_AT, P.TABLE_AT,
+        P.OWN_AT, P.INBOX_AT, P.INPUT_AT, P.UNIT_AT, P.TARGET_AT, P.STILL_AT, P.STRETCH_AT, P.PIECE_AT, P.TABLE_AT, P.PENDING_AT,
     ), 0)  # fmt: skip
     width = chip.mesh.width if chip.mesh else 0
     for c, place in enumerate(cores):
         layer = mapping.layers[place.layer]
-        queue_room, room = place.axons + 2 * LANES, own_room(rule, place, max(2, int(links.inbox_room[c])))
+        queue_room, room = place.axons + 4 * LANES, own_room(rule, place, max(2, int(links.inbox_room[c])))
         x, y = place.at or (0, 0)
         values = _sizes(chip, layer, place) | neuron_params(layer, place) | state_params(rule) | {
             P.ERROR_GAIN: experiment.rule.error_gain if layer.model.error_gain is None else layer.model.error_gain,
@@ -68,6 +68,7 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.STRETCH_STEP: fields[c].stretches.step,
             P.PIECES: len(fields[c].stretches.piece),
             P.TABLE_BITS: fields[c].stretches.bits,
+            P.BASES: _bases(place),
         } | at | feedback_params(chip, experiment, mapping, c)  # fmt: skip
         param[c, list(values)] = list(values.values())
         used = {
@@ -76,11 +77,16 @@ def core_params(chip: Chip, experiment: Experiment, mapping: Mapping, fields: Se
             P.FAN_AT: fields[c].fan.size, P.FIELD_AT: fields[c].entries.size, P.OWN_AT: room, P.INBOX_AT: links.inbox_room[c],
             P.INPUT_AT: layer.source_units if place.is_first else 0, P.UNIT_AT: place.neurons + 1,
             P.TARGET_AT: links.target[c].size, P.FEEDBACK_AT: values[P.FEEDBACK_ROWS] * place.stride,
-            P.STILL_AT: place.stride if place.is_first else 0, P.STRETCH_AT: fields[c].stretches.stretch.size,
+            P.STILL_AT: _bases(place), P.PENDING_AT: place.stride if place.is_first else 0, P.STRETCH_AT: fields[c].stretches.stretch.size,
             P.PIECE_AT: fields[c].stretches.piece.size, P.TABLE_AT: _tabled(fields[c]) * place.stride,
         }  # fmt: skip
         at = {key: start + int(used[key]) for key, start in at.items()}
     return param
+
+
+def _bases(place: Placement) -> int:
+    """Sums of a base that a core which takes the input can have: of all locations if those compute one place."""
+    return (place.slots if place.candidates == 1 else place.stride) if place.is_first else 0
 
 
 def _tabled(fields: Fields) -> int:
@@ -204,7 +210,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     widest = max(max(place.axons, place.slots) for place in cores) + ALIGNMENT
     gumbel = gumbel_table(chip.core.gumbel_address_bits, cores[-1].frac_bits)
     overhead = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier
-    bases = sum(place.stride for place in cores if place.is_first)
+    bases, waiting = sum(_bases(place) for place in cores), sum(place.stride for place in cores if place.is_first)
     lists = max(place.locations * (place.most_rows + 1) for place in cores)
     sizes: dict[type, dict[str, Any]] = {
         np.int64: {
@@ -213,10 +219,11 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
         },
         np.uint32: {"rng_neuron": slots, "rng_axon": axons, "rng_pool": locations, "rng_learn": n, "words": widest,
                     "lit_words": queues, "lit_turns": queues, "lit_masks": queues},
-        np.uint16: {"lit_bits": PENDING * (queues // BIT_WORD + BITS_APART * n), "arrived_bits": widest // BIT_WORD + BITS_APART},
+        np.uint16: {"lit_bits": BIT_ROWS * (queues // BIT_WORD + BITS_APART * n), "no_bits": widest // BIT_WORD + BITS_APART,
+                    "arrived_bits": widest // BIT_WORD + BITS_APART},
         np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues, "lit_likely": queues,
-                   "lit_flags": queues, "arrived": widest},
-        np.int16: {"weight": sum(place.rows * place.stride for place in cores), "pending": PENDING * bases, "kept_weight": 0},
+                   "arrived": widest},
+        np.int16: {"weight": sum(place.rows * place.stride for place in cores), "pending": PENDING * waiting, "kept_weight": 0},
         np.int32: {
             "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "back_minus": axons,
             "axons": 2 * queues, "sent": slots, "returned": widest,

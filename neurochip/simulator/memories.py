@@ -76,10 +76,24 @@ def core_weights(state: ChipState, c: int) -> tuple[np.ndarray, np.ndarray]:
 
 def fork(state: ChipState) -> ChipState:
     """Return the same chip with the same memories (not copied), and queues, counters and generators of its own: to evaluate in parallel."""
-    copies = {name: aligned(value.shape, value.dtype.type, value) for name, value in state._asdict().items() if name not in SHARED}
+    copies = _copied({name: value for name, value in state._asdict().items() if name not in SHARED})
     copies["counts"][:] = 0
     copies["cycles"][:] = 0
     return state._replace(**copies)
+
+
+def _copied(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Copies that `aligned` would make, in one block of memory: an evaluation makes seventy for every chunk of samples."""
+    starts, end = {}, 0
+    for name, array in arrays.items():
+        starts[name] = end
+        end += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
+    block = np.empty(end + ALIGNMENT, dtype=np.uint8)
+    first = -block.ctypes.data % ALIGNMENT
+    copies = {name: np.ndarray(array.shape, array.dtype, block, first + starts[name]) for name, array in arrays.items()}
+    for name, array in arrays.items():
+        copies[name][...] = array
+    return copies
 
 
 def learning_fork(state: ChipState) -> ChipState:

@@ -207,8 +207,8 @@ class Simulator:
         )
         ends = self.exit_at()._replace(skips=True)  # so that what is drawn for a sample does not depend on how long others were
         votes, packets = self._present(chip, stimulus.take(chunk), labels[chunk], ticks, ends)
-        counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS)
-        cost = Counts(counts, chip.cycles, len(votes), packets)
+        counts = chip.counts.reshape(len(self.placements), N_PHASES, N_EVENTS).copy()  # what is kept of the chip, which is large
+        cost = Counts(counts, chip.cycles.copy(), len(votes), packets)
         exits = Exits(chip.shown, leads.reshape(-1, ticks), self.margins, chip.spent, told_at_end(chip.param[-1]))
         return Evaluation(votes, cost, answers.reshape(-1, ticks), self._unit_spikes(chip), exits)
 

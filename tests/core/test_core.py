@@ -15,7 +15,7 @@ from neurochip.common import random as host_random
 from neurochip.core import encoder, memory, rng, rules, soma
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
-from neurochip.core.state import PENDING, ChipState, CoreState, Synapses
+from neurochip.core.state import BIT_ROWS, PENDING, ChipState, CoreState, Synapses
 from neurochip.core.timing import share_cycles
 from neurochip.core.vector import LANES, add_group, add_rows, add_steps, common_bits, compress, flag_bits, subtract_group
 from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, P, Queue, Still
@@ -64,7 +64,7 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "WEIGHT_MIN": -(1 << 15),
         "WEIGHT_MAX": (1 << 15) - 1,
     }
-    values |= {"FIELDS_PER_WORD": 4, "ROW_WORDS": math.ceil(n_neurons / 4), "BETA": 1 << BETA_FRAC_BITS, "QUEUE_ROOM": n_axons + 2 * LANES}
+    values |= {"FIELDS_PER_WORD": 4, "ROW_WORDS": math.ceil(n_neurons / 4), "BETA": 1 << BETA_FRAC_BITS, "QUEUE_ROOM": n_axons + 4 * LANES}
     values |= {"ROWS": n_axons, "LOCATIONS": 1, "CHANNELS": n_neurons, "CANDIDATES": 1, "HOST_HOPS": 1, "SOMA_LANES": 1, "INPUT_LANES": 1}
     param = np.zeros(len(P), dtype=np.int64)
     for key, value in (values | params).items():
@@ -76,18 +76,18 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
         "rng_axon": states[:n_axons], "rng_neuron": states[n_axons:-1], "rng_learn": states[-1:],
         "gate": np.zeros(stride, np.uint8), "fired": np.zeros(max(n_axons, stride) + LANES, np.uint8),
         "words": np.zeros(max(n_axons, stride), np.uint32),
-        "back": np.zeros(n_axons, np.int32), "axons": np.zeros(n_axons + 2 * LANES, np.int32),
+        "back": np.zeros(n_axons, np.int32), "axons": np.zeros(n_axons + 4 * LANES, np.int32),
         "returned": np.zeros(n_axons + LANES, np.int32), "axon_name": np.arange(n_axons, dtype=np.int32),
         "slot_unit": np.arange(stride, dtype=np.int32), "slot_name": np.arange(stride, dtype=np.int32),
         "inbox_neurons": np.zeros((2, stride), np.int32), "inbox_signs": np.zeros((2, stride), np.int32),
         "still": np.zeros(len(Still), np.int64), "pending": np.zeros(PENDING * stride, np.int16),
-        "lit_bits": np.zeros(PENDING * (n_axons // LANES + 7), np.uint16),
+        "lit_bits": np.zeros(BIT_ROWS * (n_axons // LANES + 9), np.uint16), "no_bits": np.zeros(n_axons // LANES + 9, np.uint16),
         "cell_stuck": np.zeros((0, stride), np.int16), "neuron_stuck": np.zeros((0, stride), np.uint32),
         "axon_stuck": np.zeros((0, n_axons), np.uint32), "dead": np.zeros(0, np.uint8),
     }  # fmt: skip
     lists = {"axons": np.int32, "values": np.uint8, "words": np.uint32, "turns": np.uint32, "fired": np.uint8, "likely": np.uint8}
-    lists |= {"flags": np.uint8, "masks": np.uint32, "more": np.int32, "less": np.int32}
-    arrays |= {f"lit_{name}": np.zeros(n_axons + 2 * LANES, dtype) for name, dtype in lists.items()}
+    lists |= {"masks": np.uint32, "more": np.int32, "less": np.int32}
+    arrays |= {f"lit_{name}": np.zeros(n_axons + 4 * LANES, dtype) for name, dtype in lists.items()}
     return CoreState(**{name: arrays.get(name, np.zeros(stride, np.int32)) for name in CoreState._fields})
 
 
@@ -488,8 +488,8 @@ def test_encoder_rate_is_pixel_over_256(sharing):
     n_lit = _load_input(chip, core, pixels)
     assert core.lit_axons[:n_lit].tolist() == list(range(1, 8)) and core.lit_values[:n_lit].tolist() == pixels[1:].tolist()
     hits = np.zeros(len(pixels), int)
-    for _ in range(n):
-        _encode(core, n_lit)
+    for tick in range(n):
+        _encode(core, n_lit, tick, n - tick)
         hits[core.axons[: core.queue[Queue.SPIKES]]] += 1
     assert [near(h, n, pixel / 256) for h, pixel in zip(hits, pixels.tolist(), strict=True)] == [True] * len(pixels)
     told = {"INPUT_LOAD": 8, "INPUT_CYCLE": 8, "RNG_DRAW": n * (8 if sharing == Sharing.PER_UNIT else 1)}

@@ -44,7 +44,7 @@ def outcome(net, folder, finds_stretches):
     """All that outlives a training and an evaluation; flags of cores with stretches, and with tables."""
     sim = build(net, folder)
     if not finds_stretches:
-        sim.state.param[:, [P.STRETCH_STEP, P.TABLE_BITS]] = 0
+        sim.state.param[:, [P.STRETCH_STEP, P.TABLE_BITS, P.BASES]] = 0
     labels = np.arange(len(IMAGES), dtype=np.int32) % 3
     chosen = as_stimulus(net.pixels())
     run = sim.run_vector(net.ticks, net.warmup, net.read_from, net.rule is not None)
@@ -52,7 +52,7 @@ def outcome(net, folder, finds_stretches):
     run_samples(chip, sim.traffic, run, sim.rule.hook, jump_table(chip.rng_param, net.ticks), *chosen, labels, votes)
     kept = {name: getattr(chip, name).copy() for name in ("weight", "bias", "rng_learn", "rng_pool", "counts", "cycles")}
     tested = sim.evaluate(chosen, labels, 1)
-    kept |= {"votes": votes, "tested": tested.votes, "tested_counts": tested.cost.counts}
+    kept |= {"votes": votes, "tested": tested.votes, "tested_counts": tested.cost.counts, "spikes": np.concatenate(tested.unit_spikes)}
     return kept, (chip.param[:, P.STRETCH_STEP] > 0).tolist(), (chip.still[:, Still.TABLED] > 0).tolist()
 
 

@@ -24,7 +24,7 @@ from neurochip.core.packets import deliver_errors, deliver_spikes, take_spikes
 from neurochip.core.recurrence import take_own_spikes
 from neurochip.core.soma import back_integrate, error_fire, fire, fire_winner, integrate, read_out, receive_errors, teach
 from neurochip.core.still import UNKNOWN
-from neurochip.core.timing import finish_tick, share_cycles
+from neurochip.core.timing import finish_tick, list_timed, share_cycles
 from neurochip.core.vectors import N_COUNTS, Feedback, Model, P, Queue, Run, Still
 from neurochip.cosim.core.cycle_records import (
     Cover,
@@ -187,7 +187,8 @@ def write_cycles(chip, run, hook, pixels, labels, votes, weight_bits, room, posi
     where a tick begins a sample, else -1; cover int64 (Cover,). Return (Status, ticks written).
     """
     n_cores = chip.param.shape[0]
-    busy, settled = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64)
+    busy, settled, timed = np.zeros(n_cores, np.int64), np.zeros(n_cores, np.int64), np.zeros(N_COUNTS + 1, np.int64)
+    list_timed(chip.cycles_per_event, N_COUNTS, timed)
     widest = chip.words.shape[0]
     sums, direction, touched = np.zeros(widest, np.int64), np.zeros(widest, np.int64), np.zeros(widest, np.int64)
     minus = np.zeros(widest, np.int64)  # sums of negative terms, if streams are split
@@ -210,7 +211,7 @@ def write_cycles(chip, run, hook, pixels, labels, votes, weight_bits, room, posi
                 rule_param = borrow(chip.rule_param, c * chip.rule_param.shape[1], (chip.rule_param.shape[1],))
                 at = emit_changes(core, bits, rule_param, direction, touched, records, at, cover)
                 learn_from_errors(core, rule_param, hook)
-            finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
+            finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, timed, settled, busy)
             length[n_ticks, c] = at - start[n_ticks, c]
             if busy[c] != length[n_ticks, c]:
                 position[2] = at

@@ -16,7 +16,7 @@ from neurochip.core.keeping import judge
 from neurochip.core.on_demand import KEEP, forget, keep, on_demand
 from neurochip.core.state import ChipState
 from neurochip.core.tick import learn
-from neurochip.core.timing import finish_tick, share_cycles
+from neurochip.core.timing import finish_tick, list_timed, share_cycles
 from neurochip.core.vectors import N_COUNTS, Run, Walk
 from neurochip.cosim.core.cycles import begin, emit_phases
 
@@ -40,8 +40,10 @@ def write_before(chip, run, c, tick, pixels, label, votes, bits, records, at, co
 def learn_alone(chip, run, hook, keep, c, tick, label):
     """Let core c learn, as the engine does, and end its tick. Return its busy cycles."""
     core, busy, settled = core_view(chip, c, tick & 1), np.zeros(c + 1, np.int64), np.zeros(c + 1, np.int64)
+    timed = np.zeros(N_COUNTS + 1, np.int64)
+    list_timed(chip.cycles_per_event, N_COUNTS, timed)
     learn(chip, core, c, run, tick, label, hook, keep)
-    finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, N_COUNTS, settled, busy)
+    finish_tick(chip.cycles_per_event, chip.cycles, c, core.counts, timed, settled, busy)
     return busy[c]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from neurochip.core.language.described import State
-from neurochip.core.leaky import LEAK_FACTOR_BITS
+from neurochip.core.membranes import LEAK_FACTOR_BITS
 from neurochip.core.rules import Rule
 from neurochip.core.vectors import P, Visit
 from neurochip.cosim.core.record import P_LEARN
