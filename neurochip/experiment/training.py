@@ -106,6 +106,13 @@ class ConversionModel(DescentModel):
     batch_norm: bool = Field(
         default=False, description="of the ANN that is trained here, before every ReLU; folded into weights and biases when it is converted"
     )
+    batch_norm_shift: bool = Field(
+        default=True, description="false: batch_norm divides by the root mean square alone, weights are centred; it leaves no biases"
+    )
+    rate_ticks: int = Field(
+        default=0, ge=0, le=4096,
+        description="activations are rates of spikes in so many ticks, inputs as noisy: thresholds are the experiment's; 0: ReLU, balanced",
+    )  # fmt: skip
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the ANN's products in its training; bfloat16 is quick where the processor multiplies it"
     )
@@ -116,9 +123,14 @@ class ConversionModel(DescentModel):
 
     @model_validator(mode="after")
     def _trains_what_it_norms(self) -> Self:
-        for key in ("batch_norm", "precision"):
+        for key in ("batch_norm", "precision", "rate_ticks"):
             if self.ann is not None and key in self.model_fields_set and getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"{key}: is of an ANN that is trained here, ann = '{self.ann}' is read from a file; leave one of them out")
+        if not self.batch_norm_shift and not (self.batch_norm and self.rate_ticks):
+            raise ValueError("batch_norm_shift = false: is for batch_norm = true with rate_ticks; set these, or leave it out")
+        for key in ("percentile", "threshold_scale"):
+            if self.rate_ticks and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key}: is of thresholds that are balanced, of rate_ticks they are the experiment's; leave one out")
         return self
 
 

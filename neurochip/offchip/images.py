@@ -44,6 +44,13 @@ def intensities(pixels: torch.Tensor, signed: bool) -> torch.Tensor:
     return (_difference(pixels) if signed else pixels).to(torch.float32) / RATE_ONE
 
 
+def noisy(values: torch.Tensor, ticks: int, generator: torch.Generator) -> torch.Tensor:
+    """Add what `ticks` of spikes miss of intensities: normal noise of the mean square p (1 - p) / ticks that counts of spikes have."""
+    p = values.abs()
+    drawn = torch.randn(values.shape, generator=generator).to(values.device)
+    return values + drawn * (p * (1.0 - p) / ticks).sqrt()
+
+
 def _difference(pixels: torch.Tensor) -> torch.Tensor:
     positive, negative = pixels.to(torch.int16).chunk(2, dim=1)
     return positive - negative

@@ -17,20 +17,20 @@ BLOCK = 2048  # numbers that a kernel has at hand at once
 
 def mean_squares(current: torch.Tensor) -> torch.Tensor:
     """Return the mean square of each channel's current."""
-    if not _is_compiled(current):
+    if not is_compiled(current):
         return current.to(_wide(current)).square().mean((0, 2, 3))
-    sums = _sums(current)
-    squares(_array(current.permute(0, 2, 3, 1)).reshape(-1), sums)
-    return _by_channel(sums, current) / (current.numel() // current.shape[1])
+    sums = sums_of(current)
+    squares(array_of(current.permute(0, 2, 3, 1)).reshape(-1), sums)
+    return by_channel(sums, current) / (current.numel() // current.shape[1])
 
 
 def fire_normed(neuron: Neuron, current: torch.Tensor, scale: torch.Tensor, ticks: int) -> torch.Tensor:
     """Compute the spikes of all ticks, as 0 and 1 of the current's type, from scale * current by channel."""
     spikes = torch.empty_like(current, memory_format=LAST)
-    if _is_compiled(current):
+    if is_compiled(current):
         level, taken, leak = _numbers(neuron.level, neuron.threshold, neuron.leak)
-        flows, fired = (_array(by_tick(x, ticks)) for x in (current, spikes))
-        normed_fire(flows, _tiled(scale), level, taken, leak, neuron.is_hard, fired)
+        flows, fired = (array_of(by_tick(x, ticks)) for x in (current, spikes))
+        normed_fire(flows, tiled(scale), level, taken, leak, neuron.is_hard, fired)
         return spikes
     flows_of, fired_of = by_channels_last(current, ticks), by_channels_last(spikes, ticks)
     u = torch.zeros_like(flows_of[0], dtype=scale.dtype)
@@ -45,12 +45,12 @@ def fire_normed(neuron: Neuron, current: torch.Tensor, scale: torch.Tensor, tick
 def pool_normed(neuron: Neuron, side: int, source: torch.Tensor, ticks: int) -> torch.Tensor:
     """Compute the spikes of pooling neurons over side x side units each."""
     n, c, h, w = source.shape
-    if not _is_compiled(source):
+    if not is_compiled(source):
         pooled = torch.nn.functional.avg_pool2d(source, side) if side > 1 else source
         return fire_normed(neuron, pooled.contiguous(memory_format=LAST), torch.ones(c, dtype=_wide(source), device=source.device), ticks)
     spikes = torch.empty((n, c, h // side, w // side), dtype=source.dtype, memory_format=LAST)
     level, taken, leak, weight = _numbers(neuron.level, neuron.threshold, neuron.leak, 1 / side**2)
-    arriving, fired = (_array(by_channels_last(x, ticks)) for x in (source, spikes))
+    arriving, fired = (array_of(by_channels_last(x, ticks)) for x in (source, spikes))
     normed_pool(arriving, side, weight, level, taken, leak, neuron.is_hard, fired)
     return spikes
 
@@ -63,11 +63,11 @@ def blame_normed(
     With `is_gated`, units that fired in every tick hand nothing back.
     """
     log_leak = neuron.log_leak(is_corrected)
-    if _is_compiled(grad):
-        sums, (back, fired, flows) = _sums(grad), (_array(by_tick(x, ticks)) for x in (grad, spikes, current))
+    if is_compiled(grad):
+        sums, (back, fired, flows) = sums_of(grad), (array_of(by_tick(x, ticks)) for x in (grad, spikes, current))
         gain, leak, correction = _numbers(neuron.gain, neuron.leak, log_leak)
         normed_blame(back, fired, flows, gain, leak, correction, is_gated, sums)
-        return _by_channel(sums, grad)
+        return by_channel(sums, grad)
     grads, trains, wide = by_tick(grad, ticks), by_tick(spikes, ticks), _wide(grad)
     factor = torch.full_like(grads[0], neuron.gain, dtype=wide)
     if log_leak:
@@ -83,14 +83,15 @@ def blame_normed(
 
 def back_through_norm(grad: torch.Tensor, current: torch.Tensor, scale: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
     """Return the gradient of currents from that of scaled currents, in its place: scale * grad - drawn * current, by channel."""
-    if not _is_compiled(grad):
+    if not is_compiled(grad):
         return grad.copy_(scale[:, None, None] * grad - drawn[:, None, None] * current)
-    back, flows = (_array(x.permute(0, 2, 3, 1)).reshape(-1) for x in (grad, current))
-    through_norm(back, flows, _tiled(scale), _tiled(drawn))
+    back, flows = (array_of(x.permute(0, 2, 3, 1)).reshape(-1) for x in (grad, current))
+    through_norm(back, flows, tiled(scale), tiled(drawn))
     return grad
 
 
-def _is_compiled(x: torch.Tensor) -> bool:
+def is_compiled(x: torch.Tensor) -> bool:
+    """Return True if the kernels take such a tensor."""
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
 
 
@@ -107,21 +108,23 @@ def _block(channels: int) -> int:
     return channels * max(1, BLOCK // channels)
 
 
-def _sums(x: torch.Tensor) -> np.ndarray:
+def sums_of(x: torch.Tensor) -> np.ndarray:
+    """Return zeros float32 (PARTS, block) for the kernels' sums by place in a block."""
     return np.zeros((PARTS, _block(x.shape[1])), np.float32)
 
 
-def _by_channel(sums: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+def by_channel(sums: np.ndarray, like: torch.Tensor) -> torch.Tensor:
+    """Add such sums up, float32 (channels,)."""
     return torch.from_numpy(sums.astype(np.float64).reshape(-1, like.shape[1]).sum(axis=0)).float()
 
 
-def _tiled(by_channel: torch.Tensor) -> np.ndarray:
-    """A factor by channel, for each number of a block."""
-    array: np.ndarray = by_channel.detach().numpy().astype(np.float32)
+def tiled(factor: torch.Tensor) -> np.ndarray:
+    """Repeat a factor by channel for each number of a block."""
+    array: np.ndarray = factor.detach().numpy().astype(np.float32)
     return np.tile(array, _block(len(array)) // len(array))
 
 
-def _array(x: torch.Tensor) -> np.ndarray:
-    """The memory of a tensor; of bfloat16 its bits."""
+def array_of(x: torch.Tensor) -> np.ndarray:
+    """Return the memory of a tensor; of bfloat16 its bits."""
     found: Any = x.view(torch.int16).numpy().view(np.uint16) if x.dtype == torch.bfloat16 else x.numpy()
     return found

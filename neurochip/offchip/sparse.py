@@ -35,6 +35,14 @@ def keeps_threads(function: Function) -> Function:
     return cast(Function, call)
 
 
+@torch.no_grad()
+def plain_current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
+    """Compute `Graph.current` of such spikes, channels_last and in its own memory."""
+    dtype = next(graph.parameters()).dtype
+    arriving = {s.layer: spikes[s.layer].to(dtype, memory_format=torch.channels_last) for s in graph.layers[i].sources}
+    return graph.current(i, arriving).clone(memory_format=torch.channels_last)
+
+
 @keeps_threads
 @torch.no_grad()
 def current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
@@ -45,8 +53,7 @@ def current(graph: Graph, i: int, spikes: Outputs) -> torch.Tensor:
     layer, parameter = graph.layers[i], next(graph.parameters())
     has_factors = any(graph.identity(i, k) is not None for k in range(len(layer.sources)))
     if parameter.device.type != "cpu" or parameter.dtype != torch.float32 or has_factors:
-        found = graph.current(i, {s.layer: spikes[s.layer].to(parameter.dtype) for s in layer.sources})
-        return found.clone(memory_format=torch.channels_last)
+        return plain_current(graph, i, spikes)
     n, (height, width, channels) = len(spikes[layer.sources[0].layer]), layer.shape
     total = np.zeros((n, height, width, channels), np.float32)
     if str(i) in graph.biases:

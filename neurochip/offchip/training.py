@@ -1,6 +1,8 @@
 """`neurochip train`: data, net, training, evaluation, and the files that are left in the run directory."""
 
 import contextlib
+import hashlib
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ from neurochip.runfile.names import TRAINED
 from neurochip.simulator.samples import Samples, load_samples
 
 LOG, PICTURE = "train.json", "training.png"
+OF_CONVERSION = {"ann", "balance_ticks", "balance_images", "percentile", "threshold_scale"}  # settings that no ANN depends on
 
 
 def train_into(setup: Setup, folder: Path, console: Console, quiet: bool, resume: bool = False) -> None:
@@ -58,11 +61,29 @@ def identity_of(setup: Setup, samples: Samples) -> str:
     return f"{setup.sha256()}/{fingerprint([samples.data.y_train, *samples.train])}"
 
 
+def ann_identity_of(setup: Setup, samples: Samples) -> str:
+    """Return what an ANN's checkpoint belongs to: what its training depends on, so that another conversion finds it trained."""
+    experiment = setup.experiment
+    assert experiment.train is not None and experiment.train.conversion is not None
+    layers = build_network(setup, samples.data.image_shape, samples.data.n_classes)
+    model = experiment.train.conversion
+    content = {
+        "seed": experiment.seed,
+        "signed": experiment.data.signed,
+        "layers": [[layer.name, layer.model.kind, layer.shape, layer.sources] for layer in layers],
+        "thresholds": [layer.model.neuron.threshold for layer in layers] if model.rate_ticks else None,
+        "validation_fraction": experiment.train.validation_fraction,
+        "training": model.model_dump(exclude=OF_CONVERSION),
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{digest}/{fingerprint([samples.data.y_train, *samples.train])}"
+
+
 def _convert_only(setup: Setup, samples: Samples, folder: Path, device: str, progress: Progress, started: float) -> None:
     from neurochip.offchip.conversion.converter import Converter
     from neurochip.offchip.conversion.report import run_conversion
 
-    run_conversion(Converter(setup, samples, folder, identity_of(setup, samples), device, progress), started)
+    run_conversion(Converter(setup, samples, folder, ann_identity_of(setup, samples), device, progress), started)
 
 
 def net_of(setup: Setup, samples: Samples, device: str, thresholds: dict[str, float] | None = None) -> SpikingNet:
@@ -84,7 +105,7 @@ def _spike_bp(
     parts = parts_of(setup, samples, device)
     converted: dict[str, Any] = {"ann_accuracy": None}
     if train.conversion is not None:
-        net, converted = _converted(setup, samples, folder, identity, device, progress)
+        net, converted = _converted(setup, samples, folder, device, progress)
     else:
         net = net_of(setup, samples, device)
         net.graph.initialise(seed, model.init_gain)
@@ -131,15 +152,13 @@ def _spike_bp(
     progress.note(f"{folder / TRAINED}: epoch {trainer.best['epoch']} of {len(trainer.epochs)}, chosen by {trainer.selected_by}")
 
 
-def _converted(
-    setup: Setup, samples: Samples, folder: Path, identity: str, device: str, progress: Progress
-) -> tuple[SpikingNet, dict[str, Any]]:
+def _converted(setup: Setup, samples: Samples, folder: Path, device: str, progress: Progress) -> tuple[SpikingNet, dict[str, Any]]:
     """The converted net, to be trained further, and for the record how well its ANN and it do on the test set before that."""
     from neurochip.offchip.conversion.converter import Converter
 
     train = setup.experiment.train
     assert train is not None and train.spike_bp is not None
-    converter = Converter(setup, samples, folder, identity, device, progress)
+    converter = Converter(setup, samples, folder, ann_identity_of(setup, samples), device, progress)
     conversion = converter.convert()
     found = converter.evaluate(conversion)[0]
     facts = {"ann_accuracy": found.ann_accuracy, "converted_accuracy_by_tick": found.accuracy_by_tick.tolist()}

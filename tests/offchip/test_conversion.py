@@ -183,7 +183,8 @@ def converge(graph, ticks, images):
     spikes = images.expand(ticks, *images.shape)  # not spikes but their rate: no noise
     found = balance(graph, lambda: [spikes[:30]])
     total = new_fidelity(graph, ticks)
-    add_batch(total, graph, ann, found, images, spikes, torch.zeros(len(images), dtype=torch.long))
+    with torch.no_grad():
+        add_batch(total, graph, found, activations(ann, images), spikes, torch.zeros(len(images), dtype=torch.long))
     return total
 
 
@@ -253,7 +254,9 @@ def test_silent_and_saturated_layers_are_named(tmp_path):
 
     def warnings_of(graph, found):
         total = new_fidelity(graph, 60)
-        add_batch(total, graph, graph, found, images_of(), spikes, torch.zeros(6, dtype=torch.long))
+        with torch.no_grad():
+            wanted = activations(graph, images_of())
+        add_batch(total, graph, found, wanted, spikes, torch.zeros(6, dtype=torch.long))
         return total.warnings()
 
     silent = warnings_of(graph, found)

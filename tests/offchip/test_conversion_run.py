@@ -1,95 +1,25 @@
 """A conversion from experiment to files, on tiny images: trained and read ANNs, resumed, refused, the same every time."""
 
-import io
 import json
 
-import h5py
 import numpy as np
 import pytest
 import torch
-from rich.console import Console
-from support.tiny import neurochip, write_data
+from support.conversions import arrays, converter, run
+from support.tiny import neurochip
 
 from neurochip.common.errors import NeurochipError
-from neurochip.common.progress import Progress
-from neurochip.experiment.setup import load_setup
 from neurochip.offchip.ann.net import activations, put_ann
 from neurochip.offchip.ann.train import AnnTrainer
-from neurochip.offchip.conversion.converter import Converter
 from neurochip.offchip.conversion.report import run_conversion
 from neurochip.offchip.conversion.source import read_ann
 from neurochip.offchip.graph import Graph
 from neurochip.offchip.images import augmented, encoded, images_of, intensities, split
 from neurochip.offchip.spiking import Spiking
 from neurochip.offchip.trained_file import read_trained
-from neurochip.simulator.samples import load_samples
 
 torch.set_num_threads(1)
-TEXT = """
-name = "tiny_conversion"
-seed = 3
-[data]
-name = "npz"
-path = "{data}"
-[chip]
-preset = "serial64"
-[network]
-neuron = {{ model = "if", reset = "subtract", state_bits = 24 }}
-pool_neuron = {{ model = "if", reset = "subtract", state_bits = 24 }}
-output_neuron = {{ model = "accumulate", state_bits = 24 }}
-layers = [
-    {{ kind = "conv", filters = 6, kernel = 3, padding = 1 }}, {{ name = "pool", kind = "pool", pool = 2 }},
-    {{ neurons = 12 }}, {{ neurons = 3 }},
-]
-[rule]
-name = "frozen"
-[run]
-epochs = 0
-ticks = 40
-[energy]
-table = "sg13g2_1v2"
-[train]
-ticks = 60
-encoder_seeds = 2
-validation_fraction = 0.2
-[train.conversion]
-epochs = 6
-batch = 10
-dropout = 0.1
-balance_ticks = 20
-balance_images = 30
-"""
-
-
 NORMED = ("train.conversion.batch_norm=true", "train.conversion.precision='bfloat16'", "train.conversion.epochs=4")
-
-
-def converter(folder, *settings, out="run", identity="it", more=""):
-    """A converter of the tiny experiment, and what it prints."""
-    file, data = folder / "tiny.toml", folder / "data.npz"
-    if not data.exists():
-        write_data(data, 100, 40)
-    file.write_text(TEXT.format(data=data) + more, encoding="utf-8")
-    setup = load_setup(str(file), settings)
-    (folder / out).mkdir(exist_ok=True)
-    screen = Console(file=io.StringIO(), width=200)
-    progress = Progress(screen, quiet=False)
-    return Converter(setup, load_samples(setup, lambda text: None), folder / out, identity, "cpu", progress), screen.file
-
-
-def run(folder, *settings, **options):
-    """Convert; returns what conversion.json says."""
-    made, _ = converter(folder, *settings, **options)
-    run_conversion(made, 0.0)
-    return json.loads((made.folder / "conversion.json").read_text())
-
-
-def arrays(path):
-    """All arrays and thresholds of a trained.h5."""
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()] if isinstance(item, h5py.Dataset) else dict(item.attrs)}))
-    return found
 
 
 def test_a_converted_net_answers_like_its_ann(tmp_path):

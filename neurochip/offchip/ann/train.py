@@ -11,9 +11,9 @@ from neurochip.common.files import write_atomically
 from neurochip.common.progress import Progress
 from neurochip.experiment.training import ConversionModel
 from neurochip.offchip import descent, torch
-from neurochip.offchip.ann.net import dropout, fold, norms_of, scores
+from neurochip.offchip.ann.net import centre, dropout, fold, keep_centred, norms_of, scores
 from neurochip.offchip.graph import Graph, seeded
-from neurochip.offchip.images import Images, augmented, intensities
+from neurochip.offchip.images import Images, augmented, intensities, noisy
 
 CHECKPOINT = "ann.pt"
 INIT_GAIN = 2.0  # He et al. 2015, for ReLU
@@ -45,7 +45,11 @@ class AnnTrainer:
         self.update = 0
         graph.initialise(seed, INIT_GAIN)
         device = next(graph.parameters()).device
-        self.norms = norms_of(graph).to(device) if model.batch_norm else None
+        self.norms = norms_of(graph, model.batch_norm_shift).to(device) if model.batch_norm else None
+        self.is_centred = model.batch_norm and not model.batch_norm_shift
+        if self.is_centred:
+            centre(graph)
+            keep_centred(graph)
         self.trained = torch.nn.ModuleList([graph] if self.norms is None else [graph, self.norms])
         self.optimizer = descent.make_optimizer(self.trained, model)
         self.narrow = torch.autocast(device.type, torch.bfloat16, enabled=model.precision == "bfloat16")
@@ -80,9 +84,9 @@ class AnnTrainer:
     def _validated(self, images: Images) -> float:
         """The share right with the running norms."""
         if self.norms is None:
-            return accuracy_of(self.graph, images)
+            return accuracy_of(self.graph, images, rate_ticks=self.model.rate_ticks)
         self.norms.eval()
-        found = accuracy_of(self.graph, images, norms=self.norms)
+        found = accuracy_of(self.graph, images, norms=self.norms, rate_ticks=self.model.rate_ticks)
         self.norms.train()
         return found
 
@@ -108,14 +112,18 @@ class AnnTrainer:
             batch = intensities(images.pixels[chosen], self.graph.signed)
             if self.model.augment != "none":
                 batch = augmented(batch, self.model.augment, seeded(self.seed, "offchip", "ann", "augment", self.update))
+            if ticks := self.model.rate_ticks:
+                batch = noisy(batch, ticks, seeded(self.seed, "offchip", "ann", "noise", self.update))
             labels = images.labels[chosen]
             with self.narrow:
                 batch = batch.contiguous(memory_format=torch.channels_last) if self.model.precision == "bfloat16" else batch
-                found = scores(self.graph, batch, dropout(self.model.dropout, self.seed, self.update), self.norms).float()
+                found = scores(self.graph, batch, dropout(self.model.dropout, self.seed, self.update), self.norms, ticks).float()
             loss = torch.nn.functional.cross_entropy(found, labels)
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
+            if self.is_centred:
+                centre(self.graph)  # decay and rounding
             self.update += 1
             loss_sum += float(loss.detach()) * len(chosen)
             right += int((found.argmax(1) == labels).sum())
@@ -148,13 +156,14 @@ class AnnTrainer:
 
 
 def accuracy_of(
-    graph: Graph, images: Images, tick: Callable[[int], None] = lambda done: None, norms: torch.nn.ModuleDict | None = None
-) -> float:
+    graph: Graph, images: Images, tick: Callable[[int], None] = lambda done: None, norms: torch.nn.ModuleDict | None = None,
+    rate_ticks: int = 0,
+) -> float:  # fmt: skip
     """Return the share of images that the ANN answers right."""
     right = 0
     with torch.no_grad():
         for at in range(0, len(images.labels), EVALUATED):
             batch = intensities(images.pixels[at : at + EVALUATED], graph.signed)
-            right += int((scores(graph, batch, norms=norms).argmax(1) == images.labels[at : at + EVALUATED]).sum())
+            right += int((scores(graph, batch, norms=norms, rate_ticks=rate_ticks).argmax(1) == images.labels[at : at + EVALUATED]).sum())
             tick(at + len(batch))
     return right / max(1, len(images.labels))

@@ -63,12 +63,13 @@ class Balance:
 
 def balance(
     graph: Graph, batches: Callable[[], Iterable[torch.Tensor]], percentile: float = 100.0, factor: float = 1.0,
-    on_layer: Callable[[str], None] = lambda name: None,
+    on_layer: Callable[[str], None] = lambda name: None, given: dict[int, float] | None = None,
 ) -> Balance:  # fmt: skip
     """Find the thresholds of all layers that fire; weights of layers with skips and biases of `graph` are rescaled on the way.
 
     `batches` gives the same spike trains (ticks, images, planes, height, width) at every call. A layer that never receives a positive
     current gets the threshold 1 and is named in `silent`.
+    With thresholds `given` these stand, an activation is a rate (every lambda is 1), and currents are only looked at.
     """
     found = Balance()
     last = len(graph.layers) - 1
@@ -81,7 +82,7 @@ def balance(
         on_layer(layer.name)
         found.currents[i] = currents = Currents()
         for spikes in batches():
-            trains = Spiking(graph, found.thresholds, depth=i).run(spikes)
+            trains = Spiking(graph, found.thresholds, i, is_dense=given is not None).run(spikes)
             currents.add(sparse.current(graph, i, trains.spikes))
         if not np.isfinite(currents.largest):
             raise NeurochipError(f"layer '{layer.name}': its currents are not finite at balancing; the ANN's weights are not usable")
@@ -89,6 +90,9 @@ def balance(
         if threshold <= 0:
             found.silent.append(layer.name)
             threshold = 1.0
+        if given is not None:
+            found.scales[i], found.thresholds[i] = 1.0, given[i]
+            continue
         found.scales[i] = _reference(graph, i, found.scales) * threshold
         found.thresholds[i] = float(np.nextafter(np.float32(threshold), np.float32(0)))
     return found

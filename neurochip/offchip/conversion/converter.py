@@ -45,7 +45,7 @@ class Conversion(NamedTuple):
 
 
 class Converter:
-    """Converts the ANN of an experiment with [train.conversion]; `identity` says whose checkpoints in `folder` are its own."""
+    """Converts the ANN of an experiment with [train.conversion]; `identity` says whose ann.pt in `folder` is its own."""
 
     def __init__(self, setup: Setup, samples: Samples, folder: Path, identity: str, device: str, progress: Progress) -> None:
         train = setup.experiment.train
@@ -65,6 +65,8 @@ class Converter:
         data = samples.data
         self.layers = build_network(setup, data.image_shape, data.n_classes)
         check_convertible(self.layers, setup.where, is_tuned=train.spike_bp is not None)
+        if self.model.rate_ticks:
+            check_rates(self.layers, setup.where)
         if self.model.batch_norm and (skip := next((layer for layer in self.layers if layer.model.skip_identity), None)):
             raise NeurochipError(
                 f"{setup.where}: layer '{skip.name}': skip_identity = true: [train.conversion] batch_norm folds a factor per channel into "
@@ -93,7 +95,7 @@ class Converter:
             put_ann(ann, read_ann(self.model.ann, self.layers, ann.input_shape[0], self.setup.where, self.say))
             ann.to(self.device)
         self._check_activations(ann)
-        held = accuracy_of(ann, self.held_out) if self.held_out is not None else None
+        held = accuracy_of(ann, self.held_out, rate_ticks=self.model.rate_ticks) if self.held_out is not None else None
         graph = copy.deepcopy(ann)
         found = self.balance(graph)
         return Conversion(graph, ann, found, history, held, self.notes)
@@ -101,7 +103,8 @@ class Converter:
     def _check_activations(self, ann: Graph) -> None:
         """Refuse an ANN that overflows: of what is not a number every threshold would be right."""
         with torch.no_grad():
-            found = activations(ann, intensities(self.training.pixels[self._balancing_images()[:BATCH]], self.signed))
+            images = intensities(self.training.pixels[self._balancing_images()[:BATCH]], self.signed)
+            found = activations(ann, images, rate_ticks=self.model.rate_ticks)
         for layer in self.layers:
             if not bool(torch.isfinite(found[layer.index]).all()):
                 raise NeurochipError(
@@ -123,7 +126,8 @@ class Converter:
             done += 1
 
         self.progress.start("balancing, layer", len(self.layers) - 1, 0)
-        found = balance(graph, lambda: batches, self.model.percentile, self.model.threshold_scale, on_layer)
+        given = {layer.index: layer.model.neuron.threshold for layer in self.layers[:-1]} if self.model.rate_ticks else None
+        found = balance(graph, lambda: batches, self.model.percentile, self.model.threshold_scale, on_layer, given)
         for name in found.silent:
             self.say(f"warning: layer '{name}' is silent at balancing: none of its units ever receives a positive current; threshold 1")
         return found
@@ -162,7 +166,9 @@ class Converter:
             for at in range(0, n, BATCH):
                 part: Images = self.test.take(slice(at, at + BATCH))
                 spikes = encoded(part.pixels, self.train.ticks, self.signed, self.seed, "test", k, at)
-                add_batch(total, graph, conversion.ann, conversion.balance, intensities(part.pixels, self.signed), spikes, part.labels)
+                with torch.no_grad():
+                    wanted = activations(conversion.ann, intensities(part.pixels, self.signed), rate_ticks=self.model.rate_ticks)
+                add_batch(total, graph, conversion.balance, wanted, spikes, part.labels, bool(self.model.rate_ticks))
                 self.progress.at(at + len(part.labels), float(total.accuracy_by_tick[-1]))
             results.append(total)
         return results
@@ -179,4 +185,14 @@ def check_convertible(layers: list[Layer], where: str, is_tuned: bool) -> None:
             raise NeurochipError(
                 f"{where}: layer '{layer.name}': neuron.model = '{neuron.model}' leaks; neurons of a converted net must not: "
                 f"{way_out}, or train on with [train.spike_bp]"
+            )
+
+
+def check_rates(layers: list[Layer], where: str) -> None:
+    """Refuse neurons whose rate is not that of `ann.rates`."""
+    for layer in layers[:-1]:
+        if layer.model.neuron.reset != "subtract":
+            raise NeurochipError(
+                f"{where}: layer '{layer.name}': neuron.reset = '{layer.model.neuron.reset}': [train.conversion] rate_ticks wants neurons "
+                "that keep what is above the threshold; set reset = 'subtract', or leave rate_ticks out"
             )

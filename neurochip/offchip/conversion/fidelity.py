@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from neurochip.offchip import torch
-from neurochip.offchip.ann.net import activations
 from neurochip.offchip.conversion.balance import Balance
-from neurochip.offchip.graph import Graph
+from neurochip.offchip.graph import Graph, Outputs
 from neurochip.offchip.neurons import SATURATED_RATE
 from neurochip.offchip.spiking import Spiking
 
@@ -116,14 +115,15 @@ def new_fidelity(graph: Graph, ticks: int, has_layers: bool = True) -> Fidelity:
 
 
 def add_batch(
-    total: Fidelity, graph: Graph, ann: Graph, found: Balance, images: torch.Tensor, spikes: torch.Tensor, labels: torch.Tensor
+    total: Fidelity, graph: Graph, found: Balance, wanted: Outputs, spikes: torch.Tensor, labels: torch.Tensor, is_dense: bool = False
 ) -> None:
-    """Run a batch through both nets: `images` (n, planes, height, width), their spikes with a first axis of ticks, labels (n,)."""
-    net, last, ticks = Spiking(graph, found.thresholds), len(graph.layers) - 1, len(spikes)
+    """Run a batch's spikes (ticks, n, planes, height, width) through the converted net, beside the ANN's activations; labels (n,).
+
+    `is_dense`: as of `Spiking`.
+    """
+    net, last, ticks = Spiking(graph, found.thresholds, is_dense=is_dense), len(graph.layers) - 1, len(spikes)
     trains = net.run(spikes)
     total.right += (trains.readout.argmax(2) == labels).sum(1).cpu().numpy()
-    with torch.no_grad():
-        wanted = activations(ann, images)
     total.ann_right += int((wanted[last].flatten(1).argmax(1) == labels).sum())
     total.images += len(labels)
     for i, stats in total.layers.items():
