@@ -41,18 +41,15 @@ class Point(NamedTuple):
     latency_us: float
 
 
-def setup_of(net: Net, ticks: int, images: int, settings: tuple[str, ...]) -> Setup:
-    """Load the experiment with so many ticks of input, and as many more as its layers lag behind it."""
-    own = (f"network.weights={net.trained.resolve()}", "data.train_samples=100", f"data.test_samples={images}", *settings)
-    setup = load_setup(net.experiment, own)
+def lag_of(setup: Setup) -> int:
+    """Return the ticks by which the output lags behind the input."""
     data = load_samples(setup, lambda text: None).data
-    lag = depths(build_network(setup, data.image_shape, data.n_classes))[-1]
-    return load_setup(net.experiment, (*own, f"run.input_ticks={ticks}", f"run.ticks={ticks + lag}"))
+    return depths(build_network(setup, data.image_shape, data.n_classes))[-1]
 
 
-def measured(net: Net, ticks: int, images: int, settings: tuple[str, ...]) -> Point:
+def measured(net: Net, ticks: int, lag: int, settings: tuple[str, ...]) -> Point:
     """Run the test on the chip."""
-    found = nc.Simulator(setup_of(net, ticks, images, settings)).evaluate()
+    found = nc.Simulator(load_setup(net.experiment, (*settings, f"run.input_ticks={ticks}", f"run.ticks={ticks + lag}"))).evaluate()
     sops = int(found.counts[:, nc.Phase.FORWARD, nc.Event.ACCUMULATE].sum())
     return Point(ticks, found.accuracy, sops / len(found.labels), found.energy_nj / 1000, found.latency_us)
 
@@ -111,8 +108,10 @@ def main(nets: tuple[str, str], ticks: tuple[str, str], images: int, settings: t
         title = Path(name).stem
         facts["ann"][title] = read_content(net.trained, text).summary.get("ann_accuracy")
         facts["points"][title] = []
+        own = (f"network.weights={net.trained.resolve()}", "data.train_samples=100", f"data.test_samples={images}", *settings)
+        lag = lag_of(load_setup(name, own))
         for n in net.ticks:
-            facts["points"][title].append(measured(net, n, images, settings))
+            facts["points"][title].append(measured(net, n, lag, own))
             click.echo(f"{title}: {facts['points'][title][-1]}")
     facts["accuracy"] = list(facts["points"].values())[1][-1].accuracy
     facts["at"] = {name: first_at(points, facts["accuracy"]) for name, points in facts["points"].items()}

@@ -23,7 +23,7 @@ HALF = '{ model = "if", reset = "subtract", fires_at = 0.5, state_bits = 24 }'
 POOL = '{ model = "if", threshold = 0.5, reset = "subtract", fires_at = 0.5, state_bits = 24 }'
 RATES = (
     "train.conversion.batch_norm=true", "train.conversion.batch_norm_shift=false", f"train.conversion.rate_ticks={TICKS}",
-    f"network.neuron={HALF}", f"network.pool_neuron={POOL}", "train.conversion.epochs=6",
+    f"network.neuron={HALF}", f"network.pool_neuron={POOL}", "train.conversion.epochs=4",
 )  # fmt: skip
 
 
