@@ -98,17 +98,20 @@ def draw(facts: dict[str, Any], path: Path) -> None:
 @click.option("--ticks", nargs=2, default=("1,2,3,4,6,8,12,16", "1,2,3,4"), show_default=True, help="of input, of each net")
 @click.option("--images", default=1000, show_default=True, help="first of the test set")
 @click.option("--set", "settings", multiple=True, help="of both experiments")
+@click.option("--set-first", multiple=True, help="of the first alone")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(nets: tuple[str, str], ticks: tuple[str, str], images: int, settings: tuple[str, ...], out: Path) -> None:
+def main(
+    nets: tuple[str, str], ticks: tuple[str, str], images: int, settings: tuple[str, ...], set_first: tuple[str, ...], out: Path
+) -> None:
     """Measure both nets."""
     facts: dict[str, Any] = {"images": images, "points": {}, "ann": {}, "at": {}}
-    for text, numbers in zip(nets, ticks, strict=True):
+    for text, numbers, more in zip(nets, ticks, (set_first, ()), strict=True):
         name, _, file = text.partition("=")
         net = Net(name, Path(file), tuple(sorted(int(number) for number in numbers.split(","))))
         title = Path(name).stem
         facts["ann"][title] = read_content(net.trained, text).summary.get("ann_accuracy")
         facts["points"][title] = []
-        own = (f"network.weights={net.trained.resolve()}", "data.train_samples=100", f"data.test_samples={images}", *settings)
+        own = (f"network.weights={net.trained.resolve()}", "data.train_samples=100", f"data.test_samples={images}", *settings, *more)
         lag = lag_of(load_setup(name, own))
         for n in net.ticks:
             facts["points"][title].append(measured(net, n, lag, own))

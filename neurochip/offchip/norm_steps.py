@@ -119,7 +119,7 @@ def by_channel(sums: np.ndarray, like: torch.Tensor) -> torch.Tensor:
 
 
 def tiled(factor: torch.Tensor) -> np.ndarray:
-    """Repeat a factor by channel for each number of a block."""
+    """Return a factor by channel, repeated for each number of a block."""
     array: np.ndarray = factor.detach().numpy().astype(np.float32)
     return np.tile(array, _block(len(array)) // len(array))
 
