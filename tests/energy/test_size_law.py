@@ -59,4 +59,4 @@ def test_cores_built_otherwise_take_the_growth_and_keep_their_knob():
 
 def test_one_size_tells_no_law():
     assert SizeLaw.among([entry(LARGE)], entry(LARGE)) is None
-    assert len({group for group in GROUPS}) == len(GROUPS)
+    assert len(set(GROUPS)) == len(GROUPS)
