@@ -73,7 +73,10 @@ class MeasuredCore(Provenance):
     @property
     def phases_pj(self) -> Prices:
         """The price of each event that happened in it, in every phase."""
-        of_phase = {Phase.FORWARD: self.pj, Phase.ERROR: self.pj | self.error_pj, Phase.LEARN: self.pj | self.learn_pj}
+        # the draw of a decision is of a generator of its own: of a bank that all units share it says nothing
+        shared = "rng_draw" if "sharing = per_unit" not in self.knobs else ""
+        learn = {name: value for name, value in self.pj.items() if name != shared} | self.learn_pj
+        of_phase = {Phase.FORWARD: self.pj, Phase.ERROR: self.pj | self.error_pj, Phase.LEARN: learn}
         return {(phase, name): value for phase, prices in of_phase.items() for name, value in prices.items()}
 
     def logic(self, phase: Phase = Phase.FORWARD) -> dict[Event, Price]:

@@ -12,12 +12,14 @@ from neurochip.calibrate.calibrated_table import CalibratedTable
 from neurochip.calibrate.cells import read_cells
 from neurochip.calibrate.entries import put_into
 from neurochip.calibrate.flow import RTL, Measured, OwnSize, measure_job
+from neurochip.calibrate.hold_out import held_out
 from neurochip.calibrate.jobs import Job
 from neurochip.calibrate.measure import Activity, Figures
 from neurochip.calibrate.sram import read_macro
 from neurochip.calibrate.timing import Path as TimedPath
 from neurochip.common.toml import shipped
 from neurochip.core.events import N_EVENTS, Event, Phase
+from neurochip.cosim.core.record import State
 from neurochip.energy.measured import fields_of
 from neurochip.energy.prices import PRICED
 from neurochip.energy.sized import Core
@@ -150,3 +152,17 @@ def test_cores_of_an_experiment_are_measured(tmp_path):
         assert own.learning.total_pj("low") < own.learning.total_pj() < own.learning.total_pj("high")
         assert own.figures.clock_pj["low"] < own.figures.clock_pj["value"]
     assert sum("netlists equal to the RTL in all" in line for line in said) == 3
+
+
+def test_a_table_that_has_the_core_is_right_and_one_that_has_not_is_told_how_wrong(tmp_path):
+    path, library = tmp_path / "mine.toml", read_cells(TINY)
+    path.write_bytes(shipped("energy_tables")["sg13g2_rtl_1v2"].read_bytes())
+    figures = Figures(34_000, 150_000, 3.0e6, 9000.0, dict.fromkeys(("low", "value", "high"), 40.0), TimedPath(25.0, ("control",), 40))
+    works = [dataclasses.replace(work(i, 4), states=np.full(40, State.INTEGRATE)) for i in (1, 2, 3)]
+    own = OwnSize(BOX, figures, *works)
+    before = load_table(path)
+    wrong, right = held_out(own, before), held_out(own, put_into(path, [own], library))
+    assert all(abs(error) < 0.01 for error in right.energy.values()) and right.covered and set(right.states) == {"INTEGRATE"}
+    assert right.figures == pytest.approx(dict.fromkeys(("leakage", "clock", "area", "longest path"), 0.0), abs=1e-9)
+    assert max(abs(error) for error in wrong.energy.values()) > 0.1 and "784 axons" in wrong.how
+    assert f"inference {100 * wrong.energy['inference']:+.1f} %" in wrong.text() and "netlist" in wrong.text()
