@@ -148,6 +148,7 @@ module nc_core #(
     );
 
     // ---- spikes of this tick
+    wire [SOMA_LANES-1:0] soma_spikes, gate_bits;
     nc_spikes_in #(
         .N_AXONS(N_AXONS), .N_OWN(OWN), .OWN_LANES(SOMA_LANES), .IS_FIRST(IS_FIRST), .INPUT_LANES(INPUT_LANES), .IS_SERIAL(IS_SERIAL), .AXON_STATES(AXON_STATES)
     ) spikes_in (
@@ -189,7 +190,6 @@ module nc_core #(
         .bias_write(decides ? bias_write : writes_bias), .bias_neuron, .biases_write, .biases_new(biases_stepped), .biases_old(biases),
         .bias_new(decides ? bias_stepped : config_wdata[WEIGHT_BITS-1:0]), .bias_old(bias)
     );
-    wire [SOMA_LANES-1:0] soma_spikes, gate_bits;
     wire [SOMA_LANES*KEPT_BITS-1:0] kept;  // after the tick
     wire [REST_BITS-1:0] resting;
     nc_somas #(
