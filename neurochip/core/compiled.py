@@ -145,12 +145,12 @@ def entry(signature: Any, **options: Any) -> Callable[[Any], Any]:
 
 
 @functools.lru_cache(maxsize=256)
-def address_of(function: Any, signature: Any) -> int:
-    """Return the address of a compiled function's machine code for a signature: what `function_at` makes a function of.
+def address_of(function: Any) -> int:
+    """Return the address of the machine code of a function compiled for one signature: what `function_at` makes a function of.
 
     Numba's own way to hand a function over looks all this up in every call, and takes as long as a few samples.
     """
-    result = function.get_compile_result(signature)
+    (result,) = function.overloads.values()
     address: int = result.library.get_pointer_to_function(result.fndesc.llvm_func_name)
     return address
 

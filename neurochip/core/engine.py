@@ -25,7 +25,7 @@ from neurochip.core.packets import TRAFFIC
 from neurochip.core.still import begin_still, look_at_narrow
 from neurochip.core.stretches import make_tables, spoil_table
 from neurochip.core.tick import run_core
-from neurochip.core.timing import list_timed, settle, share_cycles
+from neurochip.core.timing import settle, share_cycles
 from neurochip.core.tracing import record_tick
 from neurochip.core.vectors import N_COUNTS, N_STILL, Model, P, Run, Still, Walk
 
@@ -119,9 +119,7 @@ def present(chip, traffic, run, hook, carry, keep, jump, pixels, event_rows, eve
     busy, settled, n_lit = borrow(scratch, 0, (n_cores,)), borrow(scratch, n_cores, (n_cores,)), borrow(scratch, 2 * n_cores, (n_cores,))
     timed = borrow(scratch, 3 * n_cores, (N_COUNTS + 1,))
     n_live = N_COUNTS if run[Run.TEACH] or from_spikes or run[Run.WALK] else N_EVENTS  # without learning only the forward phase counts
-    list_timed(chip.cycles_per_event, n_live, timed)
-    for c in range(n_cores):
-        settled[c] = settle(chip.cycles_per_event, chip.counts[c], timed)
+    settle(chip.cycles_per_event, chip.counts, n_live, timed, settled)
     look_at_narrow(chip.param, chip.still, chip.weight, run)
     make_tables(chip, run)
     for s in range(pixels.shape[0]):
@@ -184,7 +182,7 @@ def run_samples(chip, traffic, run, hook, jump, pixels, event_rows, event_axons,
     rest = (jump, pixels, event_rows, event_axons, labels, votes)
     if os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0"):
         table, _cores = tables_of(chip)
-        functions = np.array([address_of(hook, HOOK), address_of(carrier, CARRY), address_of(keeper, KEEP)])
+        functions = np.array([address_of(hook), address_of(carrier), address_of(keeper)])
         _engine(table, traffic_table(traffic) if has_mesh else table, run, functions, *rest)  # without a mesh nobody looks at it
     else:
         present(borrow_all(chip), borrow_all(traffic), run, hook, carrier, keeper, *rest)

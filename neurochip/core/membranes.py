@@ -48,33 +48,37 @@ def _silenced(builder, kept, spikes, first, count, arrays):
     return total
 
 
+def _updated(builder, kind, silences, arrays, numbers, k, now):
+    """Emit the update of a vector of neurons. Return how many have spiked so far, and how many clamped."""
+    acc, membrane, fired, gate, units, out = arrays
+    shift, factor, low, high, threshold, taken, empties = numbers
+    first, (count, clamped) = builder.mul(k, constant(LANES)), now
+    v, drive = (builder.load(vector_at(builder, array, first, _I32), align=4) for array in (membrane, acc))
+    total = builder.add(_leaked(builder, kind, v, shift, factor), drive)
+    kept = builder.select(builder.icmp_signed(">", total, low), total, low)
+    kept = builder.select(builder.icmp_signed("<", kept, high), kept, high)
+    is_clamped = builder.bitcast(builder.icmp_signed("!=", kept, total), _I16)
+    clamped = builder.add(clamped, builder.zext(_called(builder, "llvm.ctpop.i16", _I16, is_clamped), _I64))
+    spikes = builder.icmp_signed(">=", kept, threshold)
+    opens = builder.and_(builder.icmp_signed(">", drive, _NONE), builder.icmp_signed("<", drive, threshold))
+    builder.store(builder.zext(opens, _FLAGS), vector_at(builder, gate, first, _I8), align=1)
+    if silences:
+        builder.store(kept, vector_at(builder, membrane, first, _I32), align=4)
+        builder.store(ir.Constant(_FLAGS, None), vector_at(builder, fired, first, _I8), align=1)
+        return [_silenced(builder, kept, spikes, first, count, (membrane, fired, units, out)), clamped]
+    left = builder.select(empties, _NONE, builder.sub(kept, taken))
+    builder.store(builder.select(spikes, left, kept), vector_at(builder, membrane, first, _I32), align=4)
+    builder.store(builder.zext(spikes, _FLAGS), vector_at(builder, fired, first, _I8), align=1)
+    these = builder.load(vector_at(builder, units, first, _I32), align=4)
+    return [put_some(builder, out, count, these, spikes), clamped]
+
+
 @intrinsic
 def _update_lanes(typing_context, acc, membrane, fired, gate, units, out, n, shift, factor, low, high, threshold, taken, emptied, inhibits):
     def codegen(context, builder, signature, args):
-        acc, membrane, fired, gate, units, out = (data_of(context, builder, signature.args[k], args[k]) for k in range(6))
-        n, (shift, factor, low, high, threshold, taken) = args[6], (splat(builder, value) for value in args[7:13])
+        arrays = [data_of(context, builder, signature.args[k], args[k]) for k in range(6)]
         empties, inhibits = (builder.icmp_signed("!=", value, constant(0)) for value in args[13:])
-
-        def group(kind, silences, k, now):
-            first, (count, clamped) = builder.mul(k, constant(LANES)), now
-            v, drive = (builder.load(vector_at(builder, array, first, _I32), align=4) for array in (membrane, acc))
-            total = builder.add(_leaked(builder, kind, v, shift, factor), drive)
-            kept = builder.select(builder.icmp_signed(">", total, low), total, low)
-            kept = builder.select(builder.icmp_signed("<", kept, high), kept, high)
-            is_clamped = builder.bitcast(builder.icmp_signed("!=", kept, total), _I16)
-            clamped = builder.add(clamped, builder.zext(_called(builder, "llvm.ctpop.i16", _I16, is_clamped), _I64))
-            spikes = builder.icmp_signed(">=", kept, threshold)
-            opens = builder.and_(builder.icmp_signed(">", drive, _NONE), builder.icmp_signed("<", drive, threshold))
-            builder.store(builder.zext(opens, _FLAGS), vector_at(builder, gate, first, _I8), align=1)
-            if silences:
-                builder.store(kept, vector_at(builder, membrane, first, _I32), align=4)
-                builder.store(ir.Constant(_FLAGS, None), vector_at(builder, fired, first, _I8), align=1)
-                return [_silenced(builder, kept, spikes, first, count, (membrane, fired, units, out)), clamped]
-            left = builder.select(empties, _NONE, builder.sub(kept, taken))
-            builder.store(builder.select(spikes, left, kept), vector_at(builder, membrane, first, _I32), align=4)
-            builder.store(builder.zext(spikes, _FLAGS), vector_at(builder, fired, first, _I8), align=1)
-            these = builder.load(vector_at(builder, units, first, _I32), align=4)
-            return [put_some(builder, out, count, these, spikes), clamped]
+        numbers = [*(splat(builder, value) for value in args[7:13]), empties]
 
         kinds = [(kind, silences) for kind in ("by_shift", "by_factor", "no_leak") for silences in (False, True)]
         blocks = [builder.append_basic_block(f"{kind}_{silences}") for kind, silences in kinds]
@@ -88,8 +92,14 @@ def _update_lanes(typing_context, acc, membrane, fired, gate, units, out, n, shi
             if number < len(kinds) - 1:
                 choice.add_case(constant(number), block)
             builder.position_at_end(block)
-            groups = builder.lshr(n, constant(LANES.bit_length() - 1))
-            found = looped(builder, "neurons", groups, [constant(0)] * 2, lambda k, now, how=(kind, silences): group(*how, k, now))
+            groups = builder.lshr(args[6], constant(LANES.bit_length() - 1))
+            found = looped(
+                builder,
+                "neurons",
+                groups,
+                [constant(0)] * 2,
+                lambda k, now, how=(kind, silences): _updated(builder, *how, arrays, numbers, k, now),
+            )
             results.append((builder.or_(found[0], builder.shl(found[1], constant(32))), builder.block))
             builder.branch(end)
         builder.position_at_end(end)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel
 from neurochip.core.events import N_EVENTS, Event, Phase
 
@@ -59,12 +60,16 @@ def cycles_of(cycles_per_event, counts, timed):
 
 
 @kernel
-def settle(cycles_per_event, counts, timed):
-    """Return the cycles of what a core counted before this call that are not those of the listed counters, which alone can change in it."""
-    total = 0 - cycles_of(cycles_per_event, counts, timed)
-    for e in range(counts.shape[0]):
-        total += counts[e] * cycles_per_event[e]
-    return total
+def settle(cycles_per_event, counts, n_live, timed, settled):
+    """List what can take cycles in this call, and set for every core those of what it counted before that is not listed."""
+    list_timed(cycles_per_event, n_live, timed)
+    width = counts.shape[1]
+    for c in range(counts.shape[0]):
+        of_core = borrow(counts, c * width, (width,))
+        total = 0 - cycles_of(cycles_per_event, of_core, timed)
+        for e in range(width):
+            total += of_core[e] * cycles_per_event[e]
+        settled[c] = total
 
 
 @kernel

@@ -25,6 +25,7 @@ from neurochip.simulator.memories import ALIGNMENT, aligned, load_weights
 from neurochip.simulator.seeds import seed_generators
 from neurochip.simulator.states import own_room, state_arrays, state_params
 
+LIT_BYTES = ("lit_values", "lit_fired", "lit_likely")
 LAYOUTS = {"dense": Layout.OWN, "conv": Layout.SHARED, "pool": Layout.POOLED}
 
 
@@ -210,7 +211,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
     widest = max(max(place.axons, place.slots) for place in cores) + ALIGNMENT
     gumbel = gumbel_table(chip.core.gumbel_address_bits, cores[-1].frac_bits)
     overhead = chip.cycles_per_tick.network + chip.cycles_per_tick.barrier
-    bases, waiting = sum(_bases(place) for place in cores), sum(place.stride for place in cores if place.is_first)
+    bases, waiting = sum(map(_bases, cores)), sum(place.stride for place in cores if place.is_first)
     lists = max(place.locations * (place.most_rows + 1) for place in cores)
     sizes: dict[type, dict[str, Any]] = {
         np.int64: {
@@ -221,8 +222,7 @@ def build_chip(chip: Chip, experiment: Experiment, mapping: Mapping) -> ChipStat
                     "lit_words": queues, "lit_turns": queues, "lit_masks": queues},
         np.uint16: {"lit_bits": BIT_ROWS * (queues // BIT_WORD + BITS_APART * n), "no_bits": widest // BIT_WORD + BITS_APART,
                     "arrived_bits": widest // BIT_WORD + BITS_APART},
-        np.uint8: {"gate": slots, "fired": widest, "resting": slots, "lit_values": queues, "lit_fired": queues, "lit_likely": queues,
-                   "arrived": widest},
+        np.uint8: {"gate": slots, "resting": slots, "fired": widest, "arrived": widest} | dict.fromkeys(LIT_BYTES, queues),
         np.int16: {"weight": sum(place.rows * place.stride for place in cores), "pending": PENDING * waiting, "kept_weight": 0},
         np.int32: {
             "bias": sum(place.stride for place in cores), "acc": slots, "back": axons, "back_minus": axons,
