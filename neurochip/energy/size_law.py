@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from neurochip.core.events import Phase
-from neurochip.energy.knob_text import Knobs, changes_between, knobs_in
+from neurochip.energy.knob_text import Knobs, changes, changes_between, knobs_in
 from neurochip.energy.measured import MeasuredCore, Prices
 
 Size = tuple[int, int]  # axons, neurons
@@ -76,7 +76,7 @@ class SizeLaw:
         several = [group for group in groups if len({(entry.axons, entry.neurons) for entry in group}) > 1]
         if not several:
             return None
-        return cls(several[0] if several[0] == groups[0] else max(several, key=len))
+        return cls(several[0] if several[0] is groups[0] else max(several, key=len))
 
     def figures(self, size: Size) -> Figures:
         """Return clock, leakage, area and longest path at a size."""
@@ -126,7 +126,10 @@ class SizeLaw:
 
 
 def _alike(entries: Sequence[MeasuredCore], near: MeasuredCore) -> list[MeasuredCore]:
-    return [e for e in entries if not changes_between((e.knobs, e.neurons), (near.knobs, near.neurons), tuple(near.roles))]
+    """The cores built as `near`, one of each size: of several the one whose knobs of parts that it does not have are alike, too."""
+    found = [e for e in entries if not changes_between((e.knobs, e.neurons), (near.knobs, near.neurons), tuple(near.roles))]
+    found.sort(key=lambda e: len(changes(knobs_in(e.knobs), knobs_in(near.knobs))), reverse=True)
+    return list({(e.axons, e.neurons): e for e in found}.values())
 
 
 def _fit(terms: np.ndarray, values: Sequence[float], weights: np.ndarray) -> np.ndarray:
