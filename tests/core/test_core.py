@@ -58,6 +58,7 @@ def core_of(n_axons: int, n_neurons: int, name: str = "xorshift16", sharing: Sha
     stride = math.ceil(n_neurons / LANES) * LANES
     values = {
         "N_AXONS": n_axons,
+        "FED_AXONS": n_axons,
         "N_NEURONS": n_neurons,
         "STRIDE": stride,
         "FRAC_BITS": 12,
