@@ -104,7 +104,7 @@ class Fidelity:
             elif stats.images and stats.saturated > MOST_SATURATED_PAIRS * stats.n:
                 lines.append(
                     f"layer '{stats.name}' is saturated: {100 * stats.saturated / stats.n:.0f} % of its units fire in "
-                    f"{100 * SATURATED_RATE:.0f} % of all ticks or more; raise percentile or threshold_scale"
+                    f"{100 * SATURATED_RATE:.0f} % of all ticks or more; raise percentile or threshold_scale, with rate_ticks its threshold"
                 )
         return lines
 
