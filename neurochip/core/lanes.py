@@ -6,13 +6,15 @@ Interpreted (`NUMBA_DISABLE_JIT=1`), all are the plain loops of their docstrings
 import os
 
 from llvmlite import ir
-from llvmlite.binding import get_host_cpu_features
+from numba import config
+from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.types import intp, void
 
 from neurochip.core.vector import LANES, constant, data_of, vector_at
 
-HAS_COMPRESS = bool(get_host_cpu_features().get("avx512f"))
+FEATURES = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES  # that Numba compiles for
+HAS_COMPRESS = "+avx512f" in FEATURES.split(",")
 _I1, _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 _WORDS, _MASK = ir.VectorType(_I32, LANES), ir.VectorType(_I1, LANES)
 

@@ -1,17 +1,17 @@
 """E-prop for recurrent leaky neurons: a synapse remembers what part it had in its neuron's spikes, an error spike turns that into weight.
 
-    x <- x - x / 2**leak_shift + rise                         the axon's spikes, filtered as the potential is: z_bar of eq. (22)
+    x <- x - x / 2**leak_shift + rise                         the axon's spikes, filtered as the potential is: z_bar of the paper
     psi = max(0, 1 - |v - threshold| / (width * threshold))   pseudo-derivative, of the potential v before the reset
-    e <- e - e / 2**fade_shift + psi * x                      eligibility psi * z_bar of eq. (23), filtered as in eq. (28)
-    w <- saturate(w + learn_rate * L * e)                     at an error spike of sign L of the neuron: eqs. (1), (4)
+    e <- e - e / 2**fade_shift + psi * x                      eligibility psi * z_bar, filtered
+    w <- saturate(w + learn_rate * L * e)                     at an error spike of sign L of the neuron: eq. (1)
 
-Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein, Maass (2020, DOI 10.1038/s41467-020-17236-y), neurons without adaptation; equations
-are numbered as in later texts that cite it. The learning signal, the sum over k of B_jk (y*_k - y_k), comes as error spikes: from the
-output through its weights (symmetric e-prop), through random signs, or straight from the class; they are drawn, so right in the mean, and
-come whatever the drive (`is_gated=False`). As in the paper none goes back through recurrent weights. Our own: integers; eligibilities
-are brought up to date in sweeps; an error meets the eligibility of some ticks later, as it has a way to go; eligibilities outlive a sample
-(tags do), so learning begins some ticks after a cue. The output's neurons have no threshold and no memory: with `width = 0`,
-`leak_shift = 0` and `fade_shift = 0` its rule is that of a softmax. Neither rates nor biases are learned.
+Bellec, Scherr, Subramoney, Hajek, Salaj, Legenstein, Maass (2020, DOI 10.1038/s41467-020-17236-y), neurons without adaptation. The
+learning signal, the sum over k of B_jk (y*_k - y_k), comes as error spikes: from the output through its weights (symmetric e-prop),
+through random signs, or straight from the class; they are drawn, so right in the mean, and come whatever the drive (`is_gated=False`). As
+in the paper none goes back through recurrent weights. Our own: integers; eligibilities are brought up to date in sweeps; an error meets
+the eligibility of some ticks later, as it has a way to go; eligibilities outlive a sample (tags do), so learning begins some ticks after
+a cue. The output's neurons have no threshold and no memory: with `width = 0`, `leak_shift = 0` and `fade_shift = 0` its rule is that of a
+softmax. Neither rates nor biases are learned.
 Reads: weight, tag, trace, potential, error.   Updates: weight, tag.
 """
 
