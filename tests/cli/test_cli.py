@@ -44,7 +44,7 @@ SETTINGS = {
     "unknown key": ("run.epoch=1", r"\[run\] epoch: unknown key; did you mean 'epochs'\?"),
     "unknown table": ("rum.epochs=1", r"rum: unknown key; did you mean 'run'\?"),
     "unknown layer key": ("network.layers.0.neurns=3", r"\[network\.layers\[0\]\] neurns: unknown key; did you mean 'neurons'\?"),
-    "unknown rule": ("rule.name=hebb", r"\[rule\] name = 'hebb': unknown learning rule; known: frozen, .*spike_backprop, .*"),
+    "unknown rule": ("rule.name=hebb", r"\[rule\] name = 'hebb': unknown learning rule; known: .*frozen, .*spike_backprop, .*"),
     "unknown rule key": ("rule.learnrate=1", r"\[rule\] learnrate: unknown key of rule spike_backprop; did you mean 'learn_rate'\?"),
     "rule out of range": ("rule.learn_rate=7", r"\[rule\] learn_rate = 7: must be a number from 0 to 1"),
     "rule of wrong type": ("rule.learn_rate=fast", r"\[rule\] learn_rate = 'fast': must be a number from 0 to 1"),

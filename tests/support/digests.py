@@ -28,8 +28,8 @@ TINY = (
 
 
 def digest(chip, *more: np.ndarray) -> str:
-    """Of everything a chip holds but scratch arrays and what the simulator keeps of a picture (core/still.py)."""
-    own = ("words", "fired", "units", "still", "base", "pending")
+    """Of everything a chip holds but scratch arrays, lists that may have anything behind their ends, and what the simulator keeps of a picture (core/still.py)."""
+    own = ("words", "fired", "units", "axons", "sent", "still", "base", "pending")
     parts = [value for name, value in chip._asdict().items() if name not in own and not name.startswith("lit_")]
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, *more))).hexdigest()
 
