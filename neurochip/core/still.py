@@ -126,7 +126,7 @@ def begin_still(core, run, n_lit, is_listed):
     if core.param[P.UPSETS] != 0 or core.param[P.FED_AXONS] < core.param[P.N_AXONS]:  # own spikes are not in the base
         return
     if core.param[P.LAYOUT] == Layout.SHARED:
-        at_fixed_places = core.param[P.BASES] == core.acc.shape[0]  # else there is no base of all locations
+        at_fixed_places = core.param[P.CANDIDATES] == 1  # else there is no base of all locations
         if not learns and at_fixed_places and is_wide(core) and deviates_little(core, n_lit):
             still[Still.USED] = 1
             add_base_shared(core, n_lit)
