@@ -14,7 +14,7 @@ from support.checked_arrays import Checked, checked, indices_checked, kernels
 from support.chip_check import check
 from support.chip_corners import CORNERS, SMALL
 from support.chip_faults import SHARES
-from support.chip_nets import CUBA, Net, conv, dense
+from support.chip_nets import CUBA, LIF, Net, conv, dense
 from support.digests import in_a_new_process, tiny_digests
 
 from neurochip.checks.rule import lines_of
@@ -26,7 +26,8 @@ from neurochip.experiment.rules import find_rule
 DENSE = Net(planes=(1, 4, 4), layers=(dense(9, initial_gain=4.0), dense(7, initial_gain=4.0), dense(3)), warmup=0, ticks=12)
 NETS = (
     SMALL,
-    *(CORNERS[name][0] for name in ("traces on a mesh", "inhibition among the tired", "a stride that skips units")),
+    *(CORNERS[name][0] for name in ("traces on a mesh", "inhibition among the tired", "rivals in two vectors")),
+    CORNERS["a stride that skips units"][0],
     CORNERS["potentials of 32 bits"][0],
     Net(
         planes=(1, 4, 4), layers=(conv(2, 2), conv(2, 2), dense(3, initial_gain=4.0)), back_bits=8, error_gain=3, warmup=0, ticks=8,
@@ -34,6 +35,7 @@ NETS = (
     ),
     Net(planes=(1, 8, 8), layers=(conv(2, 3), conv(2, 3), dense(3, initial_gain=4.0)), error_gain=3, warmup=0, ticks=8),
     Net(planes=(1, 4, 4), layers=(dense(5, neuron=CUBA, initial_gain=4.0), dense(3)), warmup=0, ticks=8),
+    Net(planes=(1, 4, 4), layers=(dense(5, recurrent=True, neuron=LIF, initial_gain=4.0), dense(3)), warmup=0, ticks=8),
     replace(DENSE, streams="split"),
     *(replace(DENSE, feedback="direct", told_by=told_by, told_one_in=2) for told_by in ("class", "winner")),
     replace(DENSE, faults=dict.fromkeys(SHARES, 0.1) | {"flip_rate": 0.02, "loss_rate": 0.01}),

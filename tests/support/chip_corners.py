@@ -136,6 +136,9 @@ CORNERS = {
         Net(rule=None, layers=(conv(4, 2, initial_gain=4.0, neuron={**LIF, "inhibit": True}), conv(3, 2, neuron=RIVALS), dense(3))),
         None, Event.STATE_READ,
     ),
+    "rivals in two vectors": (
+        Net(planes=(1, 4, 4), rule=None, layers=(conv(18, 2, neuron=RIVALS), dense(3))), None, Event.STATE_READ,
+    ),
     "an error gain of its own": (
         Net(layers=(conv(2, 3), dense(6, **HIDDEN, error_gain=3), dense(4, error_gain=8, initial_gain=4.0))), None, Event.ERROR_SATURATED,
     ),

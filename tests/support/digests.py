@@ -28,7 +28,7 @@ TINY = (
 
 
 def digest(chip, *more: np.ndarray) -> str:
-    """Of everything a chip holds but scratch arrays, lists that may have anything behind their ends, and what the simulator keeps of a picture (core/still.py)."""
+    """Of everything a chip holds but scratch, lists (behind whose ends may be anything) and what is kept of a picture (core/still.py)."""
     own = ("words", "fired", "units", "axons", "sent", "still", "base", "pending")
     parts = [value for name, value in chip._asdict().items() if name not in own and not name.startswith("lit_")]
     return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in (*parts, *more))).hexdigest()
