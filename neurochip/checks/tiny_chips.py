@@ -28,7 +28,7 @@ from neurochip.simulator.simulator import Simulator
 from neurochip.simulator.stimulus import of_images
 
 SIDE, CLASSES, IMAGES, TICKS, SEED = 3, 4, 2, 8, 1
-SCRATCH = ("words", "fired", "units", "axons", "sent")  # lists may have anything behind their ends
+SCRATCH = ("words", "fired", "units", "axons", "sent", "lit_more", "lit_less")  # lists may have anything behind their ends
 CORNERS = ("none", "low", "high", "mixed")
 
 
