@@ -125,6 +125,7 @@ class Ranges:
         """Return the range of what fades or follows: x stands in it twice, and it never falls as x rises. None: it is nothing of this kind.
 
         x - (x >> n), x - (x + b >> n), x - (x - b >> n), x - (x * k >> n) with k up to 2**n; x + (b - x >> n).
+        In x - (x + ((1 << n) - 1) >> n), which rounds up, b goes with n.
         """
         orders = (one.parts, one.parts[::-1]) if one.op == "+" else (one.parts,)
         found = (self._faded_from(kept, moved, one.op) for kept, moved in orders if kept.op == "name")
@@ -140,12 +141,14 @@ class Ranges:
         is_first = len(inner.parts) == 2 and _is_name(inner.parts[0], kept.name)
         if inner.op not in ("+", "-", "*") or not (is_first or _is_name(inner.parts[1], kept.name)):
             return None
-        b, n = self._known(inner.parts[1 if is_first else 0]), self._known(by)
+        added = inner.parts[1 if is_first else 0]
+        b, n = self._known(added), self._known(by)
         falls = {"+": op == "-", "-": is_first == (op == "-"), "*": op == "-" and b.high <= 1 << n.low}
         if not falls[inner.op]:
             return None
         moves = {"+": lambda v, w: v + w, "-": lambda v, w: v - w if is_first else w - v, "*": lambda v, w: v * w}
-        steps = [(v, moves[inner.op](v, w) >> k) for v in x for w in b for k in n]
+        together = [((1 << k) - 1, k) for k in range(n.low, n.high + 1)] if _fills(added, by) else [(w, k) for w in b for k in n]
+        steps = [(v, moves[inner.op](v, w) >> k) for v in x for w, k in together]
         ends = [v - step if op == "-" else v + step for v, step in steps]
         return Range(min(ends), max(ends))
 
@@ -162,6 +165,14 @@ class Ranges:
 
 def _is_name(one: Expression, name: str) -> bool:
     return one.op == "name" and one.name == name
+
+
+def _fills(one: Expression, by: Expression) -> bool:
+    """Tell whether it is (1 << by) - 1."""
+    if one.op != "-" or one.parts[0].op != "<<" or by.op != "name":
+        return False
+    (first, shift), last = one.parts[0].parts, one.parts[1]
+    return first.op == last.op == "constant" and first.value == last.value == 1 and _is_name(shift, by.name)
 
 
 def _is_magnitude(one: Expression) -> bool:

@@ -28,8 +28,8 @@ SLOPE_BITS, GAIN_BITS = 12, 16  # fraction bits
 
 def axon(x, spiked, leak_shift, rise):
     """Let the axon's spikes fade as what they brought to the potential does."""
-    leaked = x - ((x + (1 << leak_shift) - 1) >> leak_shift)  # rounded up: it leaks to 0
-    return min(max(leaked, 0) + (rise if spiked != 0 else 0), PEAK)
+    leaked = x - ((x + ((1 << leak_shift) - 1)) >> leak_shift)  # rounded up: it leaks to 0
+    return min(leaked + (rise if spiked != 0 else 0), PEAK)
 
 
 def neuron(psi, fired, v, threshold, slope):
@@ -49,8 +49,8 @@ def decide(signal, sweep, psi):
 
 def synapse(w, e, x, push, part, keeps, fade_shift, gain, weight_bits):
     """Bring the eligibility up to date, and let an error turn it into weight."""
-    faded = e - ((e + (1 << fade_shift) - 1) >> fade_shift)
-    e_now = min(max(faded, 0) + ((part * x) >> fade_shift), MOST)
+    faded = e - ((e + ((1 << fade_shift) - 1)) >> fade_shift)
+    e_now = min(faded + ((part * x) >> fade_shift), MOST)
     change = (push * gain * e_now + (1 << GAIN_BITS - 1)) >> GAIN_BITS
     return saturate(w + change, weight_bits), e_now if keeps != 0 else e
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from neurochip.cosim.rule.verilog import Module
 from neurochip.cosim.yosys import run_yosys
 
-SECONDS = 30  # of the solver: two products of many bits are not compared in any time
+SECONDS = 90  # of the solver: two products of many bits are not compared in any time
 
 
 class Verdict(NamedTuple):
