@@ -12,11 +12,11 @@ import numpy as np
 
 from neurochip.common import random as host_random
 from neurochip.core import rules
+from neurochip.core.emit import LANES
 from neurochip.core.engine import run_samples
 from neurochip.core.events import Event
 from neurochip.core.rng import jump_table
 from neurochip.core.state import ChipState
-from neurochip.core.vector import LANES
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.layers import LayerModel
 from neurochip.experiment.setup import Setup, load_setup

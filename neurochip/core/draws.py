@@ -10,8 +10,8 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from numba.types import intp, void
 
-from neurochip.core.lanes import if_any, looped, splat
-from neurochip.core.vector import LANES, constant, data_of, vector_at
+from neurochip.core.emit import LANES, constant, data_of, looped, looped_if_any, vector_at
+from neurochip.core.lanes import splat
 
 STATES = 2  # vectors of generators that are stepped side by side: one alone would wait for its own last step
 _I8, _I16, _I32 = (ir.IntType(bits) for bits in (8, 16, 32))
@@ -37,16 +37,14 @@ def _next_states(builder, kind, states, numbers):
 
 def _drawn(builder, kind, states, steps, numbers):
     """Emit as many steps of generators as a draw has; usually one."""
-    first, before = _next_states(builder, kind, states, numbers), builder.block
-    with builder.if_then(builder.icmp_signed(">", steps, constant(1)), likely=False):
-        others = builder.sub(steps, constant(1))
-        more = looped(builder, "steps", others, first, lambda _, x: _next_states(builder, kind, x, numbers))
-        inside = builder.block
-    drawn = [builder.phi(_WORDS) for _ in states]
-    for phi, once, again in zip(drawn, first, more, strict=True):
-        phi.add_incoming(once, before)
-        phi.add_incoming(again, inside)
-    return drawn
+    first, others = _next_states(builder, kind, states, numbers), builder.sub(steps, constant(1))
+    return looped_if_any(builder, "steps", others, first, lambda _, x: _next_states(builder, kind, x, numbers), likely=False)
+
+
+def _if_any(builder, n, emit):
+    """Emit code that is run if n > 0."""
+    with builder.if_then(builder.icmp_signed(">", n, constant(0))):
+        emit()
 
 
 def _by_kind(builder, is_xorshift, emit):
@@ -74,7 +72,7 @@ def _step_lanes(typing_context, state, groups, kind, steps, mask, left, right, l
 
             looped(builder, "groups", groups, [], group)
 
-        if_any(builder, groups, lambda: _by_kind(builder, kind, emit))
+        _if_any(builder, groups, lambda: _by_kind(builder, kind, emit))
         return context.get_dummy_value()
 
     return void(state, *(intp,) * 7), codegen
@@ -107,7 +105,7 @@ def _jump_lanes(typing_context, state, groups, table):
             builder.store(result, at, align=4)
             return []
 
-        if_any(builder, groups, lambda: looped(builder, "jumped", groups, [], group))
+        looped_if_any(builder, "jumped", groups, [], group)
         return context.get_dummy_value()
 
     return void(state, intp, table), codegen
@@ -143,7 +141,7 @@ def _draw_ahead(typing_context, states, values, n, bits, pitch, ticks, dropped, 
 
             looped(builder, "groups", builder.lshr(words, constant(STATES.bit_length() - 1)), [], group)
 
-        if_any(builder, builder.mul(n, ticks), lambda: _by_kind(builder, kind, emit))
+        _if_any(builder, builder.mul(n, ticks), lambda: _by_kind(builder, kind, emit))
         return context.get_dummy_value()
 
     return void(states, values, intp, bits, *(intp,) * 9), codegen

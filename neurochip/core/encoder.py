@@ -7,13 +7,14 @@ from neurochip.core.blocked import write_steps
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.draws import draw_ahead
+from neurochip.core.emit import LANES
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.faults import hold_listed_words
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.soma import draws_per_step, groups, top_bits
 from neurochip.core.state import LIKELY_ROW, PENDING
 from neurochip.core.still import bits_of, list_deviations, list_spiked
-from neurochip.core.vector import LANES, common_bits, compress, flag_bits
+from neurochip.core.vector import common_bits, compress, flag_bits
 from neurochip.core.vectors import P, Queue, Still
 
 PIXEL_BITS = 8

@@ -8,8 +8,7 @@ from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
-from neurochip.core.lanes import looped
-from neurochip.core.vector import LANES, constant, data_of, vector_at
+from neurochip.core.emit import LANES, constant, data_of, looped, looped_if_any, vector_at
 
 _I16, _I32, _I64 = (ir.IntType(bits) for bits in (16, 32, 64))
 _WIDE = ir.VectorType(_I32, LANES)
@@ -45,22 +44,9 @@ def _add_fans(typing_context, acc, weight, fan, fan_first, axons, n, sign):
         def axon(k, counts):
             i = number(axons, k)
             first, end = number(fan_first, i), number(fan_first, builder.add(i, constant(1)))
-            before = builder.block
-            with builder.if_then(builder.icmp_signed("<", first, end), likely=True):
-                found = looped(builder, "fan", builder.sub(end, first), counts, lambda e, now: entry(first, now[0], e))
-                inside = builder.block
-            total = builder.phi(_I64)
-            total.add_incoming(counts[0], before)
-            total.add_incoming(found[0], inside)
-            return [total]
+            return looped_if_any(builder, "fan", builder.sub(end, first), counts, lambda e, now: entry(first, now[0], e), likely=True)
 
-        before = builder.block
-        with builder.if_then(builder.icmp_signed(">", args[5], constant(0))):
-            rows, inside = looped(builder, "fans", args[5], [constant(0)], axon)[0], builder.block
-        total = builder.phi(_I64)
-        total.add_incoming(constant(0), before)
-        total.add_incoming(rows, inside)
-        return total
+        return looped_if_any(builder, "fans", args[5], [constant(0)], axon)[0]
 
     return types.intp(acc, weight, fan, fan_first, axons, types.intp, types.intp), codegen
 

@@ -11,7 +11,7 @@ from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 from numba.types import intp, void
 
-from neurochip.core.vector import LANES, constant, data_of, vector_at
+from neurochip.core.emit import LANES, constant, data_of, looped, looped_if_any, vector_at
 
 FEATURES = get_host_cpu_features() if config.CPU_FEATURES is None else config.CPU_FEATURES  # that Numba compiles for
 HAS_COMPRESS = "+avx512f" in FEATURES.split(",")
@@ -24,28 +24,6 @@ def splat(builder, value):
     narrow = value if value.type == _I32 else builder.trunc(value, _I32)
     one = builder.insert_element(ir.Constant(_WORDS, ir.Undefined), narrow, ir.Constant(_I32, 0))
     return builder.shuffle_vector(one, ir.Constant(_WORDS, ir.Undefined), ir.Constant(_WORDS, None))
-
-
-def looped(builder, name, n, values, body):
-    """Emit: for i from 0 up to n, at least once: values = body(i, values). Return the values after it. n: of 64 bits."""
-    before, loop, end = builder.block, builder.append_basic_block(name), builder.append_basic_block(f"{name}_end")
-    builder.branch(loop)
-    builder.position_at_end(loop)
-    i, phis = builder.phi(_I64), [builder.phi(value.type) for value in values]
-    following = body(i, phis)
-    i_next, last = builder.add(i, constant(1)), builder.block
-    builder.cbranch(builder.icmp_signed("<", i_next, n), loop, end)
-    for phi, begin, again in zip([i, *phis], [constant(0), *values], [i_next, *following], strict=True):
-        phi.add_incoming(begin, before)
-        phi.add_incoming(again, last)
-    builder.position_at_end(end)
-    return following
-
-
-def if_any(builder, n, emit):
-    """Emit code that is run if n > 0."""
-    with builder.if_then(builder.icmp_signed(">", n, constant(0))):
-        emit()
 
 
 def put_some(builder, out, count, values, mask):
@@ -78,13 +56,7 @@ def _list_bits(typing_context, values, bits, other, n, out):
             these = builder.load(vector_at(builder, values, builder.mul(k, constant(LANES)), _I32), align=4)
             return [put_some(builder, out, counts[0], these, builder.bitcast(word, _MASK))]
 
-        before = builder.block
-        with builder.if_then(builder.icmp_signed(">", groups, constant(0))):
-            found, inside = looped(builder, "listed", groups, [constant(0)], group)[0], builder.block
-        total = builder.phi(_I64)
-        total.add_incoming(constant(0), before)
-        total.add_incoming(found, inside)
-        return total
+        return looped_if_any(builder, "listed", groups, [constant(0)], group)[0]
 
     return intp(values, bits, other, intp, out), codegen
 
@@ -104,14 +76,8 @@ def _list_deviating(typing_context, values, bits, likely, n, more, less):
             parts = zip((more, less), counts, (builder.and_(differ, found), builder.and_(differ, expected)), strict=True)
             return [put_some(builder, out, count, these, builder.bitcast(word, _MASK)) for out, count, word in parts]
 
-        before = builder.block
-        with builder.if_then(builder.icmp_signed(">", groups, constant(0))):
-            counts = looped(builder, "deviating", groups, [constant(0)] * 2, group)
-            both, inside = builder.or_(counts[0], builder.shl(counts[1], constant(32))), builder.block
-        total = builder.phi(_I64)
-        total.add_incoming(constant(0), before)
-        total.add_incoming(both, inside)
-        return total
+        more_found, less_found = looped_if_any(builder, "deviating", groups, [constant(0)] * 2, group)
+        return builder.or_(more_found, builder.shl(less_found, constant(32)))
 
     return intp(values, bits, likely, intp, more, less), codegen
 
@@ -151,7 +117,7 @@ def _mark_bits(typing_context, masks, bits, n, slot):
             builder.store(builder.or_(builder.load(at, align=4), builder.select(found, bit, ir.Constant(_WORDS, None))), at, align=4)
             return []
 
-        if_any(builder, groups, lambda: looped(builder, "marked", groups, [], group))
+        looped_if_any(builder, "marked", groups, [], group)
         return context.get_dummy_value()
 
     return void(masks, bits, intp, intp), codegen

@@ -4,10 +4,10 @@ The padding of a location has neither potential nor drive, and a threshold is po
 """
 
 from neurochip.core.compiled import kernel, outlined
+from neurochip.core.emit import LANES
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.membranes import LEAK_FACTOR_BITS, update_lanes
 from neurochip.core.soma import count_spikes, list_fired
-from neurochip.core.vector import LANES
 from neurochip.core.vectors import P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS

@@ -6,8 +6,8 @@ from llvmlite import ir
 from numba.extending import intrinsic
 from numba.types import intp
 
-from neurochip.core.lanes import looped, put_some, splat
-from neurochip.core.vector import LANES, constant, data_of, vector_at
+from neurochip.core.emit import LANES, constant, data_of, looped, vector_at
+from neurochip.core.lanes import put_some, splat
 
 LEAK_FACTOR_BITS = 8  # fraction bits of the part that a leak leaves
 _I1, _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))

@@ -14,7 +14,7 @@ from numba import njit
 
 from neurochip.core.bits import and32, left32, or32, right32, xor32
 from neurochip.core.draws import jump_lanes, step_lanes
-from neurochip.core.vector import LANES
+from neurochip.core.emit import LANES
 
 
 class Kind(IntEnum):

@@ -9,13 +9,14 @@ import numpy as np
 from neurochip.core import rng
 from neurochip.core.bits import right32
 from neurochip.core.compiled import kernel, outlined
+from neurochip.core.emit import LANES
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.faults import hold_words
 from neurochip.core.lanes import fire_lanes
 from neurochip.core.memory import add_columns, add_columns_saturating, add_rows_saturating, count_rows
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.still import add_rows_bounded
-from neurochip.core.vector import LANES, add_rows, compress
+from neurochip.core.vector import add_rows, compress
 from neurochip.core.vectors import BETA_FRAC_BITS, Layout, P, Queue
 
 FORWARD = Phase.FORWARD * N_EVENTS

@@ -21,8 +21,9 @@ from neurochip.core.bits import lowest_bit, ones
 from neurochip.core.borrow import borrow
 from neurochip.core.compiled import kernel, outlined
 from neurochip.core.cores import core_view
+from neurochip.core.emit import LANES, constant, data_of, vector_at
 from neurochip.core.still import is_learning, is_wide
-from neurochip.core.vector import BLOCKS, LANES, add_rows_block, constant, data_of, flag_bits, vector_at
+from neurochip.core.vector import BLOCKS, add_rows_block, flag_bits
 from neurochip.core.vectors import N_STRETCH, Layout, P, Piece, Queue, Still, Stretch
 
 ONE = np.uint64(1)

@@ -14,75 +14,34 @@ from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
 
+from neurochip.core.emit import LANES, by_columns, constant, data_of, halves, looped, looped_if_any, vector_at
+
 WORD_PADDING = 3  # words of LANES bits that are cleared behind the last one, for who reads 64 bits at once
-LANES = 16  # rows are padded to a multiple of this
 # Vectors of sums kept in registers at once, widest first. With 32 wide registers a row of 200 goes by in one pass; of 16 more than 4 spill.
 BLOCKS = (14, 13, 8, 4, 2, 1) if get_host_cpu_features().get("avx512f") else (4, 2, 1)
 _I1, _I8, _I16, _I32, _I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
 
-def constant(value):
-    """Return a number of 64 bits."""
-    return ir.Constant(_I64, value)
-
-
-def data_of(context, builder, array_type, array):
-    """Return the pointer to an array's first element."""
-    return make_array(array_type)(context, builder, array).data
-
-
-def vector_at(builder, data, index, element):
-    """Return the pointer to LANES elements of `data` from `index` on."""
-    return builder.bitcast(builder.gep(data, [index]), ir.VectorType(element, LANES).as_pointer())
-
-
 def add_rows_block(builder, n_vectors, column, arrays, n, stride):
     """Emit: while column + width <= stride, add the rows' columns [column, column + width) and move on. Return the final column."""
     start, acc, weight, axons = arrays  # the sums begin as `start`
-    sums_type, width = ir.VectorType(_I32, LANES), n_vectors * LANES
-    blocks = [builder.append_basic_block(name) for name in ("columns", "first_row", "row", "store", "end")]
-    columns, first_row, row, store, end = blocks
-    before = builder.block
-    builder.branch(columns)
 
-    builder.position_at_end(columns)
-    at = builder.phi(_I64)
-    at.add_incoming(column, before)
-    following = builder.add(at, constant(width))
-    builder.cbranch(builder.icmp_signed("<=", following, stride), first_row, end)
+    def sum_columns(at):
+        places = [builder.add(at, constant(v * LANES)) for v in range(n_vectors)]
+        initial = [builder.load(vector_at(builder, start, place, _I32), align=4) for place in places]
 
-    builder.position_at_end(first_row)
-    sums_at = [vector_at(builder, acc, builder.add(at, constant(v * LANES)), _I32) for v in range(n_vectors)]
-    starts = [vector_at(builder, start, builder.add(at, constant(v * LANES)), _I32) for v in range(n_vectors)]
-    initial = [builder.load(pointer, align=4) for pointer in starts]
-    builder.cbranch(builder.icmp_signed(">", n, constant(0)), row, store)
+        def row(k, sums):
+            axon = builder.zext(builder.load(builder.gep(axons, [k])), _I64)
+            base = builder.add(builder.mul(axon, stride), at)
+            fields = [vector_at(builder, weight, builder.add(base, constant(v * LANES)), weight.type.pointee) for v in range(n_vectors)]
+            terms = [builder.load(field, align=2) for field in fields]
+            wide = terms if weight.type.pointee == _I32 else [builder.sext(term, ir.VectorType(_I32, LANES)) for term in terms]
+            return [builder.add(total, term) for total, term in zip(sums, wide, strict=True)]
 
-    builder.position_at_end(row)
-    k = builder.phi(_I64)
-    sums = [builder.phi(sums_type) for _ in range(n_vectors)]
-    axon = builder.zext(builder.load(builder.gep(axons, [k])), _I64)
-    base = builder.add(builder.mul(axon, stride), at)
-    fields = [vector_at(builder, weight, builder.add(base, constant(v * LANES)), weight.type.pointee) for v in range(n_vectors)]
-    terms = [builder.load(field, align=2) for field in fields]
-    wide = terms if weight.type.pointee == _I32 else [builder.sext(term, sums_type) for term in terms]
-    added = [builder.add(total, term) for total, term in zip(sums, wide, strict=True)]
-    k_next = builder.add(k, constant(1))
-    builder.cbranch(builder.icmp_signed("<", k_next, n), row, store)
-    for phi, start, again in zip([k, *sums], [constant(0), *initial], [k_next, *added], strict=True):
-        phi.add_incoming(start, first_row)
-        phi.add_incoming(again, row)
+        for place, total in zip(places, looped_if_any(builder, "row", n, initial, row), strict=True):
+            builder.store(total, vector_at(builder, acc, place, _I32), align=4)
 
-    builder.position_at_end(store)
-    results = [builder.phi(sums_type) for _ in range(n_vectors)]
-    for result, start, total, pointer in zip(results, initial, added, sums_at, strict=True):
-        result.add_incoming(start, first_row)
-        result.add_incoming(total, row)
-        builder.store(result, pointer, align=4)
-    at.add_incoming(following, store)
-    builder.branch(columns)
-
-    builder.position_at_end(end)
-    return at
+    return by_columns(builder, n_vectors * LANES, column, stride, sum_columns)
 
 
 @intrinsic
@@ -98,55 +57,28 @@ def _add_rows(typing_context, acc, weight, axons, n):
     return types.void(acc, weight, axons, types.intp), codegen
 
 
-def _halves(builder, value, lanes):
-    """Split a vector of 2 * LANES lanes in two; one of LANES stays as it is."""
-    if lanes == LANES:
-        return [value]
-    none, index = ir.Constant(value.type, ir.Undefined), ir.VectorType(_I32, LANES)
-    return [builder.shuffle_vector(value, none, ir.Constant(index, list(range(k, k + LANES)))) for k in (0, LANES)]
-
-
 def _sum_16_block(builder, n_vectors, column, stride, table, rows, first, end, keep):
     """Emit: while column + width <= stride, add up rows [first, end) of int16 `table` in 16-bit lanes, and `keep` each part of the sum.
 
-    There is a row. keep(index, lanes, sum) is called with the index of a part's first column. Return the final column.
+    There is a row. keep(index, sum) is called with the index of a part's first column. Return the final column.
     """
     width = n_vectors * LANES
     parts = [(at, min(2 * LANES, width - at)) for at in range(0, width, 2 * LANES)]
-    columns, row, store, done = (builder.append_basic_block(name) for name in ("columns_16", "row_16", "store_16", "end_16"))
-    before = builder.block
-    builder.branch(columns)
+    nothing = [ir.Constant(ir.VectorType(_I16, lanes), None) for _, lanes in parts]
 
-    builder.position_at_end(columns)
-    at = builder.phi(_I64)
-    at.add_incoming(column, before)
-    following = builder.add(at, constant(width))
-    builder.cbranch(builder.icmp_signed("<=", following, stride), row, done)
+    def sum_columns(at):
+        def row(k, sums):
+            number = builder.zext(builder.load(builder.gep(rows, [k])), _I64)
+            base, added = builder.add(builder.mul(number, stride), at), []
+            for (offset, _), total in zip(parts, sums, strict=True):
+                pointer = builder.bitcast(builder.gep(table, [builder.add(base, constant(offset))]), total.type.as_pointer())
+                added.append(builder.add(total, builder.load(pointer, align=2)))
+            return added
 
-    builder.position_at_end(row)
-    k = builder.phi(_I64)
-    kinds = [ir.VectorType(_I16, lanes) for _, lanes in parts]
-    sums = [builder.phi(kind) for kind in kinds]
-    number = builder.zext(builder.load(builder.gep(rows, [k])), _I64)
-    base = builder.add(builder.mul(number, stride), at)
-    added = []
-    for (offset, _), kind, total in zip(parts, kinds, sums, strict=True):
-        pointer = builder.bitcast(builder.gep(table, [builder.add(base, constant(offset))]), kind.as_pointer())
-        added.append(builder.add(total, builder.load(pointer, align=2)))
-    k_next = builder.add(k, constant(1))
-    builder.cbranch(builder.icmp_signed("<", k_next, end), row, store)
-    for phi, start, again in zip([k, *sums], [first, *(ir.Constant(kind, None) for kind in kinds)], [k_next, *added], strict=True):
-        phi.add_incoming(start, columns)
-        phi.add_incoming(again, row)
+        for (offset, _), total in zip(parts, looped(builder, "row_16", end, nothing, row, first), strict=True):
+            keep(builder.add(at, constant(offset)), total)
 
-    builder.position_at_end(store)
-    for (offset, lanes), total in zip(parts, added, strict=True):
-        keep(builder.add(at, constant(offset)), lanes, total)
-    at.add_incoming(following, store)
-    builder.branch(columns)
-
-    builder.position_at_end(done)
-    return at
+    return by_columns(builder, width, column, stride, sum_columns)
 
 
 def _group(name):
@@ -158,8 +90,8 @@ def _group(name):
             acc, weight, axons = (data_of(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
             stride = unpack_tuple(builder, make_array(signature.args[1])(context, builder, args[1]).shape)[1]
 
-            def keep(index, lanes, total):
-                for k, half in enumerate(_halves(builder, total, lanes)):
+            def keep(index, total):
+                for k, half in enumerate(halves(builder, total)):
                     pointer = vector_at(builder, acc, builder.add(index, constant(k * LANES)), _I32)
                     wide = builder.sext(half, ir.VectorType(_I32, LANES))
                     builder.store(getattr(builder, name)(builder.load(pointer, align=4), wide), pointer, align=4)
@@ -180,7 +112,7 @@ def _add_steps(typing_context, row, steps, slots, n):
         row, steps, slots = (data_of(context, builder, t, a) for t, a in zip(signature.args[:3], args[:3], strict=True))
         stride = unpack_tuple(builder, make_array(signature.args[1])(context, builder, args[1]).shape)[1]
 
-        def keep(index, lanes, total):
+        def keep(index, total):
             pointer = builder.bitcast(builder.gep(row, [index]), total.type.as_pointer())
             builder.store(builder.add(builder.load(pointer, align=2), total), pointer, align=2)
 
@@ -225,21 +157,12 @@ def _common_bits(typing_context, one, other, words):
     def codegen(context, builder, signature, args):
         one, other = (builder.bitcast(data_of(context, builder, signature.args[k], args[k]), _I64.as_pointer()) for k in (0, 1))
         popcount = builder.module.declare_intrinsic("llvm.ctpop", [_I64])
-        loop, end = builder.append_basic_block("words"), builder.append_basic_block("words_end")
-        before = builder.block
-        builder.cbranch(builder.icmp_signed(">", args[2], constant(0)), loop, end)
-        builder.position_at_end(loop)
-        i, count = builder.phi(_I64), builder.phi(_I64)
-        both = builder.and_(*(builder.load(builder.gep(array, [i]), align=2) for array in (one, other)))
-        i_next, count_next = builder.add(i, constant(1)), builder.add(count, builder.call(popcount, [both]))
-        builder.cbranch(builder.icmp_signed("<", i_next, args[2]), loop, end)
-        for phi, again in ((i, i_next), (count, count_next)):
-            phi.add_incoming(constant(0), before)
-            phi.add_incoming(again, loop)
-        builder.position_at_end(end)
-        total = builder.phi(_I64)
-        total.add_incoming(constant(0), before)
-        total.add_incoming(count_next, loop)
+
+        def word(k, count):
+            both = builder.and_(*(builder.load(builder.gep(array, [k]), align=2) for array in (one, other)))
+            return [builder.add(count[0], builder.call(popcount, [both]))]
+
+        (total,) = looped_if_any(builder, "words", args[2], [constant(0)], word)
         return total
 
     return types.intp(one, other, types.intp), codegen

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from neurochip.common.errors import NeurochipError, did_you_mean
-from neurochip.core.vector import LANES
+from neurochip.core.emit import LANES
 from neurochip.energy.sized import roles_of
 from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import Setup

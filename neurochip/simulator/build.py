@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from neurochip.common import random as host_random
+from neurochip.core.emit import LANES
 from neurochip.core.membranes import LEAK_FACTOR_BITS
 from neurochip.core.rng import RngParam
 from neurochip.core.state import BIT_ROWS, BIT_WORD, BITS_APART, PENDING, ChipState
-from neurochip.core.vector import LANES
 from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, Layout, Model, P, Queue, Still, Trace
 from neurochip.experiment.chip import Chip
 from neurochip.experiment.setup import Experiment

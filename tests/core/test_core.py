@@ -13,11 +13,12 @@ from numba import config, njit
 
 from neurochip.common import random as host_random
 from neurochip.core import encoder, memory, rng, rules, soma
+from neurochip.core.emit import LANES
 from neurochip.core.events import N_EVENTS, Event, Phase
 from neurochip.core.rng import RngParam, Sharing
 from neurochip.core.state import BIT_ROWS, PENDING, ChipState, CoreState, Synapses
 from neurochip.core.timing import share_cycles
-from neurochip.core.vector import LANES, add_group, add_rows, add_steps, common_bits, compress, flag_bits, subtract_group
+from neurochip.core.vector import add_group, add_rows, add_steps, common_bits, compress, flag_bits, subtract_group
 from neurochip.core.vectors import BETA_FRAC_BITS, N_COUNTS, P, Queue, Still
 from neurochip.experiment.generator import generators
 from neurochip.simulator.build import gumbel_table

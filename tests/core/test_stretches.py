@@ -6,10 +6,11 @@ from numba import config, njit
 from support.chip_check import build
 from support.chip_nets import Net, conv, dense
 
+from neurochip.core.emit import LANES
 from neurochip.core.engine import run_samples
 from neurochip.core.rng import jump_table
 from neurochip.core.stretches import bits_at, list_stretch, sum_rows
-from neurochip.core.vector import LANES, WORD_PADDING, flag_bits
+from neurochip.core.vector import WORD_PADDING, flag_bits
 from neurochip.core.vectors import P, Still
 from neurochip.simulator.memories import learning_fork
 from neurochip.simulator.stimulus import as_stimulus

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from neurochip.common.errors import NeurochipError
-from neurochip.core.vector import LANES
+from neurochip.core.emit import LANES
 from neurochip.experiment.layers import PartModel
 from neurochip.experiment.setup import load_setup
 from neurochip.mapping import parts
